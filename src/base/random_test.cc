@@ -1,0 +1,55 @@
+#include "base/random.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+#include <vector>
+
+namespace riffle {
+namespace {
+
+TEST(Philox, GivesThePublishedKnownAnswers) {
+  // Random123 1.14, tests/kat_vectors, philox4x32 10.
+  EXPECT_EQ(Philox({0, 0, 0, 0}, {0, 0}), (std::array<uint32_t, 4>{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}));
+  EXPECT_EQ(Philox({~0u, ~0u, ~0u, ~0u}, {~0u, ~0u}),
+            (std::array<uint32_t, 4>{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}));
+  EXPECT_EQ(Philox({0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, {0xa4093822, 0x299f31d0}),
+            (std::array<uint32_t, 4>{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}));
+}
+
+TEST(RandomStream, DependsOnEveryPartOfItsPlaceAndOnNothingElse) {
+  auto first = [](uint64_t seed, RandomPurpose purpose, uint32_t epoch, uint32_t index) {
+    return RandomStream(seed, purpose, epoch, index).Bits();
+  };
+  const uint32_t base = first(42, RandomPurpose::kTest, 3, 7);
+  EXPECT_EQ(base, first(42, RandomPurpose::kTest, 3, 7));
+  std::set<uint32_t> all{base,
+                         first(43, RandomPurpose::kTest, 3, 7),
+                         first(42, RandomPurpose::kMix, 3, 7),
+                         first(42, RandomPurpose::kTest, 4, 7),
+                         first(42, RandomPurpose::kTest, 3, 8),
+                         first(42 + (uint64_t{1} << 32), RandomPurpose::kTest, 3, 7)};
+  EXPECT_EQ(all.size(), 6u);
+}
+
+TEST(RandomStream, HasTheMomentsOfItsDistributions) {
+  RandomStream random(1, RandomPurpose::kTest, 0, 0);
+  const int n = 100000;
+  double sum = 0, normal_sum = 0, normal_squares = 0;
+  std::vector<int> dice(6);
+  for (int i = 0; i < n; ++i) {
+    const double u = random.Uniform(), z = random.Normal();
+    ASSERT_TRUE(u >= 0 && u < 1);
+    sum += u;
+    normal_sum += z;
+    normal_squares += z * z;
+    ++dice[random.Below(6)];
+  }
+  EXPECT_NEAR(sum / n, 0.5, 0.005);  // 5 standard errors
+  EXPECT_NEAR(normal_sum / n, 0, 0.016);
+  EXPECT_NEAR(normal_squares / n, 1, 0.023);
+  for (int count : dice) EXPECT_NEAR(count, n / 6.0, 600);
+}
+
+}  // namespace
+}  // namespace riffle
