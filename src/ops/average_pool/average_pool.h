@@ -1,0 +1,24 @@
+// 3×3 average pool with stride 2: the shortcut of a unit that halves the size (paper, Figure 2c).
+#pragma once
+
+#include "ops/max_pool/max_pool.h"
+
+namespace riffle {
+
+struct AveragePoolShape : PoolShape {
+  AverageDivisor divisor = AverageDivisor::kTruePixels;
+};
+
+template <class T>
+struct AveragePoolForward {
+  Rows<T> y;
+  Rows<const T> x;  ///< read as it is: stored after its ReLU
+};
+
+template <class T>
+struct AveragePoolBackward {
+  Rows<T> dx;  ///< overwritten; not masked by a ReLU, that is left to whoever adds to it
+  Rows<const T> dy;
+};
+
+}  // namespace riffle

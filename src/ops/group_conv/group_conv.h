@@ -1,0 +1,58 @@
+// Pointwise group convolution (paper, Section 3.1): a block-diagonal matrix product. Group g's rows of x times group g's weights give
+// group g's rows of y. Plain 1×1 convolution is groups = 1.
+//   y[g·M + m][p] = Σ_k weight[g·M + m][k] · x[g·K + k][p]      K = in_channels / groups, M = out_channels / groups
+#pragma once
+
+#include "ops/common.h"
+
+namespace riffle {
+
+struct GroupConvShape {
+  int groups = 1;
+  int in_channels = 0;   ///< of all groups together
+  int out_channels = 0;  ///< of all groups together
+  int64_t pixels = 0;    ///< of a row
+
+  int in_per_group() const { return in_channels / groups; }
+  int out_per_group() const { return out_channels / groups; }
+  int64_t weights() const { return int64_t{out_channels} * in_per_group(); }
+};
+
+/// What is folded into prepared weights, so that the product itself never sees a batch norm:
+///   y = weight·(in_scale·x + in_shift) + bias
+template <class T>
+struct GroupConvWeights {
+  const T* weight = nullptr;    ///< [out_channels][in_per_group]
+  const T* in_scale = nullptr;  ///< [in_channels], or null for 1
+  const T* in_shift = nullptr;  ///< [in_channels], null together with in_scale
+  const T* bias = nullptr;      ///< [out_channels], or null for 0
+};
+
+/// Values that prepared weights take; their layout is the backend's own.
+using GroupConvPreparedSize = int64_t (*)(const GroupConvShape&);
+
+/// Folds and packs. Training prepares at each step, inference once.
+template <class T>
+using GroupConvPrepare = void (*)(const GroupConvShape&, T* prepared, const GroupConvWeights<T>&);
+
+template <class T>
+struct GroupConvForward {
+  Rows<T> y;
+  Rows<const T> x;
+  const T* prepared = nullptr;
+  Rows<const T> residual;         ///< added before the ReLU, or null; may be y itself
+  bool relu = false;
+  Moments<T>* moments = nullptr;  ///< [out_channels] of the stored rows, or null
+};
+
+template <class T>
+struct GroupConvBackward {
+  GradientSink<T> dx;       ///< Wᵀ·dy; its dz is null where the input needs no gradient
+  T* dweight = nullptr;     ///< [out_channels][in_per_group], overwritten
+  GradientSource<T> dy;
+  Rows<const T> x;          ///< as forward read it
+  Activation<T> in;         ///< what x stands for. relu: the gradient is zero where in(x) ≤ 0, and x must be stored after its ReLU
+  const T* weight = nullptr;
+};
+
+}  // namespace riffle

@@ -1,0 +1,32 @@
+// The head: a matrix without bias (Megvii and MindCV have none), one row of features and of logits a picture.
+//   logits[n][k] = Σ_c weight[k][c] · features[n][c]
+// Each logit is summed in an order that does not depend on the number of pictures.
+#pragma once
+
+#include "ops/common.h"
+
+namespace riffle {
+
+struct LinearShape {
+  int64_t images = 0;
+  int in_features = 0;
+  int out_features = 0;
+};
+
+template <class T>
+struct LinearForward {
+  T* logits = nullptr;          ///< [images][out_features]
+  const T* features = nullptr;  ///< [images][in_features]
+  const T* weight = nullptr;    ///< [out_features][in_features]
+};
+
+template <class T>
+struct LinearBackward {
+  T* dfeatures = nullptr;  ///< [images][in_features], overwritten; null: not wanted
+  T* dweight = nullptr;    ///< [out_features][in_features], overwritten
+  const T* dlogits = nullptr;
+  const T* features = nullptr;
+  const T* weight = nullptr;
+};
+
+}  // namespace riffle
