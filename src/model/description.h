@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/status.h"
+#include "ops/common.h"
 
 namespace riffle {
 
@@ -17,18 +18,6 @@ enum class ShuffleDirection {
 
 /// Where a unit shuffles. Both compute the same up to a permutation of the depthwise weights.
 enum class ShufflePlace { kBeforeDepthwise, kAfterDepthwise };
-
-/// How max-pool and average pool (3×3, stride 2) treat the border.
-enum class PoolPadding {
-  kSymmetric,  ///< one row and column of padding on each side
-  kSame,       ///< TensorFlow's and MindSpore's "same": at even sizes the padding is at the bottom and right only
-};
-
-/// Divisor of the average pool.
-enum class AverageDivisor {
-  kNine,        ///< padding counts as zeros (PyTorch's default)
-  kTruePixels,  ///< padding does not count (MindSpore's "same")
-};
 
 /// The points in which published ShuffleNetV1 implementations differ (docs/conventions.md).
 struct Conventions {

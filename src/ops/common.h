@@ -1,10 +1,11 @@
 // What the contracts of all ops share: how maps, activations and gradients are stored.
 //
-// Maps are channel-major (base/rows.h). A convolution stores its output RAW, before batch norm. The batch norm and ReLU that follow are
-// never a pass over memory of their own: whoever reads the row applies them on load (Activation). The same holds backward: for a raw map
-// `a` with z = scale·a + shift, the gradient dz of the batch norm's output is stored (already zero where a ReLU was off), and whoever
-// reads it turns it into da on load (PullBack). Row sums that batch norm needs, forward and backward, are gathered by the op that
-// writes the row. T is float; the reference backend also runs on double and std::complex<double>.
+// Maps are channel-major (base/rows.h). A convolution stores its output RAW, before batch norm. The batch norm and ReLU
+// that follow are never a pass over memory of their own: whoever reads the row applies them on load (Activation). The
+// same holds backward: for a raw map `a` with z = scale·a + shift, the gradient dz of the batch norm's output is stored
+// (already zero where a ReLU was off), and whoever reads it turns it into da on load (PullBack). Row sums that batch
+// norm needs, forward and backward, are gathered by the op that writes the row. T is float; the reference backend also
+// runs on double and std::complex<double>.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +32,20 @@ constexpr Plane OutPlane(Plane in, int64_t stride) {
   return {in.images, OutSize(in.height, stride), OutSize(in.width, stride)};
 }
 
-/// What a stored row stands for: scale[c]·x + shift[c], then max(0, ·) if relu. Null scale: the row as it is (relu still counts).
+/// How max-pool and average pool (3×3, stride 2) treat the border.
+enum class PoolPadding {
+  kSymmetric,  ///< one row and column of padding on each side
+  kSame,       ///< TensorFlow's and MindSpore's "same": at even sizes the padding is at the bottom and right only
+};
+
+/// Divisor of the average pool.
+enum class AverageDivisor {
+  kNine,        ///< padding counts as zeros (PyTorch's default)
+  kTruePixels,  ///< padding does not count (MindSpore's "same")
+};
+
+/// What a stored row stands for: scale[c]·x + shift[c], then max(0, ·) if relu. Null scale: the row as it is (relu
+/// still counts).
 template <class T>
 struct Activation {
   const T* scale = nullptr;
@@ -46,7 +60,8 @@ struct Moments {
   T variance;
 };
 
-/// da = dz·dz_factor + a·raw_factor + constant: the gradient of a raw row from that of its batch norm's output (batch_norm.h).
+/// da = dz·dz_factor + a·raw_factor + constant: the gradient of a raw row from that of its batch norm's output
+/// (batch_norm.h).
 template <class T>
 struct PullBack {
   T dz_factor;
@@ -54,7 +69,8 @@ struct PullBack {
   T constant;
 };
 
-/// Where a backward reads the gradient of its raw output. Null pull_back: dz is that gradient already, and raw is not read.
+/// Where a backward reads the gradient of its raw output. Null pull_back: dz is that gradient already, and raw is not
+/// read.
 template <class T>
 struct GradientSource {
   Rows<const T> dz;
@@ -73,8 +89,8 @@ struct GradientSums {
 template <class T>
 struct GradientSink {
   Rows<T> dz;
-  Rows<const T> add;                    ///< added before the ReLU mask: the gradient from another branch; may be dz itself; or null
-  Rows<const T> raw;                    ///< the raw map behind the input's batch norm, for the sums; null: none are wanted
+  Rows<const T> add;  ///< added before the ReLU mask: the gradient from another branch; may be dz itself; or null
+  Rows<const T> raw;  ///< the raw map behind the input's batch norm, for the sums; null: none are wanted
   const Moments<T>* moments = nullptr;  ///< of raw
   GradientSums<T>* sums = nullptr;      ///< one for each row of dz
 };

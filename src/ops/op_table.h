@@ -1,4 +1,5 @@
-// A backend is a table of functions, one for each op and direction, bound when a plan is built. All of them return when the work is done.
+// A backend is a table of functions, one for each op and direction, bound when a plan is built. All of them return when
+// the work is done.
 #pragma once
 
 #include "ops/average_pool/average_pool.h"

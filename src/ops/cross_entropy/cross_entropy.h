@@ -1,4 +1,5 @@
-// Softmax cross-entropy against target distributions: hard labels, smoothed labels and mixed labels are all rows of `targets`.
+// Softmax cross-entropy against target distributions: hard labels, smoothed labels and mixed labels are all rows of
+// `targets`.
 //   loss[n] = −Σ_k targets[n][k] · log softmax(logits[n])[k]
 //   dlogits[n][k] = weight · (softmax(logits[n])[k] · Σ_j targets[n][j] − targets[n][k])
 #pragma once

@@ -1,5 +1,6 @@
-// 3×3 depthwise convolution, padding 1 on every side, stride 1 or 2: each row on its own. The channel shuffle is the row index that it
-// reads (paper, Section 3.1): in_row is the permutation, and no pass over memory is spent on it, forward or backward.
+// 3×3 depthwise convolution, padding 1 on every side, stride 1 or 2: each row on its own. The channel shuffle is the
+// row index that it reads (paper, Section 3.1): in_row is the permutation, and no pass over memory is spent on it,
+// forward or backward.
 //   y[r](i, j) = bias[r] + Σ_uv weight[weight_row[r]][u][v] · in(x[in_row[r]])(stride·i + u − 1, stride·j + v − 1)
 #pragma once
 
@@ -24,9 +25,9 @@ template <class T>
 struct DepthwiseConvForward {
   Rows<T> y;
   Rows<const T> x;
-  Activation<T> in;               ///< of x, indexed by x's rows; padding is zero after it
-  const T* weight = nullptr;      ///< [channels][3][3]
-  const T* bias = nullptr;        ///< [channels] by row of y, or null
+  Activation<T> in;           ///< of x, indexed by x's rows; padding is zero after it
+  const T* weight = nullptr;  ///< [channels][3][3]
+  const T* bias = nullptr;    ///< [channels] by row of y, or null
   DepthwiseRows rows;
   Moments<T>* moments = nullptr;  ///< [channels] by row of y, or null
 };

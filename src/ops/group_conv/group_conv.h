@@ -1,5 +1,5 @@
-// Pointwise group convolution (paper, Section 3.1): a block-diagonal matrix product. Group g's rows of x times group g's weights give
-// group g's rows of y. Plain 1×1 convolution is groups = 1.
+// Pointwise group convolution (paper, Section 3.1): a block-diagonal matrix product. Group g's rows of x times group
+// g's weights give group g's rows of y. Plain 1×1 convolution is groups = 1.
 //   y[g·M + m][p] = Σ_k weight[g·M + m][k] · x[g·K + k][p]      K = in_channels / groups, M = out_channels / groups
 #pragma once
 
@@ -40,18 +40,19 @@ struct GroupConvForward {
   Rows<T> y;
   Rows<const T> x;
   const T* prepared = nullptr;
-  Rows<const T> residual;         ///< added before the ReLU, or null; may be y itself
+  Rows<const T> residual;  ///< added before the ReLU, or null; may be y itself
   bool relu = false;
   Moments<T>* moments = nullptr;  ///< [out_channels] of the stored rows, or null
 };
 
 template <class T>
 struct GroupConvBackward {
-  GradientSink<T> dx;       ///< Wᵀ·dy; its dz is null where the input needs no gradient
-  T* dweight = nullptr;     ///< [out_channels][in_per_group], overwritten
+  GradientSink<T> dx;    ///< Wᵀ·dy; its dz is null where the input needs no gradient
+  T* dweight = nullptr;  ///< [out_channels][in_per_group], overwritten
   GradientSource<T> dy;
-  Rows<const T> x;          ///< as forward read it
-  Activation<T> in;         ///< what x stands for. relu: the gradient is zero where in(x) ≤ 0, and x must be stored after its ReLU
+  Rows<const T> x;  ///< as forward read it
+  Activation<T>
+      in;  ///< what x stands for. relu: the gradient is zero where in(x) ≤ 0, and x must be stored after its ReLU
   const T* weight = nullptr;
 };
 

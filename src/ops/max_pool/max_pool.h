@@ -2,7 +2,6 @@
 //   y[c](i, j) = max of in(x[c]) over rows 2i − before_h … 2i − before_h + 2 and columns likewise, inside the picture
 #pragma once
 
-#include "model/description.h"
 #include "ops/common.h"
 
 namespace riffle {
@@ -28,7 +27,7 @@ struct MaxPoolForward {
 /// The gradient goes to the first of equal maxima in reading order.
 template <class T>
 struct MaxPoolBackward {
-  GradientSink<T> dx;    ///< masked where in.relu is off; `add` is not supported
+  GradientSink<T> dx;  ///< masked where in.relu is off; `add` is not supported
   Rows<const T> dy;
   Rows<const T> x;
   Activation<T> in;

@@ -1,7 +1,8 @@
-// The end of a unit (paper, Figure 2): batch norm of the last convolution, the shortcut added, ReLU. Stored, because three ops read it.
+// The end of a unit (paper, Figure 2): batch norm of the last convolution, the shortcut added, ReLU. Stored, because
+// three ops read it.
 //   y[c][p] = max(0, scale[c]·x[c][p] + shift[c] + shortcut[c][p])
-// Its backward stores nothing: the gradient of the sum is the stored gradient g of y (masked by whoever wrote it), the same for both
-// branches; only the row sums that batch norm needs are left to gather.
+// Its backward stores nothing: the gradient of the sum is the stored gradient g of y (masked by whoever wrote it), the
+// same for both branches; only the row sums that batch norm needs are left to gather.
 #pragma once
 
 #include "ops/common.h"

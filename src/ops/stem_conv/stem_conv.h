@@ -1,4 +1,5 @@
-// The first convolution: 3×3, padding 1 on every side, stride 1 or 2, from 1 or 3 picture channels (paper, Table 1: Conv1).
+// The first convolution: 3×3, padding 1 on every side, stride 1 or 2, from 1 or 3 picture channels (paper, Table 1:
+// Conv1).
 //   y[o](i, j) = bias[o] + Σ_cuv weight[o][c][u][v] · x[c](stride·i + u − 1, stride·j + v − 1)
 #pragma once
 
@@ -18,8 +19,8 @@ template <class T>
 struct StemConvForward {
   Rows<T> y;
   Rows<const T> x;
-  const T* weight = nullptr;      ///< [out_channels][in_channels][3][3]
-  const T* bias = nullptr;        ///< [out_channels], or null
+  const T* weight = nullptr;  ///< [out_channels][in_channels][3][3]
+  const T* bias = nullptr;    ///< [out_channels], or null
   bool relu = false;
   Moments<T>* moments = nullptr;  ///< [out_channels], or null
 };
