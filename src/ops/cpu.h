@@ -1,0 +1,41 @@
+// The kernels of the cpu backend, one name for each entry of the OpTable (op_table.h says what they compute). Highway
+// picks the instruction set at run time. Rows are read and written within their pixels only; results have the same bits
+// at any number of threads, and those of one picture wherever it stands in a batch.
+#pragma once
+
+#include "ops/op_table.h"
+
+namespace riffle::cpu {
+
+void StemConvForward(const StemConvShape&, const riffle::StemConvForward<float>&);
+void StemConvBackward(const StemConvShape&, const riffle::StemConvBackward<float>&);
+
+void MaxPoolForward(const PoolShape&, const riffle::MaxPoolForward<float>&);
+void MaxPoolBackward(const PoolShape&, const riffle::MaxPoolBackward<float>&);
+
+int64_t GroupConvPreparedSize(const GroupConvShape&);
+void GroupConvPrepare(const GroupConvShape&, float* prepared, const GroupConvWeights<float>&);
+void GroupConvForward(const GroupConvShape&, const riffle::GroupConvForward<float>&);
+void GroupConvBackward(const GroupConvShape&, const riffle::GroupConvBackward<float>&);
+
+void DepthwiseConvForward(const DepthwiseConvShape&, const riffle::DepthwiseConvForward<float>&);
+void DepthwiseConvBackward(const DepthwiseConvShape&, const riffle::DepthwiseConvBackward<float>&);
+
+void AveragePoolForward(const AveragePoolShape&, const riffle::AveragePoolForward<float>&);
+void AveragePoolBackward(const AveragePoolShape&, const riffle::AveragePoolBackward<float>&);
+
+void BatchNormForward(const BatchNormShape&, const riffle::BatchNormForward<float>&);
+void BatchNormBackward(const BatchNormShape&, const riffle::BatchNormBackward<float>&);
+
+void ResidualForward(const ResidualShape&, const riffle::ResidualForward<float>&);
+void ResidualBackward(const ResidualShape&, const riffle::ResidualBackward<float>&);
+
+void GlobalAveragePoolForward(const GlobalAveragePoolShape&, const riffle::GlobalAveragePoolForward<float>&);
+void GlobalAveragePoolBackward(const GlobalAveragePoolShape&, const riffle::GlobalAveragePoolBackward<float>&);
+
+void LinearForward(const LinearShape&, const riffle::LinearForward<float>&);
+void LinearBackward(const LinearShape&, const riffle::LinearBackward<float>&);
+
+void CrossEntropyForwardBackward(const CrossEntropyShape&, const CrossEntropy<float>&);
+
+}  // namespace riffle::cpu
