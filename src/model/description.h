@@ -57,7 +57,7 @@ struct ModelDescription {
   bool operator==(const ModelDescription&) const = default;
 
   /// Channels between a unit's two pointwise convolutions: a quarter of its outputs (paper, Section 3.2), rounded up to
-  /// a multiple of the groups, which changes none of the published widths.
+  /// a multiple of the groups, which changes none of the widths that Megvii or MindCV publish.
   int BottleneckChannels(int unit_channels) const { return (unit_channels / 4 + groups - 1) / groups * groups; }
 };
 

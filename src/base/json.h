@@ -1,0 +1,20 @@
+// Strict JSON: what hostile or damaged files may not do to us, in one place.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+#include "base/status.h"
+
+namespace riffle {
+
+/// The value of a JSON text. InvalidArgument if it is not JSON, nests deeper than 64, or has an object with a key twice
+/// (of which parsers disagree on the meaning).
+Result<nlohmann::json> ParseJson(std::string_view text);
+
+/// `text` in double quotes for a message of one line: control characters escaped, shortened beyond 80 bytes. For names
+/// that come from files.
+std::string Quoted(std::string_view text);
+
+}  // namespace riffle

@@ -1,0 +1,45 @@
+#include "base/json.h"
+
+#include <gmock/gmock.h>
+
+namespace riffle {
+namespace {
+
+using testing::HasSubstr;
+
+std::string ErrorOf(std::string_view text) {
+  const Result<nlohmann::json> parsed = ParseJson(text);
+  return parsed.ok() ? "no error" : parsed.status().message();
+}
+
+TEST(Json, ReadsAValue) {
+  const Result<nlohmann::json> parsed = ParseJson(R"({"a": [1, 2.5, "x"], "b": {"a": null}})");
+  ASSERT_TRUE(parsed.ok()) << parsed.status().message();
+  EXPECT_EQ((*parsed)["a"][1], 2.5);
+}
+
+TEST(Json, NamesThePlaceOfASyntaxError) { EXPECT_EQ(ErrorOf(R"({"a": 1,})"), "invalid JSON at byte 9 of 9"); }
+
+TEST(Json, RefusesAKeyThatStandsTwiceInOneObject) {
+  EXPECT_THAT(ErrorOf(R"({"a": {"b": 1, "b": 1}})"), HasSubstr(R"("b" stands there twice)"));
+  EXPECT_EQ(ErrorOf(R"([{"b": 1}, {"b": {"b": 1}}])"), "no error");
+}
+
+TEST(Json, RefusesWhatWouldOverflow) {
+  EXPECT_THAT(ErrorOf(std::string(1'000'000, '[')), HasSubstr("nested deeper than 64 levels"));
+  EXPECT_THAT(ErrorOf("1e999"), HasSubstr("out of range"));
+}
+
+TEST(Json, RefusesInvalidUtf8AndTrailingBytes) {
+  EXPECT_THAT(ErrorOf("\"\xff\""), HasSubstr("invalid JSON at byte 2"));
+  EXPECT_THAT(ErrorOf("{} x"), HasSubstr("invalid JSON at byte 4"));
+}
+
+TEST(Quoted, KeepsMessagesToOneShortLine) {
+  EXPECT_EQ(Quoted("conv.weight"), "\"conv.weight\"");
+  EXPECT_EQ(Quoted("a\nb\x1b[31m\"\xff"), R"("a\nb\u001b[31m\"\ufffd")");
+  EXPECT_LT(Quoted(std::string(1000, 'x')).size(), 100u);
+}
+
+}  // namespace
+}  // namespace riffle
