@@ -1,0 +1,135 @@
+// Options: setting one by name, reading and writing YAML, and what follows from several of them together.
+#include "train/options.h"
+
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "base/threads.h"
+#include "model/zoo.h"
+#include "train/option_table.h"
+
+namespace riffle {
+namespace {
+
+constexpr uint64_t kMaxYamlBytes = 1 << 20;
+
+std::string NearestOption(std::string_view name) {
+  std::vector<std::string_view> names;
+  for (const OptionRow& row : OptionTable()) names.push_back(row.name);
+  return std::string(Nearest(name, names));
+}
+
+/// The text of a YAML value as the command line would have it; nullopt for a map or a list of lists.
+std::optional<std::string> TextOf(const YAML::Node& node, const OptionRow& row) {
+  const bool is_text = std::holds_alternative<std::string Options::*>(row.field);
+  if (node.IsNull()) return is_text ? "" : "None";
+  if (node.IsScalar()) return node.Scalar();
+  if (!node.IsSequence()) return std::nullopt;
+  std::string text;
+  for (const YAML::Node& element : node) {
+    if (!element.IsScalar()) return std::nullopt;
+    text += (text.empty() ? "" : ",") + element.Scalar();
+  }
+  return text;
+}
+
+Status ReadEntry(const YAML::Node& key, const YAML::Node& value, const std::string& origin, Settings& settings) {
+  if (!key.IsScalar()) return InvalidArgument("{}: expected 'option: value', found a key that is no word", origin);
+  const std::string& name = key.Scalar();
+  if (name == "config") return InvalidArgument("option config ({}): a file of options cannot name another", origin);
+  const OptionRow* row = FindOption(name);
+  if (row == nullptr) return settings.Set(name, "", origin);
+  const auto text = TextOf(value, *row);
+  if (!text) return InvalidArgument("option {} ({}): expected {}, found a nested value", name, origin, Expected(*row));
+  return settings.Set(name, *text, origin);
+}
+
+}  // namespace
+
+Status Settings::Set(std::string_view name, std::string_view text, const std::string& origin) {
+  const OptionRow* row = FindOption(name);
+  if (row == nullptr) {
+    return InvalidArgument("unknown option '{}' ({}); the nearest one is '{}'", name, origin, NearestOption(name));
+  }
+  if (!ParseValue(*row, text, options)) {
+    const auto& choices = row->limits.choices;
+    const std::string nearest =
+        choices.size() > 1 ? fmt::format("; the nearest one is '{}'", Nearest(text, choices)) : "";
+    return InvalidArgument("option {} ({}): expected {}, found '{}'{}", name, origin, Expected(*row), text, nearest);
+  }
+  origins.insert_or_assign(std::string(name), origin);
+  return {};
+}
+
+Status ReadOptionsYaml(const std::string& yaml, const std::string& name, Settings& settings) try {
+  const YAML::Node root = YAML::Load(yaml);
+  if (root.IsNull()) return {};
+  if (!root.IsMap()) return InvalidArgument("{}: expected lines of 'option: value', found another kind of YAML", name);
+  std::set<std::string> seen;
+  for (const auto& entry : root) {
+    const std::string origin = fmt::format("{} line {}", name, entry.first.Mark().line + 1);
+    RIFFLE_TRY(ReadEntry(entry.first, entry.second, origin, settings));
+    if (!seen.insert(entry.first.Scalar()).second) {
+      return InvalidArgument("option {} ({}): it stands in this file twice; keep one", entry.first.Scalar(), origin);
+    }
+  }
+  return {};
+} catch (const YAML::Exception& error) {
+  return InvalidArgument("{} line {}: not YAML: {}", name, error.mark.line + 1, error.msg);
+}
+
+Status ReadOptionsFile(const std::filesystem::path& path, Settings& settings) {
+  RIFFLE_ASSIGN(const std::vector<uint8_t> bytes, ReadFile(path, kMaxYamlBytes));
+  return ReadOptionsYaml(std::string(bytes.begin(), bytes.end()), path.string(), settings);
+}
+
+Status CheckTogether(const Options& o) {
+  if (o.scheduler != "constant" && o.min_lr > o.lr) {
+    return InvalidArgument("options lr and min_lr: expected min_lr at most lr, found min_lr {} and lr {}; set --min_lr",
+                           o.min_lr, o.lr);
+  }
+  if ((o.use_nesterov || o.opt == "nesterov") && o.momentum == 0) {
+    return InvalidArgument("options momentum and use_nesterov: Nesterov's form needs a momentum above 0, found 0");
+  }
+  if (o.mean.size() != o.std.size() || (o.mean.size() != 1 && o.mean.size() != 3)) {
+    return InvalidArgument("options mean and std: expected one or three numbers in each, found {} and {}",
+                           o.mean.size(), o.std.size());
+  }
+  return {};
+}
+
+void ResolveAutomatic(Options& o) {
+  if (o.threads == 0) o.threads = Threads();
+  if (o.num_parallel_workers == 0) o.num_parallel_workers = UsableCores();
+  if (!o.decay_epochs) o.decay_epochs = std::max(1, o.epoch_size - o.warmup_epochs);
+}
+
+std::string ToYaml(const Options& options) {
+  std::string yaml;
+  for (const OptionRow& row : OptionTable()) {
+    if (row.name != "config") yaml += fmt::format("{}: {}\n", row.name, YamlValue(row, options));
+  }
+  return yaml;
+}
+
+Result<ModelDescription> ModelFromOptions(const Options& o, int dataset_classes) {
+  RIFFLE_ASSIGN(ModelDescription model, FindModel(o.model));
+  model.num_classes = o.num_classes.value_or(dataset_classes);
+  model.in_channels = o.in_channels;
+  model.image_size = o.image_resize;
+  model.stem = o.stem == "small" ? Stem::kSmall : Stem::kImagenet;
+  model.stage2_stride = o.stage2_stride;
+  const auto* named = std::ranges::find(kConventions, o.conventions, &NamedConventions::name);
+  if (named == kConventions.end()) return InvalidArgument("option conventions: there is no '{}'", o.conventions);
+  model.conventions = named->conventions;
+  model.bn_eps = o.bn_eps;
+  model.bn_momentum = o.bn_momentum;
+  RIFFLE_TRY(Check(model));
+  return model;
+}
+
+}  // namespace riffle

@@ -1,0 +1,129 @@
+// The options of a run, under MindCV's names and with its meaning: their values, where each came from, the YAML file
+// that sets them and the YAML record that a run leaves. Help, ranges and choices stand in option_table.cc; a new option
+// is one field here and one row there.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+#include "model/description.h"
+
+namespace riffle {
+
+/// Each field is an option of the same name; its initialiser is the default, MindCV's where MindCV has the option. An
+/// empty std::optional is `None`. What an option means is its line of help in option_table.cc.
+struct Options {
+  // General
+  std::string config = "";
+  int64_t seed = 42;
+  int threads = 0;  ///< 0: see ResolveAutomatic
+
+  // Data
+  std::string dataset = "imagenet";
+  std::string data_dir = "./";
+  std::string train_split = "train";
+  std::string val_split = "val";
+  int num_parallel_workers = 0;  ///< 0: see ResolveAutomatic
+  bool shuffle = true;
+  std::optional<int64_t> num_samples = std::nullopt;
+  int batch_size = 128;
+  bool drop_remainder = true;
+
+  // Transforms
+  int image_resize = 224;
+  std::array<double, 2> scale = {0.08, 1.0};
+  std::array<double, 2> ratio = {0.75, 1.333};
+  double hflip = 0.5;
+  double vflip = 0.0;
+  std::string interpolation = "bilinear";
+  std::vector<double> mean = {123.675, 116.28, 103.53};
+  std::vector<double> std = {58.395, 57.12, 57.375};
+  double crop_pct = 0.875;
+
+  // Model
+  std::string model = "shufflenet_v1_g3_x1_0";
+  std::optional<int> num_classes = std::nullopt;
+  int in_channels = 3;
+  std::string stem = "imagenet";
+  int stage2_stride = 2;
+  std::string conventions = "mindcv";
+  double bn_eps = 1e-5;
+  double bn_momentum = 0.9;
+
+  // Checkpoints
+  std::string ckpt_path = "";
+  std::string resume = "";
+  std::string ckpt_save_dir = "./ckpt";
+  int ckpt_save_interval = 1;
+  int keep_checkpoint_max = 10;
+
+  // Optimizer
+  int epoch_size = 90;
+  std::string opt = "momentum";
+  double momentum = 0.9;
+  bool use_nesterov = false;
+  double weight_decay = 1e-6;
+  std::string weight_decay_filter = "disable";
+
+  // Learning rate
+  std::string scheduler = "cosine_decay";
+  double lr = 0.001;
+  double min_lr = 1e-6;
+  int warmup_epochs = 3;
+  double warmup_factor = 0.0;
+  std::optional<int> decay_epochs = std::nullopt;
+  bool lr_epoch_stair = false;
+
+  // Loss
+  std::string loss = "CE";
+  double label_smoothing = 0.0;
+
+  // Validation and report
+  bool val_while_train = false;
+  int val_interval = 1;
+  int log_interval = 100;
+
+  bool operator==(const Options&) const = default;
+};
+
+/// Options, and where those stood that are not at their default.
+struct Settings {
+  Options options;
+  std::map<std::string, std::string, std::less<>> origins;  ///< option -> "command line", "recipe.yaml line 7"
+
+  /// Whether a file or the command line gave this option a value, be it the default one.
+  bool IsSet(std::string_view name) const { return origins.contains(name); }
+
+  /// Gives option `name` the value that `text` spells. InvalidArgument names the option and its origin, what was
+  /// expected and found, and the nearest name or choice.
+  Status Set(std::string_view name, std::string_view text, const std::string& origin);
+};
+
+/// Sets what a YAML file of `option: value` lines says. Errors: as Settings::Set, with the file and line; NotFound.
+Status ReadOptionsFile(const std::filesystem::path& path, Settings& settings);
+/// The same from text; `name` stands for the file in messages.
+Status ReadOptionsYaml(const std::string& yaml, const std::string& name, Settings& settings);
+
+/// Checks what no option can check alone: lr against min_lr, momentum against use_nesterov, the lengths of mean and
+/// std.
+Status CheckTogether(const Options& options);
+
+/// Puts numbers in the place of `auto`: threads and num_parallel_workers become the cores that the process may use,
+/// decay_epochs the epochs after the warm-up (at least 1).
+void ResolveAutomatic(Options& options);
+
+/// All options but `config` as YAML, in the order of the table; ReadOptionsYaml reads it back to the same values.
+std::string ToYaml(const Options& options);
+
+/// The network that the options ask for; `dataset_classes` counts when num_classes is None. Errors: NotFound for an
+/// unknown model, InvalidArgument for numbers that make no network.
+Result<ModelDescription> ModelFromOptions(const Options& options, int dataset_classes);
+
+}  // namespace riffle
