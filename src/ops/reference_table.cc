@@ -1,0 +1,48 @@
+// The reference backend: one entry for each op.
+#include "ops/average_pool/average_pool_ref.h"
+#include "ops/batch_norm/batch_norm_ref.h"
+#include "ops/cross_entropy/cross_entropy_ref.h"
+#include "ops/depthwise_conv/depthwise_conv_ref.h"
+#include "ops/global_average_pool/global_average_pool_ref.h"
+#include "ops/group_conv/group_conv_ref.h"
+#include "ops/linear/linear_ref.h"
+#include "ops/max_pool/max_pool_ref.h"
+#include "ops/op_table.h"
+#include "ops/residual/residual_ref.h"
+#include "ops/stem_conv/stem_conv_ref.h"
+
+namespace riffle {
+
+template <class T>
+const OpTable<T>& ReferenceOps() {
+  static const OpTable<T> table = {
+      .stem_conv_forward = ReferenceStemConvForward<T>,
+      .stem_conv_backward = ReferenceStemConvBackward<T>,
+      .max_pool_forward = ReferenceMaxPoolForward<T>,
+      .max_pool_backward = ReferenceMaxPoolBackward<T>,
+      .group_conv_prepared_size = ReferenceGroupConvPreparedSize,
+      .group_conv_prepare = ReferenceGroupConvPrepare<T>,
+      .group_conv_forward = ReferenceGroupConvForward<T>,
+      .group_conv_backward = ReferenceGroupConvBackward<T>,
+      .depthwise_conv_forward = ReferenceDepthwiseConvForward<T>,
+      .depthwise_conv_backward = ReferenceDepthwiseConvBackward<T>,
+      .average_pool_forward = ReferenceAveragePoolForward<T>,
+      .average_pool_backward = ReferenceAveragePoolBackward<T>,
+      .batch_norm_forward = ReferenceBatchNormForward<T>,
+      .batch_norm_backward = ReferenceBatchNormBackward<T>,
+      .residual_forward = ReferenceResidualForward<T>,
+      .residual_backward = ReferenceResidualBackward<T>,
+      .global_average_pool_forward = ReferenceGlobalAveragePoolForward<T>,
+      .global_average_pool_backward = ReferenceGlobalAveragePoolBackward<T>,
+      .linear_forward = ReferenceLinearForward<T>,
+      .linear_backward = ReferenceLinearBackward<T>,
+      .cross_entropy = ReferenceCrossEntropy<T>,
+  };
+  return table;
+}
+
+template const OpTable<float>& ReferenceOps<float>();
+template const OpTable<double>& ReferenceOps<double>();
+template const OpTable<std::complex<double>>& ReferenceOps<std::complex<double>>();
+
+}  // namespace riffle
