@@ -1,0 +1,69 @@
+#include "report/progress.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace riffle {
+namespace {
+
+constexpr double kQuietSeconds = 2;           // what is over sooner needs no progress
+constexpr double kSecondsBetweenDraws = 0.1;  // faster is unreadable
+
+double Seconds(std::chrono::steady_clock::duration d) { return std::chrono::duration<double>(d).count(); }
+
+}  // namespace
+
+std::string DurationText(double seconds) {
+  const auto whole = static_cast<int64_t>(std::llround(std::max(0.0, seconds)));
+  return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
+}
+
+Progress::Progress(Log& log, int log_interval, Clock now)
+    : log_(log), log_interval_(log_interval), now_(std::move(now)), start_(now_()) {
+  BeginEpoch();
+}
+
+void Progress::BeginEpoch() { epoch_start_ = last_line_ = now_(); }
+
+double Progress::SecondsLeft(const BatchReport& b, double elapsed_seconds) const {
+  const int64_t later_epochs = std::max(0, b.epochs - b.epoch);
+  const int64_t batches_left = later_epochs * b.batches + b.batches - b.batch;
+  return elapsed_seconds / static_cast<double>(batches_done_) * static_cast<double>(batches_left);
+}
+
+void Progress::Report(const BatchReport& b) {
+  ++batches_done_;
+  const auto now = now_();
+  const double elapsed = Seconds(now - start_);
+  const double epoch_seconds = std::max(1e-9, Seconds(now - epoch_start_));
+  const double since_line = Seconds(now - last_line_);
+  const bool is_training = b.epochs > 0;
+  const bool is_last = b.batch == b.batches;
+
+  const bool is_due = log_.HasLive() ? elapsed >= kQuietSeconds && (since_line >= kSecondsBetweenDraws || is_last)
+                                     : (b.batch == 1 || b.batch % log_interval_ == 0 || is_last) &&
+                                           (is_training || elapsed >= kQuietSeconds);
+  if (!is_due) return;
+  last_line_ = now;
+
+  const double speed = static_cast<double>(b.images) / epoch_seconds;
+  const double waiting_percent = std::min(100.0, 100 * b.waiting_seconds / epoch_seconds);
+  const std::string left = DurationText(SecondsLeft(b, elapsed));
+  if (log_.HasLive()) {
+    const std::string where = is_training ? fmt::format("epoch {}/{}", b.epoch, b.epochs) : "validation";
+    const std::string lr = is_training ? fmt::format("  lr {:.4g}", b.lr) : "";
+    log_.Live(fmt::format("{}  batch {}/{}  loss {:.4f}{}  {:.0f} pictures/s  waiting for data {:.0f} %  left {}",
+                          where, b.batch, b.batches, b.loss, lr, speed, waiting_percent, left));
+  } else {
+    const std::string where =
+        is_training ? fmt::format("Epoch: [{}/{}], batch", b.epoch, b.epochs) : "Validation batch";
+    const std::string lr = is_training ? fmt::format(", lr: {:.6g}", b.lr) : "";
+    log_.Line(fmt::format(
+        "{}: [{}/{}], loss: {:.6f}{}, time: {:.3f}s, pictures/s: {:.1f}, waiting for data: {:.1f}%, left: {}", where,
+        b.batch, b.batches, b.loss, lr, since_line, speed, waiting_percent, left));
+  }
+}
+
+}  // namespace riffle

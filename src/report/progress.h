@@ -1,0 +1,56 @@
+// How far a run is: a live line on a terminal, plain lines every log_interval batches elsewhere.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "report/log.h"
+
+namespace riffle {
+
+/// One batch that is done, and what the epoch has come to with it.
+struct BatchReport {
+  int epoch = 1;               ///< from 1
+  int epochs = 0;              ///< of the whole run; 0 for a validation, which has neither epochs nor lr
+  int64_t batch = 1;           ///< from 1
+  int64_t batches = 1;         ///< in an epoch
+  double loss = 0;             ///< mean of the epoch so far
+  double lr = 0;               ///< of this batch
+  int64_t images = 0;          ///< in the epoch so far
+  double waiting_seconds = 0;  ///< of the epoch so far, spent on waiting for data
+};
+
+/// Tells a Log about batches. Not thread-safe.
+class Progress {
+ public:
+  using Clock = std::function<std::chrono::steady_clock::time_point()>;
+
+  Progress(Log& log, int log_interval, Clock now = std::chrono::steady_clock::now);
+  ~Progress() { log_.Live(""); }
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  /// Before the first batch of an epoch, so that speed does not count what came between.
+  void BeginEpoch();
+
+  /// After each batch. On a terminal nothing shows in the first two seconds, then the live line. Elsewhere a line for
+  /// the first batch, the last, and every log_interval-th; of a validation only those after two seconds.
+  void Report(const BatchReport& batch);
+
+ private:
+  double SecondsLeft(const BatchReport& batch, double elapsed_seconds) const;
+
+  Log& log_;
+  const int log_interval_;
+  const Clock now_;
+  const std::chrono::steady_clock::time_point start_;
+  std::chrono::steady_clock::time_point epoch_start_, last_line_;
+  int64_t batches_done_ = 0;
+};
+
+/// "0:00:07", "26:40:00".
+std::string DurationText(double seconds);
+
+}  // namespace riffle

@@ -1,0 +1,69 @@
+#include "report/table.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+
+namespace riffle {
+namespace {
+
+bool IsNumeric(const std::string& cell) {
+  return !cell.empty() && (std::isdigit(static_cast<unsigned char>(cell[0])) || cell[0] == '-');
+}
+
+/// Columns that a terminal shows: bytes of UTF-8 less those that continue a character.
+size_t Columns(const std::string& text) {
+  return static_cast<size_t>(std::ranges::count_if(text, [](char c) { return (c & 0xC0) != 0x80; }));
+}
+
+}  // namespace
+
+std::string Table::Text() const {
+  const size_t columns = rows_[0].size();
+  std::vector<size_t> width(columns, 0);
+  std::vector<bool> right(columns, rows_.size() > 1);
+  for (size_t r = 0; r < rows_.size(); ++r) {
+    for (size_t c = 0; c < columns; ++c) {
+      width[c] = std::max(width[c], Columns(rows_[r][c]));
+      if (r > 0 && !IsNumeric(rows_[r][c])) right[c] = false;
+    }
+  }
+  std::string text;
+  const auto add_line = [&](const std::vector<std::string>& cells) {
+    std::string line;
+    for (size_t c = 0; c < columns; ++c) {
+      const std::string padding(width[c] - Columns(cells[c]), ' ');
+      if (c > 0) line += "  ";
+      if (right[c]) line += padding;
+      line += cells[c];
+      if (!right[c]) line += padding;
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    text += line + '\n';
+  };
+  add_line(rows_[0]);
+  std::vector<std::string> rule;
+  for (size_t w : width) rule.emplace_back(w, '-');
+  add_line(rule);
+  for (size_t r = 1; r < rows_.size(); ++r) add_line(rows_[r]);
+  return text;
+}
+
+std::string Grouped(int64_t number) {
+  std::string digits = fmt::format("{}", number);
+  const int64_t first = number < 0 ? 1 : 0;
+  for (int64_t i = static_cast<int64_t>(digits.size()) - 3; i > first; i -= 3)
+    digits.insert(static_cast<size_t>(i), ",");
+  return digits;
+}
+
+std::string BytesText(int64_t bytes) {
+  constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+  double value = static_cast<double>(bytes);
+  size_t unit = 0;
+  while (value >= 1024 && unit + 1 < std::size(kUnits)) value /= 1024, ++unit;
+  return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.1f} {}", value, kUnits[unit]);
+}
+
+}  // namespace riffle

@@ -1,0 +1,31 @@
+// Text tables with aligned columns, and numbers as people read them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace riffle {
+
+/// Rows of text under headings. A column whose cells all start with a digit, sign or "-" is aligned to the right.
+class Table {
+ public:
+  explicit Table(std::vector<std::string> headings) : rows_{std::move(headings)} {}
+
+  /// REQUIRES: as many cells as headings.
+  void AddRow(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
+
+  /// Headings, a rule, rows; two spaces between columns, none at the ends of lines.
+  std::string Text() const;
+
+ private:
+  std::vector<std::vector<std::string>> rows_;  // the headings first
+};
+
+/// 1864728 as "1,864,728".
+std::string Grouped(int64_t number);
+
+/// 1536 as "1.5 KiB".
+std::string BytesText(int64_t bytes);
+
+}  // namespace riffle

@@ -1,0 +1,43 @@
+#include "report/table.h"
+
+#include <gtest/gtest.h>
+
+namespace riffle {
+namespace {
+
+TEST(TableTest, AlignsNumbersRightAndTextLeftWithoutTrailingSpaces) {
+  Table table({"name", "MACs", "note"});
+  table.AddRow({"a", "1,024", "x"});
+  table.AddRow({"longer", "-", ""});
+  EXPECT_EQ(table.Text(),
+            "name     MACs  note\n"
+            "------  -----  ----\n"
+            "a       1,024  x\n"
+            "longer      -\n");
+}
+
+TEST(TableTest, CountsCharactersNotBytes) {
+  Table table({"shape"});
+  table.AddRow({"3×3"});
+  EXPECT_EQ(table.Text(), "shape\n-----\n  3×3\n");
+}
+
+TEST(TableTest, WithoutRowsShowsTheHeadings) { EXPECT_EQ(Table({"a", "b"}).Text(), "a  b\n-  -\n"); }
+
+TEST(NumberTextTest, GroupsThousands) {
+  EXPECT_EQ(Grouped(0), "0");
+  EXPECT_EQ(Grouped(999), "999");
+  EXPECT_EQ(Grouped(1000), "1,000");
+  EXPECT_EQ(Grouped(1864728), "1,864,728");
+  EXPECT_EQ(Grouped(-100), "-100");
+  EXPECT_EQ(Grouped(-1234567), "-1,234,567");
+}
+
+TEST(NumberTextTest, ShowsBytesInBinaryUnits) {
+  EXPECT_EQ(BytesText(1023), "1023 B");
+  EXPECT_EQ(BytesText(1536), "1.5 KiB");
+  EXPECT_EQ(BytesText(int64_t{3} << 30), "3.0 GiB");
+}
+
+}  // namespace
+}  // namespace riffle
