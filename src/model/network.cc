@@ -1,0 +1,298 @@
+#include "model/network.h"
+
+#include <algorithm>
+
+#include "model/memory_plan.h"
+
+namespace riffle {
+namespace {
+
+// The map whose memory holds this one's rows, or gradient rows.
+int StorageRoot(const Plan& plan, int map) {
+  while (plan.maps[map].stored_in >= 0) map = plan.maps[map].stored_in;
+  return map;
+}
+
+struct GradientPlace {
+  int root;
+  int row;
+};
+GradientPlace GradientRoot(const Plan& plan, int map) {
+  int row = 0;
+  for (; plan.maps[map].gradient_in >= 0; map = plan.maps[map].gradient_in) row += plan.maps[map].gradient_row;
+  return {map, row};
+}
+
+int64_t MapStride(const Map& map, int64_t images) {
+  return map.vectors ? map.channels : RowStride(images * map.area());
+}
+int64_t MapSize(const Map& map, int64_t images) {
+  return MapStride(map, images) * (map.vectors ? images : map.channels);
+}
+
+// Lives of all maps, then of all gradients. Time: step i runs forward at i and backward at 2·steps − 1 − i.
+std::vector<BufferLife> Lives(const Plan& plan, int64_t images) {
+  const int maps = static_cast<int>(plan.maps.size()), steps = static_cast<int>(plan.steps.size());
+  std::vector<BufferLife> lives(2 * maps, BufferLife{.size = 0, .first = 2 * steps, .last = -1});
+  const auto use = [&](int buffer, int time) {
+    lives[buffer].first = std::min(lives[buffer].first, time);
+    lives[buffer].last = std::max(lives[buffer].last, time);
+  };
+  for (int i = 0; i < steps; ++i) {
+    const Step& step = plan.steps[i];
+    const int backward = 2 * steps - 1 - i;
+    for (int map : {step.x, step.y, step.shortcut})
+      if (map >= 0) use(StorageRoot(plan, map), i);
+    if (step.op == Op::kBatchNorm) continue;
+    // An average pool's backward reads no map, every other one its input, and a convolution also its raw output.
+    if (step.op != Op::kAveragePool) use(StorageRoot(plan, step.x), backward);
+    if (step.norm >= 0) use(StorageRoot(plan, step.y), backward);
+    for (int map : {step.x, step.y})
+      if (map > 0) use(maps + GradientRoot(plan, map).root, backward);
+  }
+  for (int m = 0; m < 2 * maps; ++m)
+    if (lives[m].last >= 0 && m != 0) lives[m].size = MapSize(plan.maps[m % maps], images);
+  return lives;
+}
+
+const int* OrNull(const std::vector<int>& indices) { return indices.empty() ? nullptr : indices.data(); }
+
+}  // namespace
+
+int64_t TrainingArenaBytes(const Plan& plan, int64_t images) {
+  return PlanMemory(Lives(plan, images)).arena * static_cast<int64_t>(sizeof(float));
+}
+
+template <class T>
+Network<T>::Network(const Plan& plan, const OpTable<T>& ops)
+    : plan_(plan), ops_(ops), values_(plan.registry), gradients_(plan.registry.trainable_arena()) {
+  // Moments and sums are two values a row, PullBack three, scale and shift one each.
+  constexpr int kValuesPerRow = (sizeof(Moments<T>) + sizeof(GradientSums<T>) + sizeof(PullBack<T>)) / sizeof(T) + 2;
+  int64_t rows = 0;
+  for (const Norm& norm : plan.norms) rows += norm.channels;
+  norm_arena_ = AlignedArray<T>(rows * kValuesPerRow);
+  T* at = norm_arena_.data();
+  const auto take = [&](int64_t values) { return std::exchange(at, at + values); };
+  for (const Norm& norm : plan.norms) {
+    const int64_t n = norm.channels;
+    norms_.push_back({.moments = reinterpret_cast<Moments<T>*>(take(2 * n)),
+                      .sums = reinterpret_cast<GradientSums<T>*>(take(2 * n)),
+                      .pull_back = reinterpret_cast<PullBack<T>*>(take(3 * n)),
+                      .scale = take(n),
+                      .shift = take(n)});
+  }
+}
+
+template <class T>
+void Network<T>::Bind(int64_t images) {
+  if (images == images_) return;
+  images_ = images;
+  const MemoryPlan layout = PlanMemory(Lives(plan_, images));
+  if (static_cast<int64_t>(arena_.size()) < layout.arena) arena_ = AlignedArray<T>(layout.arena);
+  const size_t maps = plan_.maps.size();
+  maps_.assign(maps, {});
+  gradients_of_maps_.assign(maps, {});
+  for (size_t m = 1; m < maps; ++m) {
+    const int64_t stride = MapStride(plan_.maps[m], images);
+    maps_[m] = {arena_.data() + layout.offset[StorageRoot(plan_, static_cast<int>(m))], stride};
+    const GradientPlace place = GradientRoot(plan_, static_cast<int>(m));
+    gradients_of_maps_[m] = Rows<T>{arena_.data() + layout.offset[maps + place.root], stride}.From(place.row);
+  }
+  int64_t prepared = 0;
+  for (const Step& step : plan_.steps)
+    if (step.op == Op::kGroupConv) prepared = std::max(prepared, ops_.group_conv_prepared_size(GroupConvShapeOf(step)));
+  if (static_cast<int64_t>(prepared_.size()) < prepared) prepared_ = AlignedArray<T>(prepared);
+}
+
+template <class T>
+Plane Network<T>::PlaneOf(int map) const {
+  return {images_, plan_.maps[map].height, plan_.maps[map].width};
+}
+
+template <class T>
+Activation<T> Network<T>::InputActivation(const Step& step) const {
+  if (step.in_norm < 0) return {.relu = step.in_relu};
+  return {.scale = norms_[step.in_norm].scale, .shift = norms_[step.in_norm].shift, .relu = step.in_relu};
+}
+
+template <class T>
+GradientSource<T> Network<T>::Source(const Step& step) const {
+  return {.dz = GradientOf(step.y), .raw = RowsOf(step.y), .pull_back = norms_[step.norm].pull_back};
+}
+
+template <class T>
+GradientSink<T> Network<T>::Sink(const Step& step) const {
+  GradientSink<T> sink{.dz = GradientOf(step.x)};
+  if (step.adds_gradient) sink.add = sink.dz;
+  if (step.in_norm >= 0) {
+    sink.raw = RowsOf(step.x);
+    sink.moments = norms_[step.in_norm].moments;
+    sink.sums = norms_[step.in_norm].sums;
+  }
+  return sink;
+}
+
+template <class T>
+GroupConvShape Network<T>::GroupConvShapeOf(const Step& step) const {
+  return {.groups = step.groups,
+          .in_channels = plan_.maps[step.x].channels,
+          .out_channels = step.channels,
+          .pixels = PlaneOf(step.x).pixels()};
+}
+
+template <class T>
+const T* Network<T>::Forward(int64_t images, Rows<const T> pictures, Statistics statistics) {
+  Bind(images);
+  maps_[0] = {const_cast<T*>(pictures.data), pictures.stride};  // read only: no step writes map 0
+  for (const Step& step : plan_.steps) ForwardStep(step, statistics);
+  return RowsOf(plan_.output()).data;
+}
+
+template <class T>
+void Network<T>::ForwardStep(const Step& step, Statistics statistics) {
+  const Rows<const T> x = RowsOf(step.x);
+  const Rows<T> y = RowsOf(step.y).From(step.y_row);
+  const Plane in = PlaneOf(step.x);
+  const NormState* norm = step.norm >= 0 ? &norms_[step.norm] : nullptr;
+  Moments<T>* moments = norm && statistics == Statistics::kBatch ? norm->moments : nullptr;
+  switch (step.op) {
+    case Op::kStemConv:
+      return ops_.stem_conv_forward({plan_.maps[step.x].channels, step.channels, in, step.stride},
+                                    {.y = y, .x = x, .weight = Weight(step), .moments = moments});
+    case Op::kMaxPool:
+      return ops_.max_pool_forward({step.channels, in, plan_.model.conventions.pool_padding},
+                                   {.y = y, .x = x, .in = InputActivation(step)});
+    case Op::kGroupConv: {
+      const GroupConvShape shape = GroupConvShapeOf(step);
+      const Activation<T> activation = InputActivation(step);
+      ops_.group_conv_prepare(shape, prepared_.data(),
+                              {.weight = Weight(step), .in_scale = activation.scale, .in_shift = activation.shift});
+      return ops_.group_conv_forward(shape, {.y = y, .x = x, .prepared = prepared_.data(), .moments = moments});
+    }
+    case Op::kDepthwiseConv:
+      return ops_.depthwise_conv_forward({step.channels, in, step.stride},
+                                         {.y = y,
+                                          .x = x,
+                                          .in = InputActivation(step),
+                                          .weight = Weight(step),
+                                          .rows = {OrNull(step.in_row), OrNull(step.weight_row)},
+                                          .moments = moments});
+    case Op::kAveragePool:
+      return ops_.average_pool_forward(
+          {{step.channels, in, plan_.model.conventions.pool_padding}, plan_.model.conventions.average_divisor},
+          {.y = y, .x = x});
+    case Op::kBatchNorm: {
+      const Norm& n = plan_.norms[step.norm];
+      const auto trainable = [&](int i) { return values_.trainable.data() + plan_.registry.trainable()[i].offset; };
+      const auto running = [&](int i) { return values_.statistics.data() + plan_.registry.statistics()[i].offset; };
+      return ops_.batch_norm_forward({n.channels, in.pixels(), plan_.model.bn_eps, plan_.model.bn_momentum},
+                                     {.scale = norm->scale,
+                                      .shift = norm->shift,
+                                      .moments = moments,
+                                      .gamma = trainable(n.gamma),
+                                      .beta = trainable(n.beta),
+                                      .running_mean = running(n.running_mean),
+                                      .running_variance = running(n.running_variance),
+                                      .parameter_row = OrNull(n.parameter_row)});
+    }
+    case Op::kResidual:
+      return ops_.residual_forward({step.channels, in.pixels()},
+                                   {.y = y,
+                                    .x = x,
+                                    .scale = norm->scale,
+                                    .shift = norm->shift,
+                                    .shortcut = step.shortcut >= 0 ? RowsOf(step.shortcut) : Rows<T>{}});
+    case Op::kGlobalAveragePool:
+      return ops_.global_average_pool_forward({step.channels, in}, {.features = y.data, .x = x});
+    case Op::kLinear:
+      return ops_.linear_forward({images_, plan_.maps[step.x].channels, step.channels},
+                                 {.logits = y.data, .features = x.data, .weight = Weight(step)});
+  }
+}
+
+template <class T>
+T* Network<T>::dlogits() {
+  return GradientOf(plan_.output()).data;
+}
+
+template <class T>
+void Network<T>::Backward() {
+  for (auto step = plan_.steps.rbegin(); step != plan_.steps.rend(); ++step) BackwardStep(*step);
+}
+
+template <class T>
+void Network<T>::BackwardStep(const Step& step) {
+  const Rows<const T> x = RowsOf(step.x);
+  const Rows<const T> dy = GradientOf(step.y).From(step.y_row);
+  const Plane in = PlaneOf(step.x);
+  switch (step.op) {
+    case Op::kStemConv:
+      return ops_.stem_conv_backward({plan_.maps[step.x].channels, step.channels, in, step.stride},
+                                     {.dweight = DWeight(step), .dy = Source(step), .x = x});
+    case Op::kMaxPool:
+      return ops_.max_pool_backward({step.channels, in, plan_.model.conventions.pool_padding},
+                                    {.dx = Sink(step), .dy = dy, .x = x, .in = InputActivation(step)});
+    case Op::kGroupConv:
+      return BackwardGroupConv(step);
+    case Op::kDepthwiseConv:
+      return BackwardDepthwiseConv(step);
+    case Op::kAveragePool:
+      return ops_.average_pool_backward(
+          {{step.channels, in, plan_.model.conventions.pool_padding}, plan_.model.conventions.average_divisor},
+          {.dx = GradientOf(step.x), .dy = dy});
+    case Op::kBatchNorm: {
+      const Norm& n = plan_.norms[step.norm];
+      const NormState& state = norms_[step.norm];
+      const auto offset = [&](int i) { return plan_.registry.trainable()[i].offset; };
+      return ops_.batch_norm_backward({n.channels, in.pixels(), plan_.model.bn_eps, plan_.model.bn_momentum},
+                                      {.pull_back = state.pull_back,
+                                       .dgamma = gradients_.data() + offset(n.gamma),
+                                       .dbeta = gradients_.data() + offset(n.beta),
+                                       .sums = state.sums,
+                                       .moments = state.moments,
+                                       .gamma = values_.trainable.data() + offset(n.gamma),
+                                       .parameter_row = OrNull(n.parameter_row)});
+    }
+    case Op::kResidual:
+      return ops_.residual_backward(
+          {step.channels, in.pixels()},
+          {.sums = norms_[step.norm].sums, .dz = dy, .raw = x, .moments = norms_[step.norm].moments});
+    case Op::kGlobalAveragePool:
+      return ops_.global_average_pool_backward({step.channels, in},
+                                               {.dx = GradientOf(step.x), .dfeatures = dy.data, .x = x});
+    case Op::kLinear:
+      return ops_.linear_backward({images_, plan_.maps[step.x].channels, step.channels},
+                                  {.dfeatures = GradientOf(step.x).data,
+                                   .dweight = DWeight(step),
+                                   .dlogits = dy.data,
+                                   .features = x.data,
+                                   .weight = Weight(step)});
+  }
+}
+
+template <class T>
+void Network<T>::BackwardGroupConv(const Step& step) {
+  ops_.group_conv_backward(GroupConvShapeOf(step), {.dx = Sink(step),
+                                                    .dweight = DWeight(step),
+                                                    .dy = Source(step),
+                                                    .x = RowsOf(step.x),
+                                                    .in = InputActivation(step),
+                                                    .weight = Weight(step)});
+}
+
+template <class T>
+void Network<T>::BackwardDepthwiseConv(const Step& step) {
+  ops_.depthwise_conv_backward({step.channels, PlaneOf(step.x), step.stride},
+                               {.dx = Sink(step),
+                                .dweight = DWeight(step),
+                                .dy = Source(step),
+                                .x = RowsOf(step.x),
+                                .in = InputActivation(step),
+                                .weight = Weight(step),
+                                .rows = {OrNull(step.in_row), OrNull(step.weight_row)}});
+}
+
+template class Network<float>;
+template class Network<double>;
+
+}  // namespace riffle

@@ -1,0 +1,81 @@
+// Runs a plan forward and backward on a batch: the training engine. It knows where every map, gradient and statistic
+// lies and hands pointers to the ops; it never reads or writes a value itself.
+#pragma once
+
+#include <vector>
+
+#include "model/plan.h"
+#include "ops/op_table.h"
+
+namespace riffle {
+
+/// Which statistics batch norm uses.
+enum class Statistics {
+  kBatch,    ///< the batch's own, and the running ones are updated: training
+  kRunning,  ///< the running ones, left as they are: evaluation
+};
+
+/// Not thread-safe; the ops use all of Threads() themselves. T is float, or double for oracle tests.
+template <class T>
+class Network {
+ public:
+  /// `plan` and `ops` must outlive the network.
+  Network(const Plan& plan, const OpTable<T>& ops);
+
+  ParameterValues<T>& values() { return values_; }
+  /// Laid out as values().trainable; overwritten by Backward().
+  AlignedArray<T>& gradients() { return gradients_; }
+
+  /// The logits [images][classes], valid until the next Forward.
+  /// pictures: [in_channels][images·H·W], normalised; must stay as it is until Backward has returned.
+  const T* Forward(int64_t images, Rows<const T> pictures, Statistics statistics);
+
+  /// [images][classes] for the images of the last Forward: the loss writes here what Backward starts from.
+  T* dlogits();
+
+  /// Gradients of all trainable parameters. REQUIRES: a Forward with Statistics::kBatch, and dlogits() written.
+  void Backward();
+
+ private:
+  // Of one batch norm; all arrays by row of its raw map.
+  struct NormState {
+    Moments<T>* moments;
+    GradientSums<T>* sums;
+    PullBack<T>* pull_back;
+    T *scale, *shift;
+  };
+
+  void Bind(int64_t images);
+  void ForwardStep(const Step& step, Statistics statistics);
+  void BackwardStep(const Step& step);
+  void BackwardGroupConv(const Step& step);
+  void BackwardDepthwiseConv(const Step& step);
+
+  Plane PlaneOf(int map) const;
+  Rows<T> RowsOf(int map) const { return maps_[map]; }
+  Rows<T> GradientOf(int map) const { return gradients_of_maps_[map]; }
+  const T* Weight(const Step& step) const {
+    return values_.trainable.data() + plan_.registry.trainable()[step.weight].offset;
+  }
+  T* DWeight(const Step& step) { return gradients_.data() + plan_.registry.trainable()[step.weight].offset; }
+  Activation<T> InputActivation(const Step& step) const;
+  GradientSource<T> Source(const Step& step) const;
+  GradientSink<T> Sink(const Step& step) const;
+  GroupConvShape GroupConvShapeOf(const Step& step) const;
+
+  const Plan& plan_;
+  const OpTable<T>& ops_;
+  ParameterValues<T> values_;
+  AlignedArray<T> gradients_;
+  AlignedArray<T> norm_arena_;
+  std::vector<NormState> norms_;
+  AlignedArray<T> prepared_;  // weights of the group convolution that runs now
+  AlignedArray<T> arena_;     // maps and their gradients
+  int64_t images_ = 0;        // that the arena is laid out for
+  std::vector<Rows<T>> maps_, gradients_of_maps_;
+};
+
+/// Bytes of maps and gradients that training on batches of `images` takes: the arena of a Network<float>.
+int64_t TrainingArenaBytes(const Plan& plan, int64_t images);
+
+}  // namespace riffle

@@ -1,0 +1,68 @@
+// The parameter registry: every tensor that is learnt or tracked, in network order, with its place in flat arenas.
+// Initialisation, load, save, weight decay, the optimizer, the all-reduce and export all visit this one list.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/arena.h"
+
+namespace riffle {
+
+enum class ParameterKind {
+  kStemWeight,
+  kGroupConvWeight,
+  kDepthwiseWeight,
+  kHeadWeight,
+  kGamma,
+  kBeta,
+  kRunningMean,
+  kRunningVariance
+};
+
+struct Parameter {
+  std::string name;  ///< "stage2.0.conv1.weight"
+  ParameterKind kind;
+  std::vector<int64_t> shape;  ///< convolutions [out, in / groups, height, width]; the head [classes, features]
+  int64_t offset = 0;          ///< in its arena, in values; a whole number of cache lines
+  int64_t size = 0;            ///< values
+
+  bool norm() const { return kind == ParameterKind::kGamma || kind == ParameterKind::kBeta; }
+  bool conv() const { return kind != ParameterKind::kHeadWeight && shape.size() == 4; }
+};
+
+/// Two lists: what the optimizer changes, and batch norm's running statistics.
+class ParameterRegistry {
+ public:
+  /// Appends and returns the index in its list.
+  int Add(std::string name, ParameterKind kind, std::vector<int64_t> shape);
+
+  std::span<const Parameter> trainable() const { return trainable_; }
+  std::span<const Parameter> statistics() const { return statistics_; }
+  int64_t trainable_arena() const { return trainable_arena_; }  ///< values, padding included
+  int64_t statistics_arena() const { return statistics_arena_; }
+  int64_t trainable_count() const;   ///< values, as papers count parameters
+  int64_t statistics_count() const;  ///< MindCV's count is the sum of both
+
+ private:
+  std::vector<Parameter> trainable_, statistics_;
+  int64_t trainable_arena_ = 0, statistics_arena_ = 0;
+};
+
+/// The values of a registry. Gradients, optimizer slots and EMA are further arrays of the same layouts.
+template <class T>
+struct ParameterValues {
+  explicit ParameterValues(const ParameterRegistry& registry)
+      : trainable(registry.trainable_arena()), statistics(registry.statistics_arena()) {}
+  AlignedArray<T> trainable;
+  AlignedArray<T> statistics;
+};
+
+/// As MindCV and Megvii do it: convolutions N(0, 1 / input channels of a group), the first convolution and the head
+/// N(0, 0.01), gamma 1, beta 0, running mean 0, running variance 1. Each tensor's numbers depend on (seed, its place in
+/// the registry) only.
+void Initialise(const ParameterRegistry& registry, uint64_t seed, ParameterValues<float>* values);
+
+}  // namespace riffle

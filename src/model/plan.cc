@@ -1,0 +1,283 @@
+#include "model/plan.h"
+
+#include <numeric>
+
+namespace riffle {
+namespace {
+
+// Appends maps, norms and steps in the order of the forward pass.
+class Builder {
+ public:
+  explicit Builder(const ModelDescription& model) { plan_.model = model; }
+
+  Plan Build() {
+    const ModelDescription& model = plan_.model;
+    int x = AddMap("pictures", model.in_channels, model.image_size, model.image_size);
+    x = Stem(x);
+    int channels = model.stage2_channels;
+    for (size_t stage = 0; stage < kUnitsOfStage.size(); ++stage, channels *= 2) {
+      for (int unit = 0; unit < kUnitsOfStage[stage]; ++unit) {
+        const std::string name = "stage" + std::to_string(stage + 2) + "." + std::to_string(unit);
+        if (unit > 0) {
+          x = Unit(name, x, channels, {.groups1 = model.groups, .stride = 1, .concat = false});
+        } else {
+          // "We do not apply group convolution on the first pointwise layer" of stage 2: its input has too few channels
+          // (paper, Table 1).
+          x = Unit(name, x, channels,
+                   {.groups1 = stage == 0 ? 1 : model.groups,
+                    .stride = stage == 0 ? model.stage2_stride : 2,
+                    .concat = true});
+        }
+      }
+    }
+    Head(x);
+    return std::move(plan_);
+  }
+
+ private:
+  struct UnitOptions {
+    int groups1;  // of the first pointwise convolution
+    int stride;
+    bool concat;  // with the pooled input (paper, Figure 2c), instead of adding the input (2b)
+  };
+
+  int AddMap(std::string name, int channels, int64_t height, int64_t width) {
+    plan_.maps.push_back({.name = std::move(name), .channels = channels, .height = height, .width = width});
+    return static_cast<int>(plan_.maps.size()) - 1;
+  }
+
+  Step& AddStep(Step step) {
+    plan_.steps.push_back(std::move(step));
+    return plan_.steps.back();
+  }
+
+  // The batch norm of a raw map, as a step of its own.
+  int AddNorm(const std::string& name, int raw, std::vector<int> parameter_row = {}) {
+    const int channels = plan_.maps[raw].channels;
+    ParameterRegistry& r = plan_.registry;
+    plan_.norms.push_back(
+        {.name = name,
+         .raw = raw,
+         .channels = channels,
+         .gamma = r.Add(name + ".gamma", ParameterKind::kGamma, {channels}),
+         .beta = r.Add(name + ".beta", ParameterKind::kBeta, {channels}),
+         .running_mean = r.Add(name + ".running_mean", ParameterKind::kRunningMean, {channels}),
+         .running_variance = r.Add(name + ".running_variance", ParameterKind::kRunningVariance, {channels}),
+         .parameter_row = std::move(parameter_row)});
+    const int norm = static_cast<int>(plan_.norms.size()) - 1;
+    AddStep({.op = Op::kBatchNorm, .name = name, .x = raw, .y = raw, .channels = channels, .norm = norm});
+    return norm;
+  }
+
+  int NextNorm() const { return static_cast<int>(plan_.norms.size()); }
+
+  int Stem(int x) {
+    const ModelDescription& model = plan_.model;
+    const int64_t stride = model.stem == Stem::kImagenet ? 2 : 1;
+    const int64_t size = OutSize(model.image_size, stride);
+    const int c = model.stem_channels;
+    const int raw = AddMap("stem", c, size, size);
+    const int weight = plan_.registry.Add("stem.conv.weight", ParameterKind::kStemWeight, {c, model.in_channels, 3, 3});
+    AddStep({.op = Op::kStemConv,
+             .name = "stem.conv",
+             .x = x,
+             .y = raw,
+             .channels = c,
+             .weight = weight,
+             .norm = NextNorm(),
+             .stride = static_cast<int>(stride)});
+    const int norm = AddNorm("stem.bn", raw);
+    if (model.stem == Stem::kImagenet) {
+      const int64_t pooled = OutSize(size, 2);
+      const int y = AddMap("stem.pool", c, pooled, pooled);
+      AddStep({.op = Op::kMaxPool,
+               .name = "stem.max_pool",
+               .x = raw,
+               .y = y,
+               .channels = c,
+               .in_norm = norm,
+               .in_relu = true,
+               .stride = 2});
+      return y;
+    }
+    const int y = AddMap("stem.out", c, size, size);
+    AddStep({.op = Op::kResidual, .name = "stem.relu", .x = raw, .y = y, .channels = c, .norm = norm});
+    plan_.maps[raw].gradient_in = y;
+    return y;
+  }
+
+  int GroupConv(const std::string& name, int x, int out_channels, int groups) {
+    const Map in = plan_.maps[x];
+    const int y = AddMap(name, out_channels, in.height, in.width);
+    const int weight = plan_.registry.Add(name + ".weight", ParameterKind::kGroupConvWeight,
+                                          {out_channels, in.channels / groups, 1, 1});
+    AddStep({.op = Op::kGroupConv,
+             .name = name,
+             .x = x,
+             .y = y,
+             .channels = out_channels,
+             .weight = weight,
+             .norm = NextNorm(),
+             .groups = groups});
+    return y;
+  }
+
+  int Depthwise(const std::string& name, int x, int in_norm, int stride) {
+    const ModelDescription& model = plan_.model;
+    const Map in = plan_.maps[x];
+    const int y = AddMap(name, in.channels, OutSize(in.height, stride), OutSize(in.width, stride));
+    const int weight = plan_.registry.Add(name + ".weight", ParameterKind::kDepthwiseWeight, {in.channels, 1, 3, 3});
+    Step& step = AddStep({.op = Op::kDepthwiseConv,
+                          .name = name,
+                          .x = x,
+                          .y = y,
+                          .channels = in.channels,
+                          .weight = weight,
+                          .norm = NextNorm(),
+                          .in_norm = in_norm,
+                          .in_relu = true,
+                          .stride = stride});
+    if (model.groups > 1) {
+      step.in_row = ShufflePermutation(in.channels, model.groups, model.conventions.shuffle_direction);
+      // Shuffling after the depthwise convolution: the kernel and the batch norm move along with their row.
+      if (model.conventions.shuffle_place == ShufflePlace::kAfterDepthwise) step.weight_row = step.in_row;
+    }
+    return y;
+  }
+
+  int Unit(const std::string& name, int x, int channels, UnitOptions options) {
+    const ModelDescription& model = plan_.model;
+    const int in_channels = plan_.maps[x].channels;
+    const int pooled_channels = options.concat ? in_channels : 0;
+
+    const int a1 = GroupConv(name + ".conv1", x, model.BottleneckChannels(channels), options.groups1);
+    plan_.steps.back().in_relu = true;
+    plan_.steps.back().adds_gradient = true;
+    const int norm1 = AddNorm(name + ".bn1", a1);
+
+    const int a2 = Depthwise(name + ".depthwise", a1, norm1, options.stride);
+    const int norm2 = AddNorm(name + ".bn2", a2, plan_.steps.back().weight_row);
+
+    const int a3 = GroupConv(name + ".conv3", a2, channels - pooled_channels, model.groups);
+    plan_.steps.back().in_norm = norm2;
+    const int norm3 = AddNorm(name + ".bn3", a3);
+
+    const Map out = plan_.maps[a3];
+    const int y = AddMap(name, channels, out.height, out.width);
+    if (options.concat && options.stride == 1) plan_.maps[x].stored_in = plan_.maps[x].gradient_in = y;
+    if (options.concat && options.stride == 2)
+      AddStep({.op = Op::kAveragePool,
+               .name = name + ".average_pool",
+               .x = x,
+               .y = y,
+               .channels = in_channels,
+               .stride = 2});
+    AddStep({.op = Op::kResidual,
+             .name = name + ".residual",
+             .x = a3,
+             .y = y,
+             .y_row = pooled_channels,
+             .channels = channels - pooled_channels,
+             .shortcut = options.concat ? -1 : x,
+             .norm = norm3});
+    plan_.maps[a3].gradient_in = y;
+    plan_.maps[a3].gradient_row = pooled_channels;
+    if (!options.concat) {
+      plan_.maps[x].gradient_in = y;
+      plan_.maps[y].in_place_of = x;
+    }
+    return y;
+  }
+
+  void Head(int x) {
+    const int channels = plan_.maps[x].channels;
+    const int features = AddMap("features", channels, 1, 1);
+    AddStep({.op = Op::kGlobalAveragePool,
+             .name = "head.pool",
+             .x = x,
+             .y = features,
+             .channels = channels,
+             .in_relu = true});
+    const int classes = plan_.model.num_classes;
+    const int logits = AddMap("logits", classes, 1, 1);
+    plan_.maps[features].vectors = plan_.maps[logits].vectors = true;
+    const int weight = plan_.registry.Add("head.weight", ParameterKind::kHeadWeight, {classes, channels});
+    AddStep(
+        {.op = Op::kLinear, .name = "head.linear", .x = features, .y = logits, .channels = classes, .weight = weight});
+  }
+
+  Plan plan_;
+};
+
+}  // namespace
+
+std::string_view OpName(Op op) {
+  switch (op) {
+    case Op::kStemConv:
+      return "stem_conv";
+    case Op::kMaxPool:
+      return "max_pool";
+    case Op::kGroupConv:
+      return "group_conv";
+    case Op::kDepthwiseConv:
+      return "depthwise_conv";
+    case Op::kAveragePool:
+      return "average_pool";
+    case Op::kBatchNorm:
+      return "batch_norm";
+    case Op::kResidual:
+      return "residual";
+    case Op::kGlobalAveragePool:
+      return "global_average_pool";
+    case Op::kLinear:
+      return "linear";
+  }
+  return "";
+}
+
+std::vector<int> ShufflePermutation(int channels, int groups, ShuffleDirection direction) {
+  const int n = channels / groups;
+  std::vector<int> in_row(channels);
+  for (int i = 0; i < n; ++i)
+    for (int k = 0; k < groups; ++k) {
+      if (direction == ShuffleDirection::kPaper)
+        in_row[i * groups + k] = k * n + i;
+      else
+        in_row[k * n + i] = i * groups + k;
+    }
+  return in_row;
+}
+
+int64_t Plan::Macs(const Step& step) const {
+  const Map& out = maps[step.y];
+  const int64_t values = step.channels * out.area();
+  switch (step.op) {
+    case Op::kStemConv:
+      return values * maps[step.x].channels * 9;
+    case Op::kGroupConv:
+      return values * (maps[step.x].channels / step.groups);
+    case Op::kDepthwiseConv:
+      return values * 9;
+    case Op::kLinear:
+      return values * maps[step.x].channels;
+    default:
+      return 0;
+  }
+}
+
+int64_t Plan::Macs() const {
+  return std::accumulate(steps.begin(), steps.end(), int64_t{0},
+                         [&](int64_t sum, const Step& step) { return sum + Macs(step); });
+}
+
+int64_t Plan::Parameters(const Step& step) const {
+  if (step.op == Op::kBatchNorm) return 2 * norms[step.norm].channels;
+  return step.weight < 0 ? 0 : registry.trainable()[step.weight].size;
+}
+
+Result<Plan> MakePlan(const ModelDescription& model) {
+  RIFFLE_TRY(Check(model));
+  return Builder(model).Build();
+}
+
+}  // namespace riffle
