@@ -1,0 +1,71 @@
+#include <cstring>
+#include <set>
+
+#include "base/file.h"
+#include "formats/safetensors.h"
+#include "formats/safetensors_checksum.h"
+
+namespace riffle {
+namespace {
+
+Status CheckInput(std::span<const TensorView> tensors, const Metadata& metadata) {
+  std::set<std::string_view> names = {"__metadata__"};
+  for (const TensorView& tensor : tensors) {
+    if (!names.insert(tensor.name).second)
+      return InvalidArgument("tensor {}: the name stands twice, or is the format's own", Quoted(tensor.name));
+    Result<int64_t> expected = ByteCount(tensor.dtype, tensor.shape);
+    if (!expected.ok()) return Status(expected.status()).In("tensor " + Quoted(tensor.name));
+    if (static_cast<uint64_t>(*expected) != tensor.bytes.size())
+      return InvalidArgument("tensor {}: {} {} needs {} bytes, {} were given", Quoted(tensor.name),
+                             NameOf(tensor.dtype), ShapeText(tensor.shape), *expected, tensor.bytes.size());
+  }
+  for (const char* ours : {kFormatKey, kChecksumKey})
+    if (metadata.contains(ours)) return InvalidArgument("the metadata key \"{}\" is the writer's own", ours);
+  return {};
+}
+
+// The header with the spaces that let the tensors begin at a multiple of 8 bytes. Throws nlohmann's type_error on text
+// that is not UTF-8.
+std::string Header(std::span<const TensorView> tensors, const Metadata& metadata) {
+  const auto text = [](const auto& value) { return nlohmann::json(value).dump(); };
+  std::string header = "{\"__metadata__\":" + text(metadata);
+  uint64_t begin = 0;
+  for (const TensorView& tensor : tensors) {
+    const uint64_t end = begin + tensor.bytes.size();
+    header += fmt::format(R"(,{}:{{"dtype":"{}","shape":{},"data_offsets":[{},{}]}})", text(tensor.name),
+                          NameOf(tensor.dtype), text(tensor.shape), begin, end);
+    begin = end;
+  }
+  header += '}';
+  header.append((8 - header.size() % 8) % 8, ' ');
+  return header;
+}
+
+}  // namespace
+
+Status WriteSafetensors(const std::filesystem::path& path, std::span<const TensorView> tensors,
+                        const Metadata& metadata) {
+  if (Status status = CheckInput(tensors, metadata); !status.ok()) return std::move(status).In(path.string());
+  std::string header;
+  try {
+    Metadata all = metadata;
+    all.emplace(kFormatKey, kFormatVersion);
+    all.emplace(kChecksumKey, ContentChecksum(tensors, all));
+    header = Header(tensors, all);
+  } catch (const nlohmann::json::exception&) {
+    return InvalidArgument("{}: names and metadata must be UTF-8", path.string());
+  }
+  if (header.size() > kMostHeaderBytes)
+    return InvalidArgument("{}: the header would have {} bytes, at most {} are allowed: shorten the metadata",
+                           path.string(), header.size(), kMostHeaderBytes);
+
+  const uint64_t header_bytes = header.size();
+  char length[8];
+  std::memcpy(length, &header_bytes, sizeof length);
+  std::vector<std::string_view> parts = {{length, sizeof length}, header};
+  for (const TensorView& tensor : tensors)
+    parts.emplace_back(reinterpret_cast<const char*>(tensor.bytes.data()), tensor.bytes.size());
+  return WriteFileAtomically(path, parts);
+}
+
+}  // namespace riffle
