@@ -1,0 +1,47 @@
+// The inference session: a folded plan with its weights, ready to classify. Links neither training nor data.
+#pragma once
+
+#include <vector>
+
+#include "model/fold.h"
+#include "ops/op_table.h"
+
+namespace riffle {
+
+/// Pictures are independent: a batch runs as small groups of pictures, one group a thread, each in an arena that stays
+/// in its cache; a single group is split over the threads within the ops. The logits of a picture have the same bits
+/// whatever it is batched with.
+class Session {
+ public:
+  /// `ops` must outlive the session; the plan is folded and kept.
+  Session(const Plan& training_plan, const OpTable<float>& ops);
+
+  /// Folds and packs the weights and running statistics. Before the first Run, and whenever they change.
+  void SetWeights(const ParameterValues<float>& values);
+
+  /// logits: [images][num_classes]. pictures: [in_channels][images·H·W], normalised. Not thread-safe.
+  void Run(int64_t images, Rows<const float> pictures, float* logits);
+
+  const Plan& plan() const { return plan_; }
+
+ private:
+  struct Prepared {
+    AlignedArray<float> weight;  // packed for the backend where it packs
+    AlignedArray<float> bias;
+  };
+
+  int64_t GroupSize(int64_t images) const;
+  void RunGroup(int64_t images, Rows<const float> pictures, float* arena, float* logits) const;
+  void RunStep(size_t index, int64_t images, const std::vector<Rows<float>>& maps) const;
+  GroupConvShape GroupConvShapeOf(const Step& step, int64_t images) const;
+
+  const Plan plan_;
+  const OpTable<float>& ops_;
+  std::vector<Prepared> prepared_;           // by step
+  std::vector<AlignedArray<float>> arenas_;  // by thread
+};
+
+/// Bytes of maps that one group of `images` pictures takes during inference.
+int64_t InferenceArenaBytes(const Plan& folded, int64_t images);
+
+}  // namespace riffle
