@@ -1,0 +1,73 @@
+#include "backend/target.h"
+
+#include <fmt/ranges.h>
+#include <hwy/targets.h>
+
+#include <cstdlib>
+
+namespace riffle {
+namespace {
+
+// Whether the program has chosen one by ForceTarget.
+bool forced = false;
+
+// What users call Highway's targets; a target that is not named here goes by Highway's own name.
+std::string Name(int64_t target) {
+  switch (target) {
+#if HWY_ARCH_X86
+    case HWY_AVX3:
+      return "avx512";
+    case HWY_AVX2:
+      return "avx2";
+#elif HWY_ARCH_ARM
+    case HWY_NEON:
+      return "neon";
+#endif
+    case HWY_EMU128:
+    case HWY_SCALAR:
+      return "baseline";
+    default:
+      return hwy::TargetName(target);
+  }
+}
+
+// The best target first, as Highway orders its bits. Asked for once, before anything is forced.
+const std::vector<int64_t>& Targets() {
+  static const std::vector<int64_t> targets = hwy::SupportedAndGeneratedTargets();
+  return targets;
+}
+
+}  // namespace
+
+std::vector<std::string> AvailableTargets() {
+  std::vector<std::string> names;
+  for (const int64_t target : Targets()) names.push_back(Name(target));
+  return names;
+}
+
+std::string ActiveTarget() {
+  Targets();
+  return Name(hwy::SupportedAndGeneratedTargets().front());
+}
+
+Status ForceTarget(std::string_view name) {
+  for (const int64_t target : Targets()) {
+    if (name != Name(target) && !name.empty()) continue;
+    hwy::SetSupportedTargetsForTest(name.empty() ? 0 : target);
+    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+    forced = !name.empty();
+    return {};
+  }
+  return InvalidArgument("unknown instruction set '{}': this build on this machine has {}", name,
+                         fmt::join(AvailableTargets(), ", "));
+}
+
+Status UseTargetOfEnvironment() {
+  const char* name = std::getenv("RIFFLE_TARGET");
+  if (forced || !name || !*name) return {};
+  Status status = ForceTarget(name).In("RIFFLE_TARGET");
+  forced = false;
+  return status;
+}
+
+}  // namespace riffle

@@ -1,0 +1,153 @@
+#include "ops/group_conv/group_conv.h"
+
+#include "ops/testing/derivative.h"
+
+namespace riffle {
+namespace {
+
+struct Case {
+  int groups;
+  int in_per_group, out_per_group;
+  int64_t pixels;
+  bool add_in_place = false;  ///< ChainOfUnit: the other branch's gradient stands where dx goes
+};
+
+GroupConvShape ShapeOf(const Case& c) {
+  return {c.groups, c.groups * c.in_per_group, c.groups * c.out_per_group, c.pixels};
+}
+
+template <class T>
+std::vector<T> Prepared(const GroupConvShape& shape, const GroupConvWeights<T>& weights) {
+  std::vector<T> prepared(ReferenceOps<T>().group_conv_prepared_size(shape));
+  ReferenceOps<T>().group_conv_prepare(shape, prepared.data(), weights);
+  return prepared;
+}
+
+/// A unit's second convolution: raw map → batch norm, no ReLU → group convolution → batch norm, shortcut, ReLU.
+template <class T>
+struct ChainBehindDepthwise {
+  explicit ChainBehindDepthwise(const Case& c)
+      : shape(ShapeOf(c)),
+        draw(Values::kSmooth),
+        in(shape.in_channels, c.pixels, draw),
+        weight(1, shape.weights(), [&] { return draw.Real(); }),
+        dweight(1, shape.weights()),
+        end(shape.out_channels, c.pixels, draw) {}
+
+  T Forward() {
+    in.GatherMoments();
+    in.Forward();
+    const std::vector<T> prepared = Prepared<T>(shape, {weight.data(), in.scale.data(), in.shift.data(), nullptr});
+    ReferenceOps<T>().group_conv_forward(shape, {.y = end.norm.raw.rows(),
+                                                 .x = in.raw.rows(),
+                                                 .prepared = prepared.data(),
+                                                 .residual = {},
+                                                 .moments = end.norm.moments.data()});
+    return end.Forward();
+  }
+  void Backward() {
+    end.Backward();
+    ReferenceOps<T>().group_conv_backward(
+        shape, {in.sink(), dweight.data(), end.norm.source(), in.raw.rows(), in.activation(false), weight.data()});
+    in.Backward();
+  }
+  std::vector<Variable<T>> Variables() {
+    std::vector<Variable<T>> variables = {{"weight", &weight, &dweight}};
+    in.AppendVariables("input", true, &variables);
+    end.norm.AppendVariables("output", false, &variables);
+    return variables;
+  }
+
+  GroupConvShape shape;
+  Draw draw;
+  Normalised<T> in;
+  Map<T> weight, dweight;
+  ResidualEnd<T> end;
+};
+
+/// A unit's first convolution, behind the unit before it: batch norm, shortcut, ReLU, stored → group convolution →
+/// batch norm, shortcut, ReLU. The stored map has a second reader: F also holds Σ factor·x.
+template <class T>
+struct ChainOfUnit {
+  explicit ChainOfUnit(const Case& c)
+      : shape(ShapeOf(c)),
+        add_in_place(c.add_in_place),
+        draw(Values::kSmooth),
+        before(shape.in_channels, c.pixels, draw),
+        weight(1, shape.weights(), [&] { return draw.Real(); }),
+        dweight(1, shape.weights()),
+        end(shape.out_channels, c.pixels, draw) {}
+
+  T Forward() {
+    before.norm.GatherMoments();
+    const T of_other_reader = before.Forward();
+    const std::vector<T> prepared = Prepared<T>(shape, {.weight = weight.data()});
+    ReferenceOps<T>().group_conv_forward(shape, {.y = end.norm.raw.rows(),
+                                                 .x = before.y.rows(),
+                                                 .prepared = prepared.data(),
+                                                 .residual = {},
+                                                 .moments = end.norm.moments.data()});
+    return of_other_reader + end.Forward();
+  }
+  void Backward() {
+    end.Backward();
+    GradientSink<T> dx = before.norm.sink();
+    dx.add = before.factor.rows();
+    if (add_in_place) {
+      before.norm.dz.CopyColumns(before.factor, 0);
+      dx.add = dx.dz;
+    }
+    ReferenceOps<T>().group_conv_backward(
+        shape, {dx, dweight.data(), end.norm.source(), before.y.rows(), {nullptr, nullptr, true}, weight.data()});
+    before.norm.Backward();
+  }
+  std::vector<Variable<T>> Variables() {
+    std::vector<Variable<T>> variables = {{"weight", &weight, &dweight},
+                                          {"shortcut", &before.shortcut, &before.norm.dz}};
+    before.norm.AppendVariables("input", true, &variables);
+    end.norm.AppendVariables("output", false, &variables);
+    return variables;
+  }
+
+  GroupConvShape shape;
+  bool add_in_place;
+  Draw draw;
+  ResidualEnd<T> before;
+  Map<T> weight, dweight;
+  ResidualEnd<T> end;
+};
+
+TEST(GroupConv, BackwardIsTheDerivativeOfForward) {
+  for (Case c : {Case{1, 3, 2, 9}, Case{2, 2, 3, 8}, Case{3, 1, 2, 5}, Case{4, 2, 1, 6}, Case{8, 1, 1, 7}}) {
+    SCOPED_TRACE(fmt::format("{} groups, {} to {}", c.groups, c.in_per_group, c.out_per_group));
+    ExpectGradients<ChainBehindDepthwise>(c);
+    ExpectGradients<ChainOfUnit>(c);
+    c.add_in_place = true;
+    ExpectGradients<ChainOfUnit>(c);
+  }
+}
+
+TEST(GroupConv, AGroupReadsItsOwnRowsOnly) {
+  double x[4][1] = {{1}, {10}, {100}, {1000}}, y[2][1];
+  const double weight[2][2] = {{1, 2}, {3, 4}};
+  const GroupConvShape shape = {2, 4, 2, 1};
+  const std::vector<double> prepared = Prepared<double>(shape, {.weight = weight[0]});
+  ReferenceOps<double>().group_conv_forward(
+      shape, {.y = {y[0], 1}, .x = {x[0], 1}, .prepared = prepared.data(), .residual = {}});
+  EXPECT_EQ(y[0][0], 21);
+  EXPECT_EQ(y[1][0], 4300);
+}
+
+TEST(GroupConv, InferenceFoldsScalesBiasResidualAndRelu) {
+  double x[2][2] = {{1, 2}, {3, 4}}, y[1][2] = {{100, -100}};  // y holds the residual, in place
+  const double weight[2] = {2, -1}, scale[2] = {10, 1}, shift[2] = {1, 2}, bias = 0.5;
+  const GroupConvShape shape = {1, 2, 1, 2};
+  const std::vector<double> prepared = Prepared<double>(shape, {weight, scale, shift, &bias});
+  ReferenceOps<double>().group_conv_forward(
+      shape, {.y = {y[0], 2}, .x = {x[0], 2}, .prepared = prepared.data(), .residual = {y[0], 2}, .relu = true});
+  EXPECT_EQ(y[0][0], 2 * 11 - 5 + 0.5 + 100);
+  EXPECT_EQ(y[0][1], 0);
+}
+
+}  // namespace
+}  // namespace riffle
