@@ -22,6 +22,7 @@ TEST(Json, NamesThePlaceOfASyntaxError) { EXPECT_EQ(ErrorOf(R"({"a": 1,})"), "in
 
 TEST(Json, RefusesAKeyThatStandsTwiceInOneObject) {
   EXPECT_THAT(ErrorOf(R"({"a": {"b": 1, "b": 1}})"), HasSubstr(R"("b" stands there twice)"));
+  EXPECT_THAT(ErrorOf(R"({"a": {}, "a": 1})"), HasSubstr(R"("a" stands there twice)"));
   EXPECT_EQ(ErrorOf(R"([{"b": 1}, {"b": {"b": 1}}])"), "no error");
 }
 

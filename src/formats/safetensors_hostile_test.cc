@@ -5,6 +5,7 @@
 
 #include "base/random.h"
 #include "formats/safetensors.h"
+#include "formats/safetensors_checksum.h"
 #include "formats/safetensors_testing.h"
 
 namespace riffle {
@@ -121,6 +122,15 @@ TEST(SafetensorsIntegrity, AnotherProgramMayRearrangeTheFile) {
   const Result<SafetensorsFile> file = SafetensorsFile::FromBytes(bytes, "w");
   ASSERT_TRUE(file.ok()) << file.status().message();
   EXPECT_THAT(*Values<float>(*file->Find("pair")), ElementsAre(1, -2));  // not aligned
+}
+
+TEST(SafetensorsIntegrity, AFileOfANewerFormatIsCalledSo) {
+  const std::string checksum = ContentChecksum({}, {{"riffle.format", "2"}});
+  const Result<SafetensorsFile> file = SafetensorsFile::FromBytes(
+      Foreign(R"({"__metadata__":{"riffle.format":"2","riffle.crc32":")" + checksum + "\"}}", 0), "w");
+  ASSERT_FALSE(file.ok());
+  EXPECT_EQ(file.status().code(), ErrorCode::kUnavailable);
+  EXPECT_EQ(file.status().message(), "w: written by a newer Riffle: expected format 1, found \"2\"");
 }
 
 TEST(SafetensorsIntegrity, NoBytesMakeTheReaderCrash) {
