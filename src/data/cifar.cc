@@ -1,0 +1,78 @@
+// CIFAR-10 and CIFAR-100 in the "binary version" (cs.toronto.edu/~kriz/cifar.html): records of one label byte
+// (CIFAR-100: coarse, then fine label), then 1024 red, 1024 green and 1024 blue values.
+#include <algorithm>
+#include <sstream>
+
+#include "base/file.h"
+#include "data/readers.h"
+
+namespace riffle {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kSize = 32, kPixels = kSize * kSize;
+
+Result<std::vector<std::string>> ReadClassNames(const fs::path& path, int num_classes) {
+  RIFFLE_ASSIGN(const std::string text, ReadTextFile(path));
+  std::vector<std::string> names;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.pop_back();
+    if (!line.empty()) names.push_back(line);
+  }
+  if (static_cast<int>(names.size()) != num_classes)
+    return DataLoss("{}: {} class names, one on each line, were expected, {} found", path.string(), num_classes,
+                    names.size());
+  return names;
+}
+
+// Planar red, green, blue to what the data set is opened for: pixels side by side, or grey.
+void AppendRecord(const uint8_t* planes, int channels, Picture& scratch, std::vector<uint8_t>& pixels) {
+  scratch.Reshape(kSize, kSize, 3);
+  for (int i = 0; i < kPixels; ++i)
+    for (int c = 0; c < 3; ++c) scratch.pixels[3 * i + c] = planes[c * kPixels + i];
+  ConvertChannels(scratch, channels);
+  pixels.insert(pixels.end(), scratch.pixels.begin(), scratch.pixels.end());
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Dataset>> OpenCifar(const DatasetInfo& info, const SplitInfo& split, const fs::path& data_dir,
+                                           int channels) {
+  const std::string first(split.files.front());
+  RIFFLE_ASSIGN(
+      const fs::path folder,
+      FindFolder(data_dir, fmt::format("{} (the folder with {} and {})", info.name, first, info.class_names_file), info,
+                 [&](const fs::path& path) {
+                   std::error_code error;
+                   return fs::is_regular_file(path / first, error);
+                 }));
+  RIFFLE_ASSIGN(std::vector<std::string> classes, ReadClassNames(folder / info.class_names_file, info.num_classes));
+  const int64_t records = split.pictures / static_cast<int64_t>(split.files.size());
+  const int64_t record_bytes = info.label_bytes + 3 * kPixels;
+  std::vector<int32_t> labels;
+  std::vector<uint8_t> pixels;
+  pixels.reserve(static_cast<size_t>(split.pictures) * kPixels * channels);
+  Picture scratch;
+  for (std::string_view name : split.files) {
+    const fs::path path = folder / name;
+    RIFFLE_ASSIGN(const std::vector<uint8_t> file, ReadFile(path));
+    if (static_cast<int64_t>(file.size()) != records * record_bytes)
+      return DataLoss("{}: {} bytes were expected ({} records of {}), {} found; fetch the file again", path.string(),
+                      records * record_bytes, records, record_bytes, file.size());
+    for (int64_t i = 0; i < records; ++i) {
+      const uint8_t* record = file.data() + i * record_bytes;
+      labels.push_back(record[info.label_bytes - 1]);
+      if (labels.back() >= info.num_classes)
+        return DataLoss("{}: record {} has label {}, there are {} classes; fetch the file again", path.string(), i,
+                        labels.back(), info.num_classes);
+      AppendRecord(record + info.label_bytes, channels, scratch, pixels);
+    }
+  }
+  const PictureView shape{nullptr, kSize, kSize, channels, int64_t{kSize} * channels};
+  return std::unique_ptr<Dataset>(std::make_unique<MemoryDataset>(
+      fmt::format("{} {}", info.name, split.name), std::move(classes), std::move(labels), shape, std::move(pixels)));
+}
+
+}  // namespace riffle

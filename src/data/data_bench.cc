@@ -1,0 +1,60 @@
+// Pictures per second of one core, for each stage between a data set and a batch.
+#include <benchmark/benchmark.h>
+
+#include "data/crop.h"
+#include "data/normalise.h"
+#include "data/resize.h"
+#include "data/transform.h"
+
+namespace riffle {
+namespace {
+
+Picture Noise(int height, int width) {
+  Picture picture;
+  picture.Reshape(height, width, 3);
+  RandomStream random(1, RandomPurpose::kTest, 0, 0);
+  for (uint8_t& value : picture.pixels) value = static_cast<uint8_t>(random.Bits());
+  return picture;
+}
+
+void BM_CifarTraining(benchmark::State& state) {
+  const DatasetInfo& info = **FindDataset("cifar10");
+  const auto transform = Transform::ForTraining(DefaultPreprocessing(info, 32, 3), DefaultAugmentation(info));
+  const Picture picture = Noise(32, 32);
+  TransformScratch scratch;
+  std::vector<float> out(3 * 1024);
+  uint32_t index = 0;
+  for (auto _ : state) {
+    RandomStream random(1, RandomPurpose::kAugmentation, 0, index++);
+    benchmark::DoNotOptimize(transform->Apply(picture.View(), random, scratch, out.data(), 1024).ok());
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(BM_CifarTraining);
+
+void BM_Normalise224(benchmark::State& state) {
+  const Picture picture = Noise(224, 224);
+  const float scale[] = {1, 2, 3}, shift[] = {1, 2, 3};
+  std::vector<float> out(3 * 224 * 224);
+  for (auto _ : state) {
+    WriteNormalised(picture.View(), state.range(0) != 0, false, scale, shift, out.data(), 224 * 224);
+    benchmark::ClobberMemory();
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(BM_Normalise224)->Arg(0)->Arg(1);
+
+void BM_Resize(benchmark::State& state) {
+  const Picture picture = Noise(375, 500);
+  ResizeScratch scratch;
+  Picture out;
+  for (auto _ : state) {
+    Resize(picture.View(), 256, 341, {16, 58, 224, 224}, Interpolation::kBilinear, scratch, out);
+    benchmark::ClobberMemory();
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(BM_Resize);
+
+}  // namespace
+}  // namespace riffle

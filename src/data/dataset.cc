@@ -1,0 +1,66 @@
+#include "data/dataset.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "base/random.h"
+#include "data/readers.h"
+
+namespace riffle {
+namespace {
+
+// Some of the pictures of another data set.
+class Subset : public Dataset {
+ public:
+  Subset(std::unique_ptr<Dataset> all, std::vector<int64_t> chosen) : all_(std::move(all)), chosen_(std::move(chosen)) {
+    classes_ = all_->classes();
+    for (int64_t i : chosen_) labels_.push_back(all_->label(i));
+  }
+  std::string NameOf(int64_t i) const override { return all_->NameOf(chosen_[i]); }
+  Result<PictureView> Read(int64_t i, Picture& scratch) const override { return all_->Read(chosen_[i], scratch); }
+
+ private:
+  std::unique_ptr<Dataset> all_;
+  std::vector<int64_t> chosen_;
+};
+
+// The first `count` of a random order, sorted again.
+std::vector<int64_t> Choose(int64_t size, int64_t count, uint64_t seed) {
+  std::vector<int64_t> order(size);
+  std::iota(order.begin(), order.end(), 0);
+  RandomStream random(seed, RandomPurpose::kShuffle, UINT32_MAX, 0);  // the epoch that no training reaches
+  for (int64_t i = 0; i < count; ++i) std::swap(order[i], order[i + random.Below(static_cast<uint32_t>(size - i))]);
+  order.resize(count);
+  std::sort(order.begin(), order.end());
+  return order;
+}
+
+Result<std::unique_ptr<Dataset>> OpenLayout(const DatasetInfo& info, const DatasetOptions& options) {
+  if (info.layout == DatasetLayout::kFolder)
+    return OpenFolder(options.data_dir, options.split, options.channels, options.classes);
+  RIFFLE_ASSIGN(const SplitInfo* const split, FindSplit(info, options.split));
+  if (info.layout == DatasetLayout::kCifar)
+    return OpenCifar(info, *split, options.data_dir.empty() ? "." : options.data_dir, options.channels);
+  return OpenIdx(info, *split, options.data_dir, options.channels);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Dataset>> OpenDataset(const DatasetOptions& options) {
+  RIFFLE_ASSIGN(const DatasetInfo* const info, FindDataset(options.name));
+  if (options.channels != 1 && options.channels != 3)
+    return InvalidArgument("pictures have 1 or 3 channels, {} were asked for (--in_channels)", options.channels);
+  RIFFLE_ASSIGN(std::unique_ptr<Dataset> dataset, OpenLayout(*info, options));
+  if (!options.classes.empty() && options.classes != dataset->classes())
+    return InvalidArgument("{} has {} classes from '{}' to '{}', the network is trained for {} from '{}' to '{}'",
+                           info->name, dataset->classes().size(), dataset->classes().front(), dataset->classes().back(),
+                           options.classes.size(), options.classes.front(), options.classes.back());
+  if (options.num_samples < 0 || options.num_samples > dataset->size())
+    return InvalidArgument("--num_samples={}: the '{}' split of {} has {} pictures", options.num_samples, options.split,
+                           info->name, dataset->size());
+  if (options.num_samples == 0 || options.num_samples == dataset->size()) return dataset;
+  std::vector<int64_t> chosen = Choose(dataset->size(), options.num_samples, options.seed);
+  return std::unique_ptr<Dataset>(std::make_unique<Subset>(std::move(dataset), std::move(chosen)));
+}
+
+}  // namespace riffle

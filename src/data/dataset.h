@@ -1,0 +1,52 @@
+// Labelled pictures: one interface over record files, IDX files and folders, and the function that opens them by name.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "data/picture.h"
+
+namespace riffle {
+
+/// A numbered collection of labelled pictures. Thread-safe: it never changes after it was opened.
+class Dataset {
+ public:
+  virtual ~Dataset() = default;
+
+  /// Class names in the order of the labels.
+  const std::vector<std::string>& classes() const { return classes_; }
+  int64_t size() const { return static_cast<int64_t>(labels_.size()); }
+  /// The class of picture i, in [0, classes().size()).
+  int32_t label(int64_t i) const { return labels_[i]; }
+  /// What messages call picture i: a path, or "cifar10 train #17".
+  virtual std::string NameOf(int64_t i) const = 0;
+  /// Picture i, grey or RGB as the data set was opened: a view of memory that the data set holds, or of `scratch`,
+  /// whose memory is used again. The view lives as long as both stay untouched. Errors name the picture.
+  virtual Result<PictureView> Read(int64_t i, Picture& scratch) const = 0;
+
+ protected:
+  std::vector<std::string> classes_;
+  std::vector<int32_t> labels_;
+};
+
+struct DatasetOptions {
+  std::string name;                       ///< a name of the registry; "" is a folder of class folders
+  std::filesystem::path data_dir = "./";  ///< the files lie here, or up to four levels below
+  std::string split = "train";
+  int channels = 3;         ///< what Read gives: 1 or 3; the pictures are converted
+  int64_t num_samples = 0;  ///< a random subset of this many pictures; 0: all
+  uint64_t seed = 1;        ///< chooses that subset
+  /// Classes that a network knows, in its order; labels then count in this order. A data set with another class is an
+  /// error; one that lacks some is none. Empty: the data set's own.
+  std::vector<std::string> classes;
+};
+
+/// Opens a split. Errors: InvalidArgument (an unknown name or split, foreign classes, too large a subset), NotFound
+/// (says what was looked for and where), DataLoss (a file of a wrong size or with wrong content, named).
+Result<std::unique_ptr<Dataset>> OpenDataset(const DatasetOptions& options);
+
+}  // namespace riffle

@@ -1,0 +1,42 @@
+#include "data/decode.h"
+
+#include <cstring>
+#include <string>
+
+#include "data/decode_formats.h"
+
+namespace riffle {
+namespace {
+
+bool StartsWith(std::span<const uint8_t> file, size_t offset, const char* magic, size_t length) {
+  return file.size() >= offset + length && std::memcmp(file.data() + offset, magic, length) == 0;
+}
+
+Status DecodeByContent(std::span<const uint8_t> file, Picture& out) {
+  if (StartsWith(file, 0, "\xFF\xD8\xFF", 3)) return DecodeJpeg(file, out);
+  if (StartsWith(file, 0, "\x89PNG\r\n\x1A\n", 8)) return DecodePng(file, out);
+  if (StartsWith(file, 0, "RIFF", 4) && StartsWith(file, 8, "WEBP", 4)) return DecodeWebp(file, out);
+  if (StartsWith(file, 0, "BM", 2)) return DecodeBmp(file, out);
+  std::string start;
+  for (size_t i = 0; i < file.size() && i < 8; ++i) start += fmt::format("{}{:02x}", i ? " " : "", file[i]);
+  return DataLoss("not a JPEG, PNG, WebP or BMP picture: {} bytes{}{}", file.size(),
+                  start.empty() ? "" : " that start with ", start);
+}
+
+}  // namespace
+
+Status CheckPictureSize(const char* format, int64_t height, int64_t width) {
+  if (height <= 0 || width <= 0) return DataLoss("{} of {} × {} pixels: empty", format, width, height);
+  if (height > kMaxPicturePixels / width)
+    return DataLoss("{} of {} × {} pixels: more than the {} that are allowed", format, width, height,
+                    kMaxPicturePixels);
+  return {};
+}
+
+Status Decode(std::span<const uint8_t> file, int channels, Picture& out) {
+  RIFFLE_TRY(DecodeByContent(file, out));
+  ConvertChannels(out, channels);
+  return {};
+}
+
+}  // namespace riffle

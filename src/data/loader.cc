@@ -1,0 +1,193 @@
+#include "data/loader.h"
+
+#include <algorithm>
+#include <chrono>
+#include <exception>
+#include <new>
+
+#include "data/order.h"
+
+namespace riffle {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// A worker takes so many pictures at a time: enough that the lock is not noticed, few enough that all workers share
+// each batch.
+int PicturesPerClaim(const LoaderOptions& options) {
+  return std::clamp(options.batch_size / (4 * std::max(1, options.workers)), 1, 16);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Loader>> Loader::Create(const Dataset& dataset, const Transform& transform,
+                                               const LoaderOptions& options) {
+  if (options.batch_size < 1)
+    return InvalidArgument("batch_size: at least 1 was expected, {} found", options.batch_size);
+  if (options.workers < 0 || options.workers > 1024)
+    return InvalidArgument("num_parallel_workers: 0 to 1024 were expected, {} found", options.workers);
+  if (options.prefetch_batches < 2)
+    return InvalidArgument("prefetch_batches: at least 2 were expected, {} found", options.prefetch_batches);
+  if (dataset.size() < 1) return InvalidArgument("the data set is empty");
+  if (dataset.size() > UINT32_MAX) return Unavailable("{} pictures; at most 2^32 are supported", dataset.size());
+  if (options.drop_remainder && dataset.size() < options.batch_size)
+    return InvalidArgument("batch_size {} is more than the {} pictures there are; with drop_remainder no batch is left",
+                           options.batch_size, dataset.size());
+  return std::unique_ptr<Loader>(new Loader(dataset, transform, options));
+}
+
+Loader::Loader(const Dataset& dataset, const Transform& transform, const LoaderOptions& options)
+    : dataset_(dataset), transform_(transform), options_(options), claim_size_(PicturesPerClaim(options)) {
+  const int64_t size = options.batch_size;
+  batches_per_epoch_ = options.drop_remainder ? dataset.size() / size : (dataset.size() + size - 1) / size;
+  slots_.resize(options.workers == 0 ? 1 : options.prefetch_batches);
+}
+
+Loader::~Loader() { Stop(); }
+
+int64_t Loader::ImagesPerEpoch() const { return std::min(batches_per_epoch_ * options_.batch_size, dataset_.size()); }
+
+LoaderPosition Loader::PositionOf(int64_t number) const {
+  return {number / batches_per_epoch_, number % batches_per_epoch_};
+}
+
+bool Loader::MadeAll() const { return PositionOf(claiming_).epoch >= options_.end_epoch; }
+
+// Memory for all slots, once, then the workers.
+Status Loader::Start() {
+  const int64_t size = transform_.image_size(), images = std::min<int64_t>(options_.batch_size, dataset_.size());
+  const size_t floats = static_cast<size_t>(transform_.channels() * RowStride(images * size * size));
+  try {
+    for (Slot& slot : slots_)
+      if (slot.memory.size() == 0) slot.memory = AlignedArray<float>(floats);
+  } catch (const std::bad_alloc&) {
+    return Unavailable("no memory for {} batches of {} MB; a smaller batch_size or image_resize needs less",
+                       slots_.size(), floats * sizeof(float) >> 20);
+  }
+  for (int i = 0; i < options_.workers; ++i) workers_.emplace_back([this] { Work(); });
+  return {};
+}
+
+void Loader::Stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  room_.notify_all();
+  for (std::thread& worker : workers_) worker.join();
+  workers_.clear();
+  stopping_ = false;
+}
+
+void Loader::Seek(LoaderPosition position) {
+  Stop();
+  next_ = held_ = opened_ = claiming_ = position.epoch * batches_per_epoch_ + position.batch;
+}
+
+// Gives batch `number` its slot: which pictures, which memory.
+void Loader::Open(int64_t number) {
+  Slot& slot = slots_[number % static_cast<int64_t>(slots_.size())];
+  Batch& batch = slot.batch;
+  batch.position = PositionOf(number);
+  if (batch.position.epoch != order_epoch_) {
+    order_epoch_ = batch.position.epoch;
+    order_ = EpochOrder(dataset_.size(), options_.shuffle, options_.seed, order_epoch_);
+  }
+  const int64_t begin = batch.position.batch * options_.batch_size;
+  batch.images = static_cast<int>(std::min<int64_t>(options_.batch_size, dataset_.size() - begin));
+  batch.indices.assign(order_.begin() + begin, order_.begin() + begin + batch.images);
+  batch.labels.clear();
+  for (int64_t index : batch.indices) batch.labels.push_back(dataset_.label(index));
+  const int64_t pixels = int64_t{batch.images} * transform_.image_size() * transform_.image_size();
+  const int64_t stride = RowStride(pixels);
+  for (int c = 0; c < transform_.channels();
+       ++c)  // the rows' ends: a shorter batch leaves pixels of a longer one there
+    std::fill(slot.memory.data() + c * stride + pixels, slot.memory.data() + (c + 1) * stride, 0.0f);
+  batch.pixels = {slot.memory.data(), stride};
+  slot.claimed = slot.done = 0;
+  slot.status = Status();
+}
+
+std::optional<Loader::Claim> Loader::ClaimPictures() {
+  if (MadeAll() || claiming_ >= held_ + static_cast<int64_t>(slots_.size())) return std::nullopt;
+  if (claiming_ == opened_) Open(opened_++);
+  Slot& slot = slots_[claiming_ % static_cast<int64_t>(slots_.size())];
+  const int begin = slot.claimed;
+  slot.claimed = std::min(begin + claim_size_, slot.batch.images);
+  if (slot.claimed == slot.batch.images) ++claiming_;
+  return Claim{&slot, begin, slot.claimed};
+}
+
+void Loader::Finish(const Claim& claim, int failed_at, Status status) {
+  Slot& slot = *claim.slot;
+  if (!status.ok() && (slot.status.ok() || failed_at < slot.failed_at)) {
+    slot.failed_at = failed_at;
+    slot.status = std::move(status);
+  }
+  slot.done += claim.end - claim.begin;
+  if (slot.done == slot.batch.images) ready_.notify_one();
+}
+
+Status Loader::MakePicture(Slot& slot, int i, TransformScratch& scratch, Picture& picture) const {
+  const int64_t index = slot.batch.indices[i];
+  try {
+    RIFFLE_ASSIGN(const PictureView view, dataset_.Read(index, picture));
+    RandomStream random(options_.seed, RandomPurpose::kAugmentation, static_cast<uint32_t>(slot.batch.position.epoch),
+                        static_cast<uint32_t>(index));
+    const int64_t offset = int64_t{i} * transform_.image_size() * transform_.image_size();
+    Status status = transform_.Apply(view, random, scratch, slot.memory.data() + offset, slot.batch.pixels.stride);
+    if (!status.ok()) return std::move(status).In(dataset_.NameOf(index));
+  } catch (const std::exception& exception) {  // no memory: nothing else throws
+    return Unavailable("{}: {}", dataset_.NameOf(index), exception.what());
+  }
+  return {};
+}
+
+void Loader::Make(const Claim& claim, TransformScratch& scratch, Picture& picture) {
+  Status first;
+  int failed_at = 0;
+  for (int i = claim.begin; i < claim.end && first.ok(); ++i) {
+    first = MakePicture(*claim.slot, i, scratch, picture);
+    failed_at = i;
+  }
+  const std::lock_guard lock(mutex_);
+  Finish(claim, failed_at, std::move(first));
+}
+
+void Loader::Work() {
+  TransformScratch scratch;
+  Picture picture;
+  while (true) {
+    std::optional<Claim> claim;
+    {
+      std::unique_lock lock(mutex_);
+      room_.wait(lock, [&] { return stopping_ || (claim = ClaimPictures()); });
+      if (stopping_) return;
+    }
+    Make(*claim, scratch, picture);
+  }
+}
+
+Result<const Batch*> Loader::Next() {
+  const Clock::time_point begin = Clock::now();
+  if (PositionOf(next_).epoch >= options_.end_epoch) return nullptr;
+  if (workers_.empty()) RIFFLE_TRY(Start());
+  Slot& slot = slots_[next_ % static_cast<int64_t>(slots_.size())];
+  {
+    const std::lock_guard lock(mutex_);
+    held_ = next_;
+  }
+  room_.notify_all();
+  if (options_.workers == 0) {
+    while (claiming_ == next_) Make(*ClaimPictures(), own_scratch_, own_picture_);
+  } else {
+    std::unique_lock lock(mutex_);
+    ready_.wait(lock, [&] { return opened_ > next_ && slot.done == slot.batch.images; });
+  }
+  waited_seconds_ += std::chrono::duration<double>(Clock::now() - begin).count();
+  if (!slot.status.ok()) return slot.status;
+  ++next_;
+  return &slot.batch;
+}
+
+}  // namespace riffle

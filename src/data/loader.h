@@ -1,0 +1,121 @@
+// Batches of transformed pictures, made ahead of time by worker threads.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/arena.h"
+#include "base/rows.h"
+#include "base/status.h"
+#include "data/dataset.h"
+#include "data/transform.h"
+
+namespace riffle {
+
+/// A place in the endless sequence of batches; the order says nothing of how one came there.
+struct LoaderPosition {
+  int64_t epoch = 0;
+  int64_t batch = 0;  ///< in [0, BatchesPerEpoch())
+  bool operator==(const LoaderPosition&) const = default;
+};
+
+struct LoaderOptions {
+  int batch_size = 128;
+  bool shuffle = true;            ///< another order in each epoch; otherwise the data set's
+  bool drop_remainder = true;     ///< leave out the last pictures of an epoch where they do not fill a batch
+  uint64_t seed = 1;              ///< of the order and of the augmentation
+  int workers = 1;                ///< threads; 0: Next() does the work itself. No output depends on it
+  int prefetch_batches = 3;       ///< batches in memory, the one that the caller reads among them; at least 2
+  int64_t end_epoch = INT64_MAX;  ///< the first epoch that is not made
+};
+
+/// What training or evaluation takes in one step.
+struct Batch {
+  LoaderPosition position;
+  int images = 0;
+  Rows<const float> pixels;     ///< [channels][RowStride(images · size · size)], as base/rows.h says; padding is zero
+  std::vector<int32_t> labels;  ///< [images]
+  std::vector<int64_t> indices;  ///< [images] of the data set
+};
+
+/// Not thread-safe: one thread calls it. The threads within stop when it is destroyed.
+class Loader {
+ public:
+  /// Errors: InvalidArgument for options that give no batch. `dataset` must outlive the loader.
+  static Result<std::unique_ptr<Loader>> Create(const Dataset& dataset, const Transform& transform,
+                                                const LoaderOptions& options);
+  ~Loader();
+  Loader(const Loader&) = delete;
+  Loader& operator=(const Loader&) = delete;
+
+  int64_t BatchesPerEpoch() const { return batches_per_epoch_; }
+  /// Pictures that one epoch visits.
+  int64_t ImagesPerEpoch() const;
+
+  /// The next Next() gives this batch. What was prefetched is thrown away.
+  void Seek(LoaderPosition position);
+
+  /// The next batch, valid until the next call of Next() or Seek(); null after the last one of the last epoch. Batches
+  /// follow one another through the epochs; workers begin with the first call. The error of a picture that cannot be
+  /// read or transformed is that of the first such picture of the batch, and stays until Seek().
+  Result<const Batch*> Next();
+
+  /// Time that calls of Next() waited for workers (with no workers: worked), since the loader was made.
+  double WaitedSeconds() const { return waited_seconds_; }
+
+ private:
+  struct Slot {
+    Batch batch;
+    AlignedArray<float> memory;
+    int claimed = 0;  // pictures that a worker has taken
+    int done = 0;     // pictures that are ready, or failed
+    int failed_at = 0;
+    Status status;  // of the picture at failed_at
+  };
+  struct Claim {
+    Slot* slot;
+    int begin, end;
+  };
+
+  Loader(const Dataset& dataset, const Transform& transform, const LoaderOptions& options);
+  LoaderPosition PositionOf(int64_t number) const;
+  Status Start();
+  void Stop();
+  void Open(int64_t number);             // REQUIRES: mutex_ is held, as for the next two
+  std::optional<Claim> ClaimPictures();  // nothing left that may be made now: none
+  void Finish(const Claim& claim, int failed_at, Status status);
+  bool MadeAll() const;
+  Status MakePicture(Slot& slot, int i, TransformScratch& scratch, Picture& picture) const;
+  void Make(const Claim& claim, TransformScratch& scratch, Picture& picture);
+  void Work();
+
+  const Dataset& dataset_;
+  const Transform transform_;
+  const LoaderOptions options_;
+  int64_t batches_per_epoch_ = 0;
+  int claim_size_ = 1;
+  double waited_seconds_ = 0;
+  TransformScratch own_scratch_;  // of the caller's thread, where there are no workers
+  Picture own_picture_;
+
+  // Batches are numbered through all epochs; batch n lives in slot n % slots.
+  std::vector<std::thread> workers_;
+  std::mutex mutex_;
+  std::condition_variable room_, ready_;
+  std::vector<Slot> slots_;
+  int64_t next_ = 0;      // the batch that Next() gives
+  int64_t held_ = 0;      // batches before this one have been given back
+  int64_t opened_ = 0;    // batches before this one have a slot
+  int64_t claiming_ = 0;  // the batch from which workers take pictures
+  int64_t order_epoch_ = -1;
+  std::vector<int64_t> order_;  // of order_epoch_
+  bool stopping_ = false;
+};
+
+}  // namespace riffle
