@@ -1,0 +1,31 @@
+# The commands of the README. CMake does the building; see CMakePresets.json for the presets.
+PRESET ?= release
+JOBS ?= $(shell nproc)
+
+.PHONY: quickstart build test format lint clean
+
+quickstart:           ## install what is missing, build, train on 60,000 real pictures, validate, predict
+	@scripts/install-dependencies run
+	@cmake --preset $(PRESET) -DRIFFLE_BUILD_TESTS=OFF $(CMAKE_FLAGS) >/dev/null
+	@cmake --build --preset $(PRESET) -j $(JOBS) --target riffle
+	@scripts/quickstart build/$(PRESET)/bin/riffle
+
+build:                ## the binary: build/release/bin/riffle
+	@scripts/install-dependencies run
+	cmake --preset $(PRESET) -DRIFFLE_BUILD_TESTS=OFF $(CMAKE_FLAGS)
+	cmake --build --preset $(PRESET) -j $(JOBS) --target riffle
+
+test:                 ## install what is missing, build, run all tests
+	@scripts/install-dependencies test
+	cmake --preset $(PRESET) -DRIFFLE_BUILD_TESTS=ON $(CMAKE_FLAGS)
+	cmake --build --preset $(PRESET) -j $(JOBS)
+	ctest --preset $(PRESET) -j $(JOBS)
+
+format:               ## rewrites the sources as .clang-format says
+	git ls-files '*.cc' '*.h' | xargs clang-format -i
+
+lint:                 ## fails if the format differs or clang-tidy finds something
+	scripts/lint build/$(PRESET)
+
+clean:
+	rm -rf build

@@ -1,0 +1,155 @@
+#include "train/checkpoint.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/json.h"
+
+namespace riffle {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Keys of the metadata, shared by writer and reader.
+constexpr std::string_view kModel = "model", kPreprocessing = "preprocessing", kClasses = "classes",
+                           kOptions = "options", kEpoch = "epoch", kStep = "step", kBest = "best_top1_percent";
+
+std::string SlotName(std::string_view slot, std::string_view parameter) {
+  return fmt::format("optimizer.{}.{}", slot, parameter);
+}
+
+TensorView View(const Parameter& p, std::string name, const AlignedArray<float>& arena) {
+  return ViewOf<float>(std::move(name), p.shape, std::span(arena.data() + p.offset, static_cast<size_t>(p.size)));
+}
+
+Status Read(const SafetensorsFile& file, const Parameter& p, std::string_view name, AlignedArray<float>* arena) {
+  RIFFLE_ASSIGN(const TensorView tensor, file.Find(name));
+  if (tensor.shape != p.shape)
+    return InvalidArgument("{}: tensor {} has shape {}, the network has {}", file.path(), name, ShapeText(tensor.shape),
+                           ShapeText(p.shape));
+  RIFFLE_ASSIGN(const std::vector<float> values, Values<float>(tensor));
+  std::copy(values.begin(), values.end(), arena->data() + p.offset);
+  return {};
+}
+
+template <class T>
+Result<T> Number(const Metadata& metadata, std::string_view key, const std::string& path) {
+  const std::string& text = metadata.find(std::string(key))->second;
+  T value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || value < 0)
+    return DataLoss("{}: metadata \"{}\": expected a number, found {}", path, key, Quoted(text));
+  return value;
+}
+
+Result<std::vector<std::string>> Classes(const std::string& text, const std::string& path) {
+  RIFFLE_ASSIGN(const nlohmann::json array, ParseJson(text));
+  std::vector<std::string> classes;
+  if (!array.is_array()) return DataLoss("{}: metadata \"classes\": expected an array of names", path);
+  for (const auto& name : array) {
+    if (!name.is_string()) return DataLoss("{}: metadata \"classes\": expected an array of names", path);
+    classes.push_back(name.get<std::string>());
+  }
+  return classes;
+}
+
+Result<CheckpointInfo> ParseInfo(const SafetensorsFile& file) {
+  const Metadata& metadata = file.metadata();
+  for (std::string_view key : {kModel, kPreprocessing, kClasses, kOptions, kEpoch, kStep})
+    if (!metadata.contains(std::string(key)))
+      return InvalidArgument("{}: a safetensors file, but not a checkpoint of riffle: its metadata has no \"{}\"",
+                             file.path(), key);
+  const auto text = [&](std::string_view key) -> const std::string& { return metadata.find(std::string(key))->second; };
+  CheckpointInfo info;
+  auto model = ModelFromJson(text(kModel));
+  if (!model.ok()) return Status(model.status()).In(file.path());
+  info.model = *model;
+  auto preprocessing = PreprocessingFromJson(text(kPreprocessing));
+  if (!preprocessing.ok()) return Status(preprocessing.status()).In(file.path());
+  info.preprocessing = *preprocessing;
+  RIFFLE_ASSIGN(info.classes, Classes(text(kClasses), file.path()));
+  info.options = text(kOptions);
+  RIFFLE_ASSIGN(info.epoch, Number<int>(metadata, kEpoch, file.path()));
+  RIFFLE_ASSIGN(info.step, Number<int64_t>(metadata, kStep, file.path()));
+  if (metadata.contains(std::string(kBest))) {
+    RIFFLE_ASSIGN(const double best, Number<double>(metadata, kBest, file.path()));
+    info.best_top1_percent = best;
+  }
+  if (static_cast<int>(info.classes.size()) != info.model.num_classes)
+    return DataLoss("{}: {} class names for a head of {} classes", file.path(), info.classes.size(),
+                    info.model.num_classes);
+  return info;
+}
+
+}  // namespace
+
+Status SaveCheckpoint(const fs::path& path, const CheckpointInfo& info, const ParameterRegistry& registry,
+                      const ParameterValues<float>& values, const Optimizer* optimizer) {
+  std::vector<TensorView> tensors;
+  for (const Parameter& p : registry.trainable()) tensors.push_back(View(p, p.name, values.trainable));
+  for (const Parameter& p : registry.statistics()) tensors.push_back(View(p, p.name, values.statistics));
+  if (optimizer)
+    for (const Optimizer::Slot& slot : optimizer->slots())
+      for (const Parameter& p : registry.trainable())
+        tensors.push_back(View(p, SlotName(slot.name, p.name), slot.values));
+  Metadata metadata{{std::string(kModel), ToJson(info.model)},
+                    {std::string(kPreprocessing), ToJson(info.preprocessing)},
+                    {std::string(kClasses), nlohmann::json(info.classes).dump()},
+                    {std::string(kOptions), info.options},
+                    {std::string(kEpoch), std::to_string(info.epoch)},
+                    {std::string(kStep), std::to_string(info.step)}};
+  if (info.best_top1_percent) metadata[std::string(kBest)] = fmt::format("{}", *info.best_top1_percent);
+  return WriteSafetensors(path, tensors, metadata);
+}
+
+Result<Checkpoint> Checkpoint::Open(const fs::path& path) {
+  RIFFLE_ASSIGN(SafetensorsFile file, SafetensorsFile::Open(path));
+  RIFFLE_ASSIGN(CheckpointInfo info, ParseInfo(file));
+  return Checkpoint(std::move(file), std::move(info));
+}
+
+Status Checkpoint::Load(const ParameterRegistry& registry, ParameterValues<float>* values) const {
+  for (const Parameter& p : registry.trainable()) RIFFLE_TRY(Read(file_, p, p.name, &values->trainable));
+  for (const Parameter& p : registry.statistics()) RIFFLE_TRY(Read(file_, p, p.name, &values->statistics));
+  return {};
+}
+
+Status Checkpoint::Load(const ParameterRegistry& registry, Optimizer* optimizer) const {
+  for (Optimizer::Slot& slot : optimizer->slots())
+    for (const Parameter& p : registry.trainable())
+      RIFFLE_TRY(Read(file_, p, SlotName(slot.name, p.name), &slot.values));
+  return {};
+}
+
+fs::path ResolveCheckpointPath(const fs::path& asked) {
+  fs::path ours = asked;
+  ours.replace_extension(".safetensors");
+  std::error_code ignored;
+  return asked.extension() == ".ckpt" && !fs::exists(asked, ignored) && fs::exists(ours, ignored) ? ours : asked;
+}
+
+std::string CheckpointName(const ModelDescription& model, int epoch, int64_t step) {
+  return fmt::format("{}-{}_{}.safetensors", model.name, epoch, step);
+}
+
+std::string BestCheckpointName(const ModelDescription& model) { return model.name + "-best.safetensors"; }
+
+std::vector<CheckpointFile> ListCheckpoints(const fs::path& folder, const ModelDescription& model) {
+  std::vector<CheckpointFile> files;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with(model.name + "-")) continue;
+    CheckpointFile file{.path = entry.path()};
+    const char *at = name.data() + model.name.size() + 1, *end = name.data() + name.size();
+    const auto epoch = std::from_chars(at, end, file.epoch);
+    if (epoch.ec != std::errc() || epoch.ptr == end || *epoch.ptr != '_') continue;
+    const auto step = std::from_chars(epoch.ptr + 1, end, file.step);
+    if (step.ec == std::errc() && CheckpointName(model, file.epoch, file.step) == name) files.push_back(file);
+  }
+  std::sort(files.begin(), files.end(),
+            [](const auto& a, const auto& b) { return std::pair(a.epoch, a.step) < std::pair(b.epoch, b.step); });
+  return files;
+}
+
+}  // namespace riffle

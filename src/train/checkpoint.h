@@ -1,0 +1,72 @@
+// Checkpoints: one safetensors file that holds everything a network needs, and everything its training needs to go on.
+//   tensors   the registry's names; optimizer slots as "optimizer.<slot>.<parameter>"
+//   metadata  model, preprocessing, classes (JSON), options (YAML), epoch, step, best_top1_percent
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "data/preprocessing.h"
+#include "formats/safetensors.h"
+#include "model/description.h"
+#include "model/parameters.h"
+#include "train/optimizer.h"
+
+namespace riffle {
+
+/// What a checkpoint says besides its tensors.
+struct CheckpointInfo {
+  ModelDescription model;
+  Preprocessing preprocessing;
+  std::vector<std::string> classes;         ///< names by index
+  std::string options;                      ///< of the run, as ToYaml(Options) wrote them
+  int epoch = 0;                            ///< epochs that are done
+  int64_t step = 0;                         ///< optimizer steps that are done
+  std::optional<double> best_top1_percent;  ///< of the run so far, where it validates
+};
+
+/// Written beside, flushed, renamed. `optimizer` may be null.
+Status SaveCheckpoint(const std::filesystem::path& path, const CheckpointInfo& info, const ParameterRegistry& registry,
+                      const ParameterValues<float>& values, const Optimizer* optimizer);
+
+/// An open checkpoint: its info is checked, its tensors are read on demand.
+class Checkpoint {
+ public:
+  /// NotFound, DataLoss (truncated, damaged, hostile), InvalidArgument (a safetensors file that is no checkpoint of
+  /// ours).
+  static Result<Checkpoint> Open(const std::filesystem::path& path);
+
+  const std::string& path() const { return file_.path(); }
+  const CheckpointInfo& info() const { return info_; }
+
+  /// All parameters and statistics. InvalidArgument names the tensor whose shape differs, NotFound one that is missing.
+  Status Load(const ParameterRegistry& registry, ParameterValues<float>* values) const;
+  /// The optimizer's slots, with the same errors.
+  Status Load(const ParameterRegistry& registry, Optimizer* optimizer) const;
+
+ private:
+  Checkpoint(SafetensorsFile file, CheckpointInfo info) : file_(std::move(file)), info_(std::move(info)) {}
+
+  SafetensorsFile file_;
+  CheckpointInfo info_;
+};
+
+/// The file that `--ckpt_path` means: itself, or X.safetensors where X.ckpt was asked for and is not there.
+std::filesystem::path ResolveCheckpointPath(const std::filesystem::path& asked);
+
+/// "{model}-{epoch}_{step}.safetensors" and "{model}-best.safetensors".
+std::string CheckpointName(const ModelDescription& model, int epoch, int64_t step);
+std::string BestCheckpointName(const ModelDescription& model);
+
+/// A checkpoint by its name: where it stands in the run.
+struct CheckpointFile {
+  std::filesystem::path path;
+  int epoch = 0;
+  int64_t step = 0;
+};
+/// The numbered checkpoints of a model in a folder, oldest first; empty if there is no such folder.
+std::vector<CheckpointFile> ListCheckpoints(const std::filesystem::path& folder, const ModelDescription& model);
+
+}  // namespace riffle

@@ -1,0 +1,147 @@
+#include "train/trainer.h"
+
+#include <chrono>
+#include <cmath>
+#include <numeric>
+
+#include "train/schedule.h"
+
+namespace riffle {
+
+Result<std::unique_ptr<Trainer>> Trainer::Create(const Options& options, CheckpointInfo info,
+                                                 const OpTable<float>& ops) {
+  RIFFLE_ASSIGN(Plan plan, MakePlan(info.model));
+  std::unique_ptr<Trainer> trainer(
+      new Trainer(options, std::move(info), std::make_unique<const Plan>(std::move(plan)), ops));
+  Initialise(trainer->plan_->registry, static_cast<uint64_t>(options.seed), &trainer->network_.values());
+  return trainer;
+}
+
+Trainer::Trainer(const Options& options, CheckpointInfo info, std::unique_ptr<const Plan> plan,
+                 const OpTable<float>& ops)
+    : options_(options),
+      info_(std::move(info)),
+      plan_(std::move(plan)),
+      ops_(ops),
+      network_(*plan_, ops),
+      optimizer_(plan_->registry, options),
+      session_(*plan_, ops) {}
+
+Status Trainer::StartFrom(const Checkpoint& checkpoint) {
+  const ModelDescription& theirs = checkpoint.info().model;
+  if (theirs.num_classes != info_.model.num_classes)
+    return InvalidArgument(
+        "{}: its head has {} classes, the data have {}; train without --ckpt_path, or on data with its classes",
+        checkpoint.path(), theirs.num_classes, info_.model.num_classes);
+  return checkpoint.Load(plan_->registry, &network_.values());
+}
+
+Status Trainer::Resume(const Checkpoint& checkpoint) {
+  if (checkpoint.info().model != info_.model)
+    return InvalidArgument(
+        "{}: is a run of {}, this one is of {}; name another --ckpt_save_dir, or train without --resume",
+        checkpoint.path(), ToJson(checkpoint.info().model), ToJson(info_.model));
+  RIFFLE_TRY(checkpoint.Load(plan_->registry, &network_.values()));
+  RIFFLE_TRY(checkpoint.Load(plan_->registry, &optimizer_));
+  info_.epoch = checkpoint.info().epoch;
+  info_.step = checkpoint.info().step;
+  info_.best_top1_percent = checkpoint.info().best_top1_percent;
+  return {};
+}
+
+Status Trainer::Run(const TrainLoaders& loaders, TrainObserver& observer) {
+  while (info_.epoch < options_.epoch_size) {
+    observer.OnEpochBegin(info_.epoch + 1);
+    RIFFLE_ASSIGN(EpochEvent event, TrainEpoch(*loaders.train, observer));
+    const bool last = event.epoch == options_.epoch_size;
+    if (loaders.validation && (last || event.epoch % options_.val_interval == 0))
+      RIFFLE_TRY(Validate(*loaders.validation, &event, observer));
+    RIFFLE_TRY(observer.OnEpoch(event));  // first, so that no checkpoint is ahead of the record
+    RIFFLE_TRY(Save(event, observer));
+  }
+  return {};
+}
+
+Result<EpochEvent> Trainer::TrainEpoch(Loader& loader, TrainObserver& observer) {
+  const auto start = std::chrono::steady_clock::now();
+  const double waited = loader.WaitedSeconds();
+  const int64_t batches = loader.BatchesPerEpoch();
+  EpochEvent event{.epoch = info_.epoch + 1};
+  double loss_sum = 0;
+  loader.Seek({.epoch = info_.epoch, .batch = 0});
+  for (int64_t b = 0; b < batches; ++b) {
+    RIFFLE_ASSIGN(const Batch* batch, loader.Next());
+    event.lr = LearningRate(options_, info_.step, batches);
+    RIFFLE_ASSIGN(const double batch_loss_sum, TrainStep(*batch, event.lr));
+    ++info_.step;
+    loss_sum += batch_loss_sum;
+    event.images += batch->images;
+    observer.OnStep({.epoch = event.epoch,
+                     .batch = b + 1,
+                     .batches = batches,
+                     .loss = batch_loss_sum / batch->images,
+                     .mean_loss = loss_sum / static_cast<double>(event.images),
+                     .lr = event.lr,
+                     .images = event.images,
+                     .waiting_seconds = loader.WaitedSeconds() - waited});
+  }
+  ++info_.epoch;
+  event.step = info_.step;
+  event.train_loss = loss_sum / static_cast<double>(event.images);
+  event.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return event;
+}
+
+// One optimizer step; the sum of the pictures' losses.
+Result<double> Trainer::TrainStep(const Batch& batch, double lr) {
+  const int classes = info_.model.num_classes;
+  targets_.resize(static_cast<size_t>(batch.images) * classes);
+  loss_.resize(static_cast<size_t>(batch.images));
+  SmoothedTargets(batch.labels, classes, options_.label_smoothing, targets_.data());
+  const float* logits = network_.Forward(batch.images, batch.pixels, Statistics::kBatch);
+  ops_.cross_entropy({batch.images, classes}, {.loss = loss_.data(),
+                                               .dlogits = network_.dlogits(),
+                                               .logits = logits,
+                                               .targets = targets_.data(),
+                                               .weight = 1.0f / static_cast<float>(batch.images)});
+  const double sum = std::accumulate(loss_.begin(), loss_.end(), 0.0);
+  if (!std::isfinite(sum))
+    return InvalidArgument(
+        "the loss is not a finite number at step {} (learning rate {:.6g}): lower --lr or lengthen --warmup_epochs",
+        info_.step + 1, lr);
+  network_.Backward();
+  optimizer_.Step(lr, network_.gradients(), &network_.values().trainable);
+  return sum;
+}
+
+Status Trainer::Validate(Loader& loader, EpochEvent* event, TrainObserver& observer) {
+  session_.SetWeights(network_.values());
+  RIFFLE_ASSIGN(event->validation, Evaluate(session_, ops_, loader, options_.label_smoothing,
+                                            [&](const Evaluation& so_far, int64_t batch, int64_t batches) {
+                                              observer.OnValidation(so_far, batch, batches);
+                                            }));
+  event->best = !info_.best_top1_percent || event->validation->top1_percent() > *info_.best_top1_percent;
+  if (event->best) info_.best_top1_percent = event->validation->top1_percent();
+  return {};
+}
+
+Status Trainer::Save(const EpochEvent& event, TrainObserver& observer) {
+  const std::filesystem::path folder = options_.ckpt_save_dir;
+  const auto save = [&](const std::string& name) -> Status {
+    RIFFLE_TRY(SaveCheckpoint(folder / name, info_, plan_->registry, network_.values(), &optimizer_));
+    observer.OnCheckpoint(folder / name);
+    return {};
+  };
+  if (event.best) RIFFLE_TRY(save(BestCheckpointName(info_.model)));
+  if (event.epoch % options_.ckpt_save_interval != 0 && event.epoch != options_.epoch_size) return {};
+  RIFFLE_TRY(save(CheckpointName(info_.model, info_.epoch, info_.step)));
+  std::vector<CheckpointFile> files = ListCheckpoints(folder, info_.model);
+  for (size_t i = 0; i + options_.keep_checkpoint_max < files.size(); ++i) {
+    std::error_code error;
+    if (!std::filesystem::remove(files[i].path, error) && error)
+      return IoError("{}: cannot remove the old checkpoint: {}", files[i].path.string(), error.message());
+  }
+  return {};
+}
+
+}  // namespace riffle

@@ -1,0 +1,100 @@
+// The training loop: epochs of batches, validation, checkpoints. A library: it tells an observer what happens and
+// prints nothing.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "data/loader.h"
+#include "model/network.h"
+#include "runtime/session.h"
+#include "train/checkpoint.h"
+#include "train/evaluate.h"
+#include "train/optimizer.h"
+
+namespace riffle {
+
+/// A batch that is done.
+struct StepEvent {
+  int epoch = 0;      ///< from 1
+  int64_t batch = 0;  ///< from 1
+  int64_t batches = 0;
+  double loss = 0;       ///< of this batch
+  double mean_loss = 0;  ///< of the epoch so far
+  double lr = 0;
+  int64_t images = 0;          ///< of the epoch so far
+  double waiting_seconds = 0;  ///< of the epoch so far, for data
+};
+
+/// An epoch that is done.
+struct EpochEvent {
+  int epoch = 0;
+  int64_t step = 0;  ///< of the run
+  double lr = 0;
+  double train_loss = 0;  ///< mean over the epoch's pictures
+  int64_t images = 0;
+  double seconds = 0;  ///< of training
+  std::optional<Evaluation> validation;
+  bool best = false;  ///< the best validation so far
+};
+
+/// What the command line shows and records. A Status that is not ok ends the run.
+class TrainObserver {
+ public:
+  virtual ~TrainObserver() = default;
+  virtual void OnEpochBegin(int /*epoch*/) {}
+  virtual void OnStep(const StepEvent&) {}
+  virtual void OnValidation(const Evaluation& /*so_far*/, int64_t /*batch*/, int64_t /*batches*/) {}
+  virtual Status OnEpoch(const EpochEvent&) { return {}; }
+  virtual void OnCheckpoint(const std::filesystem::path&) {}
+};
+
+/// Loaders that outlive the trainer; validation may be null.
+struct TrainLoaders {
+  Loader* train = nullptr;
+  Loader* validation = nullptr;
+};
+
+/// One run. Everything that it does is a function of (options, data): batches come from positions, random numbers from
+/// places.
+class Trainer {
+ public:
+  /// Errors: InvalidArgument as MakePlan. `ops` must outlive the trainer; the parameters are initialised from
+  /// options.seed.
+  static Result<std::unique_ptr<Trainer>> Create(const Options& options, CheckpointInfo info,
+                                                 const OpTable<float>& ops);
+
+  /// Starts from a checkpoint's weights: its network must be this one.
+  Status StartFrom(const Checkpoint& checkpoint);
+  /// Goes on where a checkpoint of this run ended, with its optimizer, epoch and step.
+  Status Resume(const Checkpoint& checkpoint);
+
+  /// Trains from the current epoch to the last, and saves into options.ckpt_save_dir. A loss that is not finite ends
+  /// the run with an error before it can reach a checkpoint.
+  Status Run(const TrainLoaders& loaders, TrainObserver& observer);
+
+  const Plan& plan() const { return *plan_; }
+  const CheckpointInfo& info() const { return info_; }
+
+ private:
+  Trainer(const Options& options, CheckpointInfo info, std::unique_ptr<const Plan> plan, const OpTable<float>& ops);
+
+  Result<double> TrainStep(const Batch& batch, double lr);
+  Result<EpochEvent> TrainEpoch(Loader& loader, TrainObserver& observer);
+  Status Validate(Loader& loader, EpochEvent* event, TrainObserver& observer);
+  Status Save(const EpochEvent& event, TrainObserver& observer);
+
+  const Options options_;
+  CheckpointInfo info_;
+  std::unique_ptr<const Plan> plan_;
+  const OpTable<float>& ops_;
+  Network<float> network_;
+  Optimizer optimizer_;
+  Session session_;
+  std::vector<float> targets_, loss_;
+};
+
+}  // namespace riffle
