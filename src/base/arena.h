@@ -4,19 +4,28 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <new>
+#include <type_traits>
 
 namespace riffle {
 
 inline constexpr size_t kCacheLineBytes = 64;
 inline constexpr int64_t kCacheLineFloats = kCacheLineBytes / sizeof(float);
 
-/// `count` values of T, zeroed, aligned to a cache line. Movable, not copyable. Pages are touched when first used.
+/// Zeroed memory, aligned to a cache line, and to huge pages where it is large enough for them: a kernel reads hundreds
+/// of rows that lie far apart, and with 4 KB pages each of them would need a TLB entry of its own. Pages are taken when
+/// they are first written. Never null; throws std::bad_alloc.
+void* AllocateZeroed(size_t bytes);
+void FreeZeroed(void* memory, size_t bytes);
+
+/// `count` values of T, zeroed. Movable, not copyable.
 template <class T>
 class AlignedArray {
  public:
+  static_assert(std::is_trivially_destructible_v<T> && std::is_trivially_copyable_v<T>);
+
   AlignedArray() = default;
-  explicit AlignedArray(size_t count);
+  explicit AlignedArray(size_t count)
+      : data_(static_cast<T*>(AllocateZeroed(count * sizeof(T))), Free{count * sizeof(T)}), size_(count) {}
 
   T* data() { return data_.get(); }
   const T* data() const { return data_.get(); }
@@ -30,18 +39,11 @@ class AlignedArray {
 
  private:
   struct Free {
-    void operator()(T* p) const { ::operator delete[](p, std::align_val_t{kCacheLineBytes}); }
+    size_t bytes = 0;
+    void operator()(T* p) const { FreeZeroed(p, bytes); }
   };
   std::unique_ptr<T[], Free> data_;
   size_t size_ = 0;
 };
-
-template <class T>
-AlignedArray<T>::AlignedArray(size_t count) : size_(count) {
-  static_assert(std::is_trivially_destructible_v<T>);
-  void* p = ::operator new[](count * sizeof(T) + kCacheLineBytes, std::align_val_t{kCacheLineBytes});
-  data_.reset(static_cast<T*>(p));
-  for (size_t i = 0; i < count; ++i) new (data_.get() + i) T();
-}
 
 }  // namespace riffle
