@@ -10,6 +10,9 @@
 namespace riffle {
 namespace {
 
+// libpng reads so much at a time, and loses as much of a file that is cut off.
+constexpr size_t kReadBytes = 512;
+
 struct PngFile {
   png_structp png;
   png_infop info;
@@ -42,6 +45,7 @@ bool ReadHeader(PngFile& file) {
   if (file.png == nullptr || (file.info = png_create_info_struct(file.png)) == nullptr) return false;
   if (setjmp(png_jmpbuf(file.png))) return false;
   png_set_read_fn(file.png, &file, ReadBytes);
+  png_set_compression_buffer_size(file.png, kReadBytes);
   png_read_info(file.png, file.info);
   const int color = png_get_color_type(file.png, file.info);
   if (color == PNG_COLOR_TYPE_PALETTE) png_set_palette_to_rgb(file.png);

@@ -1,0 +1,222 @@
+#include "data/loader.h"
+
+#include <algorithm>
+#include <chrono>
+#include <numeric>
+#include <set>
+
+#include "data/order.h"
+#include "data/test_support.h"
+
+namespace riffle {
+namespace {
+
+// Pictures that tell their number in every value; some can be made to fail or to take time.
+class Numbers : public Dataset {
+ public:
+  explicit Numbers(int size) {
+    classes_ = {"even", "odd"};
+    for (int i = 0; i < size; ++i) labels_.push_back(i % 2);
+  }
+  std::string NameOf(int64_t i) const override { return fmt::format("number {}", i); }
+  Result<PictureView> Read(int64_t i, Picture& scratch) const override {
+    if (broken_.contains(i)) return DataLoss("number {} is broken", i);
+    if (slow_) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    scratch = SomePicture(8, 8, 3, static_cast<uint32_t>(i));
+    return scratch.View();
+  }
+  std::set<int64_t> broken_;
+  bool slow_ = false;
+};
+
+Transform Augmented() {
+  const DatasetInfo& cifar = **FindDataset("cifar10");
+  return *Transform::ForTraining(DefaultPreprocessing(cifar, 8, 3), DefaultAugmentation(cifar));
+}
+
+struct Copy {
+  LoaderPosition position;
+  std::vector<float> pixels;
+  std::vector<int32_t> labels;
+  std::vector<int64_t> indices;
+  bool operator==(const Copy&) const = default;
+};
+
+Copy CopyOf(const Batch& batch) {
+  return {
+      batch.position, {batch.pixels.data, batch.pixels.data + 3 * batch.pixels.stride}, batch.labels, batch.indices};
+}
+
+// All batches from `position` on; the options must have an end.
+std::vector<Copy> Batches(const Dataset& dataset, const LoaderOptions& options, LoaderPosition position = {}) {
+  auto loader = Loader::Create(dataset, Augmented(), options);
+  EXPECT_TRUE(loader.ok()) << loader.status().message();
+  (*loader)->Seek(position);
+  std::vector<Copy> batches;
+  while (true) {
+    const auto batch = (*loader)->Next();
+    EXPECT_TRUE(batch.ok()) << batch.status().message();
+    if (!batch.ok() || *batch == nullptr) return batches;
+    batches.push_back(CopyOf(**batch));
+  }
+}
+
+TEST(Order, IsAPermutationThatDependsOnSeedAndEpochAlone) {
+  std::set<std::vector<int64_t>> orders;
+  for (uint64_t seed : {1, 2})
+    for (int64_t epoch : {0, 1, 2}) {
+      std::vector<int64_t> order = EpochOrder(100, true, seed, epoch);
+      EXPECT_EQ(order, EpochOrder(100, true, seed, epoch));
+      orders.insert(order);
+      std::sort(order.begin(), order.end());
+      EXPECT_EQ(order, EpochOrder(100, false, seed, epoch));
+    }
+  EXPECT_EQ(orders.size(), 6u);
+}
+
+TEST(Order, EveryPictureIsEquallyLikelyToComeFirst) {
+  std::vector<int> firsts(10);
+  for (int64_t epoch = 0; epoch < 5000; ++epoch) ++firsts[EpochOrder(10, true, 3, epoch)[0]];
+  for (int count : firsts) EXPECT_NEAR(count, 500, 6 * std::sqrt(450));
+}
+
+TEST(Loader, EveryBitIsTheSameWithAnyNumberOfWorkers) {
+  const Numbers numbers(103);
+  LoaderOptions options{.batch_size = 16, .drop_remainder = false, .workers = 0, .end_epoch = 3};
+  const std::vector<Copy> expected = Batches(numbers, options);
+  ASSERT_EQ(expected.size(), 3u * 7);
+  for (int workers : {1, 3, 8})
+    for (int prefetch : {2, 5}) {
+      options.workers = workers;
+      options.prefetch_batches = prefetch;
+      EXPECT_TRUE(Batches(numbers, options) == expected) << workers << " workers, " << prefetch << " batches";
+    }
+}
+
+TEST(Loader, ABatchHoldsItsPicturesInChannelRows) {
+  const Numbers numbers(20);
+  const Transform transform = Augmented();
+  const auto loader = Loader::Create(numbers, transform, {.batch_size = 6, .seed = 9, .workers = 2});
+  for (int step = 0; step < 5; ++step) {
+    const auto batch = (*loader)->Next();
+    ASSERT_TRUE(batch.ok() && *batch != nullptr);
+    EXPECT_EQ((*batch)->images, 6);
+    EXPECT_EQ((*batch)->pixels.stride, RowStride(6 * 64));
+    for (int i = 0; i < 6; ++i) {
+      const int64_t index = (*batch)->indices[i];
+      EXPECT_EQ((*batch)->labels[i], numbers.label(index));
+      RandomStream random(9, RandomPurpose::kAugmentation, static_cast<uint32_t>((*batch)->position.epoch),
+                          static_cast<uint32_t>(index));
+      std::vector<float> alone(3 * 64);
+      TransformScratch scratch;
+      const Picture picture = SomePicture(8, 8, 3, static_cast<uint32_t>(index));
+      ASSERT_TRUE(transform.Apply(picture.View(), random, scratch, alone.data(), 64).ok());
+      for (int c = 0; c < 3; ++c)
+        EXPECT_TRUE(std::equal(&alone[c * 64], &alone[c * 64] + 64, (*batch)->pixels[c] + i * 64)) << i << " " << c;
+    }
+  }
+}
+
+TEST(Loader, AnEpochVisitsEachPictureOnce) {
+  const Numbers numbers(50);
+  for (bool drop : {false, true}) {
+    const LoaderOptions options{.batch_size = 8, .drop_remainder = drop, .workers = 2, .end_epoch = 1};
+    std::multiset<int64_t> seen;
+    for (const Copy& batch : Batches(numbers, options)) seen.insert(batch.indices.begin(), batch.indices.end());
+    EXPECT_EQ(seen.size(), drop ? 48u : 50u);
+    EXPECT_EQ(std::set<int64_t>(seen.begin(), seen.end()).size(), seen.size());
+    const auto loader = Loader::Create(numbers, Augmented(), options);
+    EXPECT_EQ((*loader)->ImagesPerEpoch(), drop ? 48 : 50);
+    EXPECT_EQ((*loader)->BatchesPerEpoch(), drop ? 6 : 7);
+  }
+}
+
+TEST(Loader, WithoutShufflingTheOrderIsTheDataSetsAndTheLastBatchIsShort) {
+  const Numbers numbers(10);
+  const auto batches =
+      Batches(numbers, {.batch_size = 4, .shuffle = false, .drop_remainder = false, .workers = 1, .end_epoch = 1});
+  ASSERT_EQ(batches.size(), 3u);
+  EXPECT_EQ(batches[1].indices, (std::vector<int64_t>{4, 5, 6, 7}));
+  EXPECT_EQ(batches[2].indices, (std::vector<int64_t>{8, 9}));
+  EXPECT_EQ(static_cast<int64_t>(batches[2].pixels.size()), 3 * RowStride(2 * 64));
+}
+
+TEST(Loader, TheEndsOfRowsAreZeroAfterALongerBatchToo) {
+  const Numbers numbers(9);
+  LoaderOptions options{.batch_size = 8, .drop_remainder = false, .workers = 0, .end_epoch = 2};
+  const auto batches = Batches(numbers, options);
+  const int64_t stride = RowStride(64);
+  for (int c = 0; c < 3; ++c)
+    for (int64_t i = 64; i < stride; ++i) EXPECT_EQ(batches[1].pixels[c * stride + i], 0);
+}
+
+TEST(Loader, StartsAnywhereWithTheSameBatches) {
+  const Numbers numbers(40);
+  const LoaderOptions options{.batch_size = 8, .workers = 2, .end_epoch = 3};
+  const std::vector<Copy> all = Batches(numbers, options);
+  const std::vector<Copy> late = Batches(numbers, options, {1, 3});
+  ASSERT_EQ(late.size(), 7u);
+  EXPECT_EQ(late[0].position, (LoaderPosition{1, 3}));
+  EXPECT_TRUE(std::equal(late.begin(), late.end(), all.begin() + 8));
+  const auto loader = Loader::Create(numbers, Augmented(), options);
+  for (int round = 0; round < 20; ++round) {  // again and again, with workers in the middle of their work
+    const int64_t number = round * 7 % 15;
+    (*loader)->Seek({number / 5, number % 5});
+    const auto batch = (*loader)->Next();
+    ASSERT_TRUE(batch.ok());
+    EXPECT_TRUE(CopyOf(**batch) == all[number]) << number;
+  }
+}
+
+TEST(Loader, TheFirstBrokenPictureOfABatchIsTheError) {
+  for (int workers : {0, 1, 4}) {
+    Numbers numbers(64);
+    numbers.broken_ = {22, 20, 31};
+    const auto loader = Loader::Create(numbers, Augmented(), {.batch_size = 16, .shuffle = false, .workers = workers});
+    ASSERT_TRUE((*loader)->Next().ok());
+    for (int again = 0; again < 2; ++again) {
+      const auto batch = (*loader)->Next();
+      ASSERT_FALSE(batch.ok());
+      EXPECT_EQ(batch.status().message(), "number 20 is broken") << workers;
+    }
+    (*loader)->Seek({0, 2});
+    EXPECT_TRUE((*loader)->Next().ok());
+  }
+}
+
+TEST(Loader, WaitingIsMeasured) {
+  Numbers numbers(64);
+  numbers.slow_ = true;
+  const auto loader = Loader::Create(numbers, Augmented(), {.batch_size = 32, .workers = 1});
+  ASSERT_TRUE((*loader)->Next().ok());
+  EXPECT_GT((*loader)->WaitedSeconds(), 0.02);
+}
+
+TEST(Loader, StopsInTheMiddleOfItsWork) {
+  Numbers numbers(1000);
+  numbers.slow_ = true;
+  for (int workers : {1, 4}) {
+    const auto loader = Loader::Create(numbers, Augmented(), {.batch_size = 500, .workers = workers});
+    (*loader)->Seek({0, 0});
+  }
+  auto loader = Loader::Create(numbers, Augmented(), {.batch_size = 10, .workers = 3, .prefetch_batches = 50});
+  ASSERT_TRUE((*loader)->Next().ok());
+  const auto begin = std::chrono::steady_clock::now();
+  *loader = nullptr;
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(500));
+}
+
+TEST(Loader, RefusesOptionsThatGiveNoBatch) {
+  const Numbers numbers(10);
+  const auto message = [&](const LoaderOptions& options) {
+    return Loader::Create(numbers, Augmented(), options).status().message();
+  };
+  EXPECT_NE(message({.batch_size = 0}).find("batch_size"), std::string::npos);
+  EXPECT_NE(message({.batch_size = 11}).find("drop_remainder"), std::string::npos);
+  EXPECT_EQ(message({.batch_size = 11, .drop_remainder = false}), "");
+  EXPECT_NE(message({.batch_size = 1, .workers = -1}).find("num_parallel_workers"), std::string::npos);
+  EXPECT_NE(message({.batch_size = 1, .prefetch_batches = 1}).find("prefetch_batches"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace riffle

@@ -1,0 +1,65 @@
+#include "data/preprocessing.h"
+
+#include <gtest/gtest.h>
+
+namespace riffle {
+namespace {
+
+TEST(Preprocessing, SurvivesItsJson) {
+  for (const DatasetInfo& info : Datasets()) {
+    Preprocessing p = DefaultPreprocessing(info, 97, info.channels);
+    p.interpolation = Interpolation::kLanczos;
+    p.mean[0] = 0.1f;  // no short decimal is this float
+    const auto back = PreprocessingFromJson(ToJson(p));
+    ASSERT_TRUE(back.ok()) << back.status().message();
+    EXPECT_EQ(*back, p);
+  }
+}
+
+TEST(Preprocessing, WrongJsonNamesTheKey) {
+  const std::string good = ToJson(DefaultPreprocessing(**FindDataset("cifar10"), 32, 3));
+  const auto error = [&](const std::string& from, const std::string& to) {
+    std::string text = good;
+    const size_t at = text.find(from);
+    EXPECT_NE(at, std::string::npos) << from;
+    text.replace(at, from.size(), to);
+    const auto parsed = PreprocessingFromJson(text);
+    EXPECT_FALSE(parsed.ok()) << text;
+    return parsed.status().message();
+  };
+  EXPECT_NE(error("image_size", "imagesize").find("'image_size' is missing"), std::string::npos);
+  EXPECT_NE(error("{", "{\"scale\":1,").find("\"scale\" is unknown"), std::string::npos);
+  EXPECT_NE(error("\"image_size\":32", "\"image_size\":\"x\"").find("'image_size'"), std::string::npos);
+  EXPECT_NE(error("\"image_size\":32", "\"image_size\":0").find("image_resize"), std::string::npos);
+  EXPECT_NE(error("\"crop_pct\":1.0", "\"crop_pct\":1.5").find("crop_pct"), std::string::npos);
+  EXPECT_NE(error("bilinear", "bilinaer").find("'bilinear'"), std::string::npos);
+  EXPECT_NE(error("\"mean\":[", "\"mean\":[1,").find("mean: 3 values"), std::string::npos);
+  EXPECT_NE(error("{", "[").size(), 0u);
+  EXPECT_FALSE(PreprocessingFromJson("[1]").ok());
+}
+
+TEST(Preprocessing, TheShortSideIsRoundedDown) {
+  const DatasetInfo& imagenet = **FindDataset("imagenet");
+  EXPECT_EQ(DefaultPreprocessing(imagenet, 224, 3).ResizedShortSide(), 256);
+  EXPECT_EQ(DefaultPreprocessing(imagenet, 160, 3).ResizedShortSide(), 182);
+  EXPECT_EQ(DefaultPreprocessing(**FindDataset("cifar10"), 224, 3).ResizedShortSide(), 224);
+}
+
+TEST(Preprocessing, StatisticsFollowTheChannels) {
+  const Preprocessing grey = DefaultPreprocessing(**FindDataset("imagenet"), 32, 1);
+  EXPECT_FLOAT_EQ(grey.mean.at(0), (123.675f + 116.28f + 103.53f) / 3);
+  const Preprocessing color = DefaultPreprocessing(**FindDataset("mnist"), 32, 3);
+  EXPECT_EQ(color.std, std::vector<float>(3, .3081f * 255));
+}
+
+TEST(Preprocessing, SenselessNumbersAreRefused) {
+  Preprocessing p = DefaultPreprocessing(**FindDataset("cifar10"), 32, 3);
+  EXPECT_TRUE(Check(p).ok());
+  p.std[1] = 0;
+  EXPECT_FALSE(Check(p).ok());
+  p.std[1] = NAN;
+  EXPECT_FALSE(Check(p).ok());
+}
+
+}  // namespace
+}  // namespace riffle

@@ -1,0 +1,68 @@
+// For the tests of this folder: places for files, pictures, and Pillow as the oracle.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "base/file.h"
+#include "base/random.h"
+#include "data/picture.h"
+
+namespace riffle {
+
+/// An empty folder of this test's own.
+inline std::filesystem::path TestFolder() {
+  const auto* info = testing::UnitTest::GetInstance()->current_test_info();
+  std::filesystem::path folder = std::filesystem::path(testing::TempDir()) /
+                                 (std::string("riffle_") + info->test_suite_name() + "_" + info->name());
+  std::filesystem::remove_all(folder);
+  std::filesystem::create_directories(folder);
+  return folder;
+}
+
+inline void WriteBytes(const std::filesystem::path& path, const std::vector<uint8_t>& bytes) {
+  std::filesystem::create_directories(path.parent_path());
+  std::ofstream(path, std::ios::binary).write(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+}
+
+/// REQUIRES: the file is there.
+inline std::vector<uint8_t> ReadBytes(const std::filesystem::path& path) {
+  auto bytes = ReadFile(path);
+  EXPECT_TRUE(bytes.ok()) << bytes.status().message();
+  return bytes.ok() ? *bytes : std::vector<uint8_t>();
+}
+
+/// Runs a Python program with Debian's python3-pil at hand; the arguments are sys.argv[1:]. Pillow is an oracle that
+/// these tests need: without it they fail.
+inline void RunPython(const std::string& program, const std::vector<std::string>& arguments) {
+  const std::filesystem::path file = std::filesystem::path(arguments.at(0)) / "oracle.py";
+  std::ofstream(file) << program;
+  std::string command = "/usr/bin/python3 '" + file.string() + "'";
+  for (const std::string& argument : arguments) command += " '" + argument + "'";
+  ASSERT_EQ(std::system(command.c_str()), 0) << "install python3-pil, or see above: " << command;
+}
+
+/// Smooth colours with some noise and hard edges, as photographs have them.
+inline Picture SomePicture(int height, int width, int channels, uint32_t number = 0) {
+  Picture picture;
+  picture.Reshape(height, width, channels);
+  RandomStream random(7, RandomPurpose::kTest, 0, number);
+  for (int y = 0; y < height; ++y)
+    for (int x = 0; x < width; ++x)
+      for (int c = 0; c < channels; ++c) {
+        const int smooth = (y * (3 + c) + x * (5 - c)) % 256, edge = (x / 5 + y / 7) % 2 == 0 ? 60 : 0;
+        const int value = (smooth + edge + static_cast<int>(random.Below(20))) % 256;
+        picture.Row(y)[x * channels + c] = static_cast<uint8_t>(value);
+      }
+  return picture;
+}
+
+/// The shared real data, or null (skip the test) where RIFFLE_TEST_DATA is not set.
+inline const char* TestData() { return std::getenv("RIFFLE_TEST_DATA"); }
+
+}  // namespace riffle

@@ -1,0 +1,193 @@
+#include "data/transform.h"
+
+#include <cmath>
+
+#include "data/crop.h"
+#include "data/test_support.h"
+
+namespace riffle {
+namespace {
+
+Preprocessing Plain(int image_size, int channels = 3) {  // mean 0, deviation 1: floats are bytes
+  return {.image_size = image_size,
+          .channels = channels,
+          .crop_pct = 0.875,
+          .interpolation = Interpolation::kBilinear,
+          .mean = std::vector<float>(channels, 0),
+          .std = std::vector<float>(channels, 1)};
+}
+
+RandomStream Random(uint32_t index) { return {11, RandomPurpose::kTest, 0, index}; }
+
+// The transform's output as [channel][row][column], rows of channels `gap` floats apart from one another.
+std::vector<float> Apply(const Transform& transform, const Picture& picture, uint32_t index = 0, int gap = 0) {
+  const int64_t plane = int64_t{transform.image_size()} * transform.image_size() + gap;
+  std::vector<float> out(transform.channels() * plane, -1);
+  TransformScratch scratch;
+  RandomStream random = Random(index);
+  const Status status = transform.Apply(picture.View(), random, scratch, out.data(), plane);
+  EXPECT_TRUE(status.ok()) << status.message();
+  return out;
+}
+
+constexpr char kEvaluate[] = R"(
+import sys
+from PIL import Image
+folder = sys.argv[1]
+for line in open(folder + '/cases'):
+    i, h, w, size, short = (int(v) for v in line.split())
+    im = Image.frombytes('RGB', (w, h), open(f'{folder}/{i}.raw', 'rb').read())
+    h, w = h * short // min(h, w), w * short // min(h, w)
+    top, left = (h - size) // 2, (w - size) // 2
+    im = im.resize((w, h), Image.BILINEAR).crop((left, top, left + size, top + size))
+    open(f'{folder}/{i}.out', 'wb').write(im.tobytes())
+)";
+
+TEST(Transform, EvaluationIsPillowsResizeOfTheShortSideAndTheMiddle) {
+  const auto folder = TestFolder();
+  const int sizes[][3] = {{97, 131, 64}, {131, 97, 64}, {50, 50, 33}, {20, 90, 48}, {64, 64, 56}, {73, 80, 64}};
+  std::ofstream list(folder / "cases");
+  for (int i = 0; i < 6; ++i) {
+    const auto [h, w, size] = sizes[i];
+    list << fmt::format("{} {} {} {} {}\n", i, h, w, size, Plain(size).ResizedShortSide());
+    WriteBytes(folder / fmt::format("{}.raw", i), SomePicture(h, w, 3).pixels);
+  }
+  list.close();
+  ASSERT_NO_FATAL_FAILURE(RunPython(kEvaluate, {folder.string()}));
+  for (int i = 0; i < 6; ++i) {
+    const auto [h, w, size] = sizes[i];
+    const std::vector<uint8_t> expected = ReadBytes(folder / fmt::format("{}.out", i));
+    const std::vector<float> found = Apply(*Transform::ForEvaluation(Plain(size)), SomePicture(h, w, 3));
+    ASSERT_EQ(expected.size(), found.size());
+    for (int p = 0; p < size * size; ++p)
+      for (int c = 0; c < 3; ++c) ASSERT_EQ(found[c * size * size + p], expected[3 * p + c]) << i << " " << p;
+  }
+}
+
+TEST(Transform, NormalisesEachChannelIntoItsRowAndNothingElse) {
+  Preprocessing p = Plain(8);
+  p.crop_pct = 1;
+  p.mean = {10, 20, 30};
+  p.std = {2, 4, 8};
+  const Picture picture = SomePicture(8, 8, 3);
+  const std::vector<float> out = Apply(*Transform::ForEvaluation(p), picture, 0, 5);
+  for (int c = 0; c < 3; ++c) {
+    for (int i = 0; i < 64; ++i)
+      EXPECT_NEAR(out[c * 69 + i], (picture.pixels[3 * i + c] - p.mean[c]) / p.std[c], 1e-5) << c << " " << i;
+    for (int i = 64; i < 69; ++i) EXPECT_EQ(out[c * 69 + i], -1) << "wrote beyond the row";
+  }
+}
+
+TEST(Transform, GreyPicturesAndPicturesOfOtherChannels) {
+  const Transform grey = *Transform::ForEvaluation(Plain(8, 1));
+  EXPECT_EQ(Apply(grey, SomePicture(9, 12, 1)).size(), 64u);
+  TransformScratch scratch;
+  std::vector<float> out(64);
+  RandomStream random = Random(0);
+  EXPECT_EQ(grey.Apply(SomePicture(9, 12, 3).View(), random, scratch, out.data(), 64).code(),
+            ErrorCode::kInvalidArgument);
+}
+
+TEST(Transform, APictureTooThinToResizeIsAnError) {
+  TransformScratch scratch;
+  std::vector<float> out(3 * 4096 * 4096);
+  RandomStream random = Random(0);
+  const Transform transform = *Transform::ForEvaluation(Plain(4096));
+  EXPECT_TRUE(transform.Apply(SomePicture(1, 100, 3).View(), random, scratch, out.data(), 4096 * 4096).ok());
+  const Status status = transform.Apply(SomePicture(1, 10000, 3).View(), random, scratch, out.data(), 4096 * 4096);
+  EXPECT_NE(status.message().find("10000 × 1"), std::string::npos) << status.message();
+}
+
+// Where one crop of a picture of unique values came from: (row, column) of its first pixel, mirrored or not.
+TEST(Transform, PaddedCropsReachEveryPlaceAndKeepTheirNeighbours) {
+  Picture picture;
+  picture.Reshape(8, 8, 1);
+  for (int i = 0; i < 64; ++i) picture.pixels[i] = static_cast<uint8_t>(i + 1);  // 0 is the border
+  Preprocessing p = Plain(8, 1);
+  p.crop_pct = 1;
+  const Transform transform = *Transform::ForTraining(p, {.crop = TrainCrop::kPadded, .padding = 2, .hflip = 0.5});
+  std::vector<int> seen(5 * 5 * 2);
+  for (uint32_t draw = 0; draw < 2000; ++draw) {
+    const std::vector<float> out = Apply(transform, picture, draw);
+    // The middle 4 × 4 of the crop always lies within the picture.
+    const int first = static_cast<int>(out[2 * 8 + 2]) - 1, second = static_cast<int>(out[2 * 8 + 3]) - 1;
+    const bool mirrored = second < first;
+    const int top = first / 8 - 2, left = first % 8 - (mirrored ? 5 : 2);
+    ASSERT_TRUE(top >= -2 && top <= 2 && left >= -2 && left <= 2) << top << " " << left;
+    ++seen[((top + 2) * 5 + left + 2) * 2 + mirrored];
+    for (int y = 0; y < 8; ++y)
+      for (int x = 0; x < 8; ++x) {
+        const int row = top + y, column = left + (mirrored ? 7 - x : x);
+        const bool inside = row >= 0 && row < 8 && column >= 0 && column < 8;
+        ASSERT_EQ(out[y * 8 + x], inside ? row * 8 + column + 1 : 0) << draw;
+      }
+  }
+  // 2000 draws over 50 places: 40 each; six deviations of the binomial.
+  for (int count : seen) EXPECT_NEAR(count, 40, 6 * std::sqrt(40));
+}
+
+TEST(Transform, VerticalFlipTurnsRowsAround) {
+  Preprocessing p = Plain(8);
+  p.crop_pct = 1;
+  const Picture picture = SomePicture(8, 8, 3);
+  const auto upright = Apply(*Transform::ForTraining(p, {.crop = TrainCrop::kNone, .hflip = 0, .vflip = 0}), picture);
+  const auto turned = Apply(*Transform::ForTraining(p, {.crop = TrainCrop::kNone, .hflip = 0, .vflip = 1}), picture);
+  const auto mirrored = Apply(*Transform::ForTraining(p, {.crop = TrainCrop::kNone, .hflip = 1, .vflip = 0}), picture);
+  for (int c = 0; c < 3; ++c)
+    for (int i = 0; i < 64; ++i) {
+      ASSERT_EQ(turned[c * 64 + i], upright[c * 64 + (7 - i / 8) * 8 + i % 8]);
+      ASSERT_EQ(mirrored[c * 64 + i], upright[c * 64 + i / 8 * 8 + 7 - i % 8]);
+    }
+}
+
+TEST(Transform, RandomResizedCropIsTheResizedCrop) {
+  const Picture picture = SomePicture(60, 80, 3);
+  const Transform transform = *Transform::ForTraining(Plain(24), {.crop = TrainCrop::kRandomResized, .hflip = 0});
+  for (uint32_t draw = 0; draw < 20; ++draw) {
+    RandomStream random = Random(draw);
+    const CropBox box = RandomResizedCropBox(60, 80, {0.08, 1}, {3.0 / 4, 4.0 / 3}, random);
+    ResizeScratch scratch;
+    Picture expected;
+    Resize(picture.View().Crop(box.top, box.left, box.height, box.width), 24, 24, {0, 0, 24, 24},
+           Interpolation::kBilinear, scratch, expected);
+    const std::vector<float> found = Apply(transform, picture, draw);
+    for (int i = 0; i < 24 * 24 * 3; ++i) ASSERT_EQ(found[i % 3 * 576 + i / 3], expected.pixels[i]);
+  }
+}
+
+TEST(Crop, AreasAreUniformShapesLogUniformPlacesInside) {
+  constexpr int kDraws = 4000;
+  double areas = 0, log_shapes = 0, tops = 0;
+  for (uint32_t draw = 0; draw < kDraws; ++draw) {
+    RandomStream random = Random(draw);
+    const CropBox box = RandomResizedCropBox(1000, 1000, {0.1, 0.5}, {0.5, 2}, random);
+    ASSERT_TRUE(box.top >= 0 && box.left >= 0 && box.top + box.height <= 1000 && box.left + box.width <= 1000);
+    const double area = box.height * box.width / 1e6, shape = 1.0 * box.width / box.height;
+    ASSERT_TRUE(area > 0.099 && area < 0.501 && shape > 0.49 && shape < 2.02) << area << " " << shape;
+    areas += area, log_shapes += std::log(shape), tops += 1.0 * box.top / (1000 - box.height);
+  }
+  // Six standard errors of the means of uniform variables.
+  EXPECT_NEAR(areas / kDraws, 0.3, 6 * 0.4 / std::sqrt(12 * kDraws));
+  EXPECT_NEAR(log_shapes / kDraws, 0, 6 * std::log(4) / std::sqrt(12 * kDraws));
+  EXPECT_NEAR(tops / kDraws, 0.5, 6 / std::sqrt(12 * kDraws));
+}
+
+TEST(Crop, WhatNeverFitsFallsBackToTheMiddle) {
+  RandomStream random = Random(0);
+  EXPECT_EQ(RandomResizedCropBox(10, 1000, {1, 1}, {3.0 / 4, 4.0 / 3}, random), (CropBox{0, 493, 10, 13}));
+  EXPECT_EQ(RandomResizedCropBox(1000, 9, {1, 1}, {3.0 / 4, 4.0 / 3}, random), (CropBox{494, 0, 12, 9}));
+  EXPECT_EQ(RandomResizedCropBox(1, 1, {0.1, 0.2}, {1, 1}, random), (CropBox{0, 0, 1, 1}));
+}
+
+TEST(Augmentation, WrongNumbersNameTheOption) {
+  const auto message = [](const Augmentation& a) { return Check(a).message(); };
+  EXPECT_NE(message({.scale = {0.5, 0.1}}).find("scale"), std::string::npos);
+  EXPECT_NE(message({.scale = {0, 1}}).find("scale"), std::string::npos);
+  EXPECT_NE(message({.ratio = {-1, 1}}).find("ratio"), std::string::npos);
+  EXPECT_NE(message({.hflip = 1.1}).find("hflip"), std::string::npos);
+  EXPECT_NE(message({.vflip = -0.1}).find("vflip"), std::string::npos);
+  EXPECT_EQ(message({}), "");
+}
+
+}  // namespace
+}  // namespace riffle
