@@ -1,1 +1,14 @@
-int main() { return 0; }
+// The binary: hands its words to the command line and returns the exit code.
+#include <unistd.h>
+
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "cli/run.h"
+#include "report/terminal.h"
+
+int main(int argc, char** argv) {
+  const std::vector<std::string> words(argv + 1, argv + argc);
+  return riffle::RunCommandLine(words, {std::cout, riffle::TerminalWidth(STDOUT_FILENO)}, std::cerr);
+}

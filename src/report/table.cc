@@ -51,11 +51,14 @@ std::string Table::Text() const {
 }
 
 std::string Grouped(int64_t number) {
-  std::string digits = fmt::format("{}", number);
-  const int64_t first = number < 0 ? 1 : 0;
-  for (int64_t i = static_cast<int64_t>(digits.size()) - 3; i > first; i -= 3)
-    digits.insert(static_cast<size_t>(i), ",");
-  return digits;
+  const std::string digits = fmt::format("{}", number);
+  std::string grouped;
+  for (size_t i = 0; i < digits.size(); ++i) {
+    const size_t left = digits.size() - i;
+    if (left % 3 == 0 && i > 0 && digits[i - 1] != '-') grouped += ',';
+    grouped += digits[i];
+  }
+  return grouped;
 }
 
 std::string BytesText(int64_t bytes) {

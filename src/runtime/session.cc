@@ -41,10 +41,25 @@ MemoryPlan Layout(const Plan& plan, int64_t images) {
   return PlanMemory(lives);
 }
 
+/// Pictures that run together in one thread.
+int64_t GroupSize(const Plan& folded, int64_t images) {
+  // Small pictures go in groups, so that even the last stage's rows fill vectors.
+  constexpr int64_t kFewestPixels = 64;
+  const int64_t last_area = folded.maps[folded.steps[folded.steps.size() - 2].x].area();
+  const int64_t wanted = std::max<int64_t>(1, kFewestPixels / last_area);
+  return std::min(wanted, images);
+}
+
 }  // namespace
 
 int64_t InferenceArenaBytes(const Plan& folded, int64_t images) {
   return Layout(folded, images).arena * static_cast<int64_t>(sizeof(float));
+}
+
+int64_t SessionBytes(const Plan& folded, int64_t images) {
+  const int64_t values = folded.registry.trainable_arena();
+  return values * static_cast<int64_t>(sizeof(float)) +
+         Threads() * InferenceArenaBytes(folded, GroupSize(folded, images));
 }
 
 Session::Session(const Plan& training_plan, const OpTable<float>& ops)
@@ -72,17 +87,9 @@ GroupConvShape Session::GroupConvShapeOf(const Step& step, int64_t images) const
       .groups = step.groups, .in_channels = in.channels, .out_channels = step.channels, .pixels = images * in.area()};
 }
 
-int64_t Session::GroupSize(int64_t images) const {
-  // Small pictures go in groups, so that even the last stage's rows fill vectors.
-  constexpr int64_t kFewestPixels = 64;
-  const int64_t last_area = plan_.maps[plan_.steps[plan_.steps.size() - 2].x].area();
-  const int64_t wanted = std::max<int64_t>(1, kFewestPixels / last_area);
-  return std::min(wanted, images);
-}
-
 void Session::Run(int64_t images, Rows<const float> pictures, float* logits) {
   if (images == 0) return;
-  const int64_t group = GroupSize(images), groups = (images + group - 1) / group;
+  const int64_t group = GroupSize(plan_, images), groups = (images + group - 1) / group;
   const int64_t arena = InferenceArenaBytes(plan_, group) / static_cast<int64_t>(sizeof(float));
   if (arenas_.size() < static_cast<size_t>(Threads()) || static_cast<int64_t>(arenas_[0].size()) < arena) {
     arenas_.clear();

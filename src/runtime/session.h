@@ -30,7 +30,6 @@ class Session {
     AlignedArray<float> bias;
   };
 
-  int64_t GroupSize(int64_t images) const;
   void RunGroup(int64_t images, Rows<const float> pictures, float* arena, float* logits) const;
   void RunStep(size_t index, int64_t images, const std::vector<Rows<float>>& maps) const;
   GroupConvShape GroupConvShapeOf(const Step& step, int64_t images) const;
@@ -43,5 +42,8 @@ class Session {
 
 /// Bytes of maps that one group of `images` pictures takes during inference.
 int64_t InferenceArenaBytes(const Plan& folded, int64_t images);
+
+/// Bytes that a session takes for batches of `images`: folded weights, and the maps of each of Threads() threads.
+int64_t SessionBytes(const Plan& folded, int64_t images);
 
 }  // namespace riffle

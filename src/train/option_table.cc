@@ -3,6 +3,10 @@
 
 #include <algorithm>
 
+#include "data/registry.h"
+#include "data/resize.h"
+#include "model/zoo.h"
+
 namespace riffle {
 namespace {
 
@@ -14,90 +18,123 @@ Limits AboveUpTo(double low, double high) { return {.low = low, .high = high, .l
 Limits FromToBelow(double low, double high) { return {.low = low, .high = high, .high_is_excluded = true}; }
 Limits OneOf(std::vector<std::string_view> choices) { return {.choices = std::move(choices)}; }
 
+std::vector<std::string_view> DatasetNames() {
+  std::vector<std::string_view> names;
+  for (const DatasetInfo& dataset : Datasets()) {
+    names.push_back(dataset.name);
+    names.insert(names.end(), dataset.aliases.begin(), dataset.aliases.end());
+  }
+  return names;
+}
+
+std::vector<std::string_view> FilterNames() {
+  std::vector<std::string_view> names;
+  for (const InterpolationName& filter : InterpolationNames()) names.push_back(filter.name);
+  return names;
+}
+
+Limits AModel() {
+  Limits limits{.choices_text = "a model that 'riffle models' lists"};
+  for (const ZooEntry& entry : Zoo()) {
+    limits.choices.push_back(entry.name);
+    limits.choices.push_back(entry.alias);
+  }
+  return limits;
+}
+
 using enum OptionGroup;
 using O = Options;
 
-const OptionRow kTable[] = {
-    {"config", kGeneral, &O::config, Any(), "YAML file of options (also -c); the command line overrides it"},
-    {"seed", kGeneral, &O::seed, AtLeast(0), "seed of the initial weights, the shuffling and the augmentation"},
-    {"threads", kGeneral, &O::threads, Within(0, 4096), "threads that compute; 0 for the cores this process may use"},
+std::vector<OptionRow> MakeTable() {
+  return {
+      {"config", kGeneral, &O::config, Any(), "YAML file of options (also -c); the command line overrides it"},
+      {"seed", kGeneral, &O::seed, AtLeast(0), "seed of the initial weights, the shuffling and the augmentation"},
+      {"threads", kGeneral, &O::threads, Within(0, 4096), "threads that compute; 0 for the cores this process may use"},
 
-    {"dataset", kData, &O::dataset, Any(), "name of the dataset; 'imagenet' and '' read any folder of class folders"},
-    {"data_dir", kData, &O::data_dir, Any(), "folder at or below which the dataset lies"},
-    {"train_split", kData, &O::train_split, Any(), "split to train on"},
-    {"val_split", kData, &O::val_split, Any(), "split to validate on"},
-    {"num_parallel_workers", kData, &O::num_parallel_workers, Within(0, 4096),
-     "threads that read and transform pictures; 0 for the cores this process may use"},
-    {"shuffle", kData, &O::shuffle, Any(), "shuffle the training pictures anew in each epoch"},
-    {"num_samples", kData, &O::num_samples, AtLeast(1), "use only so many training pictures; None for all"},
-    {"batch_size", kData, &O::batch_size, Within(1, 65536), "pictures in a batch"},
-    {"drop_remainder", kData, &O::drop_remainder, Any(), "leave out a last training batch that is not full"},
+      {"dataset", kData, &O::dataset, OneOf(DatasetNames()), "dataset; 'imagenet', 'folder' and '' read class folders"},
+      {"data_dir", kData, &O::data_dir, Any(), "folder at or below which the dataset lies"},
+      {"train_split", kData, &O::train_split, Any(), "split to train on"},
+      {"val_split", kData, &O::val_split, Any(), "split to validate on"},
+      {"num_parallel_workers", kData, &O::num_parallel_workers, Within(0, 4096),
+       "threads that read and transform pictures; 0 for the cores this process may use"},
+      {"shuffle", kData, &O::shuffle, Any(), "shuffle the training pictures anew in each epoch"},
+      {"num_samples", kData, &O::num_samples, AtLeast(1), "use only so many training pictures; None for all"},
+      {"batch_size", kData, &O::batch_size, Within(1, 65536), "pictures in a batch"},
+      {"drop_remainder", kData, &O::drop_remainder, Any(), "leave out a last training batch that is not full"},
 
-    {"image_resize", kTransforms, &O::image_resize, Within(8, 4096), "height and width that the network sees"},
-    {"scale", kTransforms, &O::scale, AboveUpTo(0, 1), "share of the area that a random resized crop takes"},
-    {"ratio", kTransforms, &O::ratio, Above(0), "width over height of a random resized crop"},
-    {"hflip", kTransforms, &O::hflip, Within(0, 1), "probability of a horizontal flip"},
-    {"vflip", kTransforms, &O::vflip, Within(0, 1), "probability of a vertical flip"},
-    {"interpolation", kTransforms, &O::interpolation, OneOf({"nearest", "bilinear", "bicubic"}), "filter of resizing"},
-    {"mean", kTransforms, &O::mean, Any(), "mean of each channel, 0 to 255; unless set, that of the dataset"},
-    {"std", kTransforms, &O::std, Above(0), "deviation of each channel, 0 to 255; unless set, that of the dataset"},
-    {"crop_pct", kTransforms, &O::crop_pct, AboveUpTo(0, 1),
-     "share of the resized picture that the centre crop of validation keeps"},
+      {"image_resize", kTransforms, &O::image_resize, Within(8, 4096), "height and width that the network sees"},
+      {"scale", kTransforms, &O::scale, AboveUpTo(0, 1), "share of the area that a random resized crop takes"},
+      {"ratio", kTransforms, &O::ratio, Above(0), "width over height of a random resized crop"},
+      {"hflip", kTransforms, &O::hflip, Within(0, 1), "probability of a horizontal flip"},
+      {"vflip", kTransforms, &O::vflip, Within(0, 1), "probability of a vertical flip"},
+      {"interpolation", kTransforms, &O::interpolation, OneOf(FilterNames()), "filter of resizing"},
+      {"mean", kTransforms, &O::mean, Any(), "mean of each channel, 0 to 255; unless set, that of the dataset"},
+      {"std", kTransforms, &O::std, Above(0), "deviation of each channel, 0 to 255; unless set, that of the dataset"},
+      {"crop_pct", kTransforms, &O::crop_pct, AboveUpTo(0, 1),
+       "share of the resized picture that the centre crop of validation keeps"},
 
-    {"model", kModel, &O::model, Any(), "network; 'riffle models' lists them"},
-    {"num_classes", kModel, &O::num_classes, Within(1, 10000000), "outputs; None for the classes of the dataset"},
-    {"in_channels", kModel, &O::in_channels, OneOf({"1", "3"}), "channels of a picture"},
-    {"stem", kModel, &O::stem, OneOf({"imagenet", "small"}),
-     "first layers: stride-2 convolution and max-pool, or stride 1 and no pool, for pictures of about 32 px"},
-    {"stage2_stride", kModel, &O::stage2_stride, OneOf({"1", "2"}), "stride of stage 2; 1 only with the small stem"},
-    {"conventions", kModel, &O::conventions, OneOf({"mindcv", "megvii", "paper"}),
-     "which published implementation to agree with where they differ"},
-    {"bn_eps", kModel, &O::bn_eps, Above(0), "what batch norm adds to the variance"},
-    {"bn_momentum", kModel, &O::bn_momentum, Within(0, 1), "share of the old batch-norm statistics that a step keeps"},
+      {"model", kModel, &O::model, AModel(), "network"},
+      {"num_classes", kModel, &O::num_classes, Within(1, 10000000), "outputs; None for the classes of the dataset"},
+      {"in_channels", kModel, &O::in_channels, OneOf({"1", "3"}), "channels of a picture"},
+      {"stem", kModel, &O::stem, OneOf({"imagenet", "small"}),
+       "first layers: stride-2 convolution and max-pool, or stride 1 and no pool, for pictures of about 32 px"},
+      {"stage2_stride", kModel, &O::stage2_stride, OneOf({"1", "2"}), "stride of stage 2; 1 only with the small stem"},
+      {"conventions", kModel, &O::conventions, OneOf({"mindcv", "megvii", "paper"}),
+       "which published implementation to agree with where they differ"},
+      {"bn_eps", kModel, &O::bn_eps, Above(0), "what batch norm adds to the variance"},
+      {"bn_momentum", kModel, &O::bn_momentum, Within(0, 1),
+       "share of the old batch-norm statistics that a step keeps"},
 
-    {"ckpt_path", kCheckpoints, &O::ckpt_path, Any(), "checkpoint to start from"},
-    {"resume", kCheckpoints, &O::resume, OneOf({"", "auto"}),
-     "'auto' continues from the newest checkpoint in ckpt_save_dir"},
-    {"ckpt_save_dir", kCheckpoints, &O::ckpt_save_dir, Any(), "folder for checkpoints, logs and the options used"},
-    {"ckpt_save_interval", kCheckpoints, &O::ckpt_save_interval, AtLeast(1), "epochs from one checkpoint to the next"},
-    {"keep_checkpoint_max", kCheckpoints, &O::keep_checkpoint_max, AtLeast(1), "checkpoints kept beside the best one"},
+      {"ckpt_path", kCheckpoints, &O::ckpt_path, Any(), "checkpoint to start from"},
+      {"resume", kCheckpoints, &O::resume, OneOf({"", "auto"}),
+       "'auto' continues from the newest checkpoint in ckpt_save_dir"},
+      {"ckpt_save_dir", kCheckpoints, &O::ckpt_save_dir, Any(), "folder for checkpoints, logs and the options used"},
+      {"ckpt_save_interval", kCheckpoints, &O::ckpt_save_interval, AtLeast(1),
+       "epochs from one checkpoint to the next"},
+      {"keep_checkpoint_max", kCheckpoints, &O::keep_checkpoint_max, AtLeast(1),
+       "checkpoints kept beside the best one"},
 
-    {"epoch_size", kOptimizer, &O::epoch_size, AtLeast(1), "epochs to train"},
-    {"opt", kOptimizer, &O::opt, OneOf({"sgd", "momentum", "nesterov"}), "optimizer"},
-    {"momentum", kOptimizer, &O::momentum, FromToBelow(0, 1), "momentum of the optimizer"},
-    {"use_nesterov", kOptimizer, &O::use_nesterov, Any(), "Nesterov's form of the momentum"},
-    {"weight_decay", kOptimizer, &O::weight_decay, AtLeast(0), "L2 coefficient"},
-    {"weight_decay_filter", kOptimizer, &O::weight_decay_filter, OneOf({"disable", "auto", "norm_and_bias"}),
-     "'disable' decays all parameters, 'auto' and 'norm_and_bias' leave out batch norm and biases"},
+      {"epoch_size", kTraining, &O::epoch_size, AtLeast(1), "epochs to train"},
+      {"opt", kTraining, &O::opt, OneOf({"sgd", "momentum", "nesterov"}), "optimizer"},
+      {"momentum", kTraining, &O::momentum, FromToBelow(0, 1), "momentum of the optimizer"},
+      {"use_nesterov", kTraining, &O::use_nesterov, Any(), "Nesterov's form of the momentum"},
+      {"weight_decay", kTraining, &O::weight_decay, AtLeast(0), "L2 coefficient"},
+      {"weight_decay_filter", kTraining, &O::weight_decay_filter, OneOf({"disable", "auto", "norm_and_bias"}),
+       "'disable' decays all parameters, 'auto' and 'norm_and_bias' leave out batch norm and biases"},
 
-    {"scheduler", kSchedule, &O::scheduler, OneOf({"constant", "cosine_decay"}), "learning rate after the warm-up"},
-    {"lr", kSchedule, &O::lr, AtLeast(0), "highest learning rate"},
-    {"min_lr", kSchedule, &O::min_lr, AtLeast(0), "lowest learning rate of the decay"},
-    {"warmup_epochs", kSchedule, &O::warmup_epochs, AtLeast(0), "epochs of linear warm-up"},
-    {"warmup_factor", kSchedule, &O::warmup_factor, Within(0, 1), "share of lr at which the warm-up starts"},
-    {"decay_epochs", kSchedule, &O::decay_epochs, AtLeast(1), "epochs of the decay; None for all after the warm-up"},
-    {"lr_epoch_stair", kSchedule, &O::lr_epoch_stair, Any(), "change the learning rate between epochs only"},
+      {"scheduler", kSchedule, &O::scheduler, OneOf({"constant", "cosine_decay"}), "learning rate after the warm-up"},
+      {"lr", kSchedule, &O::lr, AtLeast(0), "highest learning rate"},
+      {"min_lr", kSchedule, &O::min_lr, AtLeast(0), "lowest learning rate of the decay"},
+      {"warmup_epochs", kSchedule, &O::warmup_epochs, AtLeast(0), "epochs of linear warm-up"},
+      {"warmup_factor", kSchedule, &O::warmup_factor, Within(0, 1), "share of lr at which the warm-up starts"},
+      {"decay_epochs", kSchedule, &O::decay_epochs, AtLeast(1), "epochs of the decay; None for all after the warm-up"},
+      {"lr_epoch_stair", kSchedule, &O::lr_epoch_stair, Any(), "change the learning rate between epochs only"},
 
-    {"loss", kLoss, &O::loss, OneOf({"CE"}), "loss: cross-entropy"},
-    {"label_smoothing", kLoss, &O::label_smoothing, FromToBelow(0, 1), "share of the label spread over all classes"},
+      {"loss", kLoss, &O::loss, OneOf({"CE"}), "loss: cross-entropy"},
+      {"label_smoothing", kLoss, &O::label_smoothing, FromToBelow(0, 1), "share of the label spread over all classes"},
 
-    {"val_while_train", kReport, &O::val_while_train, Any(), "validate during training and keep the best checkpoint"},
-    {"val_interval", kReport, &O::val_interval, AtLeast(1), "epochs from one validation to the next"},
-    {"log_interval", kReport, &O::log_interval, AtLeast(1), "batches from one line of progress to the next"},
-};
+      {"val_while_train", kReport, &O::val_while_train, Any(), "validate during training and keep the best checkpoint"},
+      {"val_interval", kReport, &O::val_interval, AtLeast(1), "epochs from one validation to the next"},
+      {"log_interval", kReport, &O::log_interval, AtLeast(1), "batches from one line of progress to the next"},
+  };
+}
 
 }  // namespace
 
-std::span<const OptionRow> OptionTable() { return kTable; }
+std::span<const OptionRow> OptionTable() {
+  static const std::vector<OptionRow> table = MakeTable();
+  return table;
+}
 
 const OptionRow* FindOption(std::string_view name) {
-  const auto* row = std::ranges::find(kTable, name, &OptionRow::name);
-  return row == std::end(kTable) ? nullptr : row;
+  const std::span<const OptionRow> table = OptionTable();
+  const auto row = std::ranges::find(table, name, &OptionRow::name);
+  return row == table.end() ? nullptr : &*row;
 }
 
 std::string_view Title(OptionGroup group) {
   constexpr std::string_view kTitles[] = {"General",       "Data",        "Transforms",
-                                          "Model",         "Checkpoints", "Optimizer",
+                                          "Model",         "Checkpoints", "Training",
                                           "Learning rate", "Loss",        "Validation and report"};
   return kTitles[static_cast<size_t>(group)];
 }

@@ -13,7 +13,7 @@
 namespace riffle {
 
 /// Headings of the help, in its order.
-enum class OptionGroup { kGeneral, kData, kTransforms, kModel, kCheckpoints, kOptimizer, kSchedule, kLoss, kReport };
+enum class OptionGroup { kGeneral, kData, kTransforms, kModel, kCheckpoints, kTraining, kSchedule, kLoss, kReport };
 std::string_view Title(OptionGroup group);
 
 /// Where a row keeps its value. A new type of option is one alternative here.
@@ -29,6 +29,7 @@ struct Limits {
   bool low_is_excluded = false;
   bool high_is_excluded = false;
   std::vector<std::string_view> choices = {};  ///< if any, the only right values; case does not count
+  std::string_view choices_text = {};          ///< for messages, where the choices are too many to list
 };
 
 struct OptionRow {

@@ -192,6 +192,7 @@ std::string Yaml(const T& value) {
 bool IsFlag(const OptionRow& row) { return std::holds_alternative<bool Options::*>(row.field); }
 
 std::string Expected(const OptionRow& row) {
+  if (!row.limits.choices_text.empty()) return std::string(row.limits.choices_text);
   if (!row.limits.choices.empty()) {
     std::vector<std::string_view> choices = row.limits.choices;
     for (std::string_view& choice : choices) choice = choice.empty() ? "''" : choice;
@@ -204,6 +205,7 @@ std::string_view ValueName(const OptionRow& row) {
   return std::visit(
       [&](auto field) -> std::string_view {
         using T = decltype(TypeOf(field));
+        if constexpr (std::is_same_v<T, int>) return "N";
         if (!row.limits.choices.empty()) return "NAME";
         if constexpr (kIsPair<T>) return "LOW,HIGH";
         if constexpr (kIsList<T>) return "X,X,X";

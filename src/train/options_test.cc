@@ -119,6 +119,10 @@ TEST(OptionsTest, ChoicesIgnoreCaseAndNameTheNearest) {
   EXPECT_EQ(Refused("opt", "momentun"),
             "option opt (command line): expected one of sgd, momentum, nesterov, found 'momentun'; the nearest one is "
             "'momentum'");
+  EXPECT_THAT(Refused("model", "shufflenet_v1_g3_x3_0"), EndsWith("the nearest one is 'shufflenet_v1_g3_x1_0'"));
+  EXPECT_EQ(After("model", "shufflenet_v1_g3_05").options.model, "shufflenet_v1_g3_05");
+  EXPECT_THAT(Refused("dataset", "cifar"), HasSubstr("'cifar10'"));
+  EXPECT_EQ(After("dataset", "").options.dataset, "");
   Refused("in_channels", "2");
   Refused("stage2_stride", "01");
 }
@@ -208,8 +212,10 @@ TEST(OptionsYamlTest, TheRecordReadsBackToTheSameOptions) {
   options.scale = {1.0 / 3, 1};
   options.shuffle = false;
   options.dataset = "";
+  options.interpolation = "bicubic";
   options.resume = "auto";
-  for (const char* text : {"", "null", "a: b", "# no", "it's \"quoted\"\n\tand odd", "- x", "~", "12", "d/\xC3\xBC"}) {
+  for (const char* text :
+       {"", "null", "a: b", "# no", "it's \"quoted\"\n\tand odd", "- x", "~", "12", "a b", "d/\xC3\xBC"}) {
     options.data_dir = text;
     Settings read;
     const Status status = ReadOptionsYaml(ToYaml(options), "record", read);

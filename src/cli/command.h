@@ -1,0 +1,66 @@
+// A command of the binary: what it takes, what it shows as help, what it runs. One file each; commands.cc lists them.
+#pragma once
+
+#include <map>
+#include <ostream>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+#include "train/options.h"
+
+namespace riffle {
+
+/// An option that only one command has and no YAML file: --json, --out.
+struct CommandOption {
+  std::string_view name;
+  std::string_view value_name;  ///< "FILE"; empty: it takes no value
+  std::string_view help;
+  char short_name = 0;  ///< 'o' for -o; 0: none
+};
+
+struct Example {
+  std::string_view arguments;  ///< after "riffle "
+  std::string_view what;
+};
+
+/// A command line as it was read.
+struct Invocation {
+  Settings settings;
+  std::vector<std::string> arguments = {};                   ///< positional, in order
+  std::map<std::string, std::string, std::less<>> own = {};  ///< the command's own options that were given
+
+  bool Has(std::string_view own_option) const { return own.contains(own_option); }
+};
+
+/// Where a command writes what it has to say.
+struct Console {
+  std::ostream& out;
+  int terminal_width = 0;  ///< columns; 0 if `out` is no terminal
+};
+
+struct Command {
+  std::string_view name;
+  std::string_view summary;                    ///< one line
+  std::vector<std::string_view> options = {};  ///< names of the option table that it uses
+  std::vector<CommandOption> own_options = {};
+  std::string_view argument_name = "";  ///< "PICTURE..."; empty: it takes no positional arguments
+  std::vector<Example> examples = {};
+  Status (*run)(const Invocation&, const Console&);
+
+  bool Uses(std::string_view option) const;
+};
+
+/// All commands, in the order of the help.
+std::span<const Command> Commands();
+
+// One in each file of that name.
+Command TrainCommand();
+Command ValidateCommand();
+Command PredictCommand();
+Command ModelsCommand();
+Command SummaryCommand();
+
+}  // namespace riffle

@@ -1,0 +1,85 @@
+#include "cli/data_options.h"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+
+namespace riffle {
+namespace {
+
+/// The double that a person would write for this float: 123.675, not 123.67500305175781.
+double Shortest(float value) { return std::strtod(fmt::format("{}", value).c_str(), nullptr); }
+
+std::vector<double> Shortest(const std::vector<float>& values) {
+  std::vector<double> doubles;
+  for (float value : values) doubles.push_back(Shortest(value));
+  return doubles;
+}
+
+std::vector<float> Floats(const std::vector<double>& values) { return {values.begin(), values.end()}; }
+
+}  // namespace
+
+void UseDefaultsOf(const DatasetInfo& dataset, Settings& settings) {
+  Options& o = settings.options;
+  if (!settings.IsSet("in_channels")) o.in_channels = dataset.channels;
+  const Preprocessing own = DefaultPreprocessing(dataset, o.image_resize, o.in_channels);
+  if (!settings.IsSet("mean")) o.mean = Shortest(own.mean);
+  if (!settings.IsSet("std")) o.std = Shortest(own.std);
+  if (!settings.IsSet("crop_pct")) o.crop_pct = own.crop_pct;
+  if (!settings.IsSet("hflip")) o.hflip = dataset.hflip;
+}
+
+Result<Preprocessing> PreprocessingFrom(const Options& o) {
+  RIFFLE_ASSIGN(const Interpolation interpolation, ParseInterpolation(o.interpolation));
+  Preprocessing preprocessing = {.image_size = o.image_resize,
+                                 .channels = o.in_channels,
+                                 .crop_pct = o.crop_pct,
+                                 .interpolation = interpolation,
+                                 .mean = Floats(o.mean),
+                                 .std = Floats(o.std)};
+  RIFFLE_TRY(Check(preprocessing));
+  return preprocessing;
+}
+
+Augmentation AugmentationFrom(const Options& o, const DatasetInfo& dataset) {
+  Augmentation augmentation = DefaultAugmentation(dataset);
+  augmentation.scale = o.scale;
+  augmentation.ratio = o.ratio;
+  augmentation.hflip = o.hflip;
+  augmentation.vflip = o.vflip;
+  return augmentation;
+}
+
+DatasetOptions TrainDataset(const Options& o) {
+  return {.name = o.dataset,
+          .data_dir = o.data_dir,
+          .split = o.train_split,
+          .channels = o.in_channels,
+          .num_samples = o.num_samples.value_or(0),
+          .seed = static_cast<uint64_t>(o.seed),
+          .classes = {}};
+}
+
+DatasetOptions ValDataset(const Options& o, std::vector<std::string> classes) {
+  return {.name = o.dataset,
+          .data_dir = o.data_dir,
+          .split = o.val_split,
+          .channels = o.in_channels,
+          .classes = std::move(classes)};
+}
+
+LoaderOptions TrainLoader(const Options& o) {
+  return {.batch_size = o.batch_size,
+          .shuffle = o.shuffle,
+          .drop_remainder = o.drop_remainder,
+          .seed = static_cast<uint64_t>(o.seed),
+          .workers = o.num_parallel_workers,
+          .end_epoch = o.epoch_size};
+}
+
+LoaderOptions ValLoader(const Options& o) {
+  return {.batch_size = o.batch_size, .shuffle = false, .drop_remainder = false, .workers = o.num_parallel_workers};
+}
+
+}  // namespace riffle

@@ -1,0 +1,33 @@
+// From options to what the data layer takes: names alike, but a dataset's own figures stand where the user set none.
+#pragma once
+
+#include "data/dataset.h"
+#include "data/loader.h"
+#include "data/preprocessing.h"
+#include "data/transform.h"
+#include "train/options.h"
+
+namespace riffle {
+
+/// Gives in_channels, mean, std, hflip and crop_pct the dataset's own values, unless they were set. The record of the
+/// run then holds what was used.
+void UseDefaultsOf(const DatasetInfo& dataset, Settings& settings);
+
+// The rest reads the options as they are after that.
+
+/// Errors: InvalidArgument if the numbers make no sense together, such as a mean for other channels.
+Result<Preprocessing> PreprocessingFrom(const Options& options);
+
+/// `dataset` decides how training pictures are cut out, the options the rest.
+Augmentation AugmentationFrom(const Options& options, const DatasetInfo& dataset);
+
+/// num_samples counts for the training split only.
+DatasetOptions TrainDataset(const Options& options);
+/// `classes` is what the network knows (DatasetOptions::classes).
+DatasetOptions ValDataset(const Options& options, std::vector<std::string> classes);
+
+/// REQUIRES: ResolveAutomatic(options) was called.
+LoaderOptions TrainLoader(const Options& options);
+LoaderOptions ValLoader(const Options& options);
+
+}  // namespace riffle

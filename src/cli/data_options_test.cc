@@ -1,0 +1,102 @@
+// What the data layer gets from options: the user's word first, then the dataset's figures.
+#include "cli/data_options.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "data/registry.h"
+
+namespace riffle {
+namespace {
+
+using ::testing::ElementsAre;
+
+const DatasetInfo& Dataset(const char* name) { return **FindDataset(name); }
+
+TEST(DataOptionsTest, ADatasetBringsItsOwnFiguresInShortNumbers) {
+  Settings settings;
+  UseDefaultsOf(Dataset("imagenet"), settings);
+  EXPECT_THAT(settings.options.mean, ElementsAre(123.675, 116.28, 103.53));
+  EXPECT_EQ(settings.options.in_channels, 3);
+  EXPECT_EQ(settings.options.hflip, 0.5);
+
+  UseDefaultsOf(Dataset("mnist"), settings);
+  EXPECT_EQ(settings.options.in_channels, 1);
+  EXPECT_EQ(settings.options.hflip, 0.0) << "a mirrored digit is none";
+  ASSERT_EQ(settings.options.mean.size(), 1u);
+  EXPECT_NEAR(settings.options.mean[0], 0.1307 * 255, 0.01);
+}
+
+TEST(DataOptionsTest, WhatTheUserSetStays) {
+  Settings settings;
+  for (const auto& [name, value] : {std::pair{"in_channels", "3"}, {"mean", "1,2,3"}, {"hflip", "0.25"}}) {
+    ASSERT_TRUE(settings.Set(name, value, "command line").ok());
+  }
+  UseDefaultsOf(Dataset("mnist"), settings);
+  EXPECT_EQ(settings.options.in_channels, 3);
+  EXPECT_THAT(settings.options.mean, ElementsAre(1, 2, 3));
+  EXPECT_EQ(settings.options.std.size(), 3u);
+  EXPECT_EQ(settings.options.hflip, 0.25);
+}
+
+TEST(DataOptionsTest, EveryOptionReachesTheDataLayer) {
+  const Options o{.seed = 7,
+                  .dataset = "cifar10",
+                  .data_dir = "/d",
+                  .train_split = "a",
+                  .val_split = "b",
+                  .num_parallel_workers = 5,
+                  .shuffle = false,
+                  .num_samples = 100,
+                  .batch_size = 9,
+                  .drop_remainder = false,
+                  .image_resize = 40,
+                  .scale = {0.3, 0.4},
+                  .ratio = {0.5, 0.6},
+                  .hflip = 0.1,
+                  .vflip = 0.2,
+                  .interpolation = "bicubic",
+                  .mean = {1, 2, 3},
+                  .std = {4, 5, 6},
+                  .crop_pct = 0.5,
+                  .epoch_size = 11};
+  const Result<Preprocessing> p = PreprocessingFrom(o);
+  ASSERT_TRUE(p.ok()) << p.status().message();
+  EXPECT_EQ(*p, (Preprocessing{40, 3, 0.5, Interpolation::kBicubic, {1, 2, 3}, {4, 5, 6}}));
+
+  const Augmentation a = AugmentationFrom(o, Dataset("cifar10"));
+  EXPECT_EQ(a.crop, TrainCrop::kPadded);
+  EXPECT_THAT(a.scale, ElementsAre(0.3, 0.4));
+  EXPECT_THAT(a.ratio, ElementsAre(0.5, 0.6));
+  EXPECT_EQ(a.hflip, 0.1);
+  EXPECT_EQ(a.vflip, 0.2);
+
+  const DatasetOptions train = TrainDataset(o), val = ValDataset(o, {"x"});
+  EXPECT_EQ(train.name, "cifar10");
+  EXPECT_EQ(train.data_dir, "/d");
+  EXPECT_EQ(train.split, "a");
+  EXPECT_EQ(train.num_samples, 100);
+  EXPECT_EQ(train.seed, 7u);
+  EXPECT_EQ(val.split, "b");
+  EXPECT_EQ(val.num_samples, 0) << "validation counts every picture";
+  EXPECT_THAT(val.classes, ElementsAre("x"));
+
+  const LoaderOptions train_loader = TrainLoader(o), val_loader = ValLoader(Options{.batch_size = 9});
+  EXPECT_EQ(train_loader.batch_size, 9);
+  EXPECT_FALSE(train_loader.shuffle);
+  EXPECT_FALSE(train_loader.drop_remainder);
+  EXPECT_EQ(train_loader.seed, 7u);
+  EXPECT_EQ(train_loader.workers, 5);
+  EXPECT_EQ(train_loader.end_epoch, 11);
+  EXPECT_TRUE(TrainLoader(Options{}).shuffle);
+  EXPECT_EQ(val_loader.batch_size, 9);
+  EXPECT_FALSE(val_loader.shuffle);
+  EXPECT_FALSE(val_loader.drop_remainder) << "each picture counts";
+}
+
+TEST(DataOptionsTest, AMeanForOtherChannelsIsRefused) {
+  EXPECT_FALSE(PreprocessingFrom({.mean = {1}, .std = {1}, .in_channels = 3}).ok());
+}
+
+}  // namespace
+}  // namespace riffle

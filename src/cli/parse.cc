@@ -1,0 +1,142 @@
+#include "cli/parse.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "base/text.h"
+#include "train/option_table.h"
+
+namespace riffle {
+namespace {
+
+constexpr const char* kOrigin = "command line";
+
+class Parser {
+ public:
+  Parser(const Command& command, std::span<const std::string> words) : command_(command), words_(words) {}
+
+  Result<Invocation> Parse() {
+    while (next_ < words_.size()) {
+      const std::string& word = words_[next_++];
+      if (word == "--") {
+        invocation_.arguments.insert(invocation_.arguments.end(), words_.begin() + next_, words_.end());
+        break;
+      }
+      RIFFLE_TRY(ReadWord(word));
+    }
+    RIFFLE_TRY(Apply());
+    return std::move(invocation_);
+  }
+
+ private:
+  Status ReadWord(const std::string& word) {
+    const size_t equals = word.find('=');
+    const std::string before = word.substr(0, equals);
+    std::optional<std::string> value;
+    if (equals != std::string::npos) value = word.substr(equals + 1);
+    if (word.starts_with("--")) return ReadOption(before.substr(2), value);
+    if (word.starts_with('-') && word.size() > 1) return ReadShortOption(before, value);
+    // Without dashes it is an option if it reads as one. Where the command takes files, a=b.jpg may be one of them.
+    const bool takes_arguments = !command_.argument_name.empty();
+    if (value && (!takes_arguments || command_.Uses(before))) return ReadOption(before, value);
+    if (takes_arguments) {
+      invocation_.arguments.push_back(word);
+      return {};
+    }
+    return InvalidArgument(
+        "unexpected '{}' (command line): expected options such as --name=value; try 'riffle help {}'", word,
+        command_.name);
+  }
+
+  Status ReadShortOption(const std::string& dashed, std::optional<std::string> value) {
+    if (dashed == "-c" && command_.Uses("config")) return ReadOption("config", value);
+    for (const CommandOption& own : command_.own_options) {
+      if (own.short_name != 0 && dashed == std::string{'-', own.short_name}) {
+        return ReadOption(std::string(own.name), value);
+      }
+    }
+    return InvalidArgument("unknown option '{}' (command line); 'riffle help {}' lists the options", dashed,
+                           command_.name);
+  }
+
+  Status ReadOption(const std::string& name, std::optional<std::string> value) {
+    const auto own = std::ranges::find(command_.own_options, name, &CommandOption::name);
+    if (own != command_.own_options.end()) return ReadOwnOption(*own, std::move(value));
+    if (!command_.Uses(name)) return Unknown(name);
+    const OptionRow& row = *FindOption(name);
+    if (!value) value = IsFlag(row) ? TakeBool() : TakeWord();
+    if (!value) {
+      return InvalidArgument("option {} (command line): expected {}, found nothing", name, Expected(row));
+    }
+    assignments_.emplace_back(name, *value);
+    return {};
+  }
+
+  Status ReadOwnOption(const CommandOption& own, std::optional<std::string> value) {
+    if (own.value_name.empty()) {
+      if (value) return InvalidArgument("option {} (command line): it takes no value, found '{}'", own.name, *value);
+      value = "";
+    } else if (!value) {
+      value = TakeWord();
+    }
+    if (!value)
+      return InvalidArgument("option {} (command line): expected {}, found nothing", own.name, own.value_name);
+    invocation_.own.insert_or_assign(std::string(own.name), *value);
+    return {};
+  }
+
+  /// The next word as the value of the option before it; -1 may be one, --name is none.
+  std::optional<std::string> TakeWord() {
+    if (next_ == words_.size() || words_[next_].starts_with("--")) return std::nullopt;
+    return words_[next_++];
+  }
+
+  /// A flag alone means yes; a word after it belongs to it if it cannot be anything else.
+  std::string TakeBool() {
+    if (next_ == words_.size()) return "true";
+    const std::string& word = words_[next_];
+    const OptionRow& any_flag = *FindOption("shuffle");
+    Options scratch;
+    const bool can_be_argument = !command_.argument_name.empty() || word.find('=') != std::string::npos;
+    if (word.starts_with('-') || (can_be_argument && !ParseValue(any_flag, word, scratch))) return "true";
+    return words_[next_++];
+  }
+
+  Status Unknown(const std::string& name) const {
+    if (FindOption(name) != nullptr) {
+      return InvalidArgument(
+          "option {} (command line): 'riffle {}' does not use it; 'riffle help {}' lists its options", name,
+          command_.name, command_.name);
+    }
+    std::vector<std::string_view> known = command_.options;
+    for (const CommandOption& own : command_.own_options) known.push_back(own.name);
+    known.push_back("help");
+    return InvalidArgument("unknown option '{}' (command line); the nearest one is '--{}'", name, Nearest(name, known));
+  }
+
+  Status Apply() {
+    for (const auto& [name, value] : assignments_) {
+      if (name != "config") continue;
+      RIFFLE_TRY(invocation_.settings.Set(name, value, kOrigin));
+      RIFFLE_TRY(ReadOptionsFile(value, invocation_.settings));
+    }
+    for (const auto& [name, value] : assignments_) {
+      if (name != "config") RIFFLE_TRY(invocation_.settings.Set(name, value, kOrigin));
+    }
+    return {};
+  }
+
+  const Command& command_;
+  const std::span<const std::string> words_;
+  size_t next_ = 0;
+  std::vector<std::pair<std::string, std::string>> assignments_;
+  Invocation invocation_;
+};
+
+}  // namespace
+
+Result<Invocation> ParseCommandLine(const Command& command, std::span<const std::string> words) {
+  return Parser(command, words).Parse();
+}
+
+}  // namespace riffle

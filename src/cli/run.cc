@@ -1,0 +1,93 @@
+#include "cli/run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <exception>
+#include <new>
+
+#include "base/text.h"
+#include "cli/help.h"
+#include "cli/parse.h"
+
+namespace riffle {
+namespace {
+
+constexpr int kUnexpectedExitCode = 1;
+constexpr int kHelpWidth = 100;  // where the help does not go to a terminal
+
+constexpr ExitCodeRow kExitCodes[] = {
+    {0, std::nullopt, "done"},
+    {kUnexpectedExitCode, std::nullopt, "out of memory, or an error of riffle's own"},
+    {2, ErrorCode::kInvalidArgument, "an option, a value or a file asks for what makes no sense"},
+    {3, ErrorCode::kNotFound, "a file, a folder or a name is not there"},
+    {4, ErrorCode::kDataLoss, "a file is truncated or damaged"},
+    {5, ErrorCode::kIo, "the system refused to read or write"},
+    {6, ErrorCode::kUnavailable, "this build or machine cannot do it"},
+};
+
+int ExitCodeOf(const Status& status) {
+  if (status.ok()) return 0;
+  return std::ranges::find(kExitCodes, std::optional(status.code()), &ExitCodeRow::error)->exit_code;
+}
+
+Result<const Command*> FindCommand(const std::string& name) {
+  const auto command = std::ranges::find(Commands(), name, &Command::name);
+  if (command != Commands().end()) return &*command;
+  std::vector<std::string_view> names = {"help"};
+  for (const Command& known : Commands()) names.push_back(known.name);
+  return InvalidArgument("unknown command '{}'; the nearest one is '{}', and 'riffle --help' lists all", name,
+                         Nearest(name, names));
+}
+
+bool AsksForHelp(std::span<const std::string> words) {
+  const auto end = std::ranges::find(words, "--");
+  return std::any_of(words.begin(), end, [](const std::string& word) { return word == "--help" || word == "-h"; });
+}
+
+Status ShowHelp(const std::string& command_name, const Console& console) {
+  RIFFLE_ASSIGN(const Command* command, FindCommand(command_name));
+  console.out << HelpFor(*command, console.terminal_width > 0 ? console.terminal_width : kHelpWidth);
+  return {};
+}
+
+Status Dispatch(std::span<const std::string> words, const Console& console) {
+  const std::string first = words.empty() ? "--help" : words[0];
+  if (first == "--version") {
+    console.out << "riffle " RIFFLE_VERSION "\n";
+    return {};
+  }
+  if (first == "help" && words.size() > 1) return ShowHelp(words[1], console);
+  if (first == "help" || first == "--help" || first == "-h") {
+    console.out << Overview();
+    return {};
+  }
+  RIFFLE_ASSIGN(const Command* command, FindCommand(first));
+  words = words.subspan(1);
+  if (AsksForHelp(words)) return ShowHelp(first, console);
+  RIFFLE_ASSIGN(const Invocation invocation, ParseCommandLine(*command, words));
+  return command->run(invocation, console);
+}
+
+int Fail(std::string message, int exit_code, std::ostream& err) {
+  std::ranges::replace_if(
+      message, [](char c) { return c >= 0 && c < ' '; }, ' ');  // names from files may hold anything; it stays one line
+  err << "riffle: error: " << message << std::endl;
+  return exit_code;
+}
+
+}  // namespace
+
+std::span<const ExitCodeRow> ExitCodes() { return kExitCodes; }
+
+int RunCommandLine(std::span<const std::string> words, const Console& console, std::ostream& err) try {
+  Status status = Dispatch(words, console);
+  if (status.ok() && !console.out.flush()) status = IoError("cannot write to the standard output; is its disk full?");
+  return status.ok() ? 0 : Fail(status.message(), ExitCodeOf(status), err);
+} catch (const std::bad_alloc&) {
+  return Fail("out of memory; try a smaller --batch_size or --image_resize", kUnexpectedExitCode, err);
+} catch (const std::exception& error) {
+  return Fail(fmt::format("unexpected: {}", error.what()), kUnexpectedExitCode, err);
+}
+
+}  // namespace riffle

@@ -1,0 +1,26 @@
+// The binary without its main: words in, an exit code out.
+#pragma once
+
+#include <optional>
+#include <ostream>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/status.h"
+#include "cli/command.h"
+
+namespace riffle {
+
+/// What an exit code means.
+struct ExitCodeRow {
+  int exit_code;
+  std::optional<ErrorCode> error;  ///< the kind of Status that ends in it
+  std::string_view meaning;
+};
+std::span<const ExitCodeRow> ExitCodes();
+
+/// Runs `riffle words...`. An error is one line on `err`, "riffle: error: ...", whatever it came from.
+int RunCommandLine(std::span<const std::string> words, const Console& console, std::ostream& err);
+
+}  // namespace riffle

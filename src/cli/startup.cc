@@ -1,0 +1,35 @@
+#include "cli/startup.h"
+
+#include <fmt/format.h>
+
+#include "report/table.h"
+
+namespace riffle {
+
+std::string EssentialConfigurations(const Options& o, const RunFacts& facts) {
+  std::string text = "Essential Experiment Configurations:\n";
+  const auto add = [&](std::string_view key, const auto& value) { text += fmt::format("{}: {}\n", key, value); };
+  add("Dataset", fmt::format("{} in {}", o.dataset.empty() ? "class folders" : o.dataset, o.data_dir));
+  add("Number of training samples", facts.train_images);
+  add("Number of validation samples", facts.val_images);
+  add("Number of classes", facts.num_classes);
+  add("Number of batches", facts.batches_per_epoch);
+  add("Batch size", o.batch_size);
+  add("Model", o.model);
+  add("Model parameters", facts.parameters);
+  add("Number of epochs", o.epoch_size);
+  add("Optimizer", o.opt);
+  add("Learning rate", o.lr);
+  add("LR Scheduler", fmt::format("{}, {} epochs of warm-up", o.scheduler, o.warmup_epochs));
+  add("Momentum", o.momentum);
+  add("Weight decay", fmt::format("{} (filter: {})", o.weight_decay, o.weight_decay_filter));
+  add("Label smoothing", o.label_smoothing);
+  add("Picture", fmt::format("{} × {} × {}, {} stem", o.in_channels, o.image_resize, o.image_resize, o.stem));
+  add("Conventions", o.conventions);
+  add("Seed", o.seed);
+  add("Threads", fmt::format("{} compute, {} read data", o.threads, o.num_parallel_workers));
+  add("Memory of a training step", BytesText(facts.memory_bytes));
+  return text;
+}
+
+}  // namespace riffle

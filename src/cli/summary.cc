@@ -1,0 +1,110 @@
+// `riffle summary`: one network step by step, and the memory it takes.
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/threads.h"
+#include "cli/command.h"
+#include "model/fold.h"
+#include "model/network.h"
+#include "model/plan.h"
+#include "report/table.h"
+#include "runtime/session.h"
+
+namespace riffle {
+namespace {
+
+constexpr int kImagenetClasses = 1000;  // where num_classes is None: there is no dataset to ask
+
+struct Memory {
+  int64_t inference_bytes = 0;
+  int64_t training_bytes = 0;
+};
+
+/// What a batch of pictures takes: pictures, maps and parameters; in training also gradients and momentum.
+Memory MemoryFor(const Plan& plan, int64_t batch_size) {
+  constexpr int64_t kFloat = sizeof(float);
+  const ModelDescription& model = plan.model;
+  const int64_t pictures = kFloat * model.in_channels * RowStride(batch_size * model.image_size * model.image_size);
+  const int64_t parameters = 3 * plan.registry.trainable_arena() + plan.registry.statistics_arena();
+  return {.inference_bytes = pictures + SessionBytes(FoldBatchNorm(plan), batch_size),
+          .training_bytes = pictures + TrainingArenaBytes(plan, batch_size) + kFloat * parameters};
+}
+
+nlohmann::ordered_json JsonOf(const Plan& plan, const Memory& memory) {
+  nlohmann::ordered_json steps = nlohmann::ordered_json::array();
+  for (const Step& step : plan.steps) {
+    const Map& y = plan.maps[step.y];
+    steps.push_back({{"name", step.name},
+                     {"op", OpName(step.op)},
+                     {"channels", step.channels},
+                     {"height", y.height},
+                     {"width", y.width},
+                     {"params", plan.Parameters(step)},
+                     {"macs", plan.Macs(step)}});
+  }
+  const int64_t trainable = plan.registry.trainable_count();
+  return {{"params_trainable", trainable},
+          {"params_total", trainable + plan.registry.statistics_count()},
+          {"macs", plan.Macs()},
+          {"inference_memory_bytes", memory.inference_bytes},
+          {"training_memory_bytes", memory.training_bytes},
+          {"steps", steps}};
+}
+
+std::string TextOf(const Plan& plan, const Memory& memory, int batch_size) {
+  Table table({"step", "op", "output", "parameters", "MACs", "share"});
+  const auto share = [&](const Step& step) { return 100.0 * plan.Macs(step) / plan.Macs(); };
+  for (const Step& step : plan.steps) {
+    const Map& y = plan.maps[step.y];
+    table.AddRow({step.name, std::string(OpName(step.op)),
+                  fmt::format("{} × {} × {}", step.channels, y.height, y.width),
+                  plan.Parameters(step) > 0 ? Grouped(plan.Parameters(step)) : "-",
+                  plan.Macs(step) > 0 ? Grouped(plan.Macs(step)) : "-",
+                  plan.Macs(step) > 0 ? fmt::format("{:.1f} %", share(step)) : "-"});
+  }
+  const ModelDescription& model = plan.model;
+  const int64_t trainable = plan.registry.trainable_count();
+  return fmt::format(
+      "{}: {} classes, {} × {} × {}\n\n{}\nParameters  {} ({} with batch norm's statistics)\n"
+      "MACs        {} for one picture\n"
+      "Memory      inference {}, training {} (batches of {}, {} threads)\n",
+      model.name, Grouped(model.num_classes), model.in_channels, model.image_size, model.image_size, table.Text(),
+      Grouped(trainable), Grouped(trainable + plan.registry.statistics_count()), Grouped(plan.Macs()),
+      BytesText(memory.inference_bytes), BytesText(memory.training_bytes), batch_size, Threads());
+}
+
+Status Run(const Invocation& invocation, const Console& console) {
+  const Options& options = invocation.settings.options;
+  if (options.threads > 0) SetThreads(options.threads);
+  RIFFLE_ASSIGN(const ModelDescription model, ModelFromOptions(options, kImagenetClasses));
+  RIFFLE_ASSIGN(const Plan plan, MakePlan(model));
+  const Memory memory = MemoryFor(plan, options.batch_size);
+  if (invocation.Has("json")) {
+    console.out << JsonOf(plan, memory).dump(1) << '\n';
+  } else {
+    console.out << TextOf(plan, memory, options.batch_size);
+  }
+  return {};
+}
+
+}  // namespace
+
+Command SummaryCommand() {
+  return {
+      .name = "summary",
+      .summary = "shows a network step by step: shapes, parameters, multiply-accumulates, memory",
+      .options = {"config", "threads", "batch_size", "image_resize", "model", "num_classes", "in_channels", "stem",
+                  "stage2_stride", "conventions"},
+      .own_options = {{.name = "json",
+                       .value_name = "",
+                       .help = "an object: params_trainable, params_total, macs, inference_memory_bytes, "
+                               "training_memory_bytes, steps"}},
+      .examples = {{"summary --model shufflenet_v1_g3_x0_5", "the network for ImageNet"},
+                   {"summary --model shufflenet_v1_g3_x0_5 --image_resize 32 --stem small --batch_size 64",
+                    "and for CIFAR-10's small pictures"}},
+      .run = Run,
+  };
+}
+
+}  // namespace riffle
