@@ -1,0 +1,33 @@
+// The cpu backend: one entry for each op.
+#include "ops/cpu.h"
+
+namespace riffle {
+
+const OpTable<float>& CpuOps() {
+  static const OpTable<float> table = {
+      .stem_conv_forward = cpu::StemConvForward,
+      .stem_conv_backward = cpu::StemConvBackward,
+      .max_pool_forward = cpu::MaxPoolForward,
+      .max_pool_backward = cpu::MaxPoolBackward,
+      .group_conv_prepared_size = cpu::GroupConvPreparedSize,
+      .group_conv_prepare = cpu::GroupConvPrepare,
+      .group_conv_forward = cpu::GroupConvForward,
+      .group_conv_backward = cpu::GroupConvBackward,
+      .depthwise_conv_forward = cpu::DepthwiseConvForward,
+      .depthwise_conv_backward = cpu::DepthwiseConvBackward,
+      .average_pool_forward = cpu::AveragePoolForward,
+      .average_pool_backward = cpu::AveragePoolBackward,
+      .batch_norm_forward = cpu::BatchNormForward,
+      .batch_norm_backward = cpu::BatchNormBackward,
+      .residual_forward = cpu::ResidualForward,
+      .residual_backward = cpu::ResidualBackward,
+      .global_average_pool_forward = cpu::GlobalAveragePoolForward,
+      .global_average_pool_backward = cpu::GlobalAveragePoolBackward,
+      .linear_forward = cpu::LinearForward,
+      .linear_backward = cpu::LinearBackward,
+      .cross_entropy = cpu::CrossEntropyForwardBackward,
+  };
+  return table;
+}
+
+}  // namespace riffle
