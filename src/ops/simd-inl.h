@@ -52,6 +52,16 @@ HWY_INLINE void StoreFirst(V v, float* HWY_RESTRICT p, int64_t n) {
 #endif
 }
 
+/// The same where the `room` values from p on may be overwritten, because whoever calls stores what follows afterwards:
+/// a whole vector where it fits, which is much faster than a masked one.
+HWY_INLINE void StoreFirst(V v, float* HWY_RESTRICT p, int64_t n, int64_t room) {
+  if (room >= kLanes) {
+    hn::StoreU(v, D(), p);
+  } else {
+    StoreFirst(v, p, n);
+  }
+}
+
 HWY_INLINE V KeepFirst(V v, int64_t n) { return hn::IfThenElseZero(hn::FirstN(D(), static_cast<size_t>(n)), v); }
 
 inline void FillZero(float* p, int64_t count) { std::memset(p, 0, static_cast<size_t>(count) * sizeof(float)); }
@@ -112,41 +122,43 @@ inline void LoadGradient(const GradientSource<float>& source, int64_t row, int64
 
 // ---- Even and odd columns, for windows that move by two. ----
 
-/// Splits in(x[0 … width)): even[j] = column 2j, odd[j] = column 2j + 1. A vector of zeros follows each half: both need
-/// room for kLanes more.
-inline void SplitColumns(const float* HWY_RESTRICT x, int64_t width, const ActivationVector& in,
-                         float* HWY_RESTRICT even, float* HWY_RESTRICT odd) {
+/// Splits in(x[0 … width)): even[j] = column 2j, odd[j] = column 2j + 1. Both halves need room for a vector more, of
+/// which the content is any. `readable` ≥ width: values from x on that may be read.
+HWY_INLINE void SplitColumns(const float* HWY_RESTRICT x, int64_t width, int64_t readable, const ActivationVector& in,
+                             float* HWY_RESTRICT even, float* HWY_RESTRICT odd) {
   V a, b;
-  int64_t p = 0;
-  for (; p + 2 * kLanes <= width; p += 2 * kLanes) {
-    hn::LoadInterleaved2(D(), x + p, a, b);
+  for (int64_t p = 0; p < width; p += 2 * kLanes) {
+    if (p + 2 * kLanes <= readable) {
+      hn::LoadInterleaved2(D(), x + p, a, b);
+    } else {
+      HWY_ALIGN float end[2 * kLanes] = {};
+      std::memcpy(end, x + p, static_cast<size_t>(std::min(width - p, 2 * kLanes)) * sizeof(float));
+      hn::LoadInterleaved2(D(), end, a, b);
+    }
     hn::StoreU(in(a), D(), even + p / 2);
     hn::StoreU(in(b), D(), odd + p / 2);
   }
-  if (p < width) {
-    HWY_ALIGN float end[2 * kLanes];
-    hn::Store(LoadFirst(x + p, std::min(width - p, kLanes)), D(), end);
-    hn::Store(LoadFirst(x + std::min(p + kLanes, width), std::max<int64_t>(width - p - kLanes, 0)), D(), end + kLanes);
-    hn::LoadInterleaved2(D(), end, a, b);
-    hn::StoreU(in(a), D(), even + p / 2);
-    hn::StoreU(in(b), D(), odd + p / 2);
-  }
-  hn::StoreU(hn::Zero(D()), D(), even + (width + 1) / 2);
-  hn::StoreU(hn::Zero(D()), D(), odd + width / 2);
 }
 
-/// to[2j] = even[j], to[2j + 1] = odd[j], for the first `width` columns. Whole vectors of the halves are read.
-inline void JoinColumns(const float* HWY_RESTRICT even, const float* HWY_RESTRICT odd, int64_t width,
-                        float* HWY_RESTRICT to) {
-  int64_t p = 0;
-  for (; p + 2 * kLanes <= width; p += 2 * kLanes) {
-    hn::StoreInterleaved2(hn::LoadU(D(), even + p / 2), hn::LoadU(D(), odd + p / 2), D(), to + p);
-  }
-  if (p < width) {
-    HWY_ALIGN float end[2 * kLanes];
-    hn::StoreInterleaved2(hn::LoadU(D(), even + p / 2), hn::LoadU(D(), odd + p / 2), D(), end);
-    StoreFirst(hn::Load(D(), end), to + p, std::min(width - p, kLanes));
-    if (width - p > kLanes) StoreFirst(hn::Load(D(), end + kLanes), to + p + kLanes, width - p - kLanes);
+/// Sets a vector behind each half of a split line.
+HWY_INLINE void FillBehind(V v, int64_t width, float* even, float* odd) {
+  hn::StoreU(v, D(), even + (width + 1) / 2);
+  hn::StoreU(v, D(), odd + width / 2);
+}
+
+/// to[2j] = even[j], to[2j + 1] = odd[j], for the first `width` columns. Whole vectors of the halves are read. `room` ≥
+/// width: values from `to` on that may be overwritten.
+HWY_INLINE void JoinColumns(const float* HWY_RESTRICT even, const float* HWY_RESTRICT odd, int64_t width, int64_t room,
+                            float* HWY_RESTRICT to) {
+  for (int64_t p = 0; p < width; p += 2 * kLanes) {
+    const V a = hn::LoadU(D(), even + p / 2), b = hn::LoadU(D(), odd + p / 2);
+    if (p + 2 * kLanes <= room) {
+      hn::StoreInterleaved2(a, b, D(), to + p);
+    } else {
+      HWY_ALIGN float end[2 * kLanes];
+      hn::StoreInterleaved2(a, b, D(), end);
+      std::memcpy(to + p, end, static_cast<size_t>(std::min(width - p, 2 * kLanes)) * sizeof(float));
+    }
   }
 }
 

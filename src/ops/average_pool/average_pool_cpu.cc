@@ -47,7 +47,7 @@ void Forward(const AveragePoolShape& shape, const riffle::AveragePoolForward<flo
       PoolPicture(
           g, args.x[c] + n * g.in.area(), 0, [](V a, V b) HWY_ATTR { return hn::Add(a, b); },
           [&](int64_t i, int64_t j, V sum) HWY_ATTR { return hn::Mul(sum, hn::LoadU(D(), factors.OfLine(i) + j)); },
-          line, args.y[c] + n * g.out.area());
+          line, (end - n) * g.out.area(), args.y[c] + n * g.out.area());
     }
   });
 }
@@ -64,7 +64,7 @@ HWY_INLINE void LoadDivided(const PoolGeometry& g, const float* dy, const float*
 /// dx of one picture. windows: the sum of the lines of windows that a line of dx belongs to; spread: that, for columns
 /// that belong to two windows.
 void BackwardPicture(const PoolGeometry& g, const Factors& factors, const float* dy, float* windows, float* spread,
-                     float* dx) {
+                     int64_t room, float* dx) {
   for (int64_t h = 0; h < g.in.height; ++h) {
     const int64_t padded = h + g.top, i = padded / 2;
     const bool below = i < g.out.height, above = padded % 2 == 0 && i > 0;
@@ -73,7 +73,7 @@ void BackwardPicture(const PoolGeometry& g, const Factors& factors, const float*
     for (int64_t j = 0; j <= g.out.width; j += kLanes) {
       hn::StoreU(hn::Add(hn::LoadU(D(), windows + j), hn::LoadU(D(), windows + j - 1)), D(), spread + j);
     }
-    StorePaddedColumns(g, spread, windows, dx + h * g.in.width);
+    StorePaddedColumns(g, spread, windows, room - h * g.in.width, dx + h * g.in.width);
   }
 }
 
@@ -86,7 +86,8 @@ void Backward(const AveragePoolShape& shape, const riffle::AveragePoolBackward<f
     float* windows = g.NewLine(scratch, g.out.width, 0);
     float* spread = g.NewLine(scratch, g.out.width, 0);
     for (int64_t n = first; n < end; ++n) {
-      BackwardPicture(g, factors, args.dy[c] + n * g.out.area(), windows, spread, args.dx[c] + n * g.in.area());
+      BackwardPicture(g, factors, args.dy[c] + n * g.out.area(), windows, spread, (end - n) * g.in.area(),
+                      args.dx[c] + n * g.in.area());
     }
   });
 }

@@ -34,12 +34,13 @@ void Forward(const PoolShape& shape, const riffle::MaxPoolForward<float>& args) 
     for (int64_t n = first; n < end; ++n) {
       const float* x = args.x[c] + n * g.in.area();
       float* y = args.y[c] + n * g.out.area();
+      const int64_t room = (end - n) * g.out.area();
       if (least) {
         PoolPicture(
-            g, x, pad, [](V a, V b) HWY_ATTR { return hn::Min(a, b); }, finish, line, y);
+            g, x, pad, [](V a, V b) HWY_ATTR { return hn::Min(a, b); }, finish, line, room, y);
       } else {
         PoolPicture(
-            g, x, pad, [](V a, V b) HWY_ATTR { return hn::Max(a, b); }, finish, line, y);
+            g, x, pad, [](V a, V b) HWY_ATTR { return hn::Max(a, b); }, finish, line, room, y);
       }
     }
   });
@@ -61,16 +62,16 @@ SplitLine NewSplitLine(const PoolGeometry& g, Scratch& scratch) {
   return line;
 }
 
-/// Brings padded line `padded` of a picture.
-HWY_INLINE void LoadSplitLine(const PoolGeometry& g, const float* x, int64_t padded, const ActivationVector& in,
-                              const SplitLine& line) {
+/// Brings padded line `padded` of the picture at x, from where on `readable` values may be read.
+HWY_INLINE void LoadSplitLine(const PoolGeometry& g, const float* x, int64_t readable, int64_t padded,
+                              const ActivationVector& in, const SplitLine& line) {
   const int64_t h = padded - g.top;
   if (h < 0 || h >= g.in.height) {
     std::fill_n(line.even, g.out.width + 1, -kInfinity);
     std::fill_n(line.odd, g.out.width + 1, -kInfinity);
     return;
   }
-  SplitColumns(x + h * g.in.width, g.in.width, in, line.even, line.odd);
+  SplitColumns(x + h * g.in.width, g.in.width, readable - h * g.in.width, in, line.even, line.odd);
   line.even[(g.in.width + 1) / 2] = -kInfinity;
   line.odd[g.in.width / 2] = -kInfinity;
 }
@@ -126,7 +127,7 @@ struct BackwardMemory {
 
 /// Padded line of dx from the windows that it is line u of, and, where it is the last line of others too, from those.
 HWY_INLINE void StoreGradientLine(const PoolGeometry& g, int64_t padded, const WindowLine& windows, int u,
-                                  const WindowLine* above, const BackwardMemory& memory, float* dx) {
+                                  const WindowLine* above, const BackwardMemory& memory, int64_t room, float* dx) {
   const int64_t h = padded - g.top;
   if (h < 0 || h >= g.in.height) return;
   for (int64_t j = 0; j <= g.out.width; j += kLanes) {
@@ -139,21 +140,22 @@ HWY_INLINE void StoreGradientLine(const PoolGeometry& g, int64_t padded, const W
     hn::StoreU(even, D(), memory.two_j + j);
     hn::StoreU(odd, D(), memory.two_j_1 + j);
   }
-  StorePaddedColumns(g, memory.two_j, memory.two_j_1, dx + h * g.in.width);
+  StorePaddedColumns(g, memory.two_j, memory.two_j_1, room - h * g.in.width, dx + h * g.in.width);
 }
 
+/// dx of one picture; `room` values from x on may be read, and from dx on overwritten.
 void BackwardPicture(const PoolGeometry& g, const float* x, const float* dy, const ActivationVector& in, V off,
-                     BackwardMemory& memory, float* dx) {
-  LoadSplitLine(g, x, 0, in, memory.lines[0]);
+                     BackwardMemory& memory, int64_t room, float* dx) {
+  LoadSplitLine(g, x, room, 0, in, memory.lines[0]);
   for (int64_t i = 0; i < g.out.height; ++i) {
-    LoadSplitLine(g, x, 2 * i + 1, in, memory.lines[1]);
-    LoadSplitLine(g, x, 2 * i + 2, in, memory.lines[2]);
+    LoadSplitLine(g, x, room, 2 * i + 1, in, memory.lines[1]);
+    LoadSplitLine(g, x, room, 2 * i + 2, in, memory.lines[2]);
     const WindowLine& windows = memory.windows[i % 2];
     const WindowLine* above = i > 0 ? &memory.windows[(i - 1) % 2] : nullptr;
     FindWinners(g, memory.lines, dy + i * g.out.width, off, windows);
-    StoreGradientLine(g, 2 * i, windows, 0, above, memory, dx);
-    StoreGradientLine(g, 2 * i + 1, windows, 1, nullptr, memory, dx);
-    if (i + 1 == g.out.height) StoreGradientLine(g, 2 * i + 2, windows, 2, nullptr, memory, dx);
+    StoreGradientLine(g, 2 * i, windows, 0, above, memory, room, dx);
+    StoreGradientLine(g, 2 * i + 1, windows, 1, nullptr, memory, room, dx);
+    if (i + 1 == g.out.height) StoreGradientLine(g, 2 * i + 2, windows, 2, nullptr, memory, room, dx);
     std::swap(memory.lines[0], memory.lines[2]);
   }
 }
@@ -168,7 +170,8 @@ void Backward(const PoolShape& shape, const riffle::MaxPoolBackward<float>& args
     GradientRowSums sums(args.dx.raw ? args.dx.moments[c].mean : 0);
     for (int64_t n = 0; n < g.in.images; ++n) {
       const int64_t at = n * g.in.area();
-      BackwardPicture(g, args.x[c] + at, args.dy[c] + n * g.out.area(), in, off, memory, args.dx.dz[c] + at);
+      BackwardPicture(g, args.x[c] + at, args.dy[c] + n * g.out.area(), in, off, memory, g.in.pixels() - at,
+                      args.dx.dz[c] + at);
       if (args.dx.raw) sums.Add(args.dx.dz[c] + at, args.dx.raw[c] + at, g.in.area());
     }
     if (args.dx.raw) args.dx.sums[c] = sums.Result();

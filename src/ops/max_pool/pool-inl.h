@@ -37,12 +37,13 @@ struct PoolGeometry {
 };
 
 /// y = finish(i, j, combine of the window) for one picture; `line` is a NewLine of the padded width, filled with `pad`,
-/// which is neutral for combine. finish gets and returns a vector of windows (i, j …).
+/// which is neutral for combine; `room` values from y on may be overwritten. finish gets and returns a vector of
+/// windows (i, j …).
 template <class Combine, class Finish>
 HWY_INLINE void PoolPicture(const PoolGeometry& g, const float* HWY_RESTRICT x, float pad, const Combine& combine,
-                            const Finish& finish, float* HWY_RESTRICT line, float* HWY_RESTRICT y) {
+                            const Finish& finish, float* HWY_RESTRICT line, int64_t room, float* HWY_RESTRICT y) {
   const int64_t width = g.in.width;
-  for (int64_t i = 0; i < g.out.height; ++i, y += g.out.width) {
+  for (int64_t i = 0; i < g.out.height; ++i, y += g.out.width, room -= g.out.width) {
     const int64_t first = std::max<int64_t>(2 * i - g.top, 0), last = std::min(2 * i - g.top + 3, g.in.height);
     const float* HWY_RESTRICT from = x + first * width;
     const int64_t second = last - first > 1 ? width : 0, third = (last - first - 1) * width;
@@ -65,21 +66,19 @@ HWY_INLINE void PoolPicture(const PoolGeometry& g, const float* HWY_RESTRICT x, 
       hn::LoadInterleaved2(D(), line + 2 * j, a, b);
       hn::LoadInterleaved2(D(), line + 2 * j + 2, c, unused);
       const V v = finish(i, j, combine(combine(a, b), c));
-      if (j + kLanes <= g.out.width) {
-        hn::StoreU(v, D(), y + j);
-      } else {
-        StoreFirst(v, y + j, g.out.width - j);
-      }
+      StoreFirst(v, y + j, g.out.width - j, room - j);
     }
   }
 }
 
-/// Stores line h of dx from its padded columns: two_j[j] of column 2j, two_j_1[j] of column 2j + 1.
-HWY_INLINE void StorePaddedColumns(const PoolGeometry& g, const float* two_j, const float* two_j_1, float* dx) {
+/// Stores a line of dx from its padded columns: two_j[j] of column 2j, two_j_1[j] of column 2j + 1. `room` values from
+/// dx on may be overwritten.
+HWY_INLINE void StorePaddedColumns(const PoolGeometry& g, const float* two_j, const float* two_j_1, int64_t room,
+                                   float* dx) {
   if (g.left == 0) {
-    JoinColumns(two_j, two_j_1, g.in.width, dx);
+    JoinColumns(two_j, two_j_1, g.in.width, room, dx);
   } else {
-    JoinColumns(two_j_1, two_j + 1, g.in.width, dx);
+    JoinColumns(two_j_1, two_j + 1, g.in.width, room, dx);
   }
 }
 

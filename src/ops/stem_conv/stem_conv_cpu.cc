@@ -80,12 +80,14 @@ HWY_NOINLINE void LoadLine(const Geometry& g, Rows<const float> x, int64_t begin
   float* line = lines + (h + slots) % slots * g.line();
   if (h < 0 || h >= g.in.height) return FillZero(line, g.line());
   const ActivationVector same = ActivationOf({}, 0);
+  const int64_t readable = g.in.pixels() - begin - h * g.in.width;
   for (int64_t c = 0; c < g.channels; ++c, line += g.stride * g.half) {
     const float* from = x[c] + begin + h * g.in.width;
     if (g.stride == 1) {
       LoadActivated(from, g.in.width, same, line + kLanes);
     } else {
-      SplitColumns(from, g.in.width, same, line + kLanes, line + g.half + kLanes);
+      SplitColumns(from, g.in.width, readable, same, line + kLanes, line + g.half + kLanes);
+      FillBehind(hn::Zero(D()), g.in.width, line + kLanes, line + g.half + kLanes);
     }
   }
 }
