@@ -62,5 +62,6 @@ Command ValidateCommand();
 Command PredictCommand();
 Command ModelsCommand();
 Command SummaryCommand();
+Command BenchCommand();
 
 }  // namespace riffle

@@ -144,7 +144,11 @@ template <class T>
 const T* Network<T>::Forward(int64_t images, Rows<const T> pictures, Statistics statistics) {
   Bind(images);
   maps_[0] = {const_cast<T*>(pictures.data), pictures.stride};  // read only: no step writes map 0
-  for (const Step& step : plan_.steps) ForwardStep(step, statistics);
+  for (size_t i = 0; i < plan_.steps.size(); ++i) {
+    if (observer_) observer_->Begin(i, Pass::kForward);
+    ForwardStep(plan_.steps[i], statistics);
+    if (observer_) observer_->End(i, Pass::kForward);
+  }
   return RowsOf(plan_.output()).data;
 }
 
@@ -217,7 +221,11 @@ T* Network<T>::dlogits() {
 
 template <class T>
 void Network<T>::Backward() {
-  for (auto step = plan_.steps.rbegin(); step != plan_.steps.rend(); ++step) BackwardStep(*step);
+  for (size_t i = plan_.steps.size(); i-- > 0;) {
+    if (observer_) observer_->Begin(i, Pass::kBackward);
+    BackwardStep(plan_.steps[i]);
+    if (observer_) observer_->End(i, Pass::kBackward);
+  }
 }
 
 template <class T>

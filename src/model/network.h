@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "model/plan.h"
+#include "model/step_observer.h"
 #include "ops/op_table.h"
 
 namespace riffle {
@@ -35,6 +36,9 @@ class Network {
 
   /// Gradients of all trainable parameters. REQUIRES: a Forward with Statistics::kBatch, and dlogits() written.
   void Backward();
+
+  /// Told of each step of the plan from now on; null: nobody. Must outlive the passes.
+  void SetObserver(StepObserver* observer) { observer_ = observer; }
 
  private:
   // Of one batch norm; all arrays by row of its raw map.
@@ -73,6 +77,7 @@ class Network {
   AlignedArray<T> arena_;     // maps and their gradients
   int64_t images_ = 0;        // that the arena is laid out for
   std::vector<Rows<T>> maps_, gradients_of_maps_;
+  StepObserver* observer_ = nullptr;
 };
 
 /// Bytes of maps and gradients that training on batches of `images` takes: the arena of a Network<float>.

@@ -110,7 +110,11 @@ void Session::RunGroup(int64_t images, Rows<const float> pictures, float* arena,
     maps[m] = {arena + layout.offset[StorageRoot(plan_, static_cast<int>(m))], MapStride(plan_.maps[m], images)};
   maps[0] = {const_cast<float*>(pictures.data), pictures.stride};  // read only: no step writes map 0
   maps[plan_.output()] = {logits, plan_.model.num_classes};
-  for (size_t i = 0; i < plan_.steps.size(); ++i) RunStep(i, images, maps);
+  for (size_t i = 0; i < plan_.steps.size(); ++i) {
+    if (observer_) observer_->Begin(i, Pass::kForward);
+    RunStep(i, images, maps);
+    if (observer_) observer_->End(i, Pass::kForward);
+  }
 }
 
 void Session::RunStep(size_t index, int64_t images, const std::vector<Rows<float>>& maps) const {

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "model/fold.h"
+#include "model/step_observer.h"
 #include "ops/op_table.h"
 
 namespace riffle {
@@ -24,6 +25,9 @@ class Session {
 
   const Plan& plan() const { return plan_; }
 
+  /// Told of each step of plan() from now on, by every thread that runs one; null: nobody. Must outlive the Runs.
+  void SetObserver(StepObserver* observer) { observer_ = observer; }
+
  private:
   struct Prepared {
     AlignedArray<float> weight;  // packed for the backend where it packs
@@ -38,6 +42,7 @@ class Session {
   const OpTable<float>& ops_;
   std::vector<Prepared> prepared_;           // by step
   std::vector<AlignedArray<float>> arenas_;  // by thread
+  StepObserver* observer_ = nullptr;
 };
 
 /// Bytes of maps that one group of `images` pictures takes during inference.

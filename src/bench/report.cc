@@ -1,0 +1,166 @@
+#include "bench/report.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "backend/target.h"
+#include "base/threads.h"
+#include "report/table.h"
+
+namespace riffle {
+namespace {
+
+std::string Heading(const BenchSetting& setting) {
+  const int size = setting.model.image_size, threads = Threads();
+  return fmt::format("{}, {}: batch {}, {} × {} px, {} thread{}, {}\n\n", setting.model.name,
+                     setting.mode == "train" ? "a training step" : "inference", setting.batch_size, size, size, threads,
+                     threads == 1 ? "" : "s", ActiveTarget());
+}
+
+nlohmann::ordered_json Begin(const BenchSetting& setting) {
+  return {{"model", setting.model.name},
+          {"mode", setting.mode},
+          {"batch_size", setting.batch_size},
+          {"image_size", setting.model.image_size},
+          {"threads", Threads()},
+          {"target", ActiveTarget()}};
+}
+
+std::string_view NameOf(Pass pass) { return pass == Pass::kForward ? "forward" : "backward"; }
+
+/// A line of a profile's tables: what it is called, and its times and cost.
+struct ProfileRow {
+  std::vector<std::string> names;
+  StepTime time;
+};
+
+std::vector<std::string> CellsOf(const ProfileRow& row, double total_ms) {
+  const StepTime& time = row.time;
+  std::vector<std::string> cells = row.names;
+  cells.push_back(fmt::format("{:.3f}", time.ms));
+  cells.push_back(fmt::format("{:.1f}", 100 * time.ms / total_ms));
+  cells.push_back(fmt::format("{:.1f}", 1e-6 * time.cost.flops / time.ms));
+  cells.push_back(fmt::format("{:.1f}", 1e-6 * time.cost.bytes / time.ms));
+  cells.push_back(fmt::format("{:.3f}", time.floor_ms));
+  cells.push_back(fmt::format("{:.0f}", 100 * time.floor_ms / time.ms));
+  return cells;
+}
+
+void Add(const StepTime& step, StepTime& sum) {
+  sum.ms += step.ms;
+  sum.floor_ms += step.floor_ms;
+  sum.cost += step.cost;
+}
+
+/// Sums over the steps of an op and pass, the longest first, and over all.
+std::vector<ProfileRow> RowsByOp(const Profile& profile) {
+  std::map<std::pair<Op, Pass>, StepTime> ops;
+  StepTime all{};
+  for (const StepTime& step : profile.steps) {
+    Add(step, ops[{step.op, step.pass}]);
+    Add(step, all);
+  }
+  std::vector<ProfileRow> rows;
+  for (const auto& [op, time] : ops)
+    rows.push_back({{std::string(OpName(op.first)), std::string(NameOf(op.second))}, time});
+  std::ranges::sort(rows, [](const ProfileRow& a, const ProfileRow& b) { return a.time.ms > b.time.ms; });
+  rows.push_back({{"all steps", ""}, all});
+  return rows;
+}
+
+}  // namespace
+
+std::string TextOf(const BenchSetting& setting, const Measurement& m) {
+  return Heading(setting) + fmt::format(
+                                "pictures/s     {:.1f}\n"
+                                "latency        {:.3f} ms (90 %: {:.3f}, 99 %: {:.3f}; {} runs)\n"
+                                "GFLOP/s        {:.1f}, the machine's peak {:.1f}\n"
+                                "share of peak  {:.1f} % (half of {} rounds within {:.1f} and {:.1f})\n"
+                                "resident       {}\n",
+                                m.images_per_second, m.latency_ms_median, m.latency_ms_p90, m.latency_ms_p99, m.runs,
+                                m.gflops, m.peak_gflops, m.percent_of_peak, m.rounds, m.percent_of_peak_low,
+                                m.percent_of_peak_high, BytesText(ResidentBytes()));
+}
+
+nlohmann::ordered_json JsonOf(const BenchSetting& setting, const Measurement& m) {
+  nlohmann::ordered_json json = Begin(setting);
+  json.update({{"images_per_second", m.images_per_second},
+               {"latency_ms_median", m.latency_ms_median},
+               {"latency_ms_p90", m.latency_ms_p90},
+               {"latency_ms_p99", m.latency_ms_p99},
+               {"gflops", m.gflops},
+               {"peak_gflops", m.peak_gflops},
+               {"percent_of_peak", m.percent_of_peak},
+               {"percent_of_peak_quartiles", {m.percent_of_peak_low, m.percent_of_peak_high}},
+               {"rounds", m.rounds},
+               {"runs", m.runs},
+               {"resident_bytes", ResidentBytes()}});
+  return json;
+}
+
+std::string TextOf(const BenchSetting& setting, const Profile& profile) {
+  const std::vector<std::string> figures = {"ms", "share %", "GFLOP/s", "GB/s", "floor ms", "of floor %"};
+  const auto table_of = [&](std::vector<std::string> names, const std::vector<ProfileRow>& rows) {
+    names.insert(names.end(), figures.begin(), figures.end());
+    Table table(std::move(names));
+    for (const ProfileRow& row : rows) table.AddRow(CellsOf(row, profile.total_ms));
+    return table.Text();
+  };
+  std::vector<ProfileRow> steps;
+  for (const StepTime& step : profile.steps)
+    steps.push_back({{step.name, std::string(OpName(step.op)), std::string(NameOf(step.pass))}, step});
+  return fmt::format(
+      "{}{}\n{}\nA whole run takes {:.3f} ms. Floor: the longer of arithmetic at the peak, {:.1f} GFLOP/s, and bytes "
+      "at {:.1f} GB/s, what updating {} a thread in place reaches.\n",
+      Heading(setting), table_of({"step", "op", "pass"}, steps), table_of({"op", "pass"}, RowsByOp(profile)),
+      profile.total_ms, profile.peak_gflops, profile.bandwidth_gbps, BytesText(profile.bandwidth_bytes));
+}
+
+nlohmann::ordered_json JsonOf(const BenchSetting& setting, const Profile& profile) {
+  nlohmann::ordered_json json = Begin(setting), steps = nlohmann::ordered_json::array();
+  for (const StepTime& step : profile.steps)
+    steps.push_back({{"name", step.name},
+                     {"op", OpName(step.op)},
+                     {"pass", NameOf(step.pass)},
+                     {"ms", step.ms},
+                     {"flops", step.cost.flops},
+                     {"bytes", step.cost.bytes},
+                     {"gflops", 1e-6 * step.cost.flops / step.ms},
+                     {"gbps", 1e-6 * step.cost.bytes / step.ms},
+                     {"floor_ms", step.floor_ms}});
+  json.update({{"total_ms", profile.total_ms},
+               {"peak_gflops", profile.peak_gflops},
+               {"bandwidth_gbps", profile.bandwidth_gbps},
+               {"bandwidth_bytes_per_thread", profile.bandwidth_bytes},
+               {"steps", std::move(steps)}});
+  return json;
+}
+
+std::string TextOf(const Roofs& roofs) {
+  const std::string on_all = fmt::format("on {}", Threads());
+  Table peaks({"fp32 multiply-adds", "GFLOP/s on 1 thread", on_all});
+  for (const Roofs::Peak& peak : roofs.peaks)
+    peaks.AddRow({peak.target, fmt::format("{:.1f}", peak.one_thread_gflops), fmt::format("{:.1f}", peak.gflops)});
+  Table bandwidths({"updated in place, a thread", fmt::format("GB/s on {}", Threads())});
+  for (const Roofs::Bandwidth& bandwidth : roofs.bandwidths)
+    bandwidths.AddRow({BytesText(bandwidth.bytes_per_thread), fmt::format("{:.1f}", bandwidth.gbps)});
+  return peaks.Text() + '\n' + bandwidths.Text();
+}
+
+nlohmann::ordered_json JsonOf(const Roofs& roofs) {
+  nlohmann::ordered_json peaks = nlohmann::ordered_json::array(), bandwidths = nlohmann::ordered_json::array();
+  for (const Roofs::Peak& peak : roofs.peaks)
+    peaks.push_back({{"target", peak.target}, {"one_thread_gflops", peak.one_thread_gflops}, {"gflops", peak.gflops}});
+  for (const Roofs::Bandwidth& bandwidth : roofs.bandwidths)
+    bandwidths.push_back({{"bytes_per_thread", bandwidth.bytes_per_thread}, {"gbps", bandwidth.gbps}});
+  return {{"threads", Threads()},
+          {"target", ActiveTarget()},
+          {"peak_gflops", roofs.peak_gflops},
+          {"peaks", std::move(peaks)},
+          {"bandwidths", std::move(bandwidths)}};
+}
+
+}  // namespace riffle

@@ -1,0 +1,45 @@
+// Measurements as text for people and as JSON for programs.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "bench/measure.h"
+#include "bench/profile.h"
+
+namespace riffle {
+
+/// What was measured, and on what.
+struct BenchSetting {
+  std::string mode;  ///< "infer", "train"
+  ModelDescription model;
+  int64_t batch_size = 1;
+};
+
+/// What the machine can do.
+struct Roofs {
+  struct Peak {
+    std::string target;
+    double one_thread_gflops = 0;
+    double gflops = 0;  ///< on all threads
+  };
+  struct Bandwidth {
+    int64_t bytes_per_thread = 0;
+    double gbps = 0;
+  };
+  std::vector<Peak> peaks;  ///< the widest vectors first
+  double peak_gflops = 0;   ///< of the target in use
+  std::vector<Bandwidth> bandwidths;
+};
+
+std::string TextOf(const BenchSetting& setting, const Measurement& measurement);
+nlohmann::ordered_json JsonOf(const BenchSetting& setting, const Measurement& measurement);
+
+std::string TextOf(const BenchSetting& setting, const Profile& profile);
+nlohmann::ordered_json JsonOf(const BenchSetting& setting, const Profile& profile);
+
+std::string TextOf(const Roofs& roofs);
+nlohmann::ordered_json JsonOf(const Roofs& roofs);
+
+}  // namespace riffle

@@ -1,0 +1,45 @@
+#include "bench/roofs.h"
+
+#include <algorithm>
+
+#include "backend/target.h"
+#include "base/threads.h"
+#include "bench/peak.h"
+#include "bench/statistics.h"
+
+namespace riffle {
+namespace {
+
+// In the first-level cache, the second, the last, and none of them.
+constexpr int64_t kWorkingSets[] = {int64_t{16} << 10, int64_t{256} << 10, int64_t{4} << 20, int64_t{64} << 20};
+constexpr int kSamples = 5;
+
+double MedianPeak(double milliseconds) {
+  std::vector<double> peaks(kSamples);
+  std::ranges::generate(peaks, [&] { return MeasurePeakGflops(milliseconds / kSamples); });
+  return Median(peaks);
+}
+
+}  // namespace
+
+Result<Roofs> MeasureRoofs(double seconds) {
+  const std::vector<std::string> targets = AvailableTargets();
+  const std::string active = ActiveTarget();
+  const int threads = Threads();
+  const double milliseconds = 1e3 * seconds / static_cast<double>(2 * targets.size() + std::size(kWorkingSets));
+  Roofs roofs;
+  for (const std::string& target : targets) {
+    RIFFLE_TRY(ForceTarget(target));
+    const double all = MedianPeak(milliseconds);
+    SetThreads(1);
+    roofs.peaks.push_back({.target = target, .one_thread_gflops = MedianPeak(milliseconds), .gflops = all});
+    SetThreads(threads);
+    if (target == active) roofs.peak_gflops = all;
+  }
+  RIFFLE_TRY(ForceTarget(active));
+  for (const int64_t bytes : kWorkingSets)
+    roofs.bandwidths.push_back({.bytes_per_thread = bytes, .gbps = MeasureBandwidthGbps(bytes, milliseconds)});
+  return roofs;
+}
+
+}  // namespace riffle

@@ -1,0 +1,100 @@
+#include "bench/workloads.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "base/random.h"
+#include "bench/cost.h"
+
+namespace riffle {
+namespace {
+
+constexpr uint64_t kSeed = 1;
+constexpr int64_t kCalibrationImages = 2;
+
+enum Stream : uint32_t { kPixels, kLabels, kParameters };
+
+Options TrainingOptions() {
+  Options options;
+  options.momentum = kBenchMomentum;
+  options.weight_decay = kBenchWeightDecay;
+  return options;
+}
+
+}  // namespace
+
+BenchBatch::BenchBatch(const ModelDescription& model, int64_t image_count)
+    : images(image_count), stride(RowStride(image_count * model.image_size * model.image_size)) {
+  const int64_t pixels_per_row = images * model.image_size * model.image_size;
+  pixels = AlignedArray<float>(model.in_channels * stride);
+  for (int c = 0; c < model.in_channels; ++c) {
+    RandomStream random(kSeed, RandomPurpose::kTest, kPixels, c);
+    std::generate_n(pixels.data() + c * stride, pixels_per_row, [&] { return static_cast<float>(random.Normal()); });
+  }
+  RandomStream random(kSeed, RandomPurpose::kTest, kLabels, 0);
+  for (int64_t n = 0; n < images; ++n) labels.push_back(static_cast<int32_t>(random.Below(model.num_classes)));
+}
+
+void FillBenchWeights(const Plan& plan, const OpTable<float>& ops, ParameterValues<float>* values) {
+  Plan calibration = plan;
+  calibration.model.bn_momentum = 0;  // running statistics become the batch's own
+  Network<float> network(calibration, ops);
+  Initialise(plan.registry, kSeed, &network.values());
+  for (const Parameter& p : plan.registry.trainable()) {
+    if (!p.norm()) continue;
+    RandomStream random(kSeed, RandomPurpose::kTest, kParameters, static_cast<uint32_t>(p.offset));
+    const double centre = p.kind == ParameterKind::kGamma ? 1 : 0;
+    std::generate_n(network.values().trainable.data() + p.offset, p.size,
+                    [&] { return static_cast<float>(centre + random.Uniform(-0.3, 0.3)); });
+  }
+  const BenchBatch batch(plan.model, kCalibrationImages);
+  network.Forward(batch.images, batch.pictures(), Statistics::kBatch);
+  std::ranges::copy(network.values().trainable, values->trainable.begin());
+  std::ranges::copy(network.values().statistics, values->statistics.begin());
+}
+
+InferenceWorkload::InferenceWorkload(const Plan& plan, const OpTable<float>& ops, int64_t images)
+    : session_(plan, ops), batch_(plan.model, images), logits_(images * plan.model.num_classes) {
+  ParameterValues<float> values(plan.registry);
+  FillBenchWeights(plan, ops, &values);
+  session_.SetWeights(values);
+}
+
+Workload InferenceWorkload::AsWorkload() {
+  return {.run = [this] { Run(); },
+          .images = batch_.images,
+          .flops = PassCost(session_.plan(), Pass::kForward, batch_.images).flops};
+}
+
+TrainingWorkload::TrainingWorkload(const Plan& plan, const OpTable<float>& ops, int64_t images)
+    : plan_(plan),
+      ops_(ops),
+      network_(plan, ops),
+      optimizer_(plan.registry, TrainingOptions()),
+      batch_(plan.model, images),
+      losses_(images) {
+  Initialise(plan.registry, kSeed, &network_.values());
+  const int classes = plan.model.num_classes;
+  targets_.assign(images * classes, static_cast<float>(kBenchLabelSmoothing / classes));
+  for (int64_t n = 0; n < images; ++n)
+    targets_[n * classes + batch_.labels[n]] += static_cast<float>(1 - kBenchLabelSmoothing);
+}
+
+double TrainingWorkload::Run() {
+  const int64_t images = batch_.images;
+  const float* logits = network_.Forward(images, batch_.pictures(), Statistics::kBatch);
+  ops_.cross_entropy({images, plan_.model.num_classes}, {.loss = losses_.data(),
+                                                         .dlogits = network_.dlogits(),
+                                                         .logits = logits,
+                                                         .targets = targets_.data(),
+                                                         .weight = 1.0f / static_cast<float>(images)});
+  network_.Backward();
+  optimizer_.Step(kBenchLearningRate, network_.gradients(), &network_.values().trainable);
+  return std::accumulate(losses_.begin(), losses_.end(), 0.0) / static_cast<double>(images);
+}
+
+Workload TrainingWorkload::AsWorkload() {
+  return {.run = [this] { Run(); }, .images = batch_.images, .flops = TrainingCost(plan_, batch_.images).flops};
+}
+
+}  // namespace riffle

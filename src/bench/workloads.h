@@ -1,0 +1,77 @@
+// The network as something to measure: inference and training steps on fixed random pictures.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "bench/measure.h"
+#include "model/network.h"
+#include "runtime/session.h"
+#include "train/optimizer.h"
+
+namespace riffle {
+
+/// Pictures of random numbers, and labels; the same for the same sizes.
+struct BenchBatch {
+  BenchBatch(const ModelDescription& model, int64_t image_count);
+
+  Rows<const float> pictures() const { return {pixels.data(), stride}; }
+
+  int64_t images;
+  int64_t stride;               ///< from one channel's row to the next
+  AlignedArray<float> pixels;   ///< [in_channels][images·H·W], normal
+  std::vector<int32_t> labels;  ///< [images]
+};
+
+/// Weights as a trained network's: initialised, gamma and beta spread around 1 and 0, running statistics those of a
+/// few random pictures, so that the activations of inference stay in a range where a comparison of outputs means
+/// something.
+void FillBenchWeights(const Plan& plan, const OpTable<float>& ops, ParameterValues<float>* values);
+
+class InferenceWorkload {
+ public:
+  /// `ops` must outlive the workload.
+  InferenceWorkload(const Plan& plan, const OpTable<float>& ops, int64_t images);
+
+  void Run() { session_.Run(batch_.images, batch_.pictures(), logits_.data()); }
+  Workload AsWorkload();
+
+  Session& session() { return session_; }
+  const BenchBatch& batch() const { return batch_; }
+  const std::vector<float>& logits() const { return logits_; }  ///< [images][classes], of the last Run
+
+ private:
+  Session session_;
+  BenchBatch batch_;
+  std::vector<float> logits_;
+};
+
+/// The options of the step, those of MindCV's recipe but for the rate: on one batch again and again a small one keeps
+/// the loss, and thereby the gradients, away from zero.
+inline constexpr double kBenchLearningRate = 0.001;
+inline constexpr double kBenchMomentum = 0.9;
+inline constexpr double kBenchWeightDecay = 4e-5;
+inline constexpr double kBenchLabelSmoothing = 0.1;
+
+class TrainingWorkload {
+ public:
+  /// `plan` and `ops` must outlive the workload.
+  TrainingWorkload(const Plan& plan, const OpTable<float>& ops, int64_t images);
+
+  /// Forward, loss, backward, optimizer; returns the mean loss.
+  double Run();
+  Workload AsWorkload();
+
+  Network<float>& network() { return network_; }
+  const BenchBatch& batch() const { return batch_; }
+
+ private:
+  const Plan& plan_;
+  const OpTable<float>& ops_;
+  Network<float> network_;
+  Optimizer optimizer_;
+  BenchBatch batch_;
+  std::vector<float> targets_, losses_;
+};
+
+}  // namespace riffle

@@ -1,0 +1,91 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "base/file.h"
+#include "cli/run.h"
+
+namespace riffle {
+namespace {
+
+using testing::HasSubstr;
+
+struct Outcome {
+  int exit_code;
+  std::string out, err;
+};
+Outcome Riffle(std::vector<std::string> words) {
+  std::ostringstream out, err;
+  const int exit_code = RunCommandLine(words, {out}, err);
+  return {exit_code, out.str(), err.str()};
+}
+
+class BenchCommandTest : public testing::Test {
+ protected:
+  const std::string json_file_ =
+      testing::TempDir() + testing::UnitTest::GetInstance()->current_test_info()->name() + ".json";
+  const std::vector<std::string> small_ = {"--model=shufflenet_v1_g3_x0_25", "--image_resize=32", "--num_classes=10",
+                                           "--seconds=0", "--json=" + json_file_};
+
+  nlohmann::json Run(std::vector<std::string> words) {
+    words.insert(words.begin(), "bench");
+    words.insert(words.end(), small_.begin(), small_.end());
+    const Outcome outcome = Riffle(words);
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    EXPECT_THAT(outcome.out, HasSubstr("shufflenet_v1_g3_x0_25"));
+    return nlohmann::json::parse(*ReadTextFile(json_file_));
+  }
+  void TearDown() override { std::filesystem::remove(json_file_); }
+};
+
+TEST_F(BenchCommandTest, InferAndTrainTellRateAndShareOfThePeak) {
+  for (const std::string kind : {"infer", "train"}) {
+    const nlohmann::json json = Run({kind, "--batch_size=3", "--threads=1"});
+    EXPECT_EQ(json["mode"], kind);
+    EXPECT_EQ(json["batch_size"], 3);
+    EXPECT_EQ(json["threads"], 1);
+    for (const char* key : {"images_per_second", "latency_ms_median", "latency_ms_p90", "latency_ms_p99", "gflops",
+                            "peak_gflops", "percent_of_peak", "resident_bytes"})
+      EXPECT_GT(json[key].get<double>(), 0) << key;
+    EXPECT_LE(json["percent_of_peak"].get<double>(), 100);
+  }
+}
+
+TEST_F(BenchCommandTest, OpsHasARowForEachStepAndBothPassesInTraining) {
+  const nlohmann::json infer = Run({"ops"}), train = Run({"ops", "--mode", "train", "--batch_size=2"});
+  EXPECT_EQ(infer["steps"][0]["name"], "stem.conv");
+  EXPECT_EQ(train["steps"].back()["name"], "stem.conv");
+  EXPECT_EQ(train["steps"].back()["pass"], "backward");
+  for (const char* key : {"ms", "gflops", "gbps", "floor_ms"})
+    EXPECT_GT(infer["steps"][0][key].get<double>(), 0) << key;
+}
+
+TEST_F(BenchCommandTest, PeakTellsBothRoofs) {
+  const Outcome outcome = Riffle({"bench", "peak", "--seconds=0.05", "--threads=1", "--json=" + json_file_});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  const nlohmann::json json = nlohmann::json::parse(*ReadTextFile(json_file_));
+  EXPECT_EQ(json["peaks"][0]["gflops"], json["peak_gflops"]) << "the widest vectors come first and are used";
+  EXPECT_GT(json["bandwidths"][0]["gbps"].get<double>(), 0);
+}
+
+TEST(BenchCommandErrors, NameWhatWasExpected) {
+  EXPECT_THAT(Riffle({"bench"}).err, HasSubstr("infer, train, ops and peak"));
+  EXPECT_THAT(Riffle({"bench", "inver"}).err, HasSubstr("did you mean 'infer'"));
+  EXPECT_THAT(Riffle({"bench", "infer", "--batch_size=many"}).err, HasSubstr("batch_size"));
+  EXPECT_THAT(Riffle({"bench", "infer", "--batch_size=1.5"}).err, HasSubstr("whole number"));
+  EXPECT_THAT(Riffle({"bench", "infer", "--seconds=-1"}).err, HasSubstr("from 0 to 3600"));
+  EXPECT_THAT(Riffle({"bench", "ops", "--mode=test"}).err, HasSubstr("infer or train"));
+}
+
+TEST(BenchCommandErrors, NoOptionIsReadAndIgnored) {
+  EXPECT_THAT(Riffle({"bench", "infer", "--mode=train"}).err, HasSubstr("'riffle bench infer' does not use it"));
+  EXPECT_THAT(Riffle({"bench", "ops", "--exchange=x"}).err, HasSubstr("exchange"));
+  EXPECT_THAT(Riffle({"bench", "peak", "--model=shufflenet_v1_g3_x0_5"}).err, HasSubstr("model"));
+  EXPECT_THAT(Riffle({"bench", "peak", "--batch_size=2"}).err, HasSubstr("batch_size"));
+}
+
+}  // namespace
+}  // namespace riffle

@@ -1,0 +1,18 @@
+// Told when the engine begins and ends a step: for the profile of `riffle bench ops`.
+#pragma once
+
+#include <cstddef>
+
+namespace riffle {
+
+enum class Pass { kForward, kBackward };
+
+/// Both are called by the thread that runs the step, which in inference may be one of several at once.
+class StepObserver {
+ public:
+  virtual ~StepObserver() = default;
+  virtual void Begin(size_t step, Pass pass) = 0;
+  virtual void End(size_t step, Pass pass) = 0;
+};
+
+}  // namespace riffle
