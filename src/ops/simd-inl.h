@@ -42,6 +42,7 @@ HWY_INLINE V LoadFirst(const float* HWY_RESTRICT p, int64_t n) {
 #endif
 }
 
+/// Stores the first n lanes.
 HWY_INLINE void StoreFirst(V v, float* HWY_RESTRICT p, int64_t n) {
 #if HWY_TARGET <= HWY_AVX2
   hn::BlendedStore(v, hn::FirstN(D(), static_cast<size_t>(n)), D(), p);
@@ -146,19 +147,14 @@ HWY_INLINE void FillBehind(V v, int64_t width, float* even, float* odd) {
   hn::StoreU(v, D(), odd + width / 2);
 }
 
-/// to[2j] = even[j], to[2j + 1] = odd[j], for the first `width` columns. Whole vectors of the halves are read. `room` ≥
-/// width: values from `to` on that may be overwritten.
-HWY_INLINE void JoinColumns(const float* HWY_RESTRICT even, const float* HWY_RESTRICT odd, int64_t width, int64_t room,
-                            float* HWY_RESTRICT to) {
-  for (int64_t p = 0; p < width; p += 2 * kLanes) {
-    const V a = hn::LoadU(D(), even + p / 2), b = hn::LoadU(D(), odd + p / 2);
-    if (p + 2 * kLanes <= room) {
-      hn::StoreInterleaved2(a, b, D(), to + p);
-    } else {
-      HWY_ALIGN float end[2 * kLanes];
-      hn::StoreInterleaved2(a, b, D(), end);
-      std::memcpy(to + p, end, static_cast<size_t>(std::min(width - p, 2 * kLanes)) * sizeof(float));
-    }
+/// p[2j] = even[j], p[2j + 1] = odd[j] for the first n ≤ 2·kLanes values; `room` as for StoreFirst.
+HWY_INLINE void StoreJoined(V even, V odd, float* HWY_RESTRICT p, int64_t n, int64_t room) {
+  if (room >= 2 * kLanes) {
+    hn::StoreInterleaved2(even, odd, D(), p);
+  } else {
+    HWY_ALIGN float end[2 * kLanes];
+    hn::StoreInterleaved2(even, odd, D(), end);
+    std::memcpy(p, end, static_cast<size_t>(n) * sizeof(float));
   }
 }
 

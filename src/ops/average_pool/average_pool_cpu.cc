@@ -24,7 +24,8 @@ int64_t PixelsInWindow(int64_t i, int64_t before, int64_t size) {
 struct Factors {
   Factors(const PoolGeometry& g, AverageDivisor divisor, Scratch& scratch) : geometry(g) {
     for (int64_t lines = 1; lines <= 3; ++lines) {
-      float* factor = of_lines[lines - 1] = g.NewLine(scratch, g.out.width, 0);
+      float* factor = of_lines[lines - 1] = scratch.Floats(g.out.width + kLanes);
+      FillZero(factor, g.out.width + kLanes);
       for (int64_t j = 0; j < g.out.width; ++j) {
         const int64_t pixels = divisor == AverageDivisor::kNine ? 9 : lines * PixelsInWindow(j, g.left, g.in.width);
         factor[j] = 1.0f / static_cast<float>(pixels);
@@ -40,40 +41,44 @@ void Forward(const AveragePoolShape& shape, const riffle::AveragePoolForward<flo
   const PoolGeometry g(shape);
   Scratch shared;
   const Factors factors(g, shape.divisor, shared);
+  const auto finish = [&](int64_t i, int64_t j, V sum)
+                          HWY_ATTR { return hn::Mul(sum, hn::LoadU(D(), factors.OfLine(i) + j)); };
   ForPictures(shape.channels, g.in, [&](int64_t c, int64_t first, int64_t end) HWY_ATTR {
     Scratch scratch;
-    float* line = g.NewLine(scratch, g.in.width + 2, 0);
+    const PoolLines lines(scratch, kPoolBand, g.in.width + 2, 0);
     for (int64_t n = first; n < end; ++n) {
+      const int64_t room = (end - n) * g.out.area();
       PoolPicture(
-          g, args.x[c] + n * g.in.area(), 0, [](V a, V b) HWY_ATTR { return hn::Add(a, b); },
-          [&](int64_t i, int64_t j, V sum) HWY_ATTR { return hn::Mul(sum, hn::LoadU(D(), factors.OfLine(i) + j)); },
-          line, (end - n) * g.out.area(), args.y[c] + n * g.out.area());
+          g, args.x[c] + n * g.in.area(), 0, [](V a, V b) HWY_ATTR { return hn::Add(a, b); }, finish, lines, room,
+          args.y[c] + n * g.out.area());
     }
   });
 }
 
-/// A line of windows, divided: zero at index −1 and from out.width on, as the factors are zero there.
-HWY_INLINE void LoadDivided(const PoolGeometry& g, const float* dy, const float* factor, bool add, float* to) {
-  for (int64_t j = 0; j < g.out.width; j += kLanes) {
-    const V gradient = LoadFirst(dy + j, std::min(kLanes, g.out.width - j));
-    const V so_far = add ? hn::LoadU(D(), to + j) : hn::Zero(D());
-    hn::StoreU(hn::MulAdd(gradient, hn::LoadU(D(), factor + j), so_far), D(), to + j);
-  }
-}
-
-/// dx of one picture. windows: the sum of the lines of windows that a line of dx belongs to; spread: that, for columns
-/// that belong to two windows.
-void BackwardPicture(const PoolGeometry& g, const Factors& factors, const float* dy, float* windows, float* spread,
+/// dx of one picture; `room` values from it on may be overwritten. windows: lines for its divided gradients, zero at
+/// index −1 and from out.width on, where the factors are zero.
+void BackwardPicture(const PoolGeometry& g, const Factors& factors, const float* dy, const PoolLines& windows,
                      int64_t room, float* dx) {
+  for (int64_t i = 0; i < g.out.height; ++i) {
+    for (int64_t j = 0; j < g.out.width; j += kLanes) {
+      const V gradient = LoadFirst(dy + i * g.out.width + j, std::min(kLanes, g.out.width - j));
+      hn::StoreU(hn::Mul(gradient, hn::LoadU(D(), factors.OfLine(i) + j)), D(), windows[i] + j);
+    }
+  }
   for (int64_t h = 0; h < g.in.height; ++h) {
     const int64_t padded = h + g.top, i = padded / 2;
-    const bool below = i < g.out.height, above = padded % 2 == 0 && i > 0;
-    if (below) LoadDivided(g, dy + i * g.out.width, factors.OfLine(i), false, windows);
-    if (above) LoadDivided(g, dy + (i - 1) * g.out.width, factors.OfLine(i - 1), below, windows);
-    for (int64_t j = 0; j <= g.out.width; j += kLanes) {
-      hn::StoreU(hn::Add(hn::LoadU(D(), windows + j), hn::LoadU(D(), windows + j - 1)), D(), spread + j);
-    }
-    StorePaddedColumns(g, spread, windows, room - h * g.in.width, dx + h * g.in.width);
+    const bool here = i < g.out.height, above = padded % 2 == 0 && i > 0;
+    const auto sum = [&](int64_t j) HWY_ATTR {
+      const V zero = hn::Zero(D());
+      return hn::Add(here ? hn::LoadU(D(), windows[i] + j) : zero, above ? hn::LoadU(D(), windows[i - 1] + j) : zero);
+    };
+    StoreGradientLine(
+        g, h,
+        [&](int64_t j, V* even, V* odd) HWY_ATTR {
+          *odd = sum(j);
+          *even = hn::Add(*odd, sum(j - 1));
+        },
+        room, dx);
   }
 }
 
@@ -83,10 +88,9 @@ void Backward(const AveragePoolShape& shape, const riffle::AveragePoolBackward<f
   const Factors factors(g, shape.divisor, shared);
   ForPictures(shape.channels, g.in, [&](int64_t c, int64_t first, int64_t end) HWY_ATTR {
     Scratch scratch;
-    float* windows = g.NewLine(scratch, g.out.width, 0);
-    float* spread = g.NewLine(scratch, g.out.width, 0);
+    const PoolLines windows(scratch, g.out.height, g.out.width, 0);
     for (int64_t n = first; n < end; ++n) {
-      BackwardPicture(g, factors, args.dy[c] + n * g.out.area(), windows, spread, (end - n) * g.in.area(),
+      BackwardPicture(g, factors, args.dy[c] + n * g.out.area(), windows, (end - n) * g.in.area(),
                       args.dx[c] + n * g.in.area());
     }
   });

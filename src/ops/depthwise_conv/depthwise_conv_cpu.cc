@@ -34,8 +34,8 @@ struct RowForward {
   const DepthwiseGeometry& g;
   const riffle::DepthwiseConvForward<float>& args;
   ColumnMasks masks;
-  float* plane;   // stride 1: band_lines + 2 lines, the first above the band
-  Phases phases;  // stride 2
+  Planes planes;       // stride 1: band_lines + 2 lines, the first above the band
+  PhasePlanes phases;  // stride 2
   V w[9];
   V bias;
   ActivationVector in;
@@ -75,24 +75,32 @@ HWY_NOINLINE void ConvolveBand(const RowForward& row, const TapPlanes& taps, int
   if (p < count) StoreFirst(Convolve<kStride>(f, taps, p), y + p, count - p, room - p);
 }
 
-/// Lines [first, first + lines) of picture n.
-void ForwardBand(const RowForward& f, const float* x, int64_t n, int64_t first, int64_t lines, float* y) {
+/// Brings what a band of row x reads into place k of the group.
+void LoadBand(const RowForward& f, const float* x, const Band& band, int64_t k) {
   const DepthwiseGeometry& g = f.g;
-  const float* picture = x + n * g.in.area();
-  const int64_t room = g.out.pixels() - n * g.out.area() - first * g.line;
-  TapPlanes taps;
+  const int64_t at = band.picture * g.in.area(), end = band.first + band.lines;
   if (g.stride == 1) {
-    LoadLines(first - 1, first + lines + 1, g.in.height, g.line, f.plane,
+    LoadLines(band.first - 1, end + 1, g.in.height, g.line, f.planes[k],
               [&](int64_t begin, int64_t count, float* to)
-                  HWY_ATTR { LoadActivated(picture + begin, count, f.in, to); });
-    for (int u = 0; u < 3; ++u) taps.middle[u] = taps.side[u] = f.plane + u * g.line;
-    ConvolveBand<1>(f, taps, lines * g.line, room, y);
+                  HWY_ATTR { LoadActivated(x + at + begin, count, f.in, to); });
   } else {
-    const int64_t readable = g.in.pixels() - n * g.in.area();
-    LoadPhases(g, picture, readable, 2 * first, 2 * first - 1, 2 * (first + lines), f.in, f.phases);
-    const auto& plane = f.phases.plane;  // taps of lines 2i − 1, 2i, 2i + 1
-    taps = {{plane[1][0] - g.line, plane[0][0], plane[1][0]}, {plane[1][1] - g.line, plane[0][1], plane[1][1]}};
-    ConvolveBand<2>(f, taps, lines * g.line, room, y);
+    LoadPhases(g, x + at, g.in.pixels() - at, 2 * band.first, 2 * band.first - 1, 2 * end, f.in, f.phases[k]);
+  }
+}
+
+/// The band of row y from place k.
+void StoreBand(const RowForward& f, const Band& band, int64_t k, float* y) {
+  const DepthwiseGeometry& g = f.g;
+  const int64_t at = band.picture * g.out.area() + band.first * g.line, room = g.out.pixels() - at;
+  if (g.stride == 1) {
+    const float *upper = f.planes[k], *middle = upper + g.line, *lower = middle + g.line;
+    ConvolveBand<1>(f, {{upper, middle, lower}, {upper, middle, lower}}, band.lines * g.line, room, y + at);
+  } else {
+    const auto phases = f.phases[k];
+    const auto& plane = phases.plane;  // taps of lines 2i − 1, 2i, 2i + 1
+    const TapPlanes taps = {{plane[1][0] - g.line, plane[0][0], plane[1][0]},
+                            {plane[1][1] - g.line, plane[0][1], plane[1][1]}};
+    ConvolveBand<2>(f, taps, band.lines * g.line, room, y + at);
   }
 }
 
@@ -107,15 +115,16 @@ void ForwardRow(RowForward& f, int64_t r) {
 
   MomentSums moments;
   int64_t stored = 0, summed = 0;
-  for (int64_t n = 0; n < g.in.images; ++n) {
-    for (int64_t first = 0; first < g.out.height; first += g.band_lines) {
-      const int64_t lines = std::min(g.band_lines, g.out.height - first);
-      ForwardBand(f, args.x[in_row], n, first, lines, args.y[r] + stored);
-      stored += lines * g.line;
-      if (!args.moments || (stored - summed < kSumBlock && stored < g.out.pixels())) continue;
-      moments.Add(args.y[r] + summed, stored - summed);
-      summed = stored;
+  for (int64_t i = 0; i < g.bands(); i += g.group) {
+    const int64_t count = std::min(g.group, g.bands() - i);
+    for (int64_t k = 0; k < count; ++k) LoadBand(f, args.x[in_row], g.band(i + k), k);
+    for (int64_t k = 0; k < count; ++k) {
+      StoreBand(f, g.band(i + k), k, args.y[r]);
+      stored += g.band(i + k).lines * g.line;
     }
+    if (!args.moments || (stored - summed < kSumBlock && stored < g.out.pixels())) continue;
+    moments.Add(args.y[r] + summed, stored - summed);
+    summed = stored;
   }
   if (args.moments) args.moments[r] = moments.Result();
 }
@@ -124,14 +133,13 @@ void Forward(const DepthwiseConvShape& shape, const riffle::DepthwiseConvForward
   const DepthwiseGeometry g(shape);
   Scratch shared;
   const ColumnMasks masks = MakeColumnMasks(g, shared);
-  const int64_t rows = std::max<int64_t>(1, kTaskPixels / g.in.pixels());
-  ParallelFor((g.channels + rows - 1) / rows, [&](int64_t task) HWY_ATTR {
+  ParallelFor(g.tasks(), [&](int64_t task) HWY_ATTR {
     Scratch scratch;
-    RowForward f{.g = g, .args = args, .masks = masks, .plane = nullptr, .phases = {}, .w = {}, .bias = {}, .in = {}};
-    if (g.stride == 1) f.plane = g.NewPlane(scratch, g.band_lines + 2);
-    if (g.stride == 2) f.phases = NewPhases(g, scratch);
-    const int64_t end = std::min((task + 1) * rows, g.channels);
-    for (int64_t r = task * rows; r < end; ++r) ForwardRow(f, r);
+    RowForward f{.g = g, .args = args, .masks = masks, .planes = {}, .phases = {}, .w = {}, .bias = {}, .in = {}};
+    if (g.stride == 1) f.planes = Planes(g, g.band_lines + 2, scratch);
+    if (g.stride == 2) f.phases = PhasePlanes(g, scratch);
+    const int64_t end = std::min((task + 1) * g.rows_per_task(), g.channels);
+    for (int64_t r = task * g.rows_per_task(); r < end; ++r) ForwardRow(f, r);
   });
 }
 
@@ -140,8 +148,8 @@ struct RowBackward {
   const DepthwiseGeometry& g;
   const riffle::DepthwiseConvBackward<float>& args;
   ColumnMasks masks;
-  float* dy;      // plane of band_lines + 2 lines: a line above the band and one below it
-  Phases phases;  // stride 2: the input, then dx in its place
+  Planes dy;           // band_lines + 2 lines: a line above the band and one below it
+  PhasePlanes phases;  // stride 2: the input, then dx in its place
   V w[9];
   V dweight[9];  // lanes
   ActivationVector in;
@@ -171,10 +179,9 @@ HWY_INLINE V GradientOf1(RowBackward& b, V x, const float* dy, int64_t p) {
 }
 
 /// dx[0 … count) of one band; `room` values from dx on may be overwritten.
-HWY_NOINLINE void BackwardBand1(RowBackward& row, const float* HWY_RESTRICT x, int64_t count, int64_t room,
-                                float* HWY_RESTRICT dx) {
+HWY_NOINLINE void GradientOfPlane(RowBackward& row, const float* HWY_RESTRICT dy, const float* HWY_RESTRICT x,
+                                  int64_t count, int64_t room, float* HWY_RESTRICT dx) {
   RowBackward b = row;
-  const float* HWY_RESTRICT dy = b.dy + b.g.line;
   int64_t p = 0;
   for (; p + kLanes <= count; p += kLanes) {
     hn::StoreU(GradientOf1(b, b.in(hn::LoadU(D(), x + p)), dy, p), D(), dx + p);
@@ -200,50 +207,59 @@ HWY_INLINE void GradientOfPhase(RowBackward& b, float* phase, const V (&dy)[kTap
 
 /// Stride 2: phase pixel (i, j) was read by the output pixels (i, j), (i, j + 1), (i + 1, j) and (i + 1, j + 1). The
 /// phases are zero behind the band, so whole vectors add nothing to dweight there.
-HWY_NOINLINE void GradientOfPhases(RowBackward& row, int64_t count) {
+HWY_NOINLINE void GradientOfPhases(RowBackward& row, const float* HWY_RESTRICT dy, const Phases& phases,
+                                   int64_t count) {
   RowBackward b = row;
-  const float* HWY_RESTRICT dy = b.dy + b.g.line;
   for (int64_t p = 0; p < count; p += kLanes) {
     const V mask = hn::LoadU(D(), b.masks.right + p);
     const V here = hn::LoadU(D(), dy + p), right = hn::And(hn::LoadU(D(), dy + p + 1), mask);
     const V below = hn::LoadU(D(), dy + p + b.g.line);
     const V below_right = hn::And(hn::LoadU(D(), dy + p + b.g.line + 1), mask);
-    GradientOfPhase<1>(b, b.phases.plane[0][0] + p, {here}, {4});
-    GradientOfPhase<2>(b, b.phases.plane[0][1] + p, {here, right}, {5, 3});
-    GradientOfPhase<2>(b, b.phases.plane[1][0] + p, {here, below}, {7, 1});
-    GradientOfPhase<4>(b, b.phases.plane[1][1] + p, {here, right, below, below_right}, {8, 6, 2, 0});
+    GradientOfPhase<1>(b, phases.plane[0][0] + p, {here}, {4});
+    GradientOfPhase<2>(b, phases.plane[0][1] + p, {here, right}, {5, 3});
+    GradientOfPhase<2>(b, phases.plane[1][0] + p, {here, below}, {7, 1});
+    GradientOfPhase<4>(b, phases.plane[1][1] + p, {here, right, below, below_right}, {8, 6, 2, 0});
   }
   std::copy_n(b.dweight, 9, row.dweight);
 }
 
-/// Output lines [first, first + lines) of a picture; `room` values from its start on may be read and overwritten.
-HWY_INLINE void BackwardBand2(RowBackward& b, const float* picture, int64_t first, int64_t lines, int64_t room,
-                              float* dx) {
+/// Brings the gradient of band and, at stride 2, the input that belongs to it into place k of the group.
+void LoadBand(RowBackward& b, int64_t r, const float* x, const Band& band, int64_t k) {
   const DepthwiseGeometry& g = b.g;
-  LoadPhases(g, picture, room, 2 * first, 2 * first, 2 * (first + lines), b.in, b.phases);
-  GradientOfPhases(b, lines * g.line);
-  const int64_t last = std::min(2 * (first + lines), g.in.height);
-  for (int64_t h = 2 * first; h < last; ++h) {
-    const int64_t at = ((h >> 1) - first) * g.line;
-    JoinColumns(b.phases.plane[h & 1][0] + at, b.phases.plane[h & 1][1] + at, g.in.width, room - h * g.in.width,
-                dx + h * g.in.width);
+  const int64_t end = band.first + band.lines;
+  LoadLines(band.first - 1, end + 1, g.out.height, g.line, b.dy[k],
+            [&](int64_t begin, int64_t count, float* to)
+                HWY_ATTR { LoadGradient(b.args.dy, r, band.picture * g.out.area() + begin, count, to); });
+  const int64_t at = band.picture * g.in.area();
+  if (g.stride == 2) {
+    LoadPhases(g, x + at, g.in.pixels() - at, 2 * band.first, 2 * band.first, 2 * end, b.in, b.phases[k]);
   }
 }
 
-/// Lines [first, first + lines) of picture n, as dy has them.
-void BackwardBand(RowBackward& b, int64_t r, int64_t in_row, int64_t n, int64_t first, int64_t lines) {
+/// dx and dweight of the band in place k.
+void StoreBand(RowBackward& b, const float* x, const Band& band, int64_t k, float* dx) {
   const DepthwiseGeometry& g = b.g;
-  const int64_t at = n * g.in.area(), room = g.in.pixels() - at;
-  const float* picture = b.args.x[in_row] + at;
-  float* dx = b.args.dx.dz[in_row] + at;
-  LoadLines(first - 1, first + lines + 1, g.out.height, g.line, b.dy,
-            [&](int64_t begin, int64_t count, float* to)
-                HWY_ATTR { LoadGradient(b.args.dy, r, n * g.out.area() + begin, count, to); });
+  const float* dy = b.dy[k] + g.line;
   if (g.stride == 1) {
-    const int64_t begin = first * g.line;
-    BackwardBand1(b, picture + begin, lines * g.line, room - begin, dx + begin);
-  } else {
-    BackwardBand2(b, picture, first, lines, room, dx);
+    const int64_t at = band.picture * g.in.area() + band.first * g.line;
+    return GradientOfPlane(b, dy, x + at, band.lines * g.line, g.in.pixels() - at, dx + at);
+  }
+  GradientOfPhases(b, dy, b.phases[k], band.lines * g.line);
+}
+
+/// Joins the phases of dx in place k.
+void JoinBand(const RowBackward& b, const Band& band, int64_t k, float* dx) {
+  const DepthwiseGeometry& g = b.g;
+  const Phases phases = b.phases[k];
+  const int64_t last = std::min(2 * (band.first + band.lines), g.in.height);
+  for (int64_t h = 2 * band.first; h < last; ++h) {
+    const int64_t at = band.picture * g.in.area() + h * g.in.width, room = g.in.pixels() - at;
+    const int64_t line = ((h >> 1) - band.first) * g.line;
+    const float *even = phases.plane[h & 1][0] + line, *odd = phases.plane[h & 1][1] + line;
+    for (int64_t p = 0; p < g.in.width; p += 2 * kLanes) {
+      StoreJoined(hn::LoadU(D(), even + p / 2), hn::LoadU(D(), odd + p / 2), dx + at + p,
+                  std::min(2 * kLanes, g.in.width - p), room - p);
+    }
   }
 }
 
@@ -258,18 +274,23 @@ void BackwardRow(RowBackward& b, int64_t r) {
 
   GradientRowSums sums(args.dx.raw ? args.dx.moments[in_row].mean : 0);
   double dweight[9] = {};
+  const float* x = args.x[in_row];
+  float* dx = args.dx.dz[in_row];
   int64_t summed = 0;
-  for (int64_t n = 0; n < g.in.images; ++n) {
-    for (int64_t first = 0; first < g.out.height; first += g.band_lines) {
-      const int64_t last = std::min(first + g.band_lines, g.out.height);
-      BackwardBand(b, r, in_row, n, first, last - first);
-      const int64_t stored = n * g.in.area() + std::min(g.stride * last, g.in.height) * g.in.width;
-      if (stored - summed < kSumBlock && stored < g.in.pixels()) continue;
-      for (int tap = 0; tap < 9; ++tap) dweight[tap] += SumLanes(b.dweight[tap]);
-      std::fill_n(b.dweight, 9, hn::Zero(D()));
-      if (args.dx.raw) sums.Add(args.dx.dz[in_row] + summed, args.dx.raw[in_row] + summed, stored - summed);
-      summed = stored;
-    }
+  for (int64_t i = 0; i < g.bands(); i += g.group) {
+    const int64_t count = std::min(g.group, g.bands() - i);
+    for (int64_t k = 0; k < count; ++k) LoadBand(b, r, x, g.band(i + k), k);
+    for (int64_t k = 0; k < count; ++k) StoreBand(b, x, g.band(i + k), k, dx);
+    for (int64_t k = 0; g.stride == 2 && k < count; ++k) JoinBand(b, g.band(i + k), k, dx);
+
+    const Band last = g.band(i + count - 1);
+    const int64_t lines = std::min(g.stride * (last.first + last.lines), g.in.height);
+    const int64_t stored = last.picture * g.in.area() + lines * g.in.width;
+    if (stored - summed < kSumBlock && stored < g.in.pixels()) continue;
+    for (int tap = 0; tap < 9; ++tap) dweight[tap] += SumLanes(b.dweight[tap]);
+    std::fill_n(b.dweight, 9, hn::Zero(D()));
+    if (args.dx.raw) sums.Add(dx + summed, args.dx.raw[in_row] + summed, stored - summed);
+    summed = stored;
   }
   for (int tap = 0; tap < 9; ++tap) args.dweight[9 * weight_row + tap] = static_cast<float>(dweight[tap]);
   if (args.dx.raw) args.dx.sums[in_row] = sums.Result();
@@ -279,22 +300,15 @@ void Backward(const DepthwiseConvShape& shape, const riffle::DepthwiseConvBackwa
   const DepthwiseGeometry g(shape);
   Scratch shared;
   const ColumnMasks masks = MakeColumnMasks(g, shared);
-  const int64_t rows = std::max<int64_t>(1, kTaskPixels / g.in.pixels());
-  ParallelFor((g.channels + rows - 1) / rows, [&](int64_t task) HWY_ATTR {
+  const V off = hn::Set(D(), args.in.relu ? 0.0f : -std::numeric_limits<float>::infinity());
+  ParallelFor(g.tasks(), [&](int64_t task) HWY_ATTR {
     Scratch scratch;
-    RowBackward b{.g = g,
-                  .args = args,
-                  .masks = masks,
-                  .dy = nullptr,
-                  .phases = {},
-                  .w = {},
-                  .dweight = {},
-                  .in = {},
-                  .off = hn::Set(D(), args.in.relu ? 0.0f : -std::numeric_limits<float>::infinity())};
-    b.dy = g.NewPlane(scratch, g.band_lines + 2);
-    if (g.stride == 2) b.phases = NewPhases(g, scratch);
-    const int64_t end = std::min((task + 1) * rows, g.channels);
-    for (int64_t r = task * rows; r < end; ++r) BackwardRow(b, r);
+    RowBackward b{
+        .g = g, .args = args, .masks = masks, .dy = {}, .phases = {}, .w = {}, .dweight = {}, .in = {}, .off = off};
+    b.dy = Planes(g, g.band_lines + 2, scratch);
+    if (g.stride == 2) b.phases = PhasePlanes(g, scratch);
+    const int64_t end = std::min((task + 1) * g.rows_per_task(), g.channels);
+    for (int64_t r = task * g.rows_per_task(); r < end; ++r) BackwardRow(b, r);
   });
 }
 

@@ -19,30 +19,57 @@ namespace riffle::cpu::HWY_NAMESPACE {
 
 /// Of a band in scratch memory: 16 KB, so that the planes of a backward (input, gradient, masks) fit into L1 together.
 constexpr int64_t kPlaneFloats = 4096;
+/// Small pictures are brought to scratch memory several at a time, about so many pixels: the taps read vectors at other
+/// places than they were stored, and a processor waits when such a store is still on its way.
+constexpr int64_t kGroupPixels = 1024;
+constexpr int64_t kMaxGroup = 16;
 /// Pixels that make a task worth handing to a thread.
 constexpr int64_t kTaskPixels = 8192;
 
-/// How a plane is cut; the same for all rows.
+/// A picture, or a band of lines of one, as the output has them.
+struct Band {
+  int64_t picture, first, lines;
+};
+
+/// How the pictures of a row are cut; the same for all rows.
 struct DepthwiseGeometry {
   explicit DepthwiseGeometry(const DepthwiseConvShape& s)
       : in(s.in), out(s.out()), stride(s.stride), channels(s.channels), line(out.width) {
     const int64_t in_lines = std::max<int64_t>(1, kPlaneFloats / in.width);
     band_lines = std::min(out.height, std::max<int64_t>(1, in_lines / stride));
+    bands_of_picture = (out.height + band_lines - 1) / band_lines;
+    group = std::clamp<int64_t>(kGroupPixels / (band_lines * stride * in.width), 1, kMaxGroup);
     border = line + 1 + kLanes;
   }
-  /// A plane of `lines` lines in scratch memory, zeroed, with a zero line (and more) on both sides.
-  float* NewPlane(Scratch& scratch, int64_t lines) const {
-    const int64_t size = lines * line + 2 * border;
-    float* plane = scratch.Floats(size);
-    FillZero(plane, size);
-    return plane + border;
+  int64_t bands() const { return in.images * bands_of_picture; }
+  Band band(int64_t i) const {
+    const int64_t first = i % bands_of_picture * band_lines;
+    return {i / bands_of_picture, first, std::min(band_lines, out.height - first)};
   }
+  int64_t rows_per_task() const { return std::max<int64_t>(1, kTaskPixels / in.pixels()); }
+  int64_t tasks() const { return (channels + rows_per_task() - 1) / rows_per_task(); }
 
   Plane in, out;
   int64_t stride, channels;
   int64_t line;        // floats from one line of a plane (or phase plane) to the next
-  int64_t band_lines;  // output lines at once
-  int64_t border;      // floats around a plane
+  int64_t band_lines;  // of a band, the last one of a picture excepted
+  int64_t bands_of_picture;
+  int64_t group;   // bands in scratch memory at once
+  int64_t border;  // floats around a plane
+};
+
+/// Planes of `lines` lines in scratch memory, one for each band of a group, with a zero line (and more) on both sides.
+struct Planes {
+  Planes() = default;
+  Planes(const DepthwiseGeometry& g, int64_t lines, Scratch& scratch) : pitch(lines * g.line + 2 * g.border) {
+    data = scratch.Floats(g.group * pitch);
+    FillZero(data, g.group * pitch);
+    data += g.border;
+  }
+  float* operator[](int64_t k) const { return data + k * pitch; }
+
+  float* data = nullptr;
+  int64_t pitch = 0;
 };
 
 /// All bits set where the pixel to the left (right) lies in the same line, else none; one band of the flat plane.
@@ -77,13 +104,19 @@ struct Phases {
   float* plane[2][2];
 };
 
-inline Phases NewPhases(const DepthwiseGeometry& g, Scratch& scratch) {
-  Phases phases;
-  for (auto& row : phases.plane) {
-    for (float*& plane : row) plane = g.NewPlane(scratch, g.band_lines + 1) + g.line;  // one line above the band
+/// Phase planes for each band of a group, with one line more above the band.
+struct PhasePlanes {
+  PhasePlanes() = default;
+  PhasePlanes(const DepthwiseGeometry& g, Scratch& scratch) : line(g.line) {
+    for (Planes& plane : planes) plane = Planes(g, g.band_lines + 1, scratch);
   }
-  return phases;
-}
+  Phases operator[](int64_t k) const {
+    return {{{planes[0][k] + line, planes[1][k] + line}, {planes[2][k] + line, planes[3][k] + line}}};
+  }
+
+  Planes planes[4];
+  int64_t line = 0;
+};
 
 /// Input lines [first, last) of the picture, of which `base` is line 0 of the band, in reading order: what a split
 /// writes beyond its line is overwritten by the next one. Behind the last lines lies a vector of zeros. `readable`

@@ -18,67 +18,96 @@ namespace riffle::cpu::HWY_NAMESPACE {
 
 /// Pixels that make a task worth handing to a thread.
 constexpr int64_t kPoolTaskPixels = 8192;
+/// Lines of windows that go through a step together. Steps read vectors at other places than the step before has stored
+/// them; a processor waits when such a store is still on its way, so it gets time.
+constexpr int64_t kPoolBand = 8;
+
+/// Lines in scratch memory, with room for a vector before each and for three behind it.
+struct PoolLines {
+  PoolLines(Scratch& scratch, int64_t lines, int64_t width, float fill) : pitch(width + 4 * kLanes) {
+    data = scratch.Floats(lines * pitch);
+    std::fill_n(data, lines * pitch, fill);
+    data += kLanes;
+  }
+  float* operator[](int64_t line) const { return data + line * pitch; }
+
+  int64_t pitch;
+  float* data;
+};
 
 struct PoolGeometry {
   explicit PoolGeometry(const PoolShape& s)
       : in(s.in), out(s.out()), top(s.before(s.in.height)), left(s.before(s.in.width)) {}
-
-  /// A line of `out.width` values and one more on each side, rounded up for whole vectors, in scratch memory; the
-  /// returned pointer is at index 0, and all values are `fill`.
-  float* NewLine(Scratch& scratch, int64_t width, float fill) const {
-    const int64_t size = width + 4 * kLanes;
-    float* line = scratch.Floats(size);
-    std::fill_n(line, size, fill);
-    return line + kLanes;
-  }
-
   Plane in, out;
   int64_t top, left;  // padding before the picture, 0 or 1
 };
 
-/// y = finish(i, j, combine of the window) for one picture; `line` is a NewLine of the padded width, filled with `pad`,
-/// which is neutral for combine; `room` values from y on may be overwritten. finish gets and returns a vector of
-/// windows (i, j …).
-template <class Combine, class Finish>
-HWY_INLINE void PoolPicture(const PoolGeometry& g, const float* HWY_RESTRICT x, float pad, const Combine& combine,
-                            const Finish& finish, float* HWY_RESTRICT line, int64_t room, float* HWY_RESTRICT y) {
+/// The three lines of window line i of the picture at x, combined column by column, into padded columns of `line`.
+template <class Combine>
+HWY_INLINE void CombineLines(const PoolGeometry& g, const float* HWY_RESTRICT x, int64_t i, float pad,
+                             const Combine& combine, float* HWY_RESTRICT line) {
   const int64_t width = g.in.width;
-  for (int64_t i = 0; i < g.out.height; ++i, y += g.out.width, room -= g.out.width) {
-    const int64_t first = std::max<int64_t>(2 * i - g.top, 0), last = std::min(2 * i - g.top + 3, g.in.height);
-    const float* HWY_RESTRICT from = x + first * width;
-    const int64_t second = last - first > 1 ? width : 0, third = (last - first - 1) * width;
-    int64_t p = 0;
-    for (; p + kLanes <= width; p += kLanes) {
-      V v = hn::LoadU(D(), from + p);
-      if (second) v = combine(v, hn::LoadU(D(), from + p + second));
-      if (third > second) v = combine(v, hn::LoadU(D(), from + p + third));
-      hn::StoreU(v, D(), line + g.left + p);
-    }
-    if (p < width) {
-      V v = LoadFirst(from + p, width - p);
-      if (second) v = combine(v, LoadFirst(from + p + second, width - p));
-      if (third > second) v = combine(v, LoadFirst(from + p + third, width - p));
-      hn::StoreU(v, D(), line + g.left + p);
-    }
-    hn::StoreU(hn::Set(D(), pad), D(), line + g.left + width);
-    for (int64_t j = 0; j < g.out.width; j += kLanes) {
-      V a, b, c, unused;
-      hn::LoadInterleaved2(D(), line + 2 * j, a, b);
-      hn::LoadInterleaved2(D(), line + 2 * j + 2, c, unused);
-      const V v = finish(i, j, combine(combine(a, b), c));
-      StoreFirst(v, y + j, g.out.width - j, room - j);
+  const int64_t top = std::max<int64_t>(2 * i - g.top, 0), bottom = std::min(2 * i - g.top + 3, g.in.height) - 1;
+  const float* HWY_RESTRICT first = x + top * width;
+  const float* HWY_RESTRICT second = x + std::min(top + 1, bottom) * width;
+  const float* HWY_RESTRICT third = x + bottom * width;
+  const int64_t lines = bottom - top + 1;
+  const auto combined = [&](const auto& load) HWY_ATTR {
+    V v = load(first);
+    if (lines > 1) v = combine(v, load(second));
+    if (lines > 2) v = combine(v, load(third));
+    return v;
+  };
+  int64_t p = 0;
+  for (; p + kLanes <= width; p += kLanes) {
+    const V v = combined([p](const float* from) HWY_ATTR { return hn::LoadU(D(), from + p); });
+    hn::StoreU(v, D(), line + g.left + p);
+  }
+  if (p < width) {
+    const V v = combined([p, width](const float* from) HWY_ATTR { return LoadFirst(from + p, width - p); });
+    hn::StoreU(v, D(), line + g.left + p);
+  }
+  hn::StoreU(hn::Set(D(), pad), D(), line + g.left + width);
+}
+
+/// y = finish(i, j, combine of the window) for one picture. `lines`: kPoolBand lines of the padded width, filled with
+/// `pad`, which is neutral for combine. finish gets and returns a vector of windows (i, j …). From y on
+/// `room` values may be overwritten.
+template <class Combine, class Finish>
+HWY_INLINE void PoolPicture(const PoolGeometry& g, const float* x, float pad, const Combine& combine,
+                            const Finish& finish, const PoolLines& lines, int64_t room, float* HWY_RESTRICT y) {
+  for (int64_t band = 0; band < g.out.height; band += kPoolBand) {
+    const int64_t end = std::min(band + kPoolBand, g.out.height);
+    for (int64_t i = band; i < end; ++i) CombineLines(g, x, i, pad, combine, lines[i - band]);
+    for (int64_t i = band; i < end; ++i, y += g.out.width, room -= g.out.width) {
+      const float* HWY_RESTRICT line = lines[i - band];
+      for (int64_t j = 0; j < g.out.width; j += kLanes) {
+        V a, b, c, unused;
+        hn::LoadInterleaved2(D(), line + 2 * j, a, b);
+        hn::LoadInterleaved2(D(), line + 2 * j + 2, c, unused);
+        StoreFirst(finish(i, j, combine(combine(a, b), c)), y + j, g.out.width - j, room - j);
+      }
     }
   }
 }
 
-/// Stores a line of dx from its padded columns: two_j[j] of column 2j, two_j_1[j] of column 2j + 1. `room` values from
-/// dx on may be overwritten.
-HWY_INLINE void StorePaddedColumns(const PoolGeometry& g, const float* two_j, const float* two_j_1, int64_t room,
-                                   float* dx) {
-  if (g.left == 0) {
-    JoinColumns(two_j, two_j_1, g.in.width, room, dx);
-  } else {
-    JoinColumns(two_j_1, two_j + 1, g.in.width, room, dx);
+/// Stores line h of dx. columns(j, even, odd) gives vectors of the gradients of padded columns 2j … and 2j + 1 …;
+/// `room` values from dx, the picture's start, on may be overwritten.
+template <class Columns>
+HWY_INLINE void StoreGradientLine(const PoolGeometry& g, int64_t h, const Columns& columns, int64_t room, float* dx) {
+  dx += h * g.in.width;
+  room -= h * g.in.width;
+  for (int64_t p = 0; p < g.in.width; p += 2 * kLanes) {
+    V even, odd;
+    if (g.left == 0) {
+      columns(p / 2, &even, &odd);
+      StoreJoined(even, odd, dx + p, std::min(2 * kLanes, g.in.width - p), room - p);
+    } else {  // column p is padded column p + 1
+      V next, unused;
+      columns(p / 2, &even, &odd);
+      columns(p / 2 + 1, &next, &unused);
+      StoreJoined(odd, next, dx + p, std::min(2 * kLanes, g.in.width - p), room - p);
+    }
   }
 }
 
