@@ -125,7 +125,7 @@ TEST_F(Workloads, AnotherProgramGetsTheLossesOfTheFirstStepsAndTheWeightsFromBef
   const auto batch = SafetensorsFile::Open(folder_ / "batch.safetensors");
   const std::vector<double> losses = *Values<double>(*batch->Find("losses"));
   for (const double loss : losses) EXPECT_EQ(loss, again.Run());
-  EXPECT_EQ(batch->metadata().at("lr"), "0.001");
+  EXPECT_EQ(batch->metadata().at("lr"), "0.0001");
 }
 
 TEST_F(Workloads, AFolderThatCannotBeMadeIsNamed) {
