@@ -47,10 +47,10 @@ void Forward(const AveragePoolShape& shape, const riffle::AveragePoolForward<flo
     Scratch scratch;
     const PoolLines lines(scratch, kPoolBand, g.in.width + 2, 0);
     for (int64_t n = first; n < end; ++n) {
-      const int64_t room = (end - n) * g.out.area();
+      const int64_t readable = g.in.pixels() - n * g.in.area(), room = (end - n) * g.out.area();
       PoolPicture(
-          g, args.x[c] + n * g.in.area(), 0, [](V a, V b) HWY_ATTR { return hn::Add(a, b); }, finish, lines, room,
-          args.y[c] + n * g.out.area());
+          g, args.x[c] + n * g.in.area(), readable, 0, [](V a, V b) HWY_ATTR { return hn::Add(a, b); }, finish, lines,
+          room, args.y[c] + n * g.out.area());
     }
   });
 }

@@ -34,13 +34,13 @@ void Forward(const PoolShape& shape, const riffle::MaxPoolForward<float>& args) 
     for (int64_t n = first; n < end; ++n) {
       const float* x = args.x[c] + n * g.in.area();
       float* y = args.y[c] + n * g.out.area();
-      const int64_t room = (end - n) * g.out.area();
+      const int64_t readable = g.in.pixels() - n * g.in.area(), room = (end - n) * g.out.area();
       if (least) {
         PoolPicture(
-            g, x, pad, [](V a, V b) HWY_ATTR { return hn::Min(a, b); }, finish, lines, room, y);
+            g, x, readable, pad, [](V a, V b) HWY_ATTR { return hn::Min(a, b); }, finish, lines, room, y);
       } else {
         PoolPicture(
-            g, x, pad, [](V a, V b) HWY_ATTR { return hn::Max(a, b); }, finish, lines, room, y);
+            g, x, readable, pad, [](V a, V b) HWY_ATTR { return hn::Max(a, b); }, finish, lines, room, y);
       }
     }
   });
