@@ -1,6 +1,7 @@
 #include "model/network.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "model/memory_plan.h"
 
@@ -50,6 +51,8 @@ std::vector<BufferLife> Lives(const Plan& plan, int64_t images) {
     for (int map : {step.x, step.y})
       if (map > 0) use(maps + GradientRoot(plan, map).root, backward);
   }
+  // The loss reads the logits while it writes their gradient, and callers read them until the next forward pass.
+  use(plan.output(), 2 * steps);
   for (int m = 0; m < 2 * maps; ++m)
     if (lives[m].last >= 0 && m != 0) lives[m].size = MapSize(plan.maps[m % maps], images);
   return lives;
@@ -226,6 +229,11 @@ void Network<T>::Backward() {
     BackwardStep(plan_.steps[i]);
     if (observer_) observer_->End(i, Pass::kBackward);
   }
+}
+
+template <class T>
+void Network<T>::FillWorkspace(T value) {
+  for (AlignedArray<T>* memory : {&arena_, &norm_arena_, &prepared_}) std::fill(memory->begin(), memory->end(), value);
 }
 
 template <class T>

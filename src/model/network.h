@@ -37,6 +37,10 @@ class Network {
   /// Gradients of all trainable parameters. REQUIRES: a Forward with Statistics::kBatch, and dlogits() written.
   void Backward();
 
+  /// Overwrites the memory of maps, their gradients and batch norm: nothing of it need survive from one Forward to the
+  /// next. For tests, which thereby see whether something is read before it has been written.
+  void FillWorkspace(T value);
+
   /// Told of each step of the plan from now on; null: nobody. Must outlive the passes.
   void SetObserver(StepObserver* observer) { observer_ = observer; }
 

@@ -1,0 +1,127 @@
+// What tests of whole networks share: weights as after some training, a batch of pictures, and one pass of training.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "model/network.h"
+
+namespace riffle {
+
+/// Weights and statistics as if the network had been trained: none is 0 or 1, and activations neither vanish nor
+/// explode. All are floats, so that networks of every T start from the same numbers.
+template <class T>
+void FillRandom(const ParameterRegistry& registry, uint32_t seed, ParameterValues<T>* values) {
+  uint32_t index = 0;
+  const auto fill = [&](const Parameter& p, AlignedArray<T>& arena) {
+    RandomStream random(seed, RandomPurpose::kTest, 1, index++);
+    const int64_t fan_in = p.size / p.shape[0];
+    std::generate_n(arena.data() + p.offset, p.size, [&]() -> T {
+      switch (p.kind) {
+        case ParameterKind::kGamma:
+        case ParameterKind::kRunningVariance:
+          return static_cast<float>(random.Uniform(0.5, 1.5));
+        case ParameterKind::kBeta:
+        case ParameterKind::kRunningMean:
+          return static_cast<float>(random.Uniform(-0.5, 0.5));
+        default:
+          return static_cast<float>(random.Normal() * std::sqrt(2.0 / static_cast<double>(fan_in)));
+      }
+    });
+  };
+  for (const Parameter& p : registry.trainable()) fill(p, values->trainable);
+  for (const Parameter& p : registry.statistics()) fill(p, values->statistics);
+}
+
+/// Normalised pictures with labels. What lies between the rows is NaN: nobody may read it.
+template <class T>
+struct Batch {
+  Batch(const ModelDescription& model, int64_t image_count, uint32_t seed)
+      : images(image_count), stride(RowStride(image_count * model.image_size * model.image_size)) {
+    const int64_t pixels_per_row = images * model.image_size * model.image_size;
+    RandomStream random(seed, RandomPurpose::kTest, 2, 0);
+    pixels = AlignedArray<T>(model.in_channels * stride);
+    std::fill(pixels.begin(), pixels.end(), std::numeric_limits<T>::quiet_NaN());
+    for (int c = 0; c < model.in_channels; ++c)
+      std::generate_n(pixels.data() + c * stride, pixels_per_row, [&] { return static_cast<float>(random.Normal()); });
+    for (int64_t n = 0; n < images; ++n) labels.push_back(random.Below(model.num_classes));
+  }
+  Rows<const T> pictures() const { return {pixels.data(), stride}; }
+
+  int64_t images;
+  int64_t stride;
+  AlignedArray<T> pixels;
+  std::vector<int> labels;
+};
+
+/// The distributions [images][classes] that cross-entropy compares with: 1 − smoothing on the label, and `smoothing`
+/// spread evenly over all classes.
+template <class T>
+std::vector<T> SmoothedTargets(const std::vector<int>& labels, int classes, double smoothing) {
+  std::vector<T> targets(labels.size() * classes, T(smoothing / classes));
+  for (size_t n = 0; n < labels.size(); ++n) targets[n * classes + labels[n]] += T(1 - smoothing);
+  return targets;
+}
+
+inline constexpr double kTestSmoothing = 0.1;
+
+/// Forward with batch statistics, mean loss with label smoothing, backward; returns the loss.
+template <class T>
+T TrainingPass(Network<T>& network, const OpTable<T>& ops, int64_t images, Rows<const T> pictures,
+               const std::vector<int>& labels, int classes) {
+  const T* logits = network.Forward(images, pictures, Statistics::kBatch);
+  const std::vector<T> targets = SmoothedTargets<T>(labels, classes, kTestSmoothing);
+  std::vector<T> losses(images);
+  ops.cross_entropy({images, classes}, {.loss = losses.data(),
+                                        .dlogits = network.dlogits(),
+                                        .logits = logits,
+                                        .targets = targets.data(),
+                                        .weight = T(1) / static_cast<T>(images)});
+  network.Backward();
+  T sum = 0;
+  for (const T loss : losses) sum += loss;
+  return sum / static_cast<T>(images);
+}
+
+/// v = momentum·v + g + weight_decay·p;  p −= lr·v, on every parameter.
+template <class T>
+class MomentumSgd {
+ public:
+  struct Options {
+    double lr, momentum, weight_decay;
+  };
+  MomentumSgd(const ParameterRegistry& registry, Options options)
+      : registry_(registry), options_(options), velocity_(registry.trainable_arena()) {}
+
+  void Step(Network<T>& network) {
+    for (const Parameter& p : registry_.trainable())
+      for (int64_t i = p.offset; i < p.offset + p.size; ++i) {
+        T& value = network.values().trainable[i];
+        velocity_[i] = T(options_.momentum) * velocity_[i] + network.gradients()[i] + T(options_.weight_decay) * value;
+        value -= T(options_.lr) * velocity_[i];
+      }
+  }
+
+ private:
+  const ParameterRegistry& registry_;
+  Options options_;
+  AlignedArray<T> velocity_;
+};
+
+/// The largest |a − b| as a share of the largest |b|; NaN if there is one among them.
+template <class A, class B>
+double RelativeDistance(const A* a, const B* b, int64_t count) {
+  double distance = 0, largest = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    const double d = std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i]));
+    if (!(d <= distance)) distance = d;
+    largest = std::max(largest, std::abs(static_cast<double>(b[i])));
+  }
+  return distance / largest;
+}
+
+}  // namespace riffle
