@@ -6,6 +6,7 @@
 #include <cstring>
 #include <limits>
 
+#include "hwy/cache_control.h"
 #include "ops/common.h"
 
 #if defined(RIFFLE_OPS_SIMD_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -28,6 +29,11 @@ constexpr int64_t kLanes = static_cast<int64_t>(hn::MaxLanes(D()));
 /// Floats that are summed in single precision before they join a double: enough to make the change of precision free,
 /// few enough for each lane's sum to keep its digits; 16 KB, so that they are still in the cache when they are summed.
 constexpr int64_t kSumBlock = 4096;
+
+/// Floats ahead of a split of lines that are prefetched: the gaps between lines hide the pattern from the hardware.
+/// Measured at 60 channels of 64 pictures of 56×56: depthwise stride 2 takes 2.6 ms forward (without 3.9), 6.9 backward
+/// (8.8).
+constexpr int64_t kPrefetchFloats = 1024;
 
 // ---- Ends of rows: nothing behind them may be read (another row's padding may hold NaN) or written. ----
 
@@ -129,6 +135,8 @@ HWY_INLINE void SplitColumns(const float* HWY_RESTRICT x, int64_t width, int64_t
                              float* HWY_RESTRICT even, float* HWY_RESTRICT odd) {
   V a, b;
   for (int64_t p = 0; p < width; p += 2 * kLanes) {
+    hwy::Prefetch(x + p + kPrefetchFloats);
+    hwy::Prefetch(x + p + kPrefetchFloats + kCacheLineFloats);
     if (p + 2 * kLanes <= readable) {
       hn::LoadInterleaved2(D(), x + p, a, b);
     } else {

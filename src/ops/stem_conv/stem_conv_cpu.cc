@@ -38,6 +38,9 @@ constexpr int64_t kForwardLines = 8;
 /// Output pixels (about) that a pass of dweight takes from scratch memory: long enough to pay for loading the sums.
 constexpr int64_t kDotPixels = 512;
 
+/// Terms that a lane of dweight adds up in single precision.
+constexpr int64_t kDotTerms = 1024;
+
 struct Geometry {
   explicit Geometry(const StemConvShape& s) : in(s.in), out(s.out()), stride(s.stride), channels(s.in_channels) {
     taps = 9 * channels;
@@ -258,7 +261,7 @@ void BackwardPicture(const Geometry& g, const riffle::StemConvBackward<float>& a
       }
     }
     summed += (last - first) * pitch;
-    if (summed < kSumBlock * 4 && last < g.out.height) continue;
+    if (summed < kDotTerms * kLanes && last < g.out.height) continue;
     Flush(lanes, g.outs * g.taps, sums);
     summed = 0;
   }
