@@ -163,7 +163,7 @@ class MindCv : public testing::Test {
     MomentumSgd<T> sgd(plan_->registry, {kLearningRate, kMomentum, kWeightDecay});
     for (int step = 0; step < kSteps; ++step) {
       const double golden = golden_["losses"][step];
-      const T loss = TrainingPass(network, ops, kImages, batch.pictures(), batch.labels, kClasses);
+      const T loss = TrainingPass(network, ops, batch, kClasses).loss;
       EXPECT_NEAR(loss, golden, golden * tolerances.losses[step]) << "step " << step + 1;
       sgd.Step(network);
       if (step == 0) ExpectAfterOneStep(network, batch, tolerances);
@@ -215,7 +215,7 @@ TEST_F(MindCv, FiveStepsHaveTheSameBitsOnOneTwoAndThreeThreads) {
     MomentumSgd<float> sgd(plan_->registry, {kLearningRate, kMomentum, kWeightDecay});
     std::vector<float>& run = runs.emplace_back();
     for (int step = 0; step < kSteps; ++step) {
-      run.push_back(TrainingPass(network, CpuOps(), kImages, batch_.pictures(), batch_.labels, kClasses));
+      run.push_back(TrainingPass(network, CpuOps(), batch_, kClasses).loss);
       sgd.Step(network);
     }
     run.insert(run.end(), network.values().trainable.begin(), network.values().trainable.end());

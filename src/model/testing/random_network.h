@@ -69,22 +69,27 @@ std::vector<T> SmoothedTargets(const std::vector<int>& labels, int classes, doub
 
 inline constexpr double kTestSmoothing = 0.1;
 
-/// Forward with batch statistics, mean loss with label smoothing, backward; returns the loss.
 template <class T>
-T TrainingPass(Network<T>& network, const OpTable<T>& ops, int64_t images, Rows<const T> pictures,
-               const std::vector<int>& labels, int classes) {
-  const T* logits = network.Forward(images, pictures, Statistics::kBatch);
-  const std::vector<T> targets = SmoothedTargets<T>(labels, classes, kTestSmoothing);
-  std::vector<T> losses(images);
-  ops.cross_entropy({images, classes}, {.loss = losses.data(),
-                                        .dlogits = network.dlogits(),
-                                        .logits = logits,
-                                        .targets = targets.data(),
-                                        .weight = T(1) / static_cast<T>(images)});
+struct TrainingPassResult {
+  T loss;           ///< mean over the batch
+  const T* logits;  ///< [images][classes], until the network's next Forward
+};
+
+/// Forward with batch statistics, cross-entropy with kTestSmoothing, backward.
+template <class T>
+TrainingPassResult<T> TrainingPass(Network<T>& network, const OpTable<T>& ops, const Batch<T>& batch, int classes) {
+  const T* logits = network.Forward(batch.images, batch.pictures(), Statistics::kBatch);
+  const std::vector<T> targets = SmoothedTargets<T>(batch.labels, classes, kTestSmoothing);
+  std::vector<T> losses(batch.images);
+  ops.cross_entropy({batch.images, classes}, {.loss = losses.data(),
+                                              .dlogits = network.dlogits(),
+                                              .logits = logits,
+                                              .targets = targets.data(),
+                                              .weight = T(1) / static_cast<T>(batch.images)});
   network.Backward();
   T sum = 0;
   for (const T loss : losses) sum += loss;
-  return sum / static_cast<T>(images);
+  return {sum / static_cast<T>(batch.images), logits};
 }
 
 /// v = momentum·v + g + weight_decay·p;  p −= lr·v, on every parameter.
@@ -112,16 +117,16 @@ class MomentumSgd {
   AlignedArray<T> velocity_;
 };
 
-/// The largest |a − b| as a share of the largest |b|; NaN if there is one among them.
+/// The largest |a − b| as a share of `scale` or the largest |b|, whichever is more; NaN if there is one among them.
 template <class A, class B>
-double RelativeDistance(const A* a, const B* b, int64_t count) {
-  double distance = 0, largest = 0;
+double RelativeDistance(const A* a, const B* b, int64_t count, double scale = 0) {
+  double distance = 0;
   for (int64_t i = 0; i < count; ++i) {
     const double d = std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i]));
     if (!(d <= distance)) distance = d;
-    largest = std::max(largest, std::abs(static_cast<double>(b[i])));
+    scale = std::max(scale, std::abs(static_cast<double>(b[i])));
   }
-  return distance / largest;
+  return distance / scale;
 }
 
 }  // namespace riffle
