@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cmath>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -38,13 +37,6 @@ Result<double> NumberOf(const Invocation& invocation, std::string_view option, d
   return number;
 }
 
-Result<int64_t> BatchSizeOf(const Invocation& invocation, int otherwise) {
-  RIFFLE_ASSIGN(const double number, NumberOf(invocation, "batch_size", otherwise, 1, 65536));
-  if (number != std::floor(number))
-    return InvalidArgument("option batch_size (command line): expected a whole number, found '{}'", number);
-  return static_cast<int64_t>(number);
-}
-
 /// Which kind was asked for; InvalidArgument for a word that is none, and for options that the kind has no use for.
 Result<std::string> KindOf(const Invocation& invocation) {
   if (invocation.arguments.size() != 1)
@@ -60,7 +52,6 @@ Result<std::string> KindOf(const Invocation& invocation) {
   if (kind != "ops" && invocation.Has("mode")) return reject("mode");
   if ((kind == "ops" || kind == "peak") && invocation.Has("exchange")) return reject("exchange");
   if (kind != "peak") return kind;
-  if (invocation.Has("batch_size")) return reject("batch_size");
   for (const auto& [option, origin] : invocation.settings.origins)
     if (option != "threads" && origin == "command line") return reject(option);
   return kind;
@@ -87,7 +78,7 @@ class Bench {
     if (setting_.mode != "infer" && setting_.mode != "train")
       return InvalidArgument("option mode (command line): expected infer or train, found '{}'", setting_.mode);
     RIFFLE_ASSIGN(setting_.model, ModelFromOptions(invocation_.settings.options, kImagenetClasses));
-    RIFFLE_ASSIGN(setting_.batch_size, BatchSizeOf(invocation_, setting_.mode == "train" ? 32 : 1));
+    setting_.batch_size = invocation_.settings.options.batch_size;
     RIFFLE_ASSIGN(measure_.seconds, NumberOf(invocation_, "seconds", kSeconds, 0, 3600));
     measure_.most_seconds = std::max(measure_.most_seconds, measure_.seconds);
     measure_.progress = [&](int rounds, double seconds) {
@@ -143,12 +134,9 @@ Command BenchCommand() {
   return {
       .name = "bench",
       .summary = "measures speed here, as a share of what this machine can do",
-      .options = {"config", "threads", "image_resize", "model", "num_classes", "in_channels", "stem", "stage2_stride",
-                  "conventions", "bn_eps", "bn_momentum"},
-      .own_options = {{.name = "batch_size",
-                       .value_name = "N",
-                       .help = "pictures in a batch; by default 1 for inference, 32 for training"},
-                      {.name = "mode", .value_name = "MODE", .help = "of ops: the steps of infer (default) or train"},
+      .options = {"config", "threads", "batch_size", "image_resize", "model", "num_classes", "in_channels", "stem",
+                  "stage2_stride", "conventions", "bn_eps", "bn_momentum"},
+      .own_options = {{.name = "mode", .value_name = "MODE", .help = "of ops: the steps of infer (default) or train"},
                       {.name = "seconds", .value_name = "S", .help = "how long to measure at least [2]"},
                       {.name = "json",
                        .value_name = "FILE",
@@ -159,7 +147,7 @@ Command BenchCommand() {
                        .help = "of infer and train: also writes weights, pictures and what came out, for comparison "
                                "with other programs"}},
       .argument_name = "infer|train|ops|peak",
-      .examples = {{"bench infer --model shufflenet_v1_g3_x1_0 --threads 1", "latency of one picture on one thread"},
+      .examples = {{"bench infer --batch_size 1 --threads 1", "latency of one picture on one thread"},
                    {"bench train --batch_size 64", "training steps: forward, loss, backward, optimizer"},
                    {"bench ops --mode train --batch_size 64", "each step's time beside the least that it needs"},
                    {"bench peak", "multiply-adds and memory: what the machine can do"}},
