@@ -52,12 +52,14 @@ std::string Yardstick(const std::string& name) {
   return beta == std::string::npos ? name : name.substr(0, beta) + ".gamma";
 }
 
-// The largest difference of a tensor.
+// The largest difference of a tensor; NaN if there is one.
 double Distance(const Results& a, const Results& b, const std::string& name) {
   const std::vector<double>&x = a.tensors.at(name), &y = b.tensors.at(name);
   double distance = 0;
-  for (size_t i = 0; i < x.size(); ++i)
-    if (const double d = std::abs(x[i] - y[i]); !(d <= distance)) distance = d;
+  for (size_t i = 0; i < x.size(); ++i) {
+    if (std::isnan(x[i] - y[i])) return x[i] - y[i];
+    distance = std::max(distance, std::abs(x[i] - y[i]));
+  }
   return distance;
 }
 

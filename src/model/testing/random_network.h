@@ -123,7 +123,8 @@ double RelativeDistance(const A* a, const B* b, int64_t count, double scale = 0)
   double distance = 0;
   for (int64_t i = 0; i < count; ++i) {
     const double d = std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i]));
-    if (!(d <= distance)) distance = d;
+    if (std::isnan(d)) return d;
+    distance = std::max(distance, d);
     scale = std::max(scale, std::abs(static_cast<double>(b[i])));
   }
   return distance / scale;

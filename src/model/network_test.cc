@@ -1,0 +1,164 @@
+// What the training engine promises beyond the right numbers (for those see tests/oracle): memory that is known before,
+// no value read before it is written, the same bits at any number of threads and from any history.
+#include "model/network.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+
+#include "base/threads.h"
+#include "model/testing/random_network.h"
+#include "model/zoo.h"
+
+namespace riffle {
+namespace {
+
+constexpr int64_t kImages = 3;
+constexpr int kClasses = 5;
+
+ModelDescription ModelOf(int groups, Stem stem, int stage2_stride, int image_size, size_t conventions = 0) {
+  ModelDescription model = *FindModel(fmt::format("shufflenet_v1_g{}_x0_25", groups));
+  model.num_classes = kClasses;
+  model.stem = stem;
+  model.stage2_stride = stage2_stride;
+  model.image_size = image_size;
+  model.conventions = kConventions[conventions].conventions;
+  return model;
+}
+
+// Each kind of unit, of memory sharing and of border.
+std::vector<ModelDescription> Models() {
+  return {ModelOf(3, Stem::kImagenet, 2, 35), ModelOf(8, Stem::kImagenet, 2, 32, 1), ModelOf(1, Stem::kSmall, 2, 17, 2),
+          ModelOf(3, Stem::kSmall, 1, 16)};
+}
+
+// Logits and all gradients of one pass.
+std::vector<float> PassOf(Network<float>& network, const Plan& plan, const OpTable<float>& ops,
+                          const Batch<float>& batch) {
+  const float* logits = TrainingPass(network, ops, batch, kClasses).logits;
+  std::vector<float> result(logits, logits + batch.images * kClasses);
+  for (const Parameter& p : plan.registry.trainable()) {
+    const float* gradient = network.gradients().data() + p.offset;
+    result.insert(result.end(), gradient, gradient + p.size);
+  }
+  return result;
+}
+
+std::vector<float> FreshPass(const Plan& plan, const OpTable<float>& ops, const Batch<float>& batch) {
+  Network<float> network(plan, ops);
+  FillRandom(plan.registry, 1, &network.values());
+  return PassOf(network, plan, ops, batch);
+}
+
+class NetworkOf : public testing::TestWithParam<const OpTable<float>& (*)()> {};
+
+TEST_P(NetworkOf, ReadsNothingThatItHasNotWritten) {
+  constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+  for (const ModelDescription& model : Models()) {
+    const Plan plan = *MakePlan(model);
+    const Batch<float> batch(model, kImages, 2);
+    Network<float> network(plan, GetParam()());
+    FillRandom(plan.registry, 1, &network.values());
+    PassOf(network, plan, GetParam()(), batch);  // lays the memory out
+    network.FillWorkspace(kNan);
+    std::fill(network.gradients().begin(), network.gradients().end(), kNan);
+    EXPECT_EQ(PassOf(network, plan, GetParam()(), batch), FreshPass(plan, GetParam()(), batch)) << ToJson(model);
+  }
+}
+
+TEST_P(NetworkOf, ForgetsBatchesOfOtherSizes) {
+  const ModelDescription model = Models()[0];
+  const Plan plan = *MakePlan(model);
+  Network<float> network(plan, GetParam()());
+  FillRandom(plan.registry, 1, &network.values());
+  for (const int64_t images : {kImages, int64_t{1}, int64_t{7}, kImages}) {
+    const Batch<float> batch(model, images, 2);
+    EXPECT_EQ(PassOf(network, plan, GetParam()(), batch), FreshPass(plan, GetParam()(), batch)) << images << " images";
+  }
+}
+
+TEST_P(NetworkOf, HasTheSameBitsOnOneTwoAndThreeThreads) {
+  const int threads_before = Threads();
+  for (const ModelDescription& model : Models()) {
+    const Plan plan = *MakePlan(model);
+    const Batch<float> batch(model, kImages, 2);
+    SetThreads(1);
+    const std::vector<float> one = FreshPass(plan, GetParam()(), batch);
+    for (const int threads : {2, 3}) {
+      SetThreads(threads);
+      EXPECT_EQ(FreshPass(plan, GetParam()(), batch), one) << threads << " threads, " << ToJson(model);
+    }
+  }
+  SetThreads(threads_before);
+}
+
+TEST_P(NetworkOf, EvaluationLeavesStatisticsAlone) {
+  const ModelDescription model = Models()[0];
+  const Plan plan = *MakePlan(model);
+  const Batch<float> batch(model, kImages, 2);
+  Network<float> network(plan, GetParam()());
+  FillRandom(plan.registry, 1, &network.values());
+  const auto statistics = [&] {
+    return std::vector<float>(network.values().statistics.begin(), network.values().statistics.end());
+  };
+  const std::vector<float> before = statistics();
+  network.Forward(kImages, batch.pictures(), Statistics::kRunning);
+  EXPECT_EQ(statistics(), before);
+  network.Forward(kImages, batch.pictures(), Statistics::kBatch);
+  EXPECT_NE(statistics(), before);
+}
+
+INSTANTIATE_TEST_SUITE_P(Backends, NetworkOf, testing::Values(&ReferenceOps<float>, &CpuOps),
+                         [](const auto& test) { return test.index == 0 ? "Reference" : "Cpu"; });
+
+// Where the ops of a pass read and wrote maps and their gradients.
+struct Extent {
+  static inline const float *first = nullptr, *last = nullptr;
+
+  static void Add(Rows<const float> rows, int64_t count, int64_t pixels) {
+    if (!first || rows.data < first) first = rows.data;
+    last = std::max(last, rows[count - 1] + pixels);
+  }
+  static void Conv(const GroupConvShape& shape, const GroupConvForward<float>& a) {
+    Add(a.y, shape.out_channels, shape.pixels);
+    ReferenceOps<float>().group_conv_forward(shape, a);
+  }
+  static void ConvBackward(const GroupConvShape& shape, const GroupConvBackward<float>& a) {
+    Add(a.dx.dz, shape.in_channels, shape.pixels);
+    Add(a.dy.dz, shape.out_channels, shape.pixels);
+    ReferenceOps<float>().group_conv_backward(shape, a);
+  }
+  static void Residual(const ResidualShape& shape, const ResidualForward<float>& a) {
+    Add(a.y, shape.channels, shape.pixels);
+    Add(a.x, shape.channels, shape.pixels);
+    ReferenceOps<float>().residual_forward(shape, a);
+  }
+};
+
+TEST(TrainingArenaBytes, IsWhatAPassTouches) {
+  OpTable<float> ops = ReferenceOps<float>();
+  ops.group_conv_forward = Extent::Conv;
+  ops.group_conv_backward = Extent::ConvBackward;
+  ops.residual_forward = Extent::Residual;
+  for (const ModelDescription& model : Models()) {
+    const Plan plan = *MakePlan(model);
+    Extent::first = Extent::last = nullptr;
+    FreshPass(plan, ops, Batch<float>(model, kImages, 2));
+    const int64_t touched = (Extent::last - Extent::first) * static_cast<int64_t>(sizeof(float));
+    const int64_t planned = TrainingArenaBytes(plan, kImages);
+    EXPECT_LE(touched, planned) << ToJson(model);
+    EXPECT_GE(touched, planned * 8 / 10) << ToJson(model);
+  }
+}
+
+// Maps that the backward pass reads must all be there at its start; sharing memory saves the rest.
+TEST(TrainingArenaBytes, IsLessThanAllMapsAndGradientsTogether) {
+  const Plan plan = *MakePlan(*FindModel("shufflenet_v1_g3_x1_0"));
+  int64_t all = 0;
+  for (size_t m = 1; m < plan.maps.size(); ++m)
+    all += 2 * int64_t{sizeof(float)} * plan.maps[m].channels * RowStride(kImages * plan.maps[m].area());
+  EXPECT_LT(TrainingArenaBytes(plan, kImages), all * 6 / 10);
+}
+
+}  // namespace
+}  // namespace riffle

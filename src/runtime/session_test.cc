@@ -1,0 +1,180 @@
+// The folded network against the training plan with running statistics, and what a session promises beyond that: the
+// logits of a picture have the same bits whatever it is batched with, at any number of threads.
+#include "runtime/session.h"
+
+#include <gtest/gtest.h>
+
+#include "base/threads.h"
+#include "model/testing/random_network.h"
+#include "model/zoo.h"
+
+namespace riffle {
+namespace {
+
+constexpr int64_t kImages = 5;
+constexpr int kClasses = 7;
+
+struct Case {
+  std::string name;
+  ModelDescription model;
+};
+
+// Each number of groups with each convention and stem.
+std::vector<Case> Cases() {
+  std::vector<Case> cases;
+  for (const int groups : {1, 2, 3, 4, 8})
+    for (const NamedConventions& named : kConventions)
+      for (const char* stem : {"imagenet", "small_stride2", "small_stride1"}) {
+        ModelDescription model = *FindModel(fmt::format("shufflenet_v1_g{}_x0_25", groups));
+        model.num_classes = kClasses;
+        model.conventions = named.conventions;
+        model.stem = stem == std::string_view("imagenet") ? Stem::kImagenet : Stem::kSmall;
+        model.stage2_stride = stem == std::string_view("small_stride1") ? 1 : 2;
+        model.image_size = model.stem == Stem::kImagenet ? 45 : 18;
+        model.in_channels = groups % 2 ? 3 : 1;
+        cases.push_back({fmt::format("g{}_{}_{}", groups, named.name, stem), model});
+      }
+  return cases;
+}
+
+ParameterValues<float> RandomValues(const Plan& plan) {
+  ParameterValues<float> values(plan.registry);
+  FillRandom(plan.registry, 1, &values);
+  return values;
+}
+
+using Logits = std::vector<float>;
+
+Logits Classify(Session& session, int64_t images, Rows<const float> pictures) {
+  Logits logits(images * session.plan().model.num_classes);
+  session.Run(images, pictures, logits.data());
+  return logits;
+}
+
+class SessionOf : public testing::TestWithParam<Case> {
+ protected:
+  const ModelDescription& model() const { return GetParam().model; }
+
+  void ExpectNearNetwork(const OpTable<float>& ops) const {
+    const Plan plan = *MakePlan(model());
+    Network<double> network(plan, ReferenceOps<double>());
+    FillRandom(plan.registry, 1, &network.values());
+    const Batch<double> batch(model(), kImages, 2);
+    const double* expected = network.Forward(kImages, batch.pictures(), Statistics::kRunning);
+
+    Session session(plan, ops);
+    session.SetWeights(RandomValues(plan));
+    const Logits logits = Classify(session, kImages, Batch<float>(model(), kImages, 2).pictures());
+    EXPECT_LE(RelativeDistance(logits.data(), expected, kImages * kClasses), 1e-5);
+  }
+};
+
+TEST_P(SessionOf, ReferenceEqualsTheNetworkInDouble) { ExpectNearNetwork(ReferenceOps<float>()); }
+TEST_P(SessionOf, CpuEqualsTheNetworkInDouble) { ExpectNearNetwork(CpuOps()); }
+
+TEST_P(SessionOf, CpuNetworkWithRunningStatisticsEqualsTheNetworkInDouble) {
+  const Plan plan = *MakePlan(model());
+  Network<double> exact(plan, ReferenceOps<double>());
+  Network<float> network(plan, CpuOps());
+  FillRandom(plan.registry, 1, &exact.values());
+  FillRandom(plan.registry, 1, &network.values());
+  const Batch<double> exact_batch(model(), kImages, 2);
+  const Batch<float> batch(model(), kImages, 2);
+  const float* logits = network.Forward(kImages, batch.pictures(), Statistics::kRunning);
+  const double* expected = exact.Forward(kImages, exact_batch.pictures(), Statistics::kRunning);
+  EXPECT_LE(RelativeDistance(logits, expected, kImages * kClasses), 1e-5);
+}
+
+TEST_P(SessionOf, APictureHasTheSameBitsAloneAndInAnyBatch) {
+  const Plan plan = *MakePlan(model());
+  Session session(plan, CpuOps());
+  session.SetWeights(RandomValues(plan));
+  const int64_t area = int64_t{model().image_size} * model().image_size;
+  // Beyond one group of pictures, and no multiple of it.
+  constexpr int64_t kMany = 37;
+  const Batch<float> batch(model(), kMany, 2);
+  const Logits together = Classify(session, kMany, batch.pictures());
+  const auto classify_from = [&](int64_t first, int64_t images) {
+    return Classify(session, images, {batch.pixels.data() + first * area, batch.stride});
+  };
+  for (const auto& [first, images] : {std::pair{0, 1}, {1, 1}, {7, 2}, {3, 13}, {36, 1}, {4, 33}})
+    EXPECT_EQ(classify_from(first, images),
+              Logits(together.begin() + first * kClasses, together.begin() + (first + images) * kClasses))
+        << images << " from picture " << first;
+}
+
+TEST_P(SessionOf, HasTheSameBitsOnOneTwoAndThreeThreads) {
+  const int threads_before = Threads();
+  const Plan plan = *MakePlan(model());
+  const ParameterValues<float> values = RandomValues(plan);
+  for (const int64_t images : {int64_t{1}, int64_t{20}}) {
+    const Batch<float> batch(model(), images, 2);
+    std::vector<Logits> runs;
+    for (const int threads : {1, 2, 3}) {
+      SetThreads(threads);
+      Session session(plan, CpuOps());
+      session.SetWeights(values);
+      runs.push_back(Classify(session, images, batch.pictures()));
+    }
+    EXPECT_EQ(runs[1], runs[0]) << images << " pictures on 2 threads";
+    EXPECT_EQ(runs[2], runs[0]) << images << " pictures on 3 threads";
+  }
+  SetThreads(threads_before);
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, SessionOf, testing::ValuesIn(Cases()),
+                         [](const auto& test) { return test.param.name; });
+
+TEST(Session, RunsOnWhenThreadsAndBatchesChange) {
+  const int threads_before = Threads();
+  const ModelDescription model = Cases()[0].model;
+  const Plan plan = *MakePlan(model);
+  Session session(plan, CpuOps());
+  session.SetWeights(RandomValues(plan));
+  const Batch<float> batch(model, 33, 2);
+  SetThreads(1);
+  const Logits one = Classify(session, 1, batch.pictures());
+  SetThreads(3);
+  const Logits many = Classify(session, 33, batch.pictures());
+  EXPECT_EQ(Logits(many.begin(), many.begin() + kClasses), one);
+  SetThreads(threads_before);
+}
+
+TEST(Session, TakesNewWeights) {
+  const ModelDescription model = Cases()[0].model;
+  const Plan plan = *MakePlan(model);
+  ParameterValues<float> values = RandomValues(plan);
+  const Batch<float> batch(model, 1, 2);
+  Session session(plan, CpuOps());
+  session.SetWeights(values);
+  const Logits before = Classify(session, 1, batch.pictures());
+  FillRandom(plan.registry, 2, &values);
+  session.SetWeights(values);
+  EXPECT_NE(Classify(session, 1, batch.pictures()), before);
+  FillRandom(plan.registry, 1, &values);
+  session.SetWeights(values);
+  EXPECT_EQ(Classify(session, 1, batch.pictures()), before);
+}
+
+TEST(Session, ClassifiesNoPictures) {
+  const Plan plan = *MakePlan(Cases()[0].model);
+  Session session(plan, CpuOps());
+  session.SetWeights(RandomValues(plan));
+  EXPECT_TRUE(Classify(session, 0, {}).empty());
+}
+
+// Nothing of training is kept: in place, and far less than the maps together.
+TEST(InferenceArenaBytes, IsTheLargestMapsThatLiveTogether) {
+  const Plan folded = FoldBatchNorm(*MakePlan(*FindModel("shufflenet_v1_g3_x1_0")));
+  const auto bytes = [&](const char* name) {
+    for (const Map& map : folded.maps)
+      if (map.name == name) return map.channels * RowStride(map.area()) * static_cast<int64_t>(sizeof(float));
+    ADD_FAILURE() << "no map " << name;
+    return int64_t{0};
+  };
+  // The stem and what its max-pool makes of it live together, and later nothing as large does.
+  EXPECT_EQ(InferenceArenaBytes(folded, 1), bytes("stem") + bytes("stem.pool"));
+}
+
+}  // namespace
+}  // namespace riffle
