@@ -26,9 +26,8 @@ Memory MemoryFor(const Plan& plan, int64_t batch_size) {
   constexpr int64_t kFloat = sizeof(float);
   const ModelDescription& model = plan.model;
   const int64_t pictures = kFloat * model.in_channels * RowStride(batch_size * model.image_size * model.image_size);
-  const int64_t parameters = 3 * plan.registry.trainable_arena() + plan.registry.statistics_arena();
   return {.inference_bytes = pictures + SessionBytes(FoldBatchNorm(plan), batch_size),
-          .training_bytes = pictures + TrainingArenaBytes(plan, batch_size) + kFloat * parameters};
+          .training_bytes = TrainingMemoryBytes(plan, batch_size)};
 }
 
 nlohmann::ordered_json JsonOf(const Plan& plan, const Memory& memory) {

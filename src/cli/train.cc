@@ -1,13 +1,173 @@
-// `riffle train`: trains a network.
+// `riffle train`: trains a network. From options to data, network and trainer, and what a run tells on the way.
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "base/file.h"
+#include "base/threads.h"
 #include "cli/command.h"
+#include "cli/data_options.h"
+#include "cli/run_folder.h"
+#include "cli/startup.h"
+#include "ops/backends.h"
+#include "report/metrics.h"
+#include "report/progress.h"
 #include "train/option_table.h"
+#include "train/trainer.h"
 
 namespace riffle {
 namespace {
 
-Status Run(const Invocation& invocation, const Console&) {
-  RIFFLE_TRY(CheckTogether(invocation.settings.options));
-  return Unavailable("this build cannot train yet");
+namespace fs = std::filesystem;
+
+/// What a run works on. The loaders read the data sets.
+struct TrainingData {
+  std::unique_ptr<Dataset> train, validation;  // validation: null unless val_while_train
+  std::unique_ptr<Loader> train_loader, validation_loader;
+};
+
+Result<std::unique_ptr<Loader>> MakeTrainLoader(const Options& options, const Dataset& data,
+                                                const Preprocessing& preprocessing) {
+  RIFFLE_ASSIGN(const DatasetInfo* info, FindDataset(options.dataset));
+  RIFFLE_ASSIGN(const Transform transform, Transform::ForTraining(preprocessing, AugmentationFrom(options, *info)));
+  return Loader::Create(data, transform, TrainLoader(options));
+}
+
+Result<std::unique_ptr<Loader>> MakeValLoader(const Options& options, const Dataset& data,
+                                              const Preprocessing& preprocessing) {
+  RIFFLE_ASSIGN(const Transform transform, Transform::ForEvaluation(preprocessing));
+  return Loader::Create(data, transform, ValLoader(options));
+}
+
+/// Opens the data; `info` gets the model, the preprocessing and the names of the classes.
+Result<TrainingData> OpenTrainingData(const Options& options, CheckpointInfo* info) {
+  TrainingData data;
+  RIFFLE_ASSIGN(info->preprocessing, PreprocessingFrom(options));
+  RIFFLE_ASSIGN(data.train, OpenDataset(TrainDataset(options)));
+  info->classes = data.train->classes();
+  const int data_classes = static_cast<int>(info->classes.size());
+  RIFFLE_ASSIGN(info->model, ModelFromOptions(options, data_classes));
+  const int num_classes = info->model.num_classes;
+  if (num_classes < data_classes) {
+    return InvalidArgument("option num_classes: expected at least the {} classes of the data, found {}", data_classes,
+                           num_classes);
+  }
+  for (int i = data_classes; i < num_classes; ++i) info->classes.push_back(fmt::format("unused {}", i));
+  RIFFLE_ASSIGN(data.train_loader, MakeTrainLoader(options, *data.train, info->preprocessing));
+  if (options.val_while_train) {
+    RIFFLE_ASSIGN(data.validation, OpenDataset(ValDataset(options, data.train->classes())));
+    RIFFLE_ASSIGN(data.validation_loader, MakeValLoader(options, *data.validation, info->preprocessing));
+  }
+  return data;
+}
+
+/// Tells the user, and writes the record.
+class Reporter : public TrainObserver {
+ public:
+  Reporter(const Options& options, Log& log, MetricsLog metrics)
+      : options_(options), log_(log), metrics_(std::move(metrics)), progress_(log, options.log_interval) {}
+
+  void OnEpochBegin(int) override { progress_.BeginEpoch(); }
+
+  void OnStep(const StepEvent& e) override {
+    progress_.Report({.epoch = e.epoch,
+                      .epochs = options_.epoch_size,
+                      .batch = e.batch,
+                      .batches = e.batches,
+                      .loss = e.mean_loss,
+                      .lr = e.lr,
+                      .images = e.images,
+                      .waiting_seconds = e.waiting_seconds});
+  }
+
+  Status OnEpoch(const EpochEvent& e) override {
+    const double images_per_second = static_cast<double>(e.images) / e.seconds;
+    EpochMetrics row{.epoch = e.epoch,
+                     .step = e.step,
+                     .lr = e.lr,
+                     .train_loss = e.train_loss,
+                     .images_per_second = images_per_second,
+                     .epoch_seconds = e.seconds};
+    std::string line = fmt::format("Epoch {}/{}: loss {:.4f}, {:.1f} s, {:.0f} pictures/s", e.epoch,
+                                   options_.epoch_size, e.train_loss, e.seconds, images_per_second);
+    if (e.validation) {
+      const Evaluation& v = *e.validation;
+      row.validation = {
+          .top1_percent = v.top1_percent(), .top5_percent = v.top5_percent(), .loss = v.loss(), .seconds = v.seconds};
+      line += fmt::format("; validation: top-1 {:.2f} %, top-5 {:.2f} %, loss {:.4f}{}", v.top1_percent(),
+                          v.top5_percent(), v.loss(), e.best ? ", the best so far" : "");
+    }
+    log_.Line(line);
+    return metrics_.Append(row);
+  }
+
+ private:
+  const Options& options_;
+  Log& log_;
+  MetricsLog metrics_;
+  Progress progress_;
+};
+
+/// Where the weights come from: a run that is resumed, a checkpoint to start from, or chance.
+Status LoadStart(const Options& options, Trainer& trainer, Log& log) {
+  if (options.resume == "auto") {
+    RIFFLE_ASSIGN(const std::optional<Checkpoint> newest,
+                  NewestCheckpoint(options.ckpt_save_dir, trainer.info().model, log));
+    if (newest) {
+      RIFFLE_TRY(trainer.Resume(*newest));
+      log.Line(fmt::format("Resuming after epoch {}: {}", newest->info().epoch, newest->path()));
+      return {};
+    }
+    log.Line(fmt::format("Nothing to resume in {}: starting anew", options.ckpt_save_dir));
+  }
+  if (options.ckpt_path.empty()) return {};
+  RIFFLE_ASSIGN(const Checkpoint checkpoint, OpenCheckpoint(options.ckpt_path, log));
+  return trainer.StartFrom(checkpoint);
+}
+
+Status Run(const Invocation& invocation, const Console& console) {
+  Settings settings = invocation.settings;
+  Options& options = settings.options;
+  RIFFLE_ASSIGN(const DatasetInfo* dataset, FindDataset(options.dataset));
+  UseDefaultsOf(*dataset, settings);
+  ResolveAutomatic(options);
+  RIFFLE_TRY(CheckTogether(options));
+  SetThreads(options.threads);
+  RIFFLE_ASSIGN(const OpTable<float>* ops, FindBackend(""));
+
+  CheckpointInfo info;
+  RIFFLE_ASSIGN(TrainingData data, OpenTrainingData(options, &info));
+  options.num_classes = info.model.num_classes;
+  info.options = ToYaml(options);
+  const std::string model_name = info.model.name;
+  RIFFLE_ASSIGN(const std::unique_ptr<Trainer> trainer, Trainer::Create(options, std::move(info), *ops));
+  const Plan& plan = trainer->plan();
+  console.out << EssentialConfigurations(options, {.train_images = data.train->size(),
+                                                   .val_images = data.validation ? data.validation->size() : 0,
+                                                   .num_classes = plan.model.num_classes,
+                                                   .batches_per_epoch = data.train_loader->BatchesPerEpoch(),
+                                                   .parameters = plan.registry.trainable_count(),
+                                                   .memory_bytes = TrainingMemoryBytes(plan, options.batch_size)})
+              << std::endl;
+
+  Log log(console.out, console.terminal_width);
+  RIFFLE_TRY(LoadStart(options, *trainer, log));
+  RIFFLE_TRY(PrepareRunFolder(options.ckpt_save_dir, /*resuming=*/options.resume == "auto", log));
+  const fs::path folder = options.ckpt_save_dir;
+  RIFFLE_TRY(WriteFileAtomically(folder / (model_name + ".yaml"), trainer->info().options));
+  RIFFLE_ASSIGN(MetricsLog metrics, MetricsLog::Open(folder, trainer->info().epoch));
+  if (trainer->info().epoch >= options.epoch_size) {
+    log.Line(fmt::format("The run has its {} epochs; raise --epoch_size to go on", options.epoch_size));
+    return {};
+  }
+  Reporter reporter(options, log, std::move(metrics));
+  RIFFLE_TRY(trainer->Run({data.train_loader.get(), data.validation_loader.get()}, reporter));
+  if (trainer->info().best_top1_percent) {
+    log.Line(fmt::format("Best validation top-1: {:.2f} %, kept as {}", *trainer->info().best_top1_percent,
+                         (folder / BestCheckpointName(plan.model)).string()));
+  }
+  log.Line(fmt::format("Checkpoints, metrics and options are in {}", folder.string()));
+  return {};
 }
 
 std::vector<std::string_view> AllOptions() {

@@ -1,5 +1,16 @@
 // `riffle validate`: a checkpoint's accuracy on a dataset.
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/file.h"
+#include "base/threads.h"
 #include "cli/command.h"
+#include "cli/data_options.h"
+#include "cli/loaded_network.h"
+#include "ops/backends.h"
+#include "report/progress.h"
+#include "train/evaluate.h"
 
 namespace riffle {
 namespace {
@@ -12,9 +23,87 @@ Status RequireCheckpoint(const Options& options) {
   return {};
 }
 
-Status Run(const Invocation& invocation, const Console&) {
-  RIFFLE_TRY(RequireCheckpoint(invocation.settings.options));
-  return Unavailable("this build cannot validate yet");
+/// What the user set about the network has to be what the checkpoint says.
+Status CheckAgainst(const CheckpointInfo& info, const Settings& settings, const std::string& path) {
+  const Options& o = settings.options;
+  const auto differ = [&](std::string_view option, const auto& asked, const auto& found) {
+    return InvalidArgument("{}: {} is {} there, and {} was asked for ({}); leave --{} out, or name another checkpoint",
+                           path, option, found, asked, settings.origins.find(option)->second, option);
+  };
+  if (settings.IsSet("model")) {
+    RIFFLE_ASSIGN(const ModelDescription asked, FindModel(o.model));
+    if (asked.name != info.model.name) return differ("model", asked.name, info.model.name);
+  }
+  if (settings.IsSet("num_classes") && o.num_classes && *o.num_classes != info.model.num_classes)
+    return differ("num_classes", *o.num_classes, info.model.num_classes);
+  if (settings.IsSet("in_channels") && o.in_channels != info.model.in_channels)
+    return differ("in_channels", o.in_channels, info.model.in_channels);
+  return {};
+}
+
+/// The checkpoint's preprocessing, with what the user set.
+Result<Preprocessing> PreprocessingFor(const CheckpointInfo& info, const Settings& settings) {
+  const Options& o = settings.options;
+  Preprocessing p = info.preprocessing;
+  if (settings.IsSet("image_resize")) p.image_size = o.image_resize;
+  if (settings.IsSet("crop_pct")) p.crop_pct = o.crop_pct;
+  if (settings.IsSet("mean")) p.mean.assign(o.mean.begin(), o.mean.end());
+  if (settings.IsSet("std")) p.std.assign(o.std.begin(), o.std.end());
+  if (settings.IsSet("interpolation")) {
+    RIFFLE_ASSIGN(p.interpolation, ParseInterpolation(o.interpolation));
+  }
+  RIFFLE_TRY(Check(p));
+  return p;
+}
+
+Status Report(const Evaluation& e, const Invocation& invocation, const Console& console) {
+  const double images_per_second = static_cast<double>(e.images) / e.seconds;
+  console.out << fmt::format("Top-1 {:.2f} %, top-5 {:.2f} %, loss {:.4f}: {} pictures in {:.1f} s, {:.0f} a second\n",
+                             e.top1_percent(), e.top5_percent(), e.loss(), e.images, e.seconds, images_per_second);
+  if (!invocation.Has("json")) return {};
+  const nlohmann::ordered_json json = {{"top1_percent", e.top1_percent()},
+                                       {"top5_percent", e.top5_percent()},
+                                       {"loss", e.loss()},
+                                       {"images", e.images},
+                                       {"images_per_second", images_per_second}};
+  return WriteFileAtomically(invocation.own.find("json")->second, json.dump(1) + '\n');
+}
+
+Status Run(const Invocation& invocation, const Console& console) {
+  Settings settings = invocation.settings;
+  Options& options = settings.options;
+  RIFFLE_TRY(RequireCheckpoint(options));
+  ResolveAutomatic(options);
+  SetThreads(options.threads);
+  RIFFLE_ASSIGN(const OpTable<float>* ops, FindBackend(""));
+
+  Log log(console.out, console.terminal_width);
+  RIFFLE_ASSIGN(const Checkpoint checkpoint, OpenCheckpoint(options.ckpt_path, log));
+  RIFFLE_TRY(CheckAgainst(checkpoint.info(), settings, checkpoint.path()));
+  RIFFLE_ASSIGN(const Preprocessing preprocessing, PreprocessingFor(checkpoint.info(), settings));
+  ModelDescription model = checkpoint.info().model;
+  model.image_size = preprocessing.image_size;
+  RIFFLE_ASSIGN(const std::unique_ptr<LoadedNetwork> network, LoadNetwork(checkpoint, model, *ops));
+
+  options.in_channels = model.in_channels;
+  RIFFLE_ASSIGN(const std::unique_ptr<Dataset> data, OpenDataset(ValDataset(options, checkpoint.info().classes)));
+  RIFFLE_ASSIGN(const Transform transform, Transform::ForEvaluation(preprocessing));
+  RIFFLE_ASSIGN(const std::unique_ptr<Loader> loader, Loader::Create(*data, transform, ValLoader(options)));
+  console.out << fmt::format("Validating {} on {} pictures ({}), {} × {} pixels\n", checkpoint.path(), data->size(),
+                             options.val_split, model.image_size, model.image_size)
+              << std::flush;
+  Progress progress(log, options.log_interval);
+  progress.BeginEpoch();
+  RIFFLE_ASSIGN(const Evaluation result, Evaluate(network->session, *ops, *loader, options.label_smoothing,
+                                                  [&](const Evaluation& so_far, int64_t batch, int64_t batches) {
+                                                    progress.Report({.batch = batch,
+                                                                     .batches = batches,
+                                                                     .loss = so_far.loss(),
+                                                                     .images = so_far.images,
+                                                                     .waiting_seconds = so_far.waiting_seconds});
+                                                  }));
+  log.Live("");
+  return Report(result, invocation, console);
 }
 
 }  // namespace
@@ -23,10 +112,9 @@ Command ValidateCommand() {
   return {
       .name = "validate",
       .summary = "measures a checkpoint on a dataset: top-1, top-5, loss",
-      .options = {"config",     "threads",         "dataset",       "data_dir", "val_split",     "num_parallel_workers",
-                  "batch_size", "image_resize",    "interpolation", "mean",     "std",           "crop_pct",
-                  "model",      "num_classes",     "in_channels",   "stem",     "stage2_stride", "conventions",
-                  "ckpt_path",  "label_smoothing", "log_interval"},
+      .options = {"config", "threads", "dataset", "data_dir", "val_split", "num_parallel_workers", "batch_size",
+                  "image_resize", "interpolation", "mean", "std", "crop_pct", "model", "num_classes", "in_channels",
+                  "ckpt_path", "label_smoothing", "log_interval"},
       .own_options = {{.name = "json",
                        .value_name = "FILE",
                        .help = "write top1_percent, top5_percent, loss, images, images_per_second there"}},

@@ -66,6 +66,12 @@ int64_t TrainingArenaBytes(const Plan& plan, int64_t images) {
   return PlanMemory(Lives(plan, images)).arena * static_cast<int64_t>(sizeof(float));
 }
 
+int64_t TrainingMemoryBytes(const Plan& plan, int64_t images) {
+  const int64_t pictures = plan.maps[0].channels * MapStride(plan.maps[0], images);
+  const int64_t parameters = 3 * plan.registry.trainable_arena() + plan.registry.statistics_arena();
+  return TrainingArenaBytes(plan, images) + (pictures + parameters) * static_cast<int64_t>(sizeof(float));
+}
+
 template <class T>
 Network<T>::Network(const Plan& plan, const OpTable<T>& ops)
     : plan_(plan), ops_(ops), values_(plan.registry), gradients_(plan.registry.trainable_arena()) {

@@ -87,4 +87,8 @@ class Network {
 /// Bytes of maps and gradients that training on batches of `images` takes: the arena of a Network<float>.
 int64_t TrainingArenaBytes(const Plan& plan, int64_t images);
 
+/// Bytes that a training step takes in all: pictures, maps and their gradients, parameters, their gradients and one
+/// optimizer slot.
+int64_t TrainingMemoryBytes(const Plan& plan, int64_t images);
+
 }  // namespace riffle
