@@ -1,4 +1,4 @@
-// A pool of workers that spin for a moment and then sleep. Tasks are handed out by one atomic counter, in order.
+// A pool of workers that spin for a moment and then sleep. Tasks are handed out in order by one atomic word.
 // Why no OpenMP: see docs/decisions.md, "Threads".
 #include "base/threads.h"
 
@@ -39,45 +39,67 @@ void Pause() {
 class Pool {
  public:
   explicit Pool(int threads) {
-    for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { Work(i); });
     // With more threads than cores a spinning thread only keeps a working one from its core.
-    spins_ = threads <= UsableCores() ? 4000 : 0;
+    spins_ = threads <= UsableCores() ? kSpins : 0;
+    for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { Work(i); });
   }
 
   ~Pool() {
     stop_.store(true, std::memory_order_relaxed);
-    generation_.fetch_add(1, std::memory_order_release);
-    generation_.notify_all();
+    Wake();
     for (std::thread& worker : workers_) worker.join();
   }
 
-  void Run(int64_t tasks, const std::function<void(int64_t, int)>& task) {
+  void Run(int64_t tasks, TaskRef task) {
+    // Nobody else reads these now: all claims of the region before are done, and there is nothing left to claim.
     task_ = &task;
     tasks_ = tasks;
-    next_.store(0, std::memory_order_relaxed);
-    busy_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
-    generation_.fetch_add(1, std::memory_order_release);
-    generation_.notify_all();
+    unfinished_.store(tasks, std::memory_order_relaxed);
+    const uint64_t region = (claims_.load(std::memory_order_relaxed) & ~kLeft) + kRegion;
+    claims_.store(region | static_cast<uint64_t>(tasks), std::memory_order_release);
+    Wake();
     Drain(0);
-    for (int spin = 0; spin < spins_ && busy_.load(std::memory_order_acquire) != 0; ++spin) Pause();
-    for (int busy; (busy = busy_.load(std::memory_order_acquire)) != 0;) busy_.wait(busy, std::memory_order_acquire);
+    // Only tasks are waited for: a worker that got no core meanwhile comes late and finds nothing to claim.
+    for (int spin = 0; spin < spins_ && unfinished_.load(std::memory_order_acquire) != 0; ++spin) Pause();
+    for (int64_t n; (n = unfinished_.load(std::memory_order_acquire)) != 0;)
+      unfinished_.wait(n, std::memory_order_acquire);
   }
 
  private:
+  // Turns of a waiting thread before it sleeps, about 50 µs: longer than what one thread does alone between two regions
+  // of a network, far shorter than a time slice that a neighbour could use.
+  static constexpr int kSpins = 2000;
+  // claims_: tasks left to claim in the lower half, the number of the region in the upper one. A claim is an exchange
+  // of the whole word, so it cannot fall into another region than the one it was read from.
+  static constexpr uint64_t kRegion = uint64_t{1} << 32, kLeft = kRegion - 1;
+
+  void Wake() {
+    generation_.fetch_add(1, std::memory_order_release);
+    generation_.notify_all();
+  }
+
+  // Runs tasks until none is left to claim. A claimed task keeps Run from returning, so task_ and tasks_ hold still.
   void Drain(int thread) {
-    for (int64_t i; (i = next_.fetch_add(1, std::memory_order_relaxed)) < tasks_;) (*task_)(i, thread);
+    uint64_t claims = claims_.load(std::memory_order_acquire);
+    while ((claims & kLeft) != 0) {
+      if (!claims_.compare_exchange_weak(claims, claims - 1, std::memory_order_acq_rel, std::memory_order_acquire))
+        continue;
+      (*task_)(tasks_ - static_cast<int64_t>(claims & kLeft), thread);
+      if (unfinished_.fetch_sub(1, std::memory_order_acq_rel) == 1 && thread != 0) unfinished_.notify_one();
+      claims = claims_.load(std::memory_order_acquire);
+    }
   }
 
   void Work(int thread);
 
   std::vector<std::thread> workers_;
-  const std::function<void(int64_t, int)>* task_ = nullptr;
+  const TaskRef* task_ = nullptr;
   int64_t tasks_ = 0;
-  std::atomic<int> spins_ = 0;
+  int spins_ = 0;
   std::atomic<bool> stop_ = false;
   alignas(64) std::atomic<uint32_t> generation_ = 0;
-  alignas(64) std::atomic<int64_t> next_ = 0;
-  alignas(64) std::atomic<int> busy_ = 0;
+  alignas(64) std::atomic<uint64_t> claims_ = 0;
+  alignas(64) std::atomic<int64_t> unfinished_ = 0;
 };
 
 thread_local int this_thread = -1;  // within a task: the thread that runs it
@@ -87,13 +109,11 @@ std::unique_ptr<Pool> pool;
 void Pool::Work(int thread) {
   this_thread = thread;
   for (uint32_t seen = 0;;) {
-    const int spins = spins_.load(std::memory_order_relaxed);
-    for (int spin = 0; spin < spins && generation_.load(std::memory_order_acquire) == seen; ++spin) Pause();
+    for (int spin = 0; spin < spins_ && generation_.load(std::memory_order_acquire) == seen; ++spin) Pause();
     generation_.wait(seen, std::memory_order_acquire);
-    ++seen;
+    seen = generation_.load(std::memory_order_acquire);
     if (stop_.load(std::memory_order_relaxed)) return;
     Drain(thread);
-    if (busy_.fetch_sub(1, std::memory_order_acq_rel) == 1) busy_.notify_one();
   }
 }
 
@@ -128,7 +148,7 @@ int Threads() {
   return configured_threads;
 }
 
-void ParallelForThread(int64_t tasks, const std::function<void(int64_t, int)>& task) {
+void ParallelForThread(int64_t tasks, TaskRef task) {
   if (this_thread >= 0 || tasks <= 1 || Threads() == 1) {
     for (int64_t i = 0; i < tasks; ++i) task(i, std::max(0, this_thread));
     return;
@@ -137,10 +157,6 @@ void ParallelForThread(int64_t tasks, const std::function<void(int64_t, int)>& t
   this_thread = 0;
   pool->Run(tasks, task);
   this_thread = -1;
-}
-
-void ParallelFor(int64_t tasks, const std::function<void(int64_t)>& task) {
-  ParallelForThread(tasks, [&](int64_t i, int) { task(i); });
 }
 
 }  // namespace riffle
