@@ -66,6 +66,20 @@ TEST_P(NetworkOf, ReadsNothingThatItHasNotWritten) {
   }
 }
 
+TEST_P(NetworkOf, KeepsTheLogitsUntilTheNextForward) {
+  for (const ModelDescription& model : Models()) {
+    const Plan plan = *MakePlan(model);
+    const Batch<float> batch(model, kImages, 2);
+    Network<float> network(plan, GetParam()());
+    FillRandom(plan.registry, 1, &network.values());
+    const float* logits = network.Forward(kImages, batch.pictures(), Statistics::kBatch);
+    const std::vector<float> before(logits, logits + kImages * kClasses);
+    std::fill_n(network.dlogits(), kImages * kClasses, 1.0f);
+    network.Backward();
+    EXPECT_EQ(std::vector<float>(logits, logits + kImages * kClasses), before) << ToJson(model);
+  }
+}
+
 TEST_P(NetworkOf, ForgetsBatchesOfOtherSizes) {
   const ModelDescription model = Models()[0];
   const Plan plan = *MakePlan(model);
@@ -82,12 +96,14 @@ TEST_P(NetworkOf, HasTheSameBitsOnOneTwoAndThreeThreads) {
   for (const ModelDescription& model : Models()) {
     const Plan plan = *MakePlan(model);
     const Batch<float> batch(model, kImages, 2);
-    SetThreads(1);
-    const std::vector<float> one = FreshPass(plan, GetParam()(), batch);
-    for (const int threads : {2, 3}) {
-      SetThreads(threads);
-      EXPECT_EQ(FreshPass(plan, GetParam()(), batch), one) << threads << " threads, " << ToJson(model);
-    }
+    UnderEachTarget([&] {
+      SetThreads(1);
+      const std::vector<float> one = FreshPass(plan, GetParam()(), batch);
+      for (const int threads : {2, 3}) {
+        SetThreads(threads);
+        EXPECT_EQ(FreshPass(plan, GetParam()(), batch), one) << threads << " threads, " << ToJson(model);
+      }
+    });
   }
   SetThreads(threads_before);
 }
@@ -110,6 +126,41 @@ TEST_P(NetworkOf, EvaluationLeavesStatisticsAlone) {
 
 INSTANTIATE_TEST_SUITE_P(Backends, NetworkOf, testing::Values(&ReferenceOps<float>, &CpuOps),
                          [](const auto& test) { return test.index == 0 ? "Reference" : "Cpu"; });
+
+// Mean loss of a batch when all parameters are moved by `step` along `direction`.
+double LossAlong(const Plan& plan, const Batch<double>& batch, const std::vector<double>& direction, double step) {
+  Network<double> network(plan, ReferenceOps<double>());
+  FillRandom(plan.registry, 1, &network.values());
+  for (size_t i = 0; i < direction.size(); ++i) network.values().trainable[i] += step * direction[i];
+  return TrainingPass(network, ReferenceOps<double>(), batch, kClasses).loss;
+}
+
+// Also sees maps whose memory is given away while backward still needs them.
+TEST(Network, GradientIsTheDerivativeOfTheLoss) {
+  constexpr double kStep = 1e-9;  // small: a ReLU that turns over on the way spoils the quotient
+  for (const ModelDescription& model : Models()) {
+    const Plan plan = *MakePlan(model);
+    const Batch<double> batch(model, kImages, 2);
+    Network<double> network(plan, ReferenceOps<double>());
+    FillRandom(plan.registry, 1, &network.values());
+    TrainingPass(network, ReferenceOps<double>(), batch, kClasses);
+    // One tensor at a time, so that a wrong gradient is not lost among others; some of each kind, and both ends.
+    RandomStream random(1, RandomPurpose::kTest, 4, 0);
+    const std::span<const Parameter> parameters = plan.registry.trainable();
+    for (size_t k = 0; k < parameters.size(); k += 7) {
+      const Parameter& p = parameters[k];
+      std::vector<double> direction(plan.registry.trainable_arena());
+      double expected = 0;
+      for (int64_t i = p.offset; i < p.offset + p.size; ++i) {
+        direction[i] = random.Normal();
+        expected += direction[i] * network.gradients()[i];
+      }
+      const double found =
+          (LossAlong(plan, batch, direction, kStep) - LossAlong(plan, batch, direction, -kStep)) / (2 * kStep);
+      EXPECT_NEAR(found, expected, 1e-4 * std::max(1.0, std::abs(expected))) << p.name << ", " << ToJson(model);
+    }
+  }
+}
 
 // Where the ops of a pass read and wrote maps and their gradients.
 struct Extent {

@@ -70,7 +70,9 @@ class SessionOf : public testing::TestWithParam<Case> {
 };
 
 TEST_P(SessionOf, ReferenceEqualsTheNetworkInDouble) { ExpectNearNetwork(ReferenceOps<float>()); }
-TEST_P(SessionOf, CpuEqualsTheNetworkInDouble) { ExpectNearNetwork(CpuOps()); }
+TEST_P(SessionOf, CpuEqualsTheNetworkInDouble) {
+  UnderEachTarget([&] { ExpectNearNetwork(CpuOps()); });
+}
 
 TEST_P(SessionOf, CpuNetworkWithRunningStatisticsEqualsTheNetworkInDouble) {
   const Plan plan = *MakePlan(model());
@@ -87,38 +89,39 @@ TEST_P(SessionOf, CpuNetworkWithRunningStatisticsEqualsTheNetworkInDouble) {
 
 TEST_P(SessionOf, APictureHasTheSameBitsAloneAndInAnyBatch) {
   const Plan plan = *MakePlan(model());
-  Session session(plan, CpuOps());
-  session.SetWeights(RandomValues(plan));
+  const ParameterValues<float> values = RandomValues(plan);
   const int64_t area = int64_t{model().image_size} * model().image_size;
   // Beyond one group of pictures, and no multiple of it.
   constexpr int64_t kMany = 37;
   const Batch<float> batch(model(), kMany, 2);
-  const Logits together = Classify(session, kMany, batch.pictures());
-  const auto classify_from = [&](int64_t first, int64_t images) {
-    return Classify(session, images, {batch.pixels.data() + first * area, batch.stride});
-  };
-  for (const auto& [first, images] : {std::pair{0, 1}, {1, 1}, {7, 2}, {3, 13}, {36, 1}, {4, 33}})
-    EXPECT_EQ(classify_from(first, images),
-              Logits(together.begin() + first * kClasses, together.begin() + (first + images) * kClasses))
-        << images << " from picture " << first;
+  UnderEachTarget([&] {
+    Session session(plan, CpuOps());
+    session.SetWeights(values);
+    const Logits together = Classify(session, kMany, batch.pictures());
+    for (const auto& [first, images] : {std::pair{0, 1}, {1, 1}, {7, 2}, {3, 13}, {36, 1}, {4, 33}})
+      EXPECT_EQ(Classify(session, images, {batch.pixels.data() + first * area, batch.stride}),
+                Logits(together.begin() + first * kClasses, together.begin() + (first + images) * kClasses))
+          << images << " from picture " << first;
+  });
 }
 
 TEST_P(SessionOf, HasTheSameBitsOnOneTwoAndThreeThreads) {
   const int threads_before = Threads();
   const Plan plan = *MakePlan(model());
   const ParameterValues<float> values = RandomValues(plan);
-  for (const int64_t images : {int64_t{1}, int64_t{20}}) {
-    const Batch<float> batch(model(), images, 2);
-    std::vector<Logits> runs;
-    for (const int threads : {1, 2, 3}) {
-      SetThreads(threads);
-      Session session(plan, CpuOps());
-      session.SetWeights(values);
-      runs.push_back(Classify(session, images, batch.pictures()));
+  const Batch<float> batch(model(), 20, 2);
+  UnderEachTarget([&] {
+    Session session(plan, CpuOps());
+    session.SetWeights(values);
+    for (const int64_t images : {int64_t{1}, batch.images}) {
+      SetThreads(1);
+      const Logits one = Classify(session, images, batch.pictures());
+      for (const int threads : {2, 3}) {
+        SetThreads(threads);
+        EXPECT_EQ(Classify(session, images, batch.pictures()), one) << images << " on " << threads << " threads";
+      }
     }
-    EXPECT_EQ(runs[1], runs[0]) << images << " pictures on 2 threads";
-    EXPECT_EQ(runs[2], runs[0]) << images << " pictures on 3 threads";
-  }
+  });
   SetThreads(threads_before);
 }
 

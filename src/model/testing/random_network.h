@@ -1,12 +1,15 @@
 // What tests of whole networks share: weights as after some training, a batch of pictures, and one pass of training.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <string>
 #include <vector>
 
+#include "backend/target.h"
 #include "base/random.h"
 #include "model/network.h"
 
@@ -116,6 +119,18 @@ class MomentumSgd {
   Options options_;
   AlignedArray<T> velocity_;
 };
+
+/// Calls check() under each instruction set that this machine has. Weights that were packed under one mean nothing
+/// under another: sessions are made within.
+template <class Check>
+void UnderEachTarget(const Check& check) {
+  for (const std::string& target : AvailableTargets()) {
+    SCOPED_TRACE(target);
+    ASSERT_TRUE(ForceTarget(target).ok());
+    check();
+  }
+  ASSERT_TRUE(ForceTarget("").ok());
+}
 
 /// The largest |a − b| as a share of `scale` or the largest |b|, whichever is more; NaN if there is one among them.
 template <class A, class B>
