@@ -2,14 +2,20 @@
 //
 // A tile of R output rows × V vectors of pixels stays in registers while the reduction runs over the input rows: per
 // step V loads of pixels, R broadcasts of weights, R·V fused multiply-adds. R and V follow from the registers: with 32
-// of them 10 × 2 accumulators, with 16 of them 5 × 2. Output rows are split into blocks of nearly equal height, so that
-// 72 rows are 8 blocks of 9 and not 7 of 10 and one of 2. Weights are packed block by block as [reduction][R]: the
-// broadcasts read them in sequence. Pixels go in the outer loop: a panel of V vectors of all input rows is read once
-// and stays in L1 for all row blocks.
+// of them 8 × 3 accumulators, with 16 of them 4 × 3; both need fewer loads per multiply-add than wider or flatter tiles
+// that fit. Output rows are split into blocks of nearly equal height, so that 20 rows are blocks of 7, 7 and 6 and not
+// of 8, 8 and 4. Weights are packed block by block as [reduction][R]: the broadcasts read them in sequence. Pixels go
+// in the outer loop: a panel of V vectors of all input rows is read once and stays in L1 for all row blocks.
+//
+// The few pixels behind the last whole vector (7×7 = 3·16 + 1) would waste almost all lanes of one more vector. There
+// the packed weights themselves are the vectors, lanes are output rows, and each pixel is a broadcast (ColumnTile).
+// Each output is the same chain of multiply-adds in either tile: where a pixel lies does not change its bits.
 //
 // Included once for each instruction set, after hwy/foreach_target.h.
 #include <algorithm>
+#include <type_traits>
 
+#include "hwy/cache_control.h"
 #include "hwy/highway.h"
 #include "ops/common.h"
 
@@ -30,8 +36,12 @@ using D = hn::ScalableTag<float>;
 using Vec = hn::Vec<D>;
 
 constexpr bool kManyRegisters = HWY_TARGET <= HWY_AVX3 || HWY_ARCH_ARM_A64;  // 32, else 16
-constexpr int kMaxRows = kManyRegisters ? 10 : 5;                            // R of the product tile
-constexpr int kVectors = 2;                                                  // V
+constexpr int kMaxRows = kManyRegisters ? 8 : 4;                             // R of the product tile
+constexpr int kVectors = 3;                                                  // V
+constexpr int kMostColumns = 4;  // pixels behind the last vector that are cheaper one by one than as a masked vector
+constexpr int kChains = 8;       // multiply-adds in flight that hide their latency: 4 cycles, 2 a cycle
+/// Floats behind packed weights (and biases) that are read, though never used.
+constexpr int64_t kPackedPadding = kMaxRows;
 // Chunks of pixels that tasks work on: enough tasks for many threads, few enough that partial sums are small.
 HWY_INLINE int64_t ChunkPixels(int64_t pixels, int64_t block) {
   constexpr int64_t kMostChunks = 32;
@@ -67,6 +77,10 @@ HWY_INLINE void Tile(const float* HWY_RESTRICT packed, int64_t reduction, Rows<c
     const Vec start = store.bias ? hn::Set(d, store.bias[row + r]) : hn::Zero(d);
     for (int v = 0; v < V; ++v) acc[r][v] = start;
   }
+  if (store.residual) {
+    for (int r = 0; r < R; ++r)
+      for (size_t i = 0; i < V * lanes; i += kCacheLineFloats) hwy::Prefetch(store.residual[row + r] + p + i);
+  }
   const float* HWY_RESTRICT from = x.data + p;
   for (int64_t k = 0; k < reduction; ++k, from += x.stride, packed += R) {
     Vec pixels[V];
@@ -84,7 +98,7 @@ HWY_INLINE void Tile(const float* HWY_RESTRICT packed, int64_t reduction, Rows<c
         const float* s = store.residual[row + r] + at;
         y = hn::Add(y, kMasked ? hn::MaskedLoad(mask, d, s) : hn::LoadU(d, s));
       }
-      if (store.relu) y = hn::Max(y, hn::Zero(d));
+      if (store.relu) y = hn::Max(hn::Zero(d), y);  // in this order a NaN passes
       if (kMasked)
         hn::BlendedStore(y, mask, d, store.y[row + r] + at);
       else
@@ -100,25 +114,130 @@ HWY_INLINE void TileOfHeight(int height, const float* packed, int64_t reduction,
   if constexpr (R > 1) TileOfHeight<V, kMasked, R - 1>(height, packed, reduction, x, p, count, store, row);
 }
 
-// All rows of one group for pixels [begin, end).
-HWY_NOINLINE void Product(int rows, int64_t reduction, const float* packed, Rows<const float> x, int64_t begin,
-                          int64_t end, const Store& store) {
-  const D d;
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  const RowBlocks blocks(rows);
-  const auto each_block = [&](auto tile) HWY_ATTR {
-    for (int b = 0; b < blocks.count; ++b)
-      tile(blocks.height(b), packed + blocks.first(b) * reduction, blocks.first(b));
+// The lanes of a column tile: output rows of one block, or a part of them where vectors are shorter.
+using RowsD = hn::CappedTag<float, kMaxRows>;
+using RowsVec = hn::Vec<RowsD>;
+struct Strip {
+  const float* packed;  // [reduction], `step` apart
+  int64_t step;
+  int row, rows;
+};
+
+// y[strip's rows][p..p+T) for S strips. Lanes beyond a strip's rows compute what nobody stores.
+template <int T, int S>
+HWY_INLINE void ColumnTile(const Strip* strips, int64_t reduction, Rows<const float> x, int64_t p, const Store& store) {
+  const RowsD d;
+  RowsVec acc[S][T];
+  const float* HWY_RESTRICT packed[S];
+  for (int s = 0; s < S; ++s) {
+    packed[s] = strips[s].packed;
+    const RowsVec start = store.bias ? hn::LoadU(d, store.bias + strips[s].row) : hn::Zero(d);
+    for (int t = 0; t < T; ++t) acc[s][t] = start;
+  }
+  const float* HWY_RESTRICT from = x.data + p;
+  for (int64_t k = 0; k < reduction; ++k, from += x.stride) {
+    RowsVec pixels[T];
+    for (int t = 0; t < T; ++t) pixels[t] = hn::Set(d, from[t]);
+    for (int s = 0; s < S; ++s) {
+      const RowsVec w = hn::LoadU(d, packed[s]);
+      packed[s] += strips[s].step;
+      for (int t = 0; t < T; ++t) acc[s][t] = hn::MulAdd(w, pixels[t], acc[s][t]);
+    }
+  }
+  for (int s = 0; s < S; ++s) {
+    for (int t = 0; t < T; ++t) {
+      HWY_ALIGN float lanes[kMaxRows] = {};
+      RowsVec y = acc[s][t];
+      if (store.residual) {
+        for (int r = 0; r < strips[s].rows; ++r) lanes[r] = store.residual[strips[s].row + r][p + t];
+        y = hn::Add(y, hn::Load(d, lanes));
+      }
+      if (store.relu) y = hn::Max(hn::Zero(d), y);
+      hn::Store(y, d, lanes);
+      for (int r = 0; r < strips[s].rows; ++r) store.y[strips[s].row + r][p + t] = lanes[r];
+    }
+  }
+}
+
+// All strips of row blocks [first, last) for T pixels.
+template <int T>
+HWY_INLINE void Columns(const RowBlocks& blocks, int first, int last, const float* packed, int64_t reduction,
+                        Rows<const float> x, int64_t p, const Store& store) {
+  constexpr int kStrips = kChains / T, kLanesOfRows = static_cast<int>(hn::MaxLanes(RowsD()));
+  Strip strips[kStrips];
+  int count = 0;
+  for (int b = first; b < last; ++b) {
+    const int height = blocks.height(b);
+    for (int r = 0; r < height; r += kLanesOfRows) {
+      strips[count++] = {packed + blocks.first(b) * reduction + r, height, blocks.first(b) + r,
+                         std::min(height - r, kLanesOfRows)};
+      if (count < kStrips) continue;
+      ColumnTile<T, kStrips>(strips, reduction, x, p, store);
+      count = 0;
+    }
+  }
+  for (int s = 0; s < count; ++s) ColumnTile<T, 1>(strips + s, reduction, x, p, store);
+}
+
+HWY_NOINLINE void Columns(int64_t count, const RowBlocks& blocks, int first, int last, const float* packed,
+                          int64_t reduction, Rows<const float> x, int64_t p, const Store& store) {
+  switch (count) {
+    case 1:
+      return Columns<1>(blocks, first, last, packed, reduction, x, p, store);
+    case 2:
+      return Columns<2>(blocks, first, last, packed, reduction, x, p, store);
+    case 3:
+      return Columns<3>(blocks, first, last, packed, reduction, x, p, store);
+    case 4:
+      return Columns<4>(blocks, first, last, packed, reduction, x, p, store);
+  }
+}
+
+// Row blocks [first_block, last_block) of one group for pixels [begin, end). Behind the packed weights kPackedPadding
+// floats may be read.
+HWY_NOINLINE void ProductOfBlocks(const RowBlocks& blocks, int first_block, int last_block, int64_t reduction,
+                                  const float* packed, Rows<const float> x, int64_t begin, int64_t end,
+                                  const Store& store) {
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(D()));
+  const int64_t tail = (end - begin) % lanes, columns = tail <= kMostColumns ? tail : 0;
+  const auto tiles = [&](int64_t p, int64_t count, auto tile) HWY_ATTR {
+    // The single pixels follow while their weights are still in L1.
+    const bool then_columns = columns > 0 && p + count + columns == end;
+    for (int b = first_block, done = b; b < last_block; ++b) {
+      tile(blocks.height(b), packed + blocks.first(b) * reduction, p, count, blocks.first(b));
+      if (!then_columns || (b + 1 - done < kChains && b + 1 < last_block)) continue;
+      Columns(columns, blocks, done, b + 1, packed, reduction, x, end - columns, store);
+      done = b + 1;
+    }
+  };
+  const auto vectors = [&]<int V>(std::integral_constant<int, V>) HWY_ATTR {
+    return [&](int height, const float* w, int64_t p, int64_t count, int row)
+               HWY_ATTR { TileOfHeight<V, false>(height, w, reduction, x, p, count, store, row); };
   };
   int64_t p = begin;
-  for (; p + kVectors * lanes <= end; p += kVectors * lanes)
-    each_block([&](int height, const float* w, int row)
-                   HWY_ATTR { TileOfHeight<kVectors, false>(height, w, reduction, x, p, lanes, store, row); });
-  for (; p < end; p += lanes) {
-    const int64_t count = std::min(lanes, end - p);
-    each_block([&](int height, const float* w, int row)
-                   HWY_ATTR { TileOfHeight<1, true>(height, w, reduction, x, p, count, store, row); });
+  // Four vectors are 2 + 2: a tile of one has too few accumulators.
+  for (int64_t left; (left = (end - p) / lanes) > 0;) {
+    if (left == 1)
+      tiles(p, lanes, vectors(std::integral_constant<int, 1>()));
+    else if (left == 2 || left == 4)
+      tiles(p, 2 * lanes, vectors(std::integral_constant<int, 2>()));
+    else
+      tiles(p, kVectors * lanes, vectors(std::integral_constant<int, kVectors>()));
+    p += std::min<int64_t>(left == 4 ? 2 : left, kVectors) * lanes;
   }
+  if (tail > columns)
+    tiles(p, tail, [&](int height, const float* w, int64_t at, int64_t count, int row) HWY_ATTR {
+      TileOfHeight<1, true>(height, w, reduction, x, at, count, store, row);
+    });
+  else if (end - begin == columns && columns > 0)
+    Columns(columns, blocks, first_block, last_block, packed, reduction, x, begin, store);
+}
+
+// All rows of one group for pixels [begin, end).
+HWY_INLINE void Product(int rows, int64_t reduction, const float* packed, Rows<const float> x, int64_t begin,
+                        int64_t end, const Store& store) {
+  const RowBlocks blocks(rows);
+  ProductOfBlocks(blocks, 0, blocks.count, reduction, packed, x, begin, end, store);
 }
 
 // Packs a [rows][reduction] matrix with the given strides into row blocks.

@@ -19,7 +19,8 @@ namespace HWY_NAMESPACE {
 namespace {
 
 // Pixels that are handled at a time: the stored rows are still in L2 when their moments are taken.
-constexpr int64_t kForwardBlock = 256;
+// A multiple of a tile's width for every instruction set.
+constexpr int64_t kForwardBlock = 240;
 
 // What a task knows of one row: sums relative to its own shift.
 struct RowSums {
@@ -108,8 +109,11 @@ namespace riffle::cpu {
 HWY_EXPORT(Prepare);
 HWY_EXPORT(Forward);
 
-// Packed weights, then a bias for each row.
-int64_t GroupConvPreparedSize(const GroupConvShape& shape) { return shape.weights() + shape.out_channels; }
+// Packed weights, a bias for each row, and what may be read behind them.
+int64_t GroupConvPreparedSize(const GroupConvShape& shape) {
+  constexpr int64_t kMostPadding = 8;  // kPackedPadding of every instruction set
+  return shape.weights() + shape.out_channels + kMostPadding;
+}
 
 void GroupConvPrepare(const GroupConvShape& shape, float* prepared, const GroupConvWeights<float>& weights) {
   HWY_DYNAMIC_DISPATCH(Prepare)(shape, prepared, weights);
