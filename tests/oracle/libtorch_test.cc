@@ -15,7 +15,7 @@ namespace {
 using torch::Tensor;
 
 constexpr double kLearningRate = 1e-3, kMomentum = 0.9, kWeightDecay = 1e-3;
-// Of doubles, relative to a tensor's largest value: a thousand times what five steps of rounding leave.
+// Relative to a tensor's largest value: above what five steps of rounding leave in doubles, far below any mistake.
 constexpr double kTolerance = 1e-9;
 
 // The paper's network (Figure 2, Table 1), each tensor by our name.
