@@ -1,19 +1,24 @@
 // Backward of the group convolution. Block by block of pixels, the gradient of the raw output is computed into scratch
-// once and read three times there: for dx, the product of group_conv-inl.h with transposed weights; for dweight, a dot
-// product along the pixels: a tile of rows of dy × rows of x stays in registers, lanes are added up once a block; and
-// for its row sums. Work is split into (group, chunk of pixels) by shape alone, partial sums are added up in double and
-// in order.
+// once and read from there: for dx, the product of group_conv-inl.h with transposed weights; for dweight, a dot product
+// along the pixels: a tile of rows of dy × rows of x stays in registers; and for its row sums. The product goes to
+// scratch, too: then one pass along each row adds the other branch's gradient, masks, gathers sums and stores. So
+// memory sees whole runs of each row, and the next block's rows are prefetched during the products.
+//
+// Work is split into (group, chunk of pixels) by shape alone; lanes and partial sums are added up in order, chunks in
+// double.
 #include <algorithm>
 
 #include "base/scratch.h"
 #include "base/threads.h"
 #include "ops/cpu.h"
+#include "ops/group_conv/row_prefetch.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "ops/group_conv/group_conv_backward_cpu.cc"
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
 #include "ops/group_conv/group_conv-inl.h"
+#include "ops/simd-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace riffle::cpu {
@@ -21,116 +26,144 @@ namespace HWY_NAMESPACE {
 namespace {
 
 constexpr int kDotRows = kManyRegisters ? 4 : 3;  // rows of dy in the dot-product tile
-constexpr int kDotColumns = 4;                    // rows of x
-// Pixels that are handled at a time.
-constexpr int64_t kBackwardBlock = 512;
+constexpr int kDotColumns = 4;                    // rows of x: their sums over lanes fill one block of 128 bits
+constexpr int64_t kPanel = kVectors * kLanes;     // pixels of the product's tile
+// Pixels that are handled at a time: two blocks' rows (one of them on its way from memory) and the scratch fit into L2.
+constexpr int64_t kBackwardBlock = 256 / kPanel * kPanel;
 // Distance of scratch rows: an odd number of cache lines, as in RowStride.
-constexpr int64_t kScratchStride = kBackwardBlock + kCacheLineFloats;
+constexpr int64_t kScratchStride = RowStride(kBackwardBlock);
 
-// to[i] = gradient of the raw output, i < count; zeros up to a whole vector.
-HWY_INLINE void LoadGradient(const GradientSource<float>& dy, int64_t row, int64_t begin, int64_t count,
-                             float* HWY_RESTRICT to) {
-  const D d;
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  const float* HWY_RESTRICT dz = dy.dz[row] + begin;
-  const float* HWY_RESTRICT raw = dy.pull_back ? dy.raw[row] + begin : nullptr;
-  const PullBack<float> f = dy.pull_back ? dy.pull_back[row] : PullBack<float>{1, 0, 0};
-  const Vec dz_factor = hn::Set(d, f.dz_factor), raw_factor = hn::Set(d, f.raw_factor),
-            constant = hn::Set(d, f.constant);
-  const auto apply = [&](Vec z, Vec a)
-                         HWY_ATTR { return hn::MulAdd(dz_factor, z, hn::MulAdd(raw_factor, a, constant)); };
-  int64_t i = 0;
-  for (; i + lanes <= count; i += lanes) {
-    const Vec z = hn::LoadU(d, dz + i);
-    hn::StoreU(raw ? apply(z, hn::LoadU(d, raw + i)) : z, d, to + i);
-  }
-  if (i < count) {
-    const auto mask = hn::FirstN(d, static_cast<size_t>(count - i));
-    const Vec z = hn::MaskedLoad(mask, d, dz + i);
-    hn::StoreU(raw ? hn::IfThenElseZero(mask, apply(z, hn::MaskedLoad(mask, d, raw + i))) : z, d, to + i);
+// Rows of dweight in partial sums are whole blocks.
+constexpr int64_t PartialColumns(int64_t k) { return (k + kDotColumns - 1) / kDotColumns * kDotColumns; }
+
+// to[0..4) += the lanes' sums of four vectors.
+#if HWY_TARGET == HWY_SCALAR
+HWY_INLINE void AddLaneSums(Vec a, Vec b, Vec c, Vec d, float* HWY_RESTRICT to) {
+  const Vec sums[4] = {a, b, c, d};
+  for (int i = 0; i < 4; ++i) to[i] += hn::GetLane(sums[i]);
+}
+#else
+constexpr hn::FixedTag<float, 4> kBlock;  // 128 bits
+
+template <class DV>
+HWY_INLINE hn::Vec<decltype(kBlock)> SumBlocks(DV d, hn::Vec<DV> v) {
+  if constexpr (hn::MaxLanes(d) == 4) {
+    return v;
+  } else {
+    const hn::Half<DV> half;
+    return SumBlocks(half, hn::Add(hn::LowerHalf(half, v), hn::UpperHalf(half, v)));
   }
 }
 
-// Masks a stored row of dz by its ReLU, and adds up Σ dz and Σ dz·(raw − mean).
-HWY_INLINE void FinishGradient(float* HWY_RESTRICT dz, const float* HWY_RESTRICT relu_of, const float* HWY_RESTRICT raw,
-                               float mean, int64_t count, double* sum, double* centred) {
-  const D d;
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  const Vec m = hn::Set(d, mean);
-  Vec sums = hn::Zero(d), centred_sums = hn::Zero(d);
-  for (int64_t i = 0; i < count; i += lanes) {
-    const auto mask = hn::FirstN(d, static_cast<size_t>(std::min(lanes, count - i)));
-    Vec z = hn::MaskedLoad(mask, d, dz + i);
-    if (relu_of) {
-      z = hn::IfThenElseZero(hn::Gt(hn::MaskedLoad(mask, d, relu_of + i), hn::Zero(d)), z);
-      hn::BlendedStore(z, mask, d, dz + i);
-    }
-    if (raw) {
-      sums = hn::Add(sums, z);
-      centred_sums = hn::MulAdd(z, hn::Sub(hn::MaskedLoad(mask, d, raw + i), m), centred_sums);
-    }
-  }
-  *sum += hn::GetLane(hn::SumOfLanes(d, sums));
-  *centred += hn::GetLane(hn::SumOfLanes(d, centred_sums));
+// Transposing while adding takes a fifth of the shuffles of four separate sums.
+HWY_INLINE void AddLaneSums(Vec a, Vec b, Vec c, Vec d, float* HWY_RESTRICT to) {
+  const Vec ac = hn::Add(hn::InterleaveLower(D(), a, c), hn::InterleaveUpper(D(), a, c));
+  const Vec bd = hn::Add(hn::InterleaveLower(D(), b, d), hn::InterleaveUpper(D(), b, d));
+  const Vec abcd = hn::Add(hn::InterleaveLower(D(), ac, bd), hn::InterleaveUpper(D(), ac, bd));
+  hn::StoreU(hn::Add(hn::LoadU(kBlock, to), SumBlocks(D(), abcd)), kBlock, to);
 }
+#endif
 
-// dweight[r][c] += Σ_p g[r][p]·x[c][p] for R rows of g and C rows of x.
+// dweight[r][c] += Σ_p g[r][p]·x[c][p] for R rows of g and C rows of x; kDotColumns values of each row of dweight are
+// written. g is zero beyond count.
 template <int R, int C>
-HWY_INLINE void DotTile(Rows<const float> g, Rows<const float> x, int64_t count, float* HWY_RESTRICT dweight,
-                        int64_t dweight_stride) {
-  const D d;
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  Vec acc[R][C];
+HWY_INLINE void DotTile(Rows<const float> g, Rows<const float> x, int64_t count, Rows<float> dweight) {
+  Vec acc[R][kDotColumns];
   for (int r = 0; r < R; ++r)
-    for (int c = 0; c < C; ++c) acc[r][c] = hn::Zero(d);
-  const auto add = [&](int64_t i, auto load) HWY_ATTR {
+    for (int c = 0; c < kDotColumns; ++c) acc[r][c] = hn::Zero(D());
+  const auto add = [&](int64_t p, auto load) HWY_ATTR {
     Vec rows[R];
-    for (int r = 0; r < R; ++r) rows[r] = hn::LoadU(d, g[r] + i);  // scratch: zero beyond count
+    for (int r = 0; r < R; ++r) rows[r] = hn::LoadU(D(), g[r] + p);
     for (int c = 0; c < C; ++c) {
-      const Vec column = load(x[c] + i);
+      const Vec column = load(x[c] + p);
       for (int r = 0; r < R; ++r) acc[r][c] = hn::MulAdd(rows[r], column, acc[r][c]);
     }
   };
-  int64_t i = 0;
-  for (; i + lanes <= count; i += lanes) add(i, [&](const float* at) HWY_ATTR { return hn::LoadU(d, at); });
-  if (i < count) {
-    const auto mask = hn::FirstN(d, static_cast<size_t>(count - i));
-    add(i, [&](const float* at) HWY_ATTR { return hn::MaskedLoad(mask, d, at); });
+  int64_t p = 0;
+  for (; p + kLanes <= count; p += kLanes) add(p, [](const float* at) HWY_ATTR { return hn::LoadU(D(), at); });
+  if (p < count) add(p, [&](const float* at) HWY_ATTR { return LoadFirst(at, count - p); });
+  for (int r = 0; r < R; ++r) AddLaneSums(acc[r][0], acc[r][1], acc[r][2], acc[r][3], dweight[r]);
+}
+
+template <int R = kDotRows, int C = kDotColumns>
+HWY_INLINE void DotTileOfSize(int64_t rows, int64_t columns, Rows<const float> g, Rows<const float> x, int64_t count,
+                              Rows<float> dweight) {
+  if (rows < R) {
+    if constexpr (R > 1) DotTileOfSize<R - 1, C>(rows, columns, g, x, count, dweight);
+  } else if (columns < C) {
+    if constexpr (C > 1) DotTileOfSize<R, C - 1>(rows, columns, g, x, count, dweight);
+  } else {
+    DotTile<R, C>(g, x, count, dweight);
   }
-  for (int r = 0; r < R; ++r)
-    for (int c = 0; c < C; ++c) dweight[r * dweight_stride + c] += hn::GetLane(hn::SumOfLanes(d, acc[r][c]));
 }
 
-template <int R, int C = kDotColumns>
-HWY_INLINE void DotTileOfWidth(int columns, Rows<const float> g, Rows<const float> x, int64_t count, float* dweight,
-                               int64_t stride) {
-  if (columns == C) return DotTile<R, C>(g, x, count, dweight, stride);
-  if constexpr (C > 1) DotTileOfWidth<R, C - 1>(columns, g, x, count, dweight, stride);
-}
-
-template <int R = kDotRows>
-HWY_INLINE void DotRows(int rows, int64_t columns, Rows<const float> g, Rows<const float> x, int64_t count,
-                        float* dweight) {
-  if (rows == R) {
-    for (int64_t c = 0; c < columns; c += kDotColumns)
-      DotTileOfWidth<R>(static_cast<int>(std::min<int64_t>(kDotColumns, columns - c)), g, x.From(c), count, dweight + c,
-                        columns);
-    return;
+// dweight[m][k] += g[m][count]·x[k][count]ᵀ. The operand with fewer rows goes in the inner loop: it stays in L1.
+HWY_NOINLINE void Dot(int64_t m, int64_t k, Rows<const float> g, Rows<const float> x, int64_t count,
+                      Rows<float> dweight, RowPrefetch& next) {
+  const auto tile = [&](int64_t row, int64_t column) HWY_ATTR {
+    DotTileOfSize(m - row, k - column, g.From(row), x.From(column), count,
+                  Rows<float>{dweight[row] + column, dweight.stride});
+  };
+  // The first half of the rows went with the product.
+  if (m < k) {
+    for (int64_t column = 0; column < k; column += kDotColumns) {
+      next.Advance(k + column, 2 * k);
+      for (int64_t row = 0; row < m; row += kDotRows) tile(row, column);
+    }
+  } else {
+    for (int64_t row = 0; row < m; row += kDotRows) {
+      next.Advance(m + row, 2 * m);
+      for (int64_t column = 0; column < k; column += kDotColumns) tile(row, column);
+    }
   }
-  if constexpr (R > 1) DotRows<R - 1>(rows, columns, g, x, count, dweight);
+  next.Advance(1, 1);
 }
 
-// dweight[m][k] += g[m][count]·x[k][count]ᵀ
-HWY_NOINLINE void Dot(int64_t m, int64_t k, Rows<const float> g, Rows<const float> x, int64_t count, float* dweight) {
-  for (int64_t row = 0; row < m; row += kDotRows)
-    DotRows<>(static_cast<int>(std::min<int64_t>(kDotRows, m - row)), k, g.From(row), x, count, dweight + row * k);
+// Σ of `count` values from scratch, where zeros follow up to a whole vector.
+HWY_INLINE double Sum(const float* HWY_RESTRICT values, int64_t count) {
+  Vec sum = hn::Zero(D());
+  for (int64_t p = 0; p < count; p += kLanes) sum = hn::Add(sum, hn::LoadU(D(), values + p));
+  return hn::GetLane(hn::SumOfLanes(D(), sum));
+}
+
+// What becomes of a row of the product on its way to dz.
+struct RowSink {
+  const float* add;      // or null
+  const float* relu_of;  // zero where this is not positive; or null
+  const float* raw;      // for the sums; or null
+  float mean;            // of raw
+};
+
+// dz = product + add, masked; lanes of Σ dz and Σ dz·(raw − mean) join sums.
+HWY_INLINE void FinishRow(const float* HWY_RESTRICT product, const RowSink& sink, int64_t count, float* dz,
+                          float* HWY_RESTRICT sums) {
+  const Vec mean = hn::Set(D(), sink.mean);
+  Vec sum = hn::Zero(D()), centred = sum;
+  const auto finish = [&](int64_t p, auto load) HWY_ATTR {
+    Vec z = load(product + p);
+    if (sink.add) z = hn::Add(z, load(sink.add + p));
+    if (sink.relu_of) z = hn::IfThenElseZero(hn::Gt(load(sink.relu_of + p), hn::Zero(D())), z);
+    if (sink.raw) {
+      sum = hn::Add(sum, z);
+      centred = hn::MulAdd(z, hn::Sub(load(sink.raw + p), mean), centred);
+    }
+    return z;
+  };
+  int64_t p = 0;
+  for (; p + kLanes <= count; p += kLanes)
+    hn::StoreU(finish(p, [](const float* at) HWY_ATTR { return hn::LoadU(D(), at); }), D(), dz + p);
+  if (const int64_t n = count - p; n > 0)
+    StoreFirst(finish(p, [n](const float* at) HWY_ATTR { return LoadFirst(at, n); }), dz + p, n);
+  if (!sink.raw) return;
+  hn::StoreU(hn::Add(hn::LoadU(D(), sums), sum), D(), sums);
+  hn::StoreU(hn::Add(hn::LoadU(D(), sums + kLanes), centred), D(), sums + kLanes);
 }
 
 // Everything that one task of the backward adds up, in memory of its own.
 struct Partial {
-  float* dweight;  // [m][k], of x as it is stored
-  double* dy_sum;  // [m] Σ dy, for the shift of an input activation
-  double* sums;    // [k][2]
+  Rows<float> dweight;  // [m][k], of x as it is stored
+  double* dy_sum;       // [m] Σ dy, for the shift of an input activation
+  float* sums;          // [k][2] lanes of Σ dz and Σ dz·(raw − mean)
 };
 
 struct BackwardTask {
@@ -140,33 +173,52 @@ struct BackwardTask {
   int64_t k, m;
 };
 
-// One group, pixels [begin, begin + count), count <= kBackwardBlock.
-HWY_NOINLINE void BackwardBlock(const BackwardTask& t, int64_t g, int64_t begin, int64_t count,
-                                const Partial& partial) {
+// dx of one group, pixels [begin, begin + count), from the raw gradient dy.
+HWY_NOINLINE void BackwardInput(const BackwardTask& t, int64_t g, int64_t begin, int64_t count, Rows<const float> dy,
+                                const Partial& partial, RowPrefetch& next) {
+  const GradientSink<float>& sink = t.args.dx;
+  Scratch scratch;
+  const Rows<float> product{scratch.Floats(t.k * kScratchStride), kScratchStride};
+  const Store store{product, nullptr, {}, false};
+  for (int64_t p = 0; p < count; p += kPanel) {
+    Product(static_cast<int>(t.k), t.m, t.transposed + g * t.m * t.k, dy, p, std::min(p + kPanel, count), store);
+    next.Advance(p, 2 * count);
+  }
+  for (int64_t row = 0; row < t.k; ++row) {
+    const int64_t channel = g * t.k + row;
+    const RowSink row_sink{.add = sink.add ? sink.add[channel] + begin : nullptr,
+                           .relu_of = t.args.in.relu ? t.args.x[channel] + begin : nullptr,
+                           .raw = sink.raw ? sink.raw[channel] + begin : nullptr,
+                           .mean = sink.raw ? sink.moments[channel].mean : 0};
+    FinishRow(product[row], row_sink, count, sink.dz[channel] + begin, partial.sums + 2 * kLanes * row);
+  }
+}
+
+// One group, pixels [begin, begin + count), count <= kBackwardBlock; meanwhile `next` is brought near.
+HWY_NOINLINE void BackwardBlock(const BackwardTask& t, int64_t g, int64_t begin, int64_t count, const Partial& partial,
+                                RowPrefetch& next) {
   Scratch scratch;
   const Rows<float> dy{scratch.Floats(t.m * kScratchStride), kScratchStride};
-  for (int64_t row = 0; row < t.m; ++row) LoadGradient(t.args.dy, g * t.m + row, begin, count, dy[row]);
-
-  const GradientSink<float>& sink = t.args.dx;
-  const Rows<const float> x{t.args.x[g * t.k] + begin, t.args.x.stride};
-  if (sink.dz) {
-    const Store store{{sink.dz[g * t.k] + begin, sink.dz.stride}, nullptr, {}, false};
-    const Store adding{store.y, nullptr,
-                       sink.add ? Rows<const float>{sink.add[g * t.k] + begin, sink.add.stride} : sink.add, false};
-    Product(static_cast<int>(t.k), t.m, t.transposed + g * t.m * t.k, dy, 0, count, adding);
-    for (int64_t row = 0; row < t.k && (t.args.in.relu || sink.raw); ++row) {
-      const int64_t channel = g * t.k + row;
-      FinishGradient(store.y[row], t.args.in.relu ? x[row] : nullptr, sink.raw ? sink.raw[channel] + begin : nullptr,
-                     sink.raw ? sink.moments[channel].mean : 0, count, &partial.sums[2 * row],
-                     &partial.sums[2 * row + 1]);
-    }
+  for (int64_t row = 0; row < t.m; ++row) {
+    LoadGradient(t.args.dy, g * t.m + row, begin, count, dy[row]);
+    if (t.args.in.scale) partial.dy_sum[row] += Sum(dy[row], count);
   }
-  Dot(t.m, t.k, dy, x, count, partial.dweight);
-  if (t.args.in.scale)
-    for (int64_t row = 0; row < t.m; ++row) {
-      double squares = 0;
-      ShiftedSums(dy[row], count, 0, &partial.dy_sum[row], &squares);
-    }
+  if (t.args.dx.dz) BackwardInput(t, g, begin, count, dy, partial, next);
+  Dot(t.m, t.k, dy, {t.args.x[g * t.k] + begin, t.args.x.stride}, count, partial.dweight, next);
+}
+
+// Pixels [begin, end) of all rows that group g reads and writes.
+RowPrefetch RowsOfBlock(const BackwardTask& t, int64_t g, int64_t begin, int64_t end) {
+  RowPrefetch rows;
+  const auto add = [&](Rows<const float> all, int64_t per_group) {
+    if (all) rows.Add(all.From(g * per_group), per_group, begin, end - begin);
+  };
+  add(t.args.dy.dz, t.m);
+  if (t.args.dy.pull_back) add(t.args.dy.raw, t.m);
+  add(t.args.x, t.k);
+  add(t.args.dx.dz, t.k);  // where another gradient is added, it lies there
+  add(t.args.dx.raw, t.k);
+  return rows;
 }
 
 // Adds the partial sums of all chunks up, in order.
@@ -181,15 +233,19 @@ void FinishBackward(const BackwardTask& t, int64_t g, const Partial* partials, i
     const double dy_sum = in.scale ? total([&](const Partial& p) { return p.dy_sum[row]; }) : 0;
     for (int64_t i = 0; i < t.k; ++i) {
       const int64_t channel = g * t.k + i;
-      double dweight = total([&](const Partial& p) { return double{p.dweight[row * t.k + i]}; });
+      double dweight = total([&](const Partial& p) { return double{p.dweight[row][i]}; });
       if (in.scale) dweight = in.scale[channel] * dweight + in.shift[channel] * dy_sum;
       t.args.dweight[(g * t.m + row) * t.k + i] = static_cast<float>(dweight);
     }
   }
-  if (t.args.dx.sums)
-    for (int64_t i = 0; i < t.k; ++i)
-      t.args.dx.sums[g * t.k + i] = {static_cast<float>(total([&](const Partial& p) { return p.sums[2 * i]; })),
-                                     static_cast<float>(total([&](const Partial& p) { return p.sums[2 * i + 1]; }))};
+  if (!t.args.dx.raw) return;
+  const auto lane_sum = [&](int64_t i) HWY_ATTR {
+    double sum = 0;
+    for (int64_t c = 0; c < chunks; ++c)
+      sum += SumLanes(hn::LoadU(D(), partials[c * t.shape.groups + g].sums + i * kLanes));
+    return static_cast<float>(sum);
+  };
+  for (int64_t i = 0; i < t.k; ++i) t.args.dx.sums[g * t.k + i] = {lane_sum(2 * i), lane_sum(2 * i + 1)};
 }
 
 }  // namespace
@@ -197,26 +253,31 @@ void FinishBackward(const BackwardTask& t, int64_t g, const Partial* partials, i
 void Backward(const GroupConvShape& shape, const riffle::GroupConvBackward<float>& args) {
   Scratch scratch;
   const int64_t k = shape.in_per_group(), m = shape.out_per_group();
-  float* transposed = scratch.Floats(shape.weights());
+  float* transposed = scratch.Floats(shape.weights() + kPackedPadding);
   for (int g = 0; g < shape.groups; ++g)
     Pack(static_cast<int>(k), m, args.weight + g * m * k, 1, k, transposed + g * m * k);
   const BackwardTask task{shape, args, transposed, k, m};
 
   const int64_t chunk = ChunkPixels(shape.pixels, kBackwardBlock);
   const int64_t chunks = (shape.pixels + chunk - 1) / chunk;
-  const int64_t tasks = shape.groups * chunks;
-  float* dweights = scratch.Floats(tasks * m * k);
-  double* sums = scratch.Doubles(tasks * (m + 2 * k));
+  const int64_t tasks = shape.groups * chunks, weights = m * PartialColumns(k), sums = 2 * k * kLanes;
+  float* floats = scratch.Floats(tasks * (weights + sums));
+  double* dy_sums = scratch.Doubles(tasks * m);
   auto* partials = reinterpret_cast<Partial*>(scratch.Doubles(tasks * sizeof(Partial) / sizeof(double)));
-  for (int64_t i = 0; i < tasks; ++i)
-    partials[i] = {dweights + i * m * k, sums + i * (m + 2 * k), sums + i * (m + 2 * k) + m};
+  for (int64_t i = 0; i < tasks; ++i) {
+    float* at = floats + i * (weights + sums);
+    partials[i] = {.dweight = {at, PartialColumns(k)}, .dy_sum = dy_sums + i * m, .sums = at + weights};
+  }
 
   ParallelFor(tasks, [&](int64_t i) HWY_ATTR {
-    std::fill_n(partials[i].dweight, m * k, 0.0f);
-    std::fill_n(partials[i].dy_sum, m + 2 * k, 0.0);
+    FillZero(partials[i].dweight.data, weights + sums);
+    std::fill_n(partials[i].dy_sum, m, 0.0);
     const int64_t g = i % shape.groups, first = i / shape.groups * chunk, last = std::min(first + chunk, shape.pixels);
-    for (int64_t begin = first; begin < last; begin += kBackwardBlock)
-      BackwardBlock(task, g, begin, std::min(kBackwardBlock, last - begin), partials[i]);
+    for (int64_t begin = first; begin < last; begin += kBackwardBlock) {
+      const int64_t end = std::min(begin + kBackwardBlock, last);
+      RowPrefetch next = RowsOfBlock(task, g, end, std::min(end + kBackwardBlock, last));
+      BackwardBlock(task, g, begin, end - begin, partials[i], next);
+    }
   });
   ParallelFor(shape.groups, [&](int64_t g) { FinishBackward(task, g, partials, chunks); });
 }
