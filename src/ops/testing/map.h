@@ -46,7 +46,7 @@ class Draw {
   RandomStream stream_;
 };
 
-/// A feature map, or with one row an array of parameters. Everything around its values, between the rows and before
+/// A feature map; every row begins at a cache line. Everything around its values, between the rows and before
 /// and after them all, is NaN: an op that reads there is seen in its results, one that writes there by Intact().
 /// Values are NaN, too, until they are set.
 template <class T>
@@ -63,10 +63,19 @@ class Map {
     ForEach([&](T& v) { v = T(draw()); });
   }
 
+  /// An array of `count` values from draw(), which begins at no cache line, as parameters may.
+  template <class F>
+  static Map Array(int64_t count, F draw) {
+    Map map(1, count);
+    map.offset_ = 1;
+    map.ForEach([&](T& v) { v = T(draw()); });
+    return map;
+  }
+
   int64_t row_count() const { return rows_; }
   int64_t pixels() const { return pixels_; }
-  T* operator[](int64_t row) { return values_.data() + (row + 1) * stride_; }
-  const T* operator[](int64_t row) const { return values_.data() + (row + 1) * stride_; }
+  T* operator[](int64_t row) { return values_.data() + (row + 1) * stride_ + offset_; }
+  const T* operator[](int64_t row) const { return values_.data() + (row + 1) * stride_ + offset_; }
   T* data() { return (*this)[0]; }
   Rows<T> rows() { return {data(), stride_}; }
 
@@ -85,10 +94,17 @@ class Map {
   /// Whether nothing was written around the values.
   bool Intact() const {
     for (int64_t i = 0; i < static_cast<int64_t>(values_.size()); ++i) {
-      const int64_t row = i / stride_ - 1;
-      if ((row < 0 || row >= rows_ || i % stride_ >= pixels_) && !std::isnan(std::real(values_[i]))) return false;
+      const int64_t row = (i - offset_) / stride_ - 1, pixel = (i - offset_) % stride_;
+      const bool inside = row >= 0 && row < rows_ && pixel >= 0 && pixel < pixels_;
+      if (!inside && !std::isnan(std::real(values_[i]))) return false;
     }
     return true;
+  }
+  /// Columns [from, from + count) of each row, in reading order.
+  std::vector<T> Columns(int64_t from, int64_t count) const {
+    std::vector<T> values;
+    for (int64_t r = 0; r < rows_; ++r) values.insert(values.end(), (*this)[r] + from, (*this)[r] + from + count);
+    return values;
   }
   /// Copies columns [from, from + pixels()) of each row of a wider map.
   void CopyColumns(const Map& wide, int64_t from) {
@@ -96,7 +112,7 @@ class Map {
   }
 
  private:
-  int64_t rows_ = 0, pixels_ = 0, stride_ = 0;
+  int64_t rows_ = 0, pixels_ = 0, stride_ = 0, offset_ = 0;
   AlignedArray<T> values_;
 };
 

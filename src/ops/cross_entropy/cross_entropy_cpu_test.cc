@@ -1,0 +1,102 @@
+#include "ops/testing/compare.h"
+
+namespace riffle {
+namespace {
+
+struct Case {
+  int64_t images = 1;
+  int classes = 2;
+  double spread = 3;  ///< of the logits
+  bool gradient = true;
+
+  CrossEntropyShape shape() const { return {images, classes}; }
+  std::string text() const { return fmt::format("{} pictures, {} classes, logits ±{}", images, classes, spread); }
+};
+
+template <class T>
+struct Both {
+  Both(const Case& case_, Values values)
+      : c(case_),
+        draw(values),
+        logits(Map<T>::Array(c.images * c.classes, [this] { return static_cast<float>(c.spread * draw.Real()); })),
+        targets(Map<T>::Array(c.images * c.classes, [this] { return std::abs(draw.Real()); })),
+        loss(Map<T>::Array(c.images, [] { return NAN; })),
+        dlogits(Map<T>::Array(c.images * c.classes, [] { return NAN; })) {}
+
+  void Run(const OpTable<T>& table) {
+    table.cross_entropy(c.shape(),
+                        {loss.data(), c.gradient ? dlogits.data() : nullptr, logits.data(), targets.data(), T(0.375)});
+  }
+  void AddTo(Results<T>* results) {
+    results->Add("loss", loss, c.classes);
+    if (c.gradient) results->Add("dlogits", dlogits, c.classes);
+  }
+  void TakePicture(const Both& batch, int64_t n) {
+    logits.CopyColumns(batch.logits, n * c.classes);
+    targets.CopyColumns(batch.targets, n * c.classes);
+  }
+  std::vector<T> Picture(int64_t n) {
+    std::vector<T> picture = dlogits.Columns(n * c.classes, c.classes);
+    picture.push_back(loss.data()[n]);
+    return picture;
+  }
+
+  Case c;
+  Draw draw;
+  Map<T> logits, targets, loss, dlogits;
+};
+
+/// What rounding errors of the losses and gradients are proportional to: a logit z is off by u·|z|, which is the
+/// relative error of exp(z); the loss adds targets·(|z| + |log Σ exp z|).
+Results<double> Magnitude(const Case& c) {
+  Both<double> problem(c, Values::kExact);
+  double all = c.spread + std::log(c.classes) + 1;
+  problem.loss.ForEach([](double& l) { l = 0; });
+  for (int64_t i = 0; i < c.images * c.classes; ++i) {
+    problem.loss.data()[i / c.classes] += 2 * problem.targets.data()[i] * all;
+  }
+  for (int64_t i = 0; i < c.images * c.classes; ++i) {
+    const int64_t n = i / c.classes;
+    double sum = 0, partition = 0;
+    for (int k = 0; k < c.classes; ++k) sum += problem.targets.data()[n * c.classes + k];
+    for (int k = 0; k < c.classes; ++k) partition += std::exp(problem.logits.data()[n * c.classes + k]);
+    const double softmax = std::exp(problem.logits.data()[i]) / partition;
+    problem.dlogits.data()[i] = 0.375 * (2 * all * softmax * sum + problem.targets.data()[i]);
+  }
+  Results<double> results;
+  problem.AddTo(&results);
+  return results;
+}
+
+void Expect(const Case& c) {
+  SCOPED_TRACE(c.text());
+  ExpectCpuMatchesReference<Both>(c, Magnitude(c));
+}
+
+TEST(CrossEntropyCpu, AllCountsOfClassesAroundTheVectorWidth) {
+  for (int classes = 1; classes <= 70; ++classes) Expect({.images = 3, .classes = classes});
+  for (const int classes : {100, 1000}) Expect({.images = 2, .classes = classes});
+}
+
+TEST(CrossEntropyCpu, SmallAndLargeLogits) {
+  for (const double spread : {0.01, 1.0, 10.0, 40.0}) Expect({.images = 7, .classes = 10, .spread = spread});
+}
+
+TEST(CrossEntropyCpu, TheGradientMayBeLeftOut) { Expect({.images = 5, .classes = 10, .gradient = false}); }
+
+TEST(CrossEntropyCpu, HugeLogitsStayFinite) {
+  ForEachTarget([] {
+    const float logits[3] = {2000, 0, -2000}, targets[3] = {0, 1, 0};
+    float loss, dlogits[3];
+    CpuOps().cross_entropy({1, 3}, {&loss, dlogits, logits, targets});
+    EXPECT_EQ(loss, 2000);
+    EXPECT_EQ((std::vector<float>(dlogits, dlogits + 3)), (std::vector<float>{1, -1, 0}));
+  });
+}
+
+TEST(CrossEntropyCpu, APictureHasTheSameBitsAloneAndInABatch) {
+  for (const int classes : {2, 10, 37}) ExpectPicturesAreIndependent<Both>(Case{.classes = classes}, 9);
+}
+
+}  // namespace
+}  // namespace riffle

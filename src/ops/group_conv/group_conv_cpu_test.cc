@@ -1,0 +1,165 @@
+#include "ops/testing/gradients.h"
+
+namespace riffle {
+namespace {
+
+struct Case {
+  int groups = 1, in_per_group = 1, out_per_group = 1;
+  int64_t area = 1, images = 1;
+  bool fold = false, bias = false, residual = false, in_place = false, relu = false, moments = false;
+  bool dx = true, add = false, sums = false, pull_back = false;
+
+  GroupConvShape shape() const { return {groups, groups * in_per_group, groups * out_per_group, images * area}; }
+  std::string text() const {
+    return fmt::format("{} groups of {} to {}, {} pictures of {}", groups, in_per_group, out_per_group, images, area);
+  }
+};
+
+template <class T>
+struct Forward {
+  Forward(const Case& case_, Values values)
+      : c(case_),
+        shape(c.shape()),
+        draw(values),
+        real([this] { return draw.Real(); }),
+        weight(Map<T>::Array(shape.weights(), real)),
+        scale(Map<T>::Array(shape.in_channels, real)),
+        shift(Map<T>::Array(shape.in_channels, real)),
+        bias(Map<T>::Array(shape.out_channels, real)),
+        x(shape.in_channels, shape.pixels, real),
+        residual(shape.out_channels, shape.pixels, real),
+        y(shape.out_channels, shape.pixels),
+        moments(shape.out_channels) {}
+
+  void Run(const OpTable<T>& table) {
+    GroupConvWeights<T> weights = {.weight = weight.data()};
+    if (c.fold) weights.in_scale = scale.data(), weights.in_shift = shift.data();
+    if (c.bias) weights.bias = bias.data();
+    Map<T> prepared(1, table.group_conv_prepared_size(shape));
+    table.group_conv_prepare(shape, prepared.data(), weights);
+    EXPECT_TRUE(prepared.Intact());
+
+    GroupConvForward<T> a = {.y = y.rows(), .x = x.rows(), .prepared = prepared.data(), .residual = {}};
+    a.relu = c.relu;
+    if (c.residual) a.residual = c.in_place ? y.rows() : residual.rows();
+    if (c.residual && c.in_place) y.CopyColumns(residual, 0);
+    if (c.moments) a.moments = moments.data();
+    table.group_conv_forward(shape, a);
+  }
+  void AddTo(Results<T>* results) {
+    results->Add("y", y, shape.in_per_group());
+    if (c.moments) results->AddMoments(y, moments);
+  }
+  void TakePicture(const Forward& batch, int64_t n) {
+    x.CopyColumns(batch.x, n * c.area);
+    residual.CopyColumns(batch.residual, n * c.area);
+  }
+  std::vector<T> Picture(int64_t n) { return y.Columns(n * c.area, c.area); }
+
+  Case c;
+  GroupConvShape shape;
+  Draw draw;
+  std::function<double()> real;
+  Map<T> weight, scale, shift, bias, x, residual, y;
+  std::vector<Moments<T>> moments;
+};
+
+template <class T>
+struct Backward {
+  Backward(const Case& case_, Values values)
+      : c(case_),
+        shape(c.shape()),
+        draw(values),
+        real([this] { return draw.Real(); }),
+        weight(Map<T>::Array(shape.weights(), real)),
+        scale(Map<T>::Array(shape.in_channels, real)),
+        shift(Map<T>::Array(shape.in_channels, real)),
+        // Behind a ReLU, where no scale is folded: half of it zeros.
+        x(shape.in_channels, shape.pixels, [this] { return c.fold ? draw.Real() : std::max(0.0, draw.Grid()); }),
+        add(shape.in_channels, shape.pixels, real),
+        dx(shape.in_channels, shape.pixels, draw),
+        dy(shape.out_channels, shape.pixels, draw),
+        dweight(Map<T>::Array(shape.weights(), [] { return NAN; })) {}
+
+  void Run(const OpTable<T>& table) {
+    GroupConvBackward<T> a = {.dx = dx.sink(c.sums),
+                              .dweight = dweight.data(),
+                              .dy = dy.source(c.pull_back),
+                              .x = x.rows(),
+                              .in = {nullptr, nullptr, true},
+                              .weight = weight.data()};
+    if (c.fold) a.in = {scale.data(), shift.data(), false};
+    if (!c.dx) a.dx = {};
+    if (c.add) a.dx.add = c.in_place ? a.dx.dz : add.rows();
+    if (c.add && c.in_place) dx.dz.CopyColumns(add, 0);
+    table.group_conv_backward(shape, a);
+  }
+  void AddTo(Results<T>* results) {
+    results->Add("dweight", dweight, shape.pixels);
+    if (c.dx) dx.AddTo(results, shape.out_per_group(), c.sums);
+  }
+
+  Case c;
+  GroupConvShape shape;
+  Draw draw;
+  std::function<double()> real;
+  Map<T> weight, scale, shift, x, add;
+  TestSink<T> dx;
+  TestSource<T> dy;
+  Map<T> dweight;
+};
+
+Case WithOptions(Case c, int i) {
+  c.fold = Bit(i, 0), c.bias = Bit(i, 1), c.residual = Bit(i, 2), c.in_place = Bit(i, 3), c.relu = Bit(i, 4);
+  c.moments = Bit(i, 5), c.dx = Bit(i, 6) || Bit(i, 7), c.add = c.dx && Bit(i, 8), c.sums = c.dx && Bit(i, 9);
+  c.pull_back = Bit(i, 10);
+  return c;
+}
+
+void Expect(const Case& c) {
+  SCOPED_TRACE(c.text());
+  ExpectCpuMatchesReference<Forward>(c);
+  ExpectCpuMatchesReference<Backward>(c);
+}
+
+TEST(GroupConvCpu, AllCountsOfPixelsAroundTheVectorWidth) {
+  for (int64_t pixels = 1; pixels <= 70; ++pixels) {
+    Expect(WithOptions({.groups = 2, .in_per_group = 5, .out_per_group = 7, .area = pixels}, static_cast<int>(pixels)));
+  }
+}
+
+TEST(GroupConvCpu, AllCountsOfChannelsAroundTheTile) {
+  for (int k = 1; k <= 23; ++k) {
+    Expect(WithOptions({.in_per_group = k, .out_per_group = 24 - k, .area = 37}, k));
+    Expect(WithOptions({.in_per_group = k, .out_per_group = k, .area = 33}, 100 + k));
+  }
+}
+
+TEST(GroupConvCpu, AllOptionsAndGroups) {
+  for (int i = 0; i < 100; ++i) {
+    const int groups = std::array{1, 2, 3, 4, 8}[i % 5];
+    Expect(WithOptions({.groups = groups, .in_per_group = 3 + i % 4, .out_per_group = 2 + i % 5, .area = 45}, i));
+  }
+}
+
+TEST(GroupConvCpu, RowsLongerThanTheBlocksThatKernelsWorkIn) {
+  int i = 0;
+  for (const int64_t pixels : {255, 256, 257, 511, 513, 1030, 9001, 17000}) {
+    Case c = WithOptions({.groups = 3, .in_per_group = 2, .out_per_group = 3, .area = pixels}, i++);
+    c.moments = c.sums = c.dx = true;
+    Expect(c);
+  }
+}
+
+TEST(GroupConvCpu, APictureHasTheSameBitsAloneAndInABatch) {
+  int i = 0;
+  for (const int64_t area : {1, 4, 49, 65, 196, 300}) {
+    Case c = WithOptions({.groups = 2, .in_per_group = 11, .out_per_group = 13, .area = area}, i++);
+    c.moments = false;
+    SCOPED_TRACE(c.text());
+    ExpectPicturesAreIndependent<Forward>(c, 5);
+  }
+}
+
+}  // namespace
+}  // namespace riffle

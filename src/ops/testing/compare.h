@@ -1,0 +1,191 @@
+// Holds the cpu backend to the reference: on every instruction set of the machine, within the rounding errors of the
+// computation, with the same bits at any number of threads.
+#pragma once
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "backend/target.h"
+#include "base/threads.h"
+#include "ops/op_table.h"
+#include "ops/testing/map.h"
+
+namespace riffle {
+
+/// Heights and widths of pictures: single pixels, odd, slim, and those of the network.
+inline constexpr std::array<std::pair<int64_t, int64_t>, 10> kSizes = {
+    {{1, 1}, {2, 2}, {1, 6}, {7, 7}, {8, 8}, {13, 5}, {5, 13}, {9, 16}, {14, 14}, {28, 28}}};
+
+/// Switch k in the i-th of a walk over the settings of a case's switches: neighbours differ in about half of them.
+inline bool Bit(int i, int k) {
+  return RandomStream(static_cast<uint64_t>(i), RandomPurpose::kTest, 1, static_cast<uint32_t>(k)).Chance(0.5);
+}
+
+/// A sum of n products in float is off by more than λ·√n·u·Σ|a·b|, u = 2^-24, with a probability of 2·exp(−λ²/2) only
+/// (Higham and Mary, "A new approach to probabilistic rounding error analysis", SIAM J. Sci. Comput. 41, 2019). λ = 4;
+/// to n come the few roundings of scales and shifts at each term.
+inline double RoundingBound(double terms, double magnitude) {
+  return 4 * std::sqrt(terms + 8) * 0x1p-24 * std::abs(magnitude);
+}
+
+/// What an op wrote.
+template <class T>
+class Results {
+ public:
+  /// An array whose values are sums of up to `terms` terms.
+  void Add(const std::string& name, Map<T>& map, int64_t terms) {
+    EXPECT_TRUE(map.Intact()) << name << ": written around its values";
+    arrays.push_back({name, map.Flat(), static_cast<double>(terms)});
+  }
+  /// Moments are held to the rows that were stored, not to the reference's: an error of y is none of theirs. Kernels
+  /// may sum distances from any value of the row, so errors are proportional to the largest distance from the mean.
+  void AddMoments(Map<T>& y, const std::vector<Moments<T>>& moments) {
+    for (int64_t r = 0; r < y.row_count(); ++r) {
+      const double n = static_cast<double>(y.pixels());
+      double mean = 0, variance = 0, farthest = 0;
+      for (int64_t p = 0; p < y.pixels(); ++p) mean += y[r][p] / n;
+      for (int64_t p = 0; p < y.pixels(); ++p) {
+        variance += (y[r][p] - mean) * (y[r][p] - mean) / n;
+        farthest = std::max(farthest, std::abs(y[r][p] - mean));
+      }
+      const double mean_magnitude = std::abs(mean) + farthest, variance_magnitude = variance + farthest * farthest;
+      gathered.push_back({fmt::format("mean[{}]", r), moments[r].mean, mean, mean_magnitude, n});
+      gathered.push_back({fmt::format("variance[{}]", r), moments[r].variance, variance, variance_magnitude, n});
+    }
+  }
+  /// So are the sums of batch norm's backward.
+  void AddSums(Map<T>& dz, Map<T>& raw, const std::vector<Moments<T>>& moments,
+               const std::vector<GradientSums<T>>& sums) {
+    for (int64_t r = 0; r < dz.row_count(); ++r) {
+      double sum = 0, magnitude = 0, centred = 0, centred_magnitude = 0;
+      const double n = static_cast<double>(dz.pixels()), mean = moments[r].mean;
+      for (int64_t p = 0; p < dz.pixels(); ++p) {
+        sum += dz[r][p];
+        magnitude += std::abs(dz[r][p]);
+        centred += dz[r][p] * (raw[r][p] - mean);
+        centred_magnitude += std::abs(dz[r][p]) * (std::abs(raw[r][p]) + std::abs(mean));
+      }
+      gathered.push_back({fmt::format("sum of dz[{}]", r), sums[r].dz, sum, magnitude, n});
+      gathered.push_back({fmt::format("centred sum[{}]", r), sums[r].dz_centred, centred, centred_magnitude, n});
+    }
+  }
+
+  bool SameBits(const Results& other) const {
+    for (size_t i = 0; i < arrays.size(); ++i) {
+      const std::vector<T>&a = arrays[i].values, &b = other.arrays[i].values;
+      if (std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) != 0) return false;
+    }
+    for (size_t i = 0; i < gathered.size(); ++i) {
+      if (std::memcmp(&gathered[i].actual, &other.gathered[i].actual, sizeof(double)) != 0) return false;
+    }
+    return true;
+  }
+
+  struct Array {
+    std::string name;
+    std::vector<T> values;
+    double terms;
+  };
+  struct Gathered {
+    std::string name;
+    double actual, expected, magnitude, terms;
+  };
+  std::vector<Array> arrays;
+  std::vector<Gathered> gathered;
+};
+
+/// Expects each value within its rounding bound, which `magnitude` scales: the reference on absolute values.
+inline void ExpectWithinRounding(const Results<float>& actual, const Results<double>& expected,
+                                 const Results<double>& magnitude) {
+  for (size_t i = 0; i < expected.arrays.size(); ++i) {
+    const auto& array = expected.arrays[i];
+    for (size_t k = 0; k < array.values.size(); ++k) {
+      ASSERT_NEAR(actual.arrays[i].values[k], array.values[k],
+                  RoundingBound(array.terms, magnitude.arrays[i].values[k]))
+          << array.name << "[" << k << "]";
+    }
+  }
+  for (const auto& g : actual.gathered) {
+    ASSERT_NEAR(g.actual, g.expected, RoundingBound(g.terms, g.magnitude)) << g.name;
+  }
+}
+
+template <class F>
+void ForEachTarget(F f) {
+  for (const std::string& target : AvailableTargets()) {
+    SCOPED_TRACE(target);
+    ASSERT_TRUE(ForceTarget(target).ok());
+    f();
+  }
+  ASSERT_TRUE(ForceTarget("").ok());
+}
+
+/// A Problem<T>, made from a Case and Values, is one call of an op on random inputs: Run(table), then AddTo(results).
+template <template <class> class Problem, class T, class Case>
+Results<T> Solve(const Case& c, Values values, const OpTable<T>& table) {
+  Problem<T> problem(c, values);
+  problem.Run(table);
+  Results<T> results;
+  problem.AddTo(&results);
+  return results;
+}
+
+/// `magnitude`: what the problem's rounding errors are proportional to.
+template <template <class> class Problem, class Case>
+void ExpectCpuMatchesReference(const Case& c, const Results<double>& magnitude) {
+  SetThreads(1);
+  const Results<double> expected = Solve<Problem>(c, Values::kExact, ReferenceOps<double>());
+  {
+    SCOPED_TRACE("reference in float");
+    ExpectWithinRounding(Solve<Problem>(c, Values::kExact, ReferenceOps<float>()), expected, magnitude);
+  }
+  ForEachTarget([&] {
+    SetThreads(1);
+    const Results<float> actual = Solve<Problem>(c, Values::kExact, CpuOps());
+    ExpectWithinRounding(actual, expected, magnitude);
+    for (const int threads : {2, 3}) {
+      SetThreads(threads);
+      EXPECT_TRUE(actual.SameBits(Solve<Problem>(c, Values::kExact, CpuOps()))) << threads << " threads";
+    }
+  });
+  SetThreads(1);
+}
+
+/// For problems made of sums of products: their errors are proportional to what the reference makes of the magnitudes.
+template <template <class> class Problem, class Case>
+void ExpectCpuMatchesReference(const Case& c) {
+  SetThreads(1);
+  ExpectCpuMatchesReference<Problem>(c, Solve<Problem>(c, Values::kMagnitude, ReferenceOps<double>()));
+}
+
+/// The Problem of a forward op has also TakePicture(batch, n), which makes it the one-picture problem of picture n of
+/// `batch`, and Picture(n), the results of one picture. Expects the same bits for a picture alone and at each place of
+/// a batch: a network's answer must not depend on the company.
+template <template <class> class Problem, class Case>
+void ExpectPicturesAreIndependent(Case c, int64_t images) {
+  ForEachTarget([&] {
+    c.images = images;
+    Problem<float> batch(c, Values::kExact);
+    batch.Run(CpuOps());
+    c.images = 1;
+    for (int64_t n = 0; n < images; ++n) {
+      Problem<float> alone(c, Values::kExact);
+      alone.TakePicture(batch, n);
+      alone.Run(CpuOps());
+      const std::vector<float> expected = alone.Picture(0), actual = batch.Picture(n);
+      ASSERT_EQ(std::memcmp(expected.data(), actual.data(), expected.size() * sizeof(float)), 0)
+          << "picture " << n << " of " << images;
+    }
+  });
+}
+
+}  // namespace riffle
