@@ -21,22 +21,18 @@ int StorageRoot(const Plan& plan, int map) {
   }
 }
 
-int64_t MapStride(const Map& map, int64_t images) {
-  return map.vectors ? map.channels : RowStride(images * map.area());
-}
-
-// Lives of all maps of a folded plan; the pictures and the logits are the caller's.
-MemoryPlan Layout(const Plan& plan, int64_t images) {
+// Lives of all maps that lie in arenas: not the pictures, and nothing that the head reads or writes.
+MemoryPlan PlanMaps(const Plan& plan, int64_t images) {
   std::vector<BufferLife> lives(plan.maps.size(),
                                 BufferLife{.size = 0, .first = static_cast<int>(plan.steps.size()), .last = -1});
   for (size_t i = 0; i < plan.steps.size(); ++i)
     for (int map : {plan.steps[i].x, plan.steps[i].y, plan.steps[i].shortcut}) {
-      if (map <= 0 || map == plan.output()) continue;
+      if (map <= 0 || plan.maps[map].vectors) continue;
       const int root = StorageRoot(plan, map);
       BufferLife& life = lives[root];
       life.first = std::min(life.first, static_cast<int>(i));
       life.last = std::max(life.last, static_cast<int>(i));
-      life.size = MapStride(plan.maps[root], images) * (plan.maps[root].vectors ? images : plan.maps[root].channels);
+      life.size = RowStride(images * plan.maps[root].area()) * plan.maps[root].channels;
     }
   return PlanMemory(lives);
 }
@@ -53,11 +49,11 @@ int64_t GroupSize(const Plan& folded, int64_t images) {
 }  // namespace
 
 int64_t InferenceArenaBytes(const Plan& folded, int64_t images) {
-  return Layout(folded, images).arena * static_cast<int64_t>(sizeof(float));
+  return PlanMaps(folded, images).arena * static_cast<int64_t>(sizeof(float));
 }
 
 int64_t SessionBytes(const Plan& folded, int64_t images) {
-  const int64_t values = folded.registry.trainable_arena();
+  const int64_t values = folded.registry.trainable_arena() + images * folded.maps[folded.steps.back().x].channels;
   return values * static_cast<int64_t>(sizeof(float)) +
          Threads() * InferenceArenaBytes(folded, GroupSize(folded, images));
 }
@@ -87,42 +83,63 @@ GroupConvShape Session::GroupConvShapeOf(const Step& step, int64_t images) const
       .groups = step.groups, .in_channels = in.channels, .out_channels = step.channels, .pixels = images * in.area()};
 }
 
-void Session::Run(int64_t images, Rows<const float> pictures, float* logits) {
-  if (images == 0) return;
-  const int64_t group = GroupSize(plan_, images), groups = (images + group - 1) / group;
-  const int64_t arena = InferenceArenaBytes(plan_, group) / static_cast<int64_t>(sizeof(float));
-  if (arenas_.size() < static_cast<size_t>(Threads()) || static_cast<int64_t>(arenas_[0].size()) < arena) {
+Session::Layout Session::LayoutOf(int64_t images) const {
+  const MemoryPlan memory = PlanMaps(plan_, images);
+  Layout layout{.images = images, .offset = {}, .stride = {}};
+  for (size_t m = 0; m < plan_.maps.size(); ++m) {
+    layout.offset.push_back(memory.offset[StorageRoot(plan_, static_cast<int>(m))]);
+    layout.stride.push_back(RowStride(images * plan_.maps[m].area()));
+  }
+  return layout;
+}
+
+void Session::Reserve(int64_t images, int64_t group) {
+  const int64_t last = images - (images - 1) / group * group;
+  if (layout_.images != group) layout_ = LayoutOf(group);
+  if (last_layout_.images != last) last_layout_ = LayoutOf(last);
+  const size_t arena = InferenceArenaBytes(plan_, group) / sizeof(float);
+  if (arenas_.size() < static_cast<size_t>(Threads()) || arenas_[0].size() < arena) {
     arenas_.clear();
     for (int i = 0; i < Threads(); ++i) arenas_.emplace_back(arena);
   }
-  const int64_t area = plan_.maps[0].area(), classes = plan_.model.num_classes;
-  ParallelForThread(groups, [&](int64_t i, int thread) {
-    const int64_t first = i * group;
-    RunGroup(std::min(group, images - first), {pictures.data + first * area, pictures.stride}, arenas_[thread].data(),
-             logits + first * classes);
-  });
+  const size_t features = images * plan_.maps[plan_.steps.back().x].channels;
+  if (features_.size() < features) features_ = AlignedArray<float>(features);
 }
 
-void Session::RunGroup(int64_t images, Rows<const float> pictures, float* arena, float* logits) const {
-  const MemoryPlan layout = Layout(plan_, images);
-  std::vector<Rows<float>> maps(plan_.maps.size());
-  for (size_t m = 1; m < maps.size(); ++m)
-    maps[m] = {arena + layout.offset[StorageRoot(plan_, static_cast<int>(m))], MapStride(plan_.maps[m], images)};
-  maps[0] = {const_cast<float*>(pictures.data), pictures.stride};  // read only: no step writes map 0
-  maps[plan_.output()] = {logits, plan_.model.num_classes};
-  for (size_t i = 0; i < plan_.steps.size(); ++i) {
+void Session::Run(int64_t images, Rows<const float> pictures, float* logits) {
+  if (images == 0) return;
+  const int64_t group = GroupSize(plan_, images), groups = (images + group - 1) / group;
+  Reserve(images, group);
+  const int64_t area = plan_.maps[0].area(), features = plan_.maps[plan_.steps.back().x].channels;
+  ParallelForThread(groups, [&](int64_t i, int thread) {
+    RunGroup(i + 1 < groups ? layout_ : last_layout_, {pictures.data + i * group * area, pictures.stride},
+             arenas_[thread].data(), features_.data() + i * group * features);
+  });
+  const size_t head = plan_.steps.size() - 1;
+  if (observer_) observer_->Begin(head, Pass::kForward);
+  RunStep(head, images, {features_.data(), features}, {logits, plan_.model.num_classes}, {});
+  if (observer_) observer_->End(head, Pass::kForward);
+}
+
+void Session::RunGroup(const Layout& layout, Rows<const float> pictures, float* arena, float* features) const {
+  const auto rows = [&](int map) -> Rows<float> {
+    if (plan_.maps[map].vectors) return {features, plan_.maps[map].channels};
+    return {arena + layout.offset[map], layout.stride[map]};
+  };
+  for (size_t i = 0; i + 1 < plan_.steps.size(); ++i) {
+    const Step& step = plan_.steps[i];
     if (observer_) observer_->Begin(i, Pass::kForward);
-    RunStep(i, images, maps);
+    RunStep(i, layout.images, step.x == 0 ? pictures : rows(step.x), rows(step.y).From(step.y_row),
+            step.shortcut >= 0 ? Rows<const float>(rows(step.shortcut)) : Rows<const float>());
     if (observer_) observer_->End(i, Pass::kForward);
   }
 }
 
-void Session::RunStep(size_t index, int64_t images, const std::vector<Rows<float>>& maps) const {
+void Session::RunStep(size_t index, int64_t images, Rows<const float> x, Rows<float> y,
+                      Rows<const float> shortcut) const {
   const Step& step = plan_.steps[index];
   const Map& in_map = plan_.maps[step.x];
   const Plane in{images, in_map.height, in_map.width};
-  const Rows<const float> x = maps[step.x];
-  const Rows<float> y = maps[step.y].From(step.y_row);
   const float* weight = prepared_[index].weight.data();
   const float* bias = prepared_[index].bias.data();
   const Conventions& conventions = plan_.model.conventions;
@@ -133,13 +150,8 @@ void Session::RunStep(size_t index, int64_t images, const std::vector<Rows<float
     case Op::kMaxPool:
       return ops_.max_pool_forward({step.channels, in, conventions.pool_padding}, {.y = y, .x = x});
     case Op::kGroupConv:
-      return ops_.group_conv_forward(
-          GroupConvShapeOf(step, images),
-          {.y = y,
-           .x = x,
-           .prepared = weight,
-           .residual = step.shortcut >= 0 ? Rows<const float>(maps[step.shortcut]) : Rows<const float>(),
-           .relu = step.relu});
+      return ops_.group_conv_forward(GroupConvShapeOf(step, images),
+                                     {.y = y, .x = x, .prepared = weight, .residual = shortcut, .relu = step.relu});
     case Op::kDepthwiseConv:
       return ops_.depthwise_conv_forward({step.channels, in, step.stride},
                                          {.y = y,

@@ -10,8 +10,8 @@
 namespace riffle {
 
 /// Pictures are independent: a batch runs as small groups of pictures, one group a thread, each in an arena that stays
-/// in its cache; a single group is split over the threads within the ops. The logits of a picture have the same bits
-/// whatever it is batched with.
+/// in its cache; a single group is split over the threads within the ops. The head, whose weights are most of the
+/// network's, runs once for the whole batch. The logits of a picture have the same bits whatever it is batched with.
 class Session {
  public:
   /// `ops` must outlive the session; the plan is folded and kept.
@@ -34,14 +34,25 @@ class Session {
     AlignedArray<float> bias;
   };
 
-  void RunGroup(int64_t images, Rows<const float> pictures, float* arena, float* logits) const;
-  void RunStep(size_t index, int64_t images, const std::vector<Rows<float>>& maps) const;
+  /// Where the maps of a group of pictures lie in an arena.
+  struct Layout {
+    int64_t images = 0;
+    std::vector<int64_t> offset, stride;  // by map, in values
+  };
+
+  /// Arenas for Threads() threads and the layouts, unless they are there already.
+  void Reserve(int64_t images, int64_t group);
+  Layout LayoutOf(int64_t images) const;
+  void RunGroup(const Layout& layout, Rows<const float> pictures, float* arena, float* features) const;
+  void RunStep(size_t index, int64_t images, Rows<const float> x, Rows<float> y, Rows<const float> shortcut) const;
   GroupConvShape GroupConvShapeOf(const Step& step, int64_t images) const;
 
   const Plan plan_;
   const OpTable<float>& ops_;
   std::vector<Prepared> prepared_;           // by step
   std::vector<AlignedArray<float>> arenas_;  // by thread
+  AlignedArray<float> features_;             // [images][features]: what the head reads
+  Layout layout_, last_layout_;              // of all groups but the last one of a batch, and of that
   StepObserver* observer_ = nullptr;
 };
 
