@@ -273,6 +273,7 @@ void Backward(const GroupConvShape& shape, const riffle::GroupConvBackward<float
     FillZero(partials[i].dweight.data, weights + sums);
     std::fill_n(partials[i].dy_sum, m, 0.0);
     const int64_t g = i % shape.groups, first = i / shape.groups * chunk, last = std::min(first + chunk, shape.pixels);
+    RowsOfBlock(task, g, first, std::min(first + kBackwardBlock, last)).Advance(1, 1);
     for (int64_t begin = first; begin < last; begin += kBackwardBlock) {
       const int64_t end = std::min(begin + kBackwardBlock, last);
       RowPrefetch next = RowsOfBlock(task, g, end, std::min(end + kBackwardBlock, last));
