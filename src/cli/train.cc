@@ -187,11 +187,11 @@ Command TrainCommand() {
           {{"train --model=shufflenet_v1_g3_x0_5 --dataset=cifar10 --data_dir=data --image_resize=32 --stem=small "
             "--val_while_train",
             "from scratch on CIFAR-10, wherever it lies below data/, with a validation after each epoch"},
-           {"train -c configs/cifar10.yaml data_dir=data epoch_size=20",
+           {"train -c configs/cifar10/shufflenet_v1_g3_x0_5.yaml data_dir=data epoch_size=20",
             "a recipe from a file, with two options of your own"},
            {"train --dataset=folder --data_dir=photos --ckpt_path=ckpt/shufflenet_v1_g3_x1_0-best.safetensors",
             "fine-tunes on photos/train/CLASS/*.jpg"},
-           {"train -c configs/cifar10.yaml --data_dir=data --resume auto",
+           {"train -c configs/cifar10/shufflenet_v1_g3_x0_5.yaml --data_dir=data --resume auto",
             "goes on after the newest checkpoint in ckpt_save_dir"}},
       .run = Run,
   };
