@@ -176,7 +176,13 @@ HWY_INLINE void Columns(const RowBlocks& blocks, int first, int last, const floa
       count = 0;
     }
   }
-  for (int s = 0; s < count; ++s) ColumnTile<T, 1>(strips + s, reduction, x, p, store);
+  if (count == 0) return;
+  // A tile of fewer strips would take as long, waiting for its own sums.
+  for (Strip copy = strips[0]; count < kStrips; ++count) {
+    copy.rows = 0;
+    strips[count] = copy;
+  }
+  ColumnTile<T, kStrips>(strips, reduction, x, p, store);
 }
 
 HWY_NOINLINE void Columns(int64_t count, const RowBlocks& blocks, int first, int last, const float* packed,
@@ -248,29 +254,6 @@ HWY_INLINE void Pack(int rows, int64_t reduction, const float* matrix, int64_t r
     for (int64_t k = 0; k < reduction; ++k)
       for (int r = 0; r < blocks.height(b); ++r)
         *packed++ = matrix[(blocks.first(b) + r) * row_stride + k * reduction_stride];
-}
-
-// Σ (x − shift) and Σ (x − shift)² over `count` values. A shift near the mean keeps the difference of the two from
-// cancelling.
-HWY_INLINE void ShiftedSums(const float* HWY_RESTRICT x, int64_t count, float shift, double* sum, double* squares) {
-  const D d;
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  const Vec s = hn::Set(d, shift);
-  Vec sums = hn::Zero(d), square_sums = hn::Zero(d);
-  int64_t i = 0;
-  for (; i + lanes <= count; i += lanes) {
-    const Vec v = hn::Sub(hn::LoadU(d, x + i), s);
-    sums = hn::Add(sums, v);
-    square_sums = hn::MulAdd(v, v, square_sums);
-  }
-  if (i < count) {
-    const auto mask = hn::FirstN(d, static_cast<size_t>(count - i));
-    const Vec v = hn::IfThenElseZero(mask, hn::Sub(hn::MaskedLoad(mask, d, x + i), s));
-    sums = hn::Add(sums, v);
-    square_sums = hn::MulAdd(v, v, square_sums);
-  }
-  *sum += hn::GetLane(hn::SumOfLanes(d, sums));
-  *squares += hn::GetLane(hn::SumOfLanes(d, square_sums));
 }
 
 }  // namespace
