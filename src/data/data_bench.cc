@@ -1,8 +1,9 @@
 // Pictures per second of one core, for each stage between a data set and a batch.
 #include <benchmark/benchmark.h>
 
-#include "data/crop.h"
+#include "data/loader.h"
 #include "data/normalise.h"
+#include "data/readers.h"
 #include "data/resize.h"
 #include "data/transform.h"
 
@@ -31,6 +32,19 @@ void BM_CifarTraining(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations());
 }
 BENCHMARK(BM_CifarTraining);
+
+// The whole way from memory to batches, with one worker.
+void BM_CifarLoader(benchmark::State& state) {
+  constexpr int kPictures = 10000, kBatch = 128;
+  const DatasetInfo& info = **FindDataset("cifar10");
+  const auto transform = Transform::ForTraining(DefaultPreprocessing(info, 32, 3), DefaultAugmentation(info));
+  const MemoryDataset dataset("bench", {"only"}, std::vector<int32_t>(kPictures), {nullptr, 32, 32, 3, 96},
+                              std::vector<uint8_t>(kPictures * 3072, 100));
+  const auto loader = Loader::Create(dataset, *transform, {.batch_size = kBatch, .workers = 1});
+  for (auto _ : state) benchmark::DoNotOptimize((*loader)->Next().ok());
+  state.SetItemsProcessed(state.iterations() * kBatch);
+}
+BENCHMARK(BM_CifarLoader)->UseRealTime();
 
 void BM_Normalise224(benchmark::State& state) {
   const Picture picture = Noise(224, 224);

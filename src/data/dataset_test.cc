@@ -2,6 +2,8 @@
 
 #include <zlib.h>
 
+#include <cmath>
+#include <map>
 #include <set>
 
 #include "data/readers.h"
@@ -120,6 +122,21 @@ TEST(Idx, DigitsAndGarmentsOfTheSameFileNamesAreNotMistaken) {
   WriteMnist(folder / "other", "train", false);
   const std::string error = Error(Mnist(folder));
   EXPECT_TRUE(Has(error, "twice") && Has(error, "/mnist") && Has(error, "/other")) << error;
+}
+
+TEST(Idx, AnotherSetsFolderIsPassedOverButTheNamedFolderIsTaken) {
+  const fs::path folder = TestFolder();
+  WriteMnist(folder / "fashion", "train", false, 100);
+  WriteMnist(folder / "far/below", "train", false, 0);
+  Picture scratch;
+  const auto digits = OpenDataset(Mnist(folder));
+  ASSERT_TRUE(digits.ok()) << digits.status().message();
+  EXPECT_EQ((*digits)->Read(0, scratch)->Row(0)[0], 0) << "the nearer folder holds garments";
+  const auto garments = OpenDataset({.name = "fashion_mnist", .data_dir = folder, .channels = 1});
+  EXPECT_EQ((*garments)->Read(0, scratch)->Row(0)[0], 100);
+  WriteMnist(folder, "train", false, 200);
+  const auto named = OpenDataset({.name = "fashion_mnist", .data_dir = folder, .channels = 1});
+  EXPECT_EQ((*named)->Read(0, scratch)->Row(0)[0], 200) << "the user pointed right at these files";
 }
 
 TEST(FashionMnist, ComesFromDebiansPackageWhereNoFolderIsNamed) {
@@ -315,6 +332,21 @@ TEST(Subset, IsAFunctionOfTheSeedAndNotOfTheOrder) {
   DatasetOptions more = all;
   more.num_samples = 10001;
   EXPECT_TRUE(Has(Error(more), "10000 pictures"));
+}
+
+TEST(Subset, EachIsEquallyLikely) {
+  const fs::path folder = TestFolder();
+  WriteMnist(folder, "train", false);
+  std::map<std::string, int> counts;
+  for (uint64_t seed = 0; seed < 2000; ++seed) {
+    DatasetOptions options = Mnist(folder);
+    options.num_samples = 2, options.seed = seed;
+    const auto dataset = OpenDataset(options);
+    ASSERT_TRUE(dataset.ok());
+    ++counts[(*dataset)->NameOf(0) + (*dataset)->NameOf(1)];
+  }
+  EXPECT_EQ(counts.size(), 10u);  // 5 over 2
+  for (const auto& [pair, count] : counts) EXPECT_NEAR(count, 200, 6 * std::sqrt(180)) << pair;
 }
 
 TEST(OpenDataset, RefusesWhatMakesNoSense) {
