@@ -10,10 +10,10 @@ quickstart:           ## install what is missing, build, train on 60,000 real pi
 	@cmake --build --preset $(PRESET) -j $(JOBS) --target riffle
 	@scripts/quickstart build/$(PRESET)/bin/riffle
 
-build:                ## the binary: build/release/bin/riffle
+build:                ## the binary, build/release/bin/riffle, and the library; then cmake --install build/release
 	@scripts/install-dependencies run
 	cmake --preset $(PRESET) -DRIFFLE_BUILD_TESTS=OFF $(CMAKE_FLAGS)
-	cmake --build --preset $(PRESET) -j $(JOBS) --target riffle
+	cmake --build --preset $(PRESET) -j $(JOBS)
 
 test:                 ## install what is missing, build, run all tests
 	@scripts/install-dependencies test

@@ -1,0 +1,121 @@
+#include "api/classifier.h"
+
+#include <algorithm>
+#include <cmath>
+#include <exception>
+#include <numeric>
+
+#include "base/file.h"
+#include "base/threads.h"
+#include "data/decode.h"
+#include "ops/backends.h"
+
+namespace riffle {
+
+std::vector<ClassProbability> Likeliest(std::span<const float> logits, const std::vector<std::string>& names,
+                                        size_t count) {
+  const double top = *std::max_element(logits.begin(), logits.end());
+  double sum = 0;
+  for (float logit : logits) sum += std::exp(logit - top);
+  std::vector<int> order(logits.size());
+  std::iota(order.begin(), order.end(), 0);
+  count = std::min(count, order.size());
+  std::partial_sort(order.begin(), order.begin() + static_cast<int64_t>(count), order.end(),
+                    [&](int a, int b) { return logits[a] != logits[b] ? logits[a] > logits[b] : a < b; });
+  std::vector<ClassProbability> classes;
+  for (size_t i = 0; i < count; ++i)
+    classes.push_back({names[order[i]], order[i], std::exp(logits[order[i]] - top) / sum});
+  return classes;
+}
+
+Result<std::unique_ptr<PictureClassifier>> PictureClassifier::Create(const std::filesystem::path& path,
+                                                                     const OpTable<float>& ops) {
+  RIFFLE_ASSIGN(const Checkpoint checkpoint, Checkpoint::Open(path));
+  RIFFLE_ASSIGN(Plan plan, MakePlan(checkpoint.info().model));
+  RIFFLE_ASSIGN(Transform transform, Transform::ForEvaluation(checkpoint.info().preprocessing));
+  ParameterValues<float> values(plan.registry);
+  RIFFLE_TRY(checkpoint.Load(plan.registry, &values));
+  std::unique_ptr<PictureClassifier> classifier(
+      new PictureClassifier(checkpoint.info(), std::move(plan), std::move(transform), ops));
+  classifier->session_.SetWeights(values);
+  return classifier;
+}
+
+PictureClassifier::PictureClassifier(CheckpointInfo info, Plan plan, Transform transform, const OpTable<float>& ops)
+    : info_(std::move(info)),
+      plan_(std::move(plan)),
+      session_(plan_, ops),
+      transform_(std::move(transform)),
+      stride_(RowStride(plan_.maps[0].area())),
+      pixels_(static_cast<size_t>(plan_.maps[0].channels * stride_)),
+      logits_(static_cast<size_t>(plan_.model.num_classes)) {}
+
+Result<std::vector<ClassProbability>> PictureClassifier::ClassifyFile(const std::filesystem::path& picture,
+                                                                      size_t count) {
+  RIFFLE_ASSIGN(const std::vector<uint8_t> bytes, ReadFile(picture));
+  auto classes = ClassifyEncoded(bytes, count);
+  if (!classes.ok()) return Status(classes.status()).In(picture.string());
+  return classes;
+}
+
+Result<std::vector<ClassProbability>> PictureClassifier::ClassifyEncoded(std::span<const uint8_t> bytes, size_t count) {
+  RIFFLE_TRY(Decode(bytes, plan_.maps[0].channels, picture_));
+  RandomStream unused(0, RandomPurpose::kAugmentation, 0, 0);  // evaluation draws nothing
+  RIFFLE_TRY(transform_.Apply(picture_.View(), unused, scratch_, pixels_.data(), stride_));
+  session_.Run(1, {pixels_.data(), stride_}, logits_.data());
+  return Likeliest(logits_, info_.classes, count);
+}
+
+// The public face: no Status, and no exception either.
+
+class Classifier::Impl {
+ public:
+  explicit Impl(std::unique_ptr<PictureClassifier> made) : classifier(std::move(made)) {}
+  std::unique_ptr<PictureClassifier> classifier;
+};
+
+namespace {
+
+template <class Classify>
+Classification Answer(const Classify& classify) try {
+  Result<std::vector<ClassProbability>> classes = classify();
+  if (!classes.ok()) return {{}, classes.status().message()};
+  return {std::move(*classes), ""};
+} catch (const std::exception& error) {
+  return {{}, error.what()};
+}
+
+}  // namespace
+
+std::unique_ptr<Classifier> Classifier::Load(const std::string& checkpoint, std::string* error, int threads) try {
+  SetThreads(threads > 0 ? threads : UsableCores());
+  const Result<const OpTable<float>*> ops = FindBackend("");
+  if (!ops.ok()) {
+    *error = ops.status().message();
+    return nullptr;
+  }
+  auto made = PictureClassifier::Create(checkpoint, **ops);
+  if (!made.ok()) {
+    *error = made.status().message();
+    return nullptr;
+  }
+  return std::unique_ptr<Classifier>(new Classifier(std::make_unique<Impl>(std::move(*made))));
+} catch (const std::exception& thrown) {
+  *error = thrown.what();
+  return nullptr;
+}
+
+Classifier::Classifier(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Classifier::~Classifier() = default;
+
+Classification Classifier::ClassifyFile(const std::string& picture, size_t count) {
+  return Answer([&] { return impl_->classifier->ClassifyFile(picture, count); });
+}
+
+Classification Classifier::ClassifyEncoded(const void* bytes, size_t size, size_t count) {
+  return Answer([&] { return impl_->classifier->ClassifyEncoded({static_cast<const uint8_t*>(bytes), size}, count); });
+}
+
+const std::vector<std::string>& Classifier::classes() const { return impl_->classifier->info().classes; }
+
+}  // namespace riffle

@@ -1,0 +1,47 @@
+// What a Classifier (riffle/riffle.hpp) is made of, for the command line, which wants errors with their codes.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "data/transform.h"
+#include "riffle/riffle.hpp"
+#include "runtime/session.h"
+#include "train/checkpoint.h"
+
+namespace riffle {
+
+/// Decodes, transforms and classifies one picture after another; keeps its memory. Not thread-safe.
+class PictureClassifier {
+ public:
+  /// Errors: those of Checkpoint::Open and Load. `ops` must outlive it.
+  static Result<std::unique_ptr<PictureClassifier>> Create(const std::filesystem::path& checkpoint,
+                                                           const OpTable<float>& ops);
+
+  /// The `count` likeliest classes, equal ones by index. Errors: those of ReadFile and Decode, with the path.
+  Result<std::vector<ClassProbability>> ClassifyFile(const std::filesystem::path& picture, size_t count);
+  Result<std::vector<ClassProbability>> ClassifyEncoded(std::span<const uint8_t> bytes, size_t count);
+
+  const CheckpointInfo& info() const { return info_; }
+
+ private:
+  PictureClassifier(CheckpointInfo info, Plan plan, Transform transform, const OpTable<float>& ops);
+
+  const CheckpointInfo info_;
+  const Plan plan_;
+  Session session_;
+  const Transform transform_;
+  const int64_t stride_;
+  AlignedArray<float> pixels_;
+  std::vector<float> logits_;
+  Picture picture_;
+  TransformScratch scratch_;
+};
+
+/// The `count` likeliest of `names` under softmax(logits), equal ones by index.
+std::vector<ClassProbability> Likeliest(std::span<const float> logits, const std::vector<std::string>& names,
+                                        size_t count);
+
+}  // namespace riffle
