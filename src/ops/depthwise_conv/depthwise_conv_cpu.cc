@@ -1,4 +1,5 @@
-// 3×3 depthwise convolution on channel-major maps (depthwise_conv.h), each row on its own, picture by picture.
+// Backward of the 3×3 depthwise convolution on channel-major maps (depthwise_conv.h), each row on its own, picture by
+// picture.
 //
 // A picture of one row is a FLAT plane of height·width values: with a row of zeros above and below it in scratch memory
 // (in L1), tap (u, v) of all output pixels is the same plane, shifted by (u − 1)·width + (v − 1). So vectors run over
@@ -9,8 +10,8 @@
 // Stride 2: line 2i + a, column 2j + b of the input go to PHASE plane [a][b] at (i, j), and each tap is again one plane
 // shifted by whole lines or by one column.
 //
-// Forward per vector of outputs: 9 loads, 9 fused multiply-adds, 2 masks. Backward computes dx and dweight together,
-// from the same 9 (stride 1) or 4 (stride 2) loads of dy: 18 fused multiply-adds; dweight stays in 9 vectors of lanes.
+// It computes dx and dweight together, from the same 9 (stride 1) or 4 (stride 2) loads of dy: 18 fused multiply-adds;
+// dweight stays in 9 vectors of lanes.
 //
 // Pictures beyond kPlaneFloats go in bands of lines with a line of overlap. Everything is by row and from a picture's
 // own start: the same bits at any number of threads and at any place in the batch.
@@ -28,120 +29,6 @@
 HWY_BEFORE_NAMESPACE();
 namespace riffle::cpu::HWY_NAMESPACE {
 namespace {
-
-/// What the forward of one row needs at each vector.
-struct RowForward {
-  const DepthwiseGeometry& g;
-  const riffle::DepthwiseConvForward<float>& args;
-  ColumnMasks masks;
-  Planes planes;       // stride 1: band_lines + 2 lines, the first above the band
-  PhasePlanes phases;  // stride 2
-  V w[9];
-  V bias;
-  ActivationVector in;
-};
-
-/// The planes that the taps of an output pixel p read: for line u, middle[u][p], and at the sides side[u][p + shift]:
-/// −1 and +1 at stride 1, where both are one plane; −1 and 0 at stride 2.
-struct TapPlanes {
-  const float* middle[3];
-  const float* side[3];
-};
-
-template <int kStride>
-HWY_INLINE V Convolve(const RowForward& f, const TapPlanes& taps, int64_t p) {
-  constexpr int64_t kRight = kStride == 1 ? 1 : 0;
-  V left = hn::Mul(f.w[0], hn::LoadU(D(), taps.side[0] + p - 1));
-  left = hn::MulAdd(f.w[3], hn::LoadU(D(), taps.side[1] + p - 1), left);
-  left = hn::MulAdd(f.w[6], hn::LoadU(D(), taps.side[2] + p - 1), left);
-  V middle = hn::MulAdd(f.w[1], hn::LoadU(D(), taps.middle[0] + p), f.bias);
-  middle = hn::MulAdd(f.w[4], hn::LoadU(D(), taps.middle[1] + p), middle);
-  middle = hn::MulAdd(f.w[7], hn::LoadU(D(), taps.middle[2] + p), middle);
-  V right = hn::Mul(f.w[2], hn::LoadU(D(), taps.side[0] + p + kRight));
-  right = hn::MulAdd(f.w[5], hn::LoadU(D(), taps.side[1] + p + kRight), right);
-  right = hn::MulAdd(f.w[8], hn::LoadU(D(), taps.side[2] + p + kRight), right);
-  // At stride 2 the phase planes themselves hold the zero right of an odd width.
-  if constexpr (kStride == 1) right = hn::And(right, hn::LoadU(D(), f.masks.right + p));
-  return hn::Add(hn::Add(middle, hn::And(left, hn::LoadU(D(), f.masks.left + p))), right);
-}
-
-/// y[0 … count) of one band; `room` values from y on may be overwritten.
-template <int kStride>
-HWY_NOINLINE void ConvolveBand(const RowForward& row, const TapPlanes& taps, int64_t count, int64_t room,
-                               float* HWY_RESTRICT y) {
-  const RowForward f = row;  // a copy of its own lets the compiler keep the weights in registers
-  int64_t p = 0;
-  for (; p + kLanes <= count; p += kLanes) hn::StoreU(Convolve<kStride>(f, taps, p), D(), y + p);
-  if (p < count) StoreFirst(Convolve<kStride>(f, taps, p), y + p, count - p, room - p);
-}
-
-/// Brings what a band of row x reads into place k of the group.
-void LoadBand(const RowForward& f, const float* x, const Band& band, int64_t k) {
-  const DepthwiseGeometry& g = f.g;
-  const int64_t at = band.picture * g.in.area(), end = band.first + band.lines;
-  if (g.stride == 1) {
-    LoadLines(band.first - 1, end + 1, g.in.height, g.line, f.planes[k],
-              [&](int64_t begin, int64_t count, float* to)
-                  HWY_ATTR { LoadActivated(x + at + begin, count, f.in, to); });
-  } else {
-    LoadPhases(g, x + at, g.in.pixels() - at, 2 * band.first, 2 * band.first - 1, 2 * end, f.in, f.phases[k]);
-  }
-}
-
-/// The band of row y from place k.
-void StoreBand(const RowForward& f, const Band& band, int64_t k, float* y) {
-  const DepthwiseGeometry& g = f.g;
-  const int64_t at = band.picture * g.out.area() + band.first * g.line, room = g.out.pixels() - at;
-  if (g.stride == 1) {
-    const float *upper = f.planes[k], *middle = upper + g.line, *lower = middle + g.line;
-    ConvolveBand<1>(f, {{upper, middle, lower}, {upper, middle, lower}}, band.lines * g.line, room, y + at);
-  } else {
-    const auto phases = f.phases[k];
-    const auto& plane = phases.plane;  // taps of lines 2i − 1, 2i, 2i + 1
-    const TapPlanes taps = {{plane[1][0] - g.line, plane[0][0], plane[1][0]},
-                            {plane[1][1] - g.line, plane[0][1], plane[1][1]}};
-    ConvolveBand<2>(f, taps, band.lines * g.line, room, y + at);
-  }
-}
-
-void ForwardRow(RowForward& f, int64_t r) {
-  const DepthwiseGeometry& g = f.g;
-  const riffle::DepthwiseConvForward<float>& args = f.args;
-  const int64_t in_row = args.rows.in_row ? args.rows.in_row[r] : r;
-  const float* weight = args.weight + 9 * (args.rows.weight_row ? args.rows.weight_row[r] : r);
-  for (int tap = 0; tap < 9; ++tap) f.w[tap] = hn::Set(D(), weight[tap]);
-  f.bias = hn::Set(D(), args.bias ? args.bias[r] : 0.0f);
-  f.in = ActivationOf(args.in, in_row);
-
-  MomentSums moments;
-  int64_t stored = 0, summed = 0;
-  for (int64_t i = 0; i < g.bands(); i += g.group) {
-    const int64_t count = std::min(g.group, g.bands() - i);
-    for (int64_t k = 0; k < count; ++k) LoadBand(f, args.x[in_row], g.band(i + k), k);
-    for (int64_t k = 0; k < count; ++k) {
-      StoreBand(f, g.band(i + k), k, args.y[r]);
-      stored += g.band(i + k).lines * g.line;
-    }
-    if (!args.moments || (stored - summed < kSumBlock && stored < g.out.pixels())) continue;
-    moments.Add(args.y[r] + summed, stored - summed);
-    summed = stored;
-  }
-  if (args.moments) args.moments[r] = moments.Result();
-}
-
-void Forward(const DepthwiseConvShape& shape, const riffle::DepthwiseConvForward<float>& args) {
-  const DepthwiseGeometry g(shape);
-  Scratch shared;
-  const ColumnMasks masks = MakeColumnMasks(g, shared);
-  ParallelFor(g.tasks(), [&](int64_t task) HWY_ATTR {
-    Scratch scratch;
-    RowForward f{.g = g, .args = args, .masks = masks, .planes = {}, .phases = {}, .w = {}, .bias = {}, .in = {}};
-    if (g.stride == 1) f.planes = Planes(g, g.band_lines + 2, scratch);
-    if (g.stride == 2) f.phases = PhasePlanes(g, scratch);
-    const int64_t end = std::min((task + 1) * g.rows_per_task(), g.channels);
-    for (int64_t r = task * g.rows_per_task(); r < end; ++r) ForwardRow(f, r);
-  });
-}
 
 /// What the backward of one row needs at each vector.
 struct RowBackward {
@@ -319,12 +206,7 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace riffle::cpu {
 
-HWY_EXPORT(Forward);
 HWY_EXPORT(Backward);
-
-void DepthwiseConvForward(const DepthwiseConvShape& shape, const riffle::DepthwiseConvForward<float>& args) {
-  HWY_DYNAMIC_DISPATCH(Forward)(shape, args);
-}
 
 void DepthwiseConvBackward(const DepthwiseConvShape& shape, const riffle::DepthwiseConvBackward<float>& args) {
   HWY_DYNAMIC_DISPATCH(Backward)(shape, args);
