@@ -1,6 +1,6 @@
-// Forward of the group convolution: the product of group_conv-inl.h, and the moments of the rows that it stores.
-// Work is split into (group, chunk of pixels, blocks of rows) by shape alone; sums over a row are added up per block in
-// float lanes, over blocks and chunks in double and in order: the same bits at any number of threads.
+// Forward of the group convolution: weights prepared, and the product of group_conv-inl.h alone, as inference needs it
+// (group_conv_moments_cpu.cc is the one of training). Work is split into (group, chunk of pixels, blocks of rows) by
+// shape alone: the same bits at any number of threads.
 #include <algorithm>
 
 #include "base/scratch.h"
@@ -17,6 +17,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace riffle::cpu {
 namespace HWY_NAMESPACE {
+
 void Prepare(const GroupConvShape& shape, float* prepared, const GroupConvWeights<float>& weights) {
   const int64_t k = shape.in_per_group(), m = shape.out_per_group();
   float* bias = prepared + shape.weights();

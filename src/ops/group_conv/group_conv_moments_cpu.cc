@@ -1,0 +1,151 @@
+// Forward of the group convolution in training: the product of group_conv-inl.h, and the moments of the rows that it
+// stores. Batches are far larger than the caches, so rows go through memory block by block of pixels: the next block's
+// rows are prefetched while the current one is computed, and the product goes to scratch, from where one pass along
+// each row gathers its moments and stores whole runs of it.
+//
+// Work is split into (group, chunk of pixels) by shape alone; a chunk's sums are lanes around its first block's mean,
+// chunks are combined in double and in order: the same bits at any number of threads.
+#include "ops/group_conv/group_conv_moments_cpu.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "base/scratch.h"
+#include "base/threads.h"
+#include "ops/group_conv/row_prefetch.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "ops/group_conv/group_conv_moments_cpu.cc"
+#include "hwy/foreach_target.h"
+#include "hwy/highway.h"
+#include "ops/group_conv/group_conv-inl.h"
+#include "ops/simd-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace riffle::cpu::HWY_NAMESPACE {
+namespace {
+
+constexpr int64_t kPanel = kVectors * kLanes;  // pixels of the product's tile
+// Pixels that are handled at a time: the rows of two blocks (one on its way from memory) and the scratch fit into L2.
+constexpr int64_t kForwardBlock = 256 / kPanel * kPanel;
+// Distance of scratch rows: an odd number of cache lines, as in RowStride.
+constexpr int64_t kScratchStride = RowStride(kForwardBlock);
+
+// Sums over the chunk of one row around a pivot near its mean, so that the squares keep their digits.
+struct RowSums {
+  float pivot;
+  double sum, squares;
+};
+
+// Moments from the sums of the chunks of a row, in order (Chan, Golub and LeVeque, 1979).
+Moments<float> Combine(const RowSums* chunks, int64_t count, int64_t chunk_pixels, int64_t pixels) {
+  MomentSums all;
+  for (int64_t c = 0; c < count; ++c) {
+    const double n = static_cast<double>(std::min(chunk_pixels, pixels - c * chunk_pixels));
+    const double mean = chunks[c].sum / n;
+    all.Merge(n, chunks[c].pivot + mean, chunks[c].squares - mean * chunks[c].sum);
+  }
+  return all.Result();
+}
+
+// The mean of one row of a block.
+float MeanOf(const float* HWY_RESTRICT row, int64_t count) {
+  Vec sum = hn::Zero(D());
+  int64_t p = 0;
+  for (; p + kLanes <= count; p += kLanes) sum = hn::Add(sum, hn::LoadU(D(), row + p));
+  if (p < count) sum = hn::Add(sum, LoadFirst(row + p, count - p));
+  return hn::GetLane(hn::SumOfLanes(D(), sum)) / static_cast<float>(count);
+}
+
+// y = row of the product; lanes[0 … 2 vectors) += Σ (row − pivot), Σ (row − pivot)².
+HWY_INLINE void StoreRow(const float* HWY_RESTRICT row, int64_t count, float pivot, float* HWY_RESTRICT y,
+                         float* HWY_RESTRICT lanes) {
+  const Vec centre = hn::Set(D(), pivot);
+  Vec sum = hn::LoadU(D(), lanes), squares = hn::LoadU(D(), lanes + kLanes);
+  int64_t p = 0;
+  for (; p + kLanes <= count; p += kLanes) {
+    const Vec v = hn::LoadU(D(), row + p), d = hn::Sub(v, centre);
+    hn::StoreU(v, D(), y + p);
+    sum = hn::Add(sum, d);
+    squares = hn::MulAdd(d, d, squares);
+  }
+  if (const int64_t n = count - p; n > 0) {
+    const Vec v = LoadFirst(row + p, n), d = KeepFirst(hn::Sub(v, centre), n);
+    StoreFirst(v, y + p, n);
+    sum = hn::Add(sum, d);
+    squares = hn::MulAdd(d, d, squares);
+  }
+  hn::StoreU(sum, D(), lanes);
+  hn::StoreU(squares, D(), lanes + kLanes);
+}
+
+// The rows from `row` and the pixels from `pixel` on; null stays null.
+Rows<const float> RowsFrom(Rows<const float> rows, int64_t row, int64_t pixel) {
+  return rows ? Rows<const float>{rows[row] + pixel, rows.stride} : rows;
+}
+
+// All rows of group g, pixels [first, last); sums[row·sums_stride] for each.
+HWY_NOINLINE void ForwardChunk(const GroupConvShape& shape, const riffle::GroupConvForward<float>& args, int64_t g,
+                               int64_t first, int64_t last, RowSums* sums, int64_t sums_stride) {
+  const int64_t k = shape.in_per_group(), m = shape.out_per_group();
+  Scratch scratch;
+  const Rows<float> product{scratch.Floats(m * kScratchStride), kScratchStride};
+  float* lanes = scratch.Floats(m * 2 * kLanes);
+  FillZero(lanes, m * 2 * kLanes);
+  const float* packed = args.prepared + g * m * k;
+  const float* bias = args.prepared + shape.weights() + g * m;
+  const auto rows_of_block = [&](int64_t begin) {
+    RowPrefetch rows;
+    rows.Add(args.x.From(g * k), k, begin, std::min(kForwardBlock, last - begin));
+    return rows;
+  };
+  rows_of_block(first).Advance(1, 1);
+  for (int64_t begin = first; begin < last; begin += kForwardBlock) {
+    const int64_t count = std::min(kForwardBlock, last - begin);
+    RowPrefetch next = rows_of_block(begin + kForwardBlock);
+    const Rows<const float> x = RowsFrom(args.x, g * k, begin);
+    const Rows<const float> residual = RowsFrom(args.residual, g * m, begin);
+    for (int64_t p = 0; p < count; p += kPanel) {
+      next.Advance(p + kPanel, count);
+      Product(static_cast<int>(m), k, packed, x, p, std::min(p + kPanel, count), {product, bias, residual, args.relu});
+    }
+    for (int64_t row = 0; row < m; ++row) {
+      RowSums& s = sums[row * sums_stride];
+      if (begin == first) s.pivot = MeanOf(product[row], count);
+      StoreRow(product[row], count, s.pivot, args.y[g * m + row] + begin, lanes + 2 * kLanes * row);
+    }
+  }
+  for (int64_t row = 0; row < m; ++row) {
+    sums[row * sums_stride].sum = SumLanes(hn::LoadU(D(), lanes + 2 * kLanes * row));
+    sums[row * sums_stride].squares = SumLanes(hn::LoadU(D(), lanes + 2 * kLanes * row + kLanes));
+  }
+}
+
+void Forward(const GroupConvShape& shape, const riffle::GroupConvForward<float>& args) {
+  const int64_t m = shape.out_per_group();
+  const int64_t chunk = ChunkPixels(shape.pixels, kForwardBlock);
+  const int64_t chunks = (shape.pixels + chunk - 1) / chunk;
+  std::vector<RowSums> sums(static_cast<size_t>(shape.out_channels * chunks));
+  ParallelFor(shape.groups * chunks, [&](int64_t task) {
+    const int64_t g = task % shape.groups, c = task / shape.groups;
+    ForwardChunk(shape, args, g, c * chunk, std::min((c + 1) * chunk, shape.pixels), &sums[g * m * chunks + c], chunks);
+  });
+  for (int row = 0; row < shape.out_channels; ++row)
+    args.moments[row] = Combine(&sums[row * chunks], chunks, chunk, shape.pixels);
+}
+
+}  // namespace
+}  // namespace riffle::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace riffle::cpu {
+
+HWY_EXPORT(Forward);
+
+void GroupConvForwardWithMoments(const GroupConvShape& shape, const riffle::GroupConvForward<float>& args) {
+  HWY_DYNAMIC_DISPATCH(Forward)(shape, args);
+}
+
+}  // namespace riffle::cpu
+#endif
