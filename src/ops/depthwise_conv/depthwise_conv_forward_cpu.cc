@@ -59,8 +59,12 @@ struct Lines {
 
 /// Stride 1: input line h is line 2 of the windows above it, 1 of those at it, 0 of those below.
 template <bool kWhole>
-HWY_NOINLINE void ConvolveStrip(const Kernel& row_kernel, const WindowStrip<1>& strip, const Lines& lines, int64_t c) {
-  const Kernel kernel = row_kernel;  // a copy of its own lets the compiler keep the weights in registers
+HWY_NOINLINE void ConvolveStrip(const Kernel& row_kernel, const WindowStrip<1>& row_strip, const Lines& row_lines,
+                                int64_t c) {
+  // Copies of its own, which no store can alias, stay in registers.
+  const Kernel kernel = row_kernel;
+  const WindowStrip<1> strip = row_strip;
+  const Lines lines = row_lines;
   V above = kernel.bias, here = kernel.bias;
   const int64_t end = std::min(lines.last + 1, lines.in.height);
   for (int64_t h = std::max<int64_t>(lines.first - 1, 0); h < end; ++h) {
@@ -75,8 +79,11 @@ HWY_NOINLINE void ConvolveStrip(const Kernel& row_kernel, const WindowStrip<1>& 
 
 /// Stride 2: windows i read input lines 2i − 1, 2i, 2i + 1; the last is also the first of windows i + 1.
 template <bool kWhole>
-HWY_NOINLINE void ConvolveStrip(const Kernel& row_kernel, const WindowStrip<2>& strip, const Lines& lines, int64_t c) {
+HWY_NOINLINE void ConvolveStrip(const Kernel& row_kernel, const WindowStrip<2>& row_strip, const Lines& row_lines,
+                                int64_t c) {
   const Kernel kernel = row_kernel;
+  const WindowStrip<2> strip = row_strip;
+  const Lines lines = row_lines;
   V next = kernel.bias;
   if (lines.first > 0) next = AddLine(kernel, 0, strip.template Load<kWhole>(lines.input(2 * lines.first - 1)), next);
   for (int64_t i = lines.first; i < lines.last; ++i) {
