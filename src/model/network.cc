@@ -31,10 +31,14 @@ int64_t MapSize(const Map& map, int64_t images) {
   return MapStride(map, images) * (map.vectors ? images : map.channels);
 }
 
-// Lives of all maps, then of all gradients. Time: step i runs forward at i and backward at 2·steps − 1 − i.
+// An average pool's backward reads no map, a residual's only its raw input; every other step's reads its input.
+bool BackwardReadsInput(const Step& step) { return step.op != Op::kAveragePool && step.op != Op::kBatchNorm; }
+
+// Lives of all maps, of all gradients, and second lives of the maps that are recomputed. Time: step i runs forward at i
+// and backward at 2·steps − 1 − i.
 std::vector<BufferLife> Lives(const Plan& plan, int64_t images) {
   const int maps = static_cast<int>(plan.maps.size()), steps = static_cast<int>(plan.steps.size());
-  std::vector<BufferLife> lives(2 * maps, BufferLife{.size = 0, .first = 2 * steps, .last = -1});
+  std::vector<BufferLife> lives(3 * maps, BufferLife{.size = 0, .first = 2 * steps, .last = -1});
   const auto use = [&](int buffer, int time) {
     lives[buffer].first = std::min(lives[buffer].first, time);
     lives[buffer].last = std::max(lives[buffer].last, time);
@@ -45,15 +49,16 @@ std::vector<BufferLife> Lives(const Plan& plan, int64_t images) {
     for (int map : {step.x, step.y, step.shortcut})
       if (map >= 0) use(StorageRoot(plan, map), i);
     if (step.op == Op::kBatchNorm) continue;
-    // An average pool's backward reads no map, every other one its input, and a convolution also its raw output.
-    if (step.op != Op::kAveragePool) use(StorageRoot(plan, step.x), backward);
-    if (step.norm >= 0) use(StorageRoot(plan, step.y), backward);
+    if (BackwardReadsInput(step))
+      use(plan.maps[step.x].recomputed ? 2 * maps + step.x : StorageRoot(plan, step.x), backward);
+    // A convolution's backward also reads its raw output.
+    if (step.norm >= 0 && step.op != Op::kResidual) use(StorageRoot(plan, step.y), backward);
     for (int map : {step.x, step.y})
       if (map > 0) use(maps + GradientRoot(plan, map).root, backward);
   }
   // The loss reads the logits while it writes their gradient, and callers read them until the next forward pass.
   use(plan.output(), 2 * steps);
-  for (int m = 0; m < 2 * maps; ++m)
+  for (int m = 0; m < 3 * maps; ++m)
     if (lives[m].last >= 0 && m != 0) lives[m].size = MapSize(plan.maps[m % maps], images);
   return lives;
 }
@@ -101,11 +106,13 @@ void Network<T>::Bind(int64_t images) {
   const size_t maps = plan_.maps.size();
   maps_.assign(maps, {});
   gradients_of_maps_.assign(maps, {});
+  recomputed_.assign(maps, {});
   for (size_t m = 1; m < maps; ++m) {
     const int64_t stride = MapStride(plan_.maps[m], images);
     maps_[m] = {arena_.data() + layout.offset[StorageRoot(plan_, static_cast<int>(m))], stride};
     const GradientPlace place = GradientRoot(plan_, static_cast<int>(m));
     gradients_of_maps_[m] = Rows<T>{arena_.data() + layout.offset[maps + place.root], stride}.From(place.row);
+    if (plan_.maps[m].recomputed) recomputed_[m] = {arena_.data() + layout.offset[2 * maps + m], stride};
   }
   int64_t prepared = 0;
   for (const Step& step : plan_.steps)
@@ -209,18 +216,24 @@ void Network<T>::ForwardStep(const Step& step, Statistics statistics) {
                                       .parameter_row = OrNull(n.parameter_row)});
     }
     case Op::kResidual:
-      return ops_.residual_forward({step.channels, in.pixels()},
-                                   {.y = y,
-                                    .x = x,
-                                    .scale = norm->scale,
-                                    .shift = norm->shift,
-                                    .shortcut = step.shortcut >= 0 ? RowsOf(step.shortcut) : Rows<T>{}});
+      return ForwardResidual(step, y);
     case Op::kGlobalAveragePool:
       return ops_.global_average_pool_forward({step.channels, in}, {.features = y.data, .x = x});
     case Op::kLinear:
       return ops_.linear_forward({images_, plan_.maps[step.x].channels, step.channels},
                                  {.logits = y.data, .features = x.data, .weight = Weight(step)});
   }
+}
+
+template <class T>
+void Network<T>::ForwardResidual(const Step& step, Rows<T> y) {
+  const NormState& norm = norms_[step.norm];
+  ops_.residual_forward({step.channels, PlaneOf(step.x).pixels()},
+                        {.y = y,
+                         .x = RowsOf(step.x),
+                         .scale = norm.scale,
+                         .shift = norm.shift,
+                         .shortcut = step.shortcut >= 0 ? RowsOf(step.shortcut) : Rows<T>{}});
 }
 
 template <class T>
@@ -293,11 +306,19 @@ void Network<T>::BackwardStep(const Step& step) {
 }
 
 template <class T>
+Rows<const T> Network<T>::Recompute(int map) {
+  const auto writes_map = [&](const Step& step) { return step.op == Op::kResidual && step.y == map; };
+  ForwardResidual(*std::ranges::find_if(plan_.steps, writes_map), recomputed_[map]);
+  return recomputed_[map];
+}
+
+template <class T>
 void Network<T>::BackwardGroupConv(const Step& step) {
+  const Rows<const T> x = plan_.maps[step.x].recomputed ? Recompute(step.x) : RowsOf(step.x);
   ops_.group_conv_backward(GroupConvShapeOf(step), {.dx = Sink(step),
                                                     .dweight = DWeight(step),
                                                     .dy = Source(step),
-                                                    .x = RowsOf(step.x),
+                                                    .x = x,
                                                     .in = InputActivation(step),
                                                     .weight = Weight(step)});
 }

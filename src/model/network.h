@@ -55,7 +55,10 @@ class Network {
 
   void Bind(int64_t images);
   void ForwardStep(const Step& step, Statistics statistics);
+  void ForwardResidual(const Step& step, Rows<T> y);
   void BackwardStep(const Step& step);
+  /// Runs the step that wrote this map once more; the map's rows for the backward pass.
+  Rows<const T> Recompute(int map);
   void BackwardGroupConv(const Step& step);
   void BackwardDepthwiseConv(const Step& step);
 
@@ -81,6 +84,7 @@ class Network {
   AlignedArray<T> arena_;     // maps and their gradients
   int64_t images_ = 0;        // that the arena is laid out for
   std::vector<Rows<T>> maps_, gradients_of_maps_;
+  std::vector<Rows<T>> recomputed_;  // in backward, of the maps that are
   StepObserver* observer_ = nullptr;
 };
 

@@ -66,6 +66,16 @@ TEST_P(NetworkOf, ReadsNothingThatItHasNotWritten) {
   }
 }
 
+TEST_P(NetworkOf, RecomputedMapsChangeNoBit) {
+  for (const ModelDescription& model : Models()) {
+    const Plan plan = *MakePlan(model);
+    Plan keeping = plan;
+    for (Map& map : keeping.maps) map.recomputed = false;
+    const Batch<float> batch(model, kImages, 2);
+    EXPECT_EQ(FreshPass(plan, GetParam()(), batch), FreshPass(keeping, GetParam()(), batch)) << ToJson(model);
+  }
+}
+
 TEST_P(NetworkOf, KeepsTheLogitsUntilTheNextForward) {
   for (const ModelDescription& model : Models()) {
     const Plan plan = *MakePlan(model);
@@ -209,6 +219,19 @@ TEST(TrainingArenaBytes, IsLessThanAllMapsAndGradientsTogether) {
   for (size_t m = 1; m < plan.maps.size(); ++m)
     all += 2 * int64_t{sizeof(float)} * plan.maps[m].channels * RowStride(kImages * plan.maps[m].area());
   EXPECT_LT(TrainingArenaBytes(plan, kImages), all * 6 / 10);
+}
+
+TEST(TrainingArenaBytes, RecomputedMapsSaveTheirMemory) {
+  const Plan plan = *MakePlan(*FindModel("shufflenet_v1_g3_x1_0"));
+  Plan keeping = plan;
+  int64_t recomputed = 0;
+  for (Map& map : keeping.maps) {
+    if (!map.recomputed) continue;
+    map.recomputed = false;
+    recomputed += int64_t{sizeof(float)} * map.channels * RowStride(kImages * map.area());
+  }
+  ASSERT_GT(recomputed, 0);
+  EXPECT_LT(TrainingArenaBytes(plan, kImages), TrainingArenaBytes(keeping, kImages) - recomputed * 9 / 10);
 }
 
 }  // namespace

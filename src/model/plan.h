@@ -40,6 +40,9 @@ struct Map {
   int gradient_row = 0;
   /// These rows are the first ones of that map: a concat whose one branch is the input as it is; -1: memory of its own.
   int stored_in = -1;
+  /// Training: given up after the forward pass, and computed once more by its step, a residual that adds a shortcut,
+  /// when the backward pass gets there.
+  bool recomputed = false;
   /// Inference: written over this map, which nobody reads any more; -1: in memory of its own.
   int in_place_of = -1;
 
