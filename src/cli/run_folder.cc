@@ -9,16 +9,25 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::string_view kModelPrefix = "shufflenet_v1_";  // of each name in the zoo
+
+/// "shufflenet_v1_...-best.safetensors" or "...-{epoch}_{step}.safetensors".
+bool NamesCheckpoint(const fs::path& file) {
+  const std::string stem = file.stem().string(), tail = stem.substr(stem.rfind('-') + 1);
+  return file.extension() == ".safetensors" && stem.starts_with(kModelPrefix) &&
+         (tail == "best" || (!tail.empty() && tail.find_first_not_of("0123456789_") == std::string::npos));
+}
+
 /// Files that `riffle train` writes; anything else in the folder is the user's and stays.
 std::vector<fs::path> FilesOfARun(const fs::path& folder) {
   std::vector<fs::path> files;
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder, error)) {
-    const std::string name = entry.path().filename().string();
-    const std::string extension = entry.path().extension().string();
-    const bool ours = extension == ".safetensors" || name == "metrics.jsonl" || name == "result.log" ||
-                      (extension == ".yaml" && name.starts_with("shufflenet_v1_"));
-    if (entry.is_regular_file(error) && ours) files.push_back(entry.path());
+  for (fs::directory_iterator entry(folder, error), end; entry != end; entry.increment(error)) {
+    const fs::path& path = entry->path();
+    const std::string name = path.filename().string();
+    const bool ours = NamesCheckpoint(path) || name == "metrics.jsonl" || name == "result.log" ||
+                      (path.extension() == ".yaml" && name.starts_with(kModelPrefix));
+    if (ours && entry->is_regular_file(error)) files.push_back(path);
   }
   return files;
 }
@@ -42,12 +51,12 @@ Result<std::optional<Checkpoint>> NewestCheckpoint(const fs::path& folder, const
   return std::optional<Checkpoint>();
 }
 
-Status PrepareRunFolder(const fs::path& folder, bool resuming, Log& log) {
+Status PrepareRunFolder(const fs::path& folder, bool resumed, Log& log) {
   std::error_code error;
   fs::create_directories(folder, error);
   if (error) return IoError("{}: cannot create the folder: {}", folder.string(), error.message());
   const std::vector<fs::path> files = FilesOfARun(folder);
-  if (resuming || files.empty()) return {};
+  if (resumed || files.empty()) return {};
   int number = 1;
   while (fs::exists(folder / fmt::format("run-{}", number), error)) ++number;
   const fs::path old = folder / fmt::format("run-{}", number);
@@ -55,8 +64,8 @@ Status PrepareRunFolder(const fs::path& folder, bool resuming, Log& log) {
   for (const fs::path& file : files)
     if (!error) fs::rename(file, old / file.filename(), error);
   if (error) return IoError("{}: cannot move the earlier run there: {}", old.string(), error.message());
-  log.Line(fmt::format("{} holds an earlier run: moved to {} (--resume auto would go on with it)", folder.string(),
-                       old.string()));
+  log.Line(fmt::format("{} holds an earlier run: moved to {}; --resume auto goes on with a run instead",
+                       folder.string(), old.string()));
   return {};
 }
 

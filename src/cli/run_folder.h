@@ -17,8 +17,8 @@ Result<Checkpoint> OpenCheckpoint(const std::filesystem::path& asked, Log& log);
 Result<std::optional<Checkpoint>> NewestCheckpoint(const std::filesystem::path& folder, const ModelDescription& model,
                                                    Log& log);
 
-/// Makes the folder. Unless `resuming`, the files of an earlier run there move to a subfolder "run-1", "run-2", ...,
-/// and a line says so.
-Status PrepareRunFolder(const std::filesystem::path& folder, bool resuming, Log& log);
+/// Makes the folder. Unless the run there is `resumed`, its files move to a subfolder "run-1", "run-2", ..., and a line
+/// says so. Files that no run writes stay. Errors: IoError.
+Status PrepareRunFolder(const std::filesystem::path& folder, bool resumed, Log& log);
 
 }  // namespace riffle

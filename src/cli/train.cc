@@ -108,21 +108,22 @@ class Reporter : public TrainObserver {
   Progress progress_;
 };
 
-/// Where the weights come from: a run that is resumed, a checkpoint to start from, or chance.
-Status LoadStart(const Options& options, Trainer& trainer, Log& log) {
+/// Where the weights come from: a run that is resumed, a checkpoint to start from, or chance. Whether it is resumed.
+Result<bool> LoadStart(const Options& options, Trainer& trainer, Log& log) {
   if (options.resume == "auto") {
     RIFFLE_ASSIGN(const std::optional<Checkpoint> newest,
                   NewestCheckpoint(options.ckpt_save_dir, trainer.info().model, log));
     if (newest) {
       RIFFLE_TRY(trainer.Resume(*newest));
       log.Line(fmt::format("Resuming after epoch {}: {}", newest->info().epoch, newest->path()));
-      return {};
+      return true;
     }
     log.Line(fmt::format("Nothing to resume in {}: starting anew", options.ckpt_save_dir));
   }
-  if (options.ckpt_path.empty()) return {};
+  if (options.ckpt_path.empty()) return false;
   RIFFLE_ASSIGN(const Checkpoint checkpoint, OpenCheckpoint(options.ckpt_path, log));
-  return trainer.StartFrom(checkpoint);
+  RIFFLE_TRY(trainer.StartFrom(checkpoint));
+  return false;
 }
 
 Status Run(const Invocation& invocation, const Console& console) {
@@ -151,8 +152,8 @@ Status Run(const Invocation& invocation, const Console& console) {
               << std::endl;
 
   Log log(console.out, console.terminal_width);
-  RIFFLE_TRY(LoadStart(options, *trainer, log));
-  RIFFLE_TRY(PrepareRunFolder(options.ckpt_save_dir, /*resuming=*/options.resume == "auto", log));
+  RIFFLE_ASSIGN(const bool resumed, LoadStart(options, *trainer, log));
+  RIFFLE_TRY(PrepareRunFolder(options.ckpt_save_dir, resumed, log));
   const fs::path folder = options.ckpt_save_dir;
   RIFFLE_TRY(WriteFileAtomically(folder / (model_name + ".yaml"), trainer->info().options));
   RIFFLE_ASSIGN(MetricsLog metrics, MetricsLog::Open(folder, trainer->info().epoch));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 
 #include "base/json.h"
 
@@ -27,8 +28,12 @@ Status Read(const SafetensorsFile& file, const Parameter& p, std::string_view na
   if (tensor.shape != p.shape)
     return InvalidArgument("{}: tensor {} has shape {}, the network has {}", file.path(), name, ShapeText(tensor.shape),
                            ShapeText(p.shape));
-  RIFFLE_ASSIGN(const std::vector<float> values, Values<float>(tensor));
-  std::copy(values.begin(), values.end(), arena->data() + p.offset);
+  const Result<std::vector<float>> values = Values<float>(tensor);
+  if (!values.ok()) return Status(values.status()).In(file.path());
+  if (!std::ranges::all_of(*values, [](float v) { return std::isfinite(v); }))
+    return DataLoss("{}: tensor {} holds values that are not finite numbers: the network is of no use", file.path(),
+                    name);
+  std::copy(values->begin(), values->end(), arena->data() + p.offset);
   return {};
 }
 
@@ -37,20 +42,16 @@ Result<T> Number(const Metadata& metadata, std::string_view key, const std::stri
   const std::string& text = metadata.find(std::string(key))->second;
   T value{};
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value < 0)
+  if (error != std::errc() || end != text.data() + text.size() || !(value >= 0))
     return DataLoss("{}: metadata \"{}\": expected a number, found {}", path, key, Quoted(text));
   return value;
 }
 
 Result<std::vector<std::string>> Classes(const std::string& text, const std::string& path) {
-  RIFFLE_ASSIGN(const nlohmann::json array, ParseJson(text));
-  std::vector<std::string> classes;
-  if (!array.is_array()) return DataLoss("{}: metadata \"classes\": expected an array of names", path);
-  for (const auto& name : array) {
-    if (!name.is_string()) return DataLoss("{}: metadata \"classes\": expected an array of names", path);
-    classes.push_back(name.get<std::string>());
-  }
-  return classes;
+  const Result<nlohmann::json> array = ParseJson(text);
+  if (!array.ok() || !array->is_array() || !std::ranges::all_of(*array, [](const auto& c) { return c.is_string(); }))
+    return DataLoss("{}: metadata \"classes\": expected an array of names, found {}", path, Quoted(text));
+  return array->get<std::vector<std::string>>();
 }
 
 Result<CheckpointInfo> ParseInfo(const SafetensorsFile& file) {
@@ -78,13 +79,27 @@ Result<CheckpointInfo> ParseInfo(const SafetensorsFile& file) {
   if (static_cast<int>(info.classes.size()) != info.model.num_classes)
     return DataLoss("{}: {} class names for a head of {} classes", file.path(), info.classes.size(),
                     info.model.num_classes);
+  if (info.preprocessing.channels != info.model.in_channels || info.preprocessing.image_size != info.model.image_size)
+    return DataLoss("{}: its preprocessing makes pictures of {} channels and {} pixels, its network takes {} and {}",
+                    file.path(), info.preprocessing.channels, info.preprocessing.image_size, info.model.in_channels,
+                    info.model.image_size);
   return info;
 }
 
 }  // namespace
 
+Status CheckClassNames(const std::vector<std::string>& classes) {
+  const auto replace = nlohmann::json::error_handler_t::replace;
+  for (const std::string& name : classes)
+    if (nlohmann::json::parse(nlohmann::json(name).dump(-1, ' ', false, replace)) != name)
+      return InvalidArgument("the class name {} is not UTF-8, which a checkpoint has to hold: rename its folder",
+                             nlohmann::json(name).dump(-1, ' ', true, replace));
+  return {};
+}
+
 Status SaveCheckpoint(const fs::path& path, const CheckpointInfo& info, const ParameterRegistry& registry,
                       const ParameterValues<float>& values, const Optimizer* optimizer) {
+  RIFFLE_TRY(CheckClassNames(info.classes));
   std::vector<TensorView> tensors;
   for (const Parameter& p : registry.trainable()) tensors.push_back(View(p, p.name, values.trainable));
   for (const Parameter& p : registry.statistics()) tensors.push_back(View(p, p.name, values.statistics));
@@ -137,14 +152,14 @@ std::string BestCheckpointName(const ModelDescription& model) { return model.nam
 std::vector<CheckpointFile> ListCheckpoints(const fs::path& folder, const ModelDescription& model) {
   std::vector<CheckpointFile> files;
   std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
-    const std::string name = entry.path().filename().string();
+  for (fs::directory_iterator entry(folder, ignored), end; entry != end; entry.increment(ignored)) {
+    const std::string name = entry->path().filename().string();
     if (!name.starts_with(model.name + "-")) continue;
-    CheckpointFile file{.path = entry.path()};
-    const char *at = name.data() + model.name.size() + 1, *end = name.data() + name.size();
-    const auto epoch = std::from_chars(at, end, file.epoch);
-    if (epoch.ec != std::errc() || epoch.ptr == end || *epoch.ptr != '_') continue;
-    const auto step = std::from_chars(epoch.ptr + 1, end, file.step);
+    CheckpointFile file{.path = entry->path()};
+    const char *at = name.data() + model.name.size() + 1, *last = name.data() + name.size();
+    const auto epoch = std::from_chars(at, last, file.epoch);
+    if (epoch.ec != std::errc() || epoch.ptr == last || *epoch.ptr != '_') continue;
+    const auto step = std::from_chars(epoch.ptr + 1, last, file.step);
     if (step.ec == std::errc() && CheckpointName(model, file.epoch, file.step) == name) files.push_back(file);
   }
   std::sort(files.begin(), files.end(),

@@ -27,7 +27,10 @@ struct CheckpointInfo {
   std::optional<double> best_top1_percent;  ///< of the run so far, where it validates
 };
 
-/// Written beside, flushed, renamed. `optimizer` may be null.
+/// InvalidArgument for a name that is not UTF-8: a checkpoint could not hold it.
+Status CheckClassNames(const std::vector<std::string>& classes);
+
+/// Written beside, flushed, renamed. `optimizer` may be null. Errors: those of CheckClassNames and WriteSafetensors.
 Status SaveCheckpoint(const std::filesystem::path& path, const CheckpointInfo& info, const ParameterRegistry& registry,
                       const ParameterValues<float>& values, const Optimizer* optimizer);
 
@@ -41,7 +44,8 @@ class Checkpoint {
   const std::string& path() const { return file_.path(); }
   const CheckpointInfo& info() const { return info_; }
 
-  /// All parameters and statistics. InvalidArgument names the tensor whose shape differs, NotFound one that is missing.
+  /// All parameters and statistics. InvalidArgument names the tensor whose shape or type differs, NotFound one that is
+  /// missing, DataLoss one with values that are not finite.
   Status Load(const ParameterRegistry& registry, ParameterValues<float>* values) const;
   /// The optimizer's slots, with the same errors.
   Status Load(const ParameterRegistry& registry, Optimizer* optimizer) const;

@@ -14,8 +14,10 @@ void SmoothedTargets(std::span<const int32_t> labels, int classes, double smooth
 
 int RankOf(int label, std::span<const float> logits) {
   int rank = 0;
-  for (int k = 0; k < static_cast<int>(logits.size()); ++k)
-    rank += logits[k] > logits[label] || (logits[k] == logits[label] && k < label);
+  for (int k = 0; k < static_cast<int>(logits.size()); ++k) {
+    const bool behind = logits[k] < logits[label] || (logits[k] == logits[label] && k > label);
+    rank += k != label && !behind;  // so that nothing is behind a logit that is no number
+  }
   return rank;
 }
 

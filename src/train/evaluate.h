@@ -37,7 +37,8 @@ Result<Evaluation> Evaluate(Session& session, const OpTable<float>& ops, Loader&
 /// for its class, smoothing / classes for each other.
 void SmoothedTargets(std::span<const int32_t> labels, int classes, double smoothing, float* targets);
 
-/// Classes that come before `label` when sorted by falling logit, equal ones by index.
+/// Classes that come before `label` when sorted by falling logit, equal ones by index. A label whose logit is NaN comes
+/// last, and one whose logit is not comes after each NaN: a broken network is never right.
 int RankOf(int label, std::span<const float> logits);
 
 }  // namespace riffle

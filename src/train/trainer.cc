@@ -1,15 +1,33 @@
 #include "train/trainer.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <nlohmann/json.hpp>
 #include <numeric>
 
 #include "train/schedule.h"
 
 namespace riffle {
+namespace {
+
+/// "num_classes is 10 there and 2 here, stem is ...": what differs between two descriptions.
+std::string Differences(const ModelDescription& there, const ModelDescription& here) {
+  const auto theirs = nlohmann::json::parse(ToJson(there)).flatten(),
+             ours = nlohmann::json::parse(ToJson(here)).flatten();
+  std::string text;
+  for (const auto& [key, value] : theirs.items())
+    if (value != ours[key])
+      text += fmt::format("{}{} is {} there and {} here", text.empty() ? "" : ", ", key.substr(1), value.dump(),
+                          ours[key].dump());
+  return text;
+}
+
+}  // namespace
 
 Result<std::unique_ptr<Trainer>> Trainer::Create(const Options& options, CheckpointInfo info,
                                                  const OpTable<float>& ops) {
+  RIFFLE_TRY(CheckClassNames(info.classes));
   RIFFLE_ASSIGN(Plan plan, MakePlan(info.model));
   std::unique_ptr<Trainer> trainer(
       new Trainer(options, std::move(info), std::make_unique<const Plan>(std::move(plan)), ops));
@@ -33,14 +51,24 @@ Status Trainer::StartFrom(const Checkpoint& checkpoint) {
     return InvalidArgument(
         "{}: its head has {} classes, the data have {}; train without --ckpt_path, or on data with its classes",
         checkpoint.path(), theirs.num_classes, info_.model.num_classes);
+  ModelDescription fitting = info_.model;  // with what may differ
+  fitting.image_size = theirs.image_size;
+  fitting.stem = theirs.stem;
+  fitting.stage2_stride = theirs.stage2_stride;
+  fitting.bn_eps = theirs.bn_eps;
+  fitting.bn_momentum = theirs.bn_momentum;
+  if (theirs != fitting)
+    return InvalidArgument("{}: its network is another one: {}; train without --ckpt_path, or with its options",
+                           checkpoint.path(), Differences(theirs, fitting));
   return checkpoint.Load(plan_->registry, &network_.values());
 }
 
 Status Trainer::Resume(const Checkpoint& checkpoint) {
   if (checkpoint.info().model != info_.model)
     return InvalidArgument(
-        "{}: is a run of {}, this one is of {}; name another --ckpt_save_dir, or train without --resume",
-        checkpoint.path(), ToJson(checkpoint.info().model), ToJson(info_.model));
+        "{}: cannot be resumed, its network is another one: {}; name another --ckpt_save_dir, or train without "
+        "--resume",
+        checkpoint.path(), Differences(checkpoint.info().model, info_.model));
   RIFFLE_TRY(checkpoint.Load(plan_->registry, &network_.values()));
   RIFFLE_TRY(checkpoint.Load(plan_->registry, &optimizer_));
   info_.epoch = checkpoint.info().epoch;
@@ -53,6 +81,7 @@ Status Trainer::Run(const TrainLoaders& loaders, TrainObserver& observer) {
   while (info_.epoch < options_.epoch_size) {
     observer.OnEpochBegin(info_.epoch + 1);
     RIFFLE_ASSIGN(EpochEvent event, TrainEpoch(*loaders.train, observer));
+    RIFFLE_TRY(CheckFinite());
     const bool last = event.epoch == options_.epoch_size;
     if (loaders.validation && (last || event.epoch % options_.val_interval == 0))
       RIFFLE_TRY(Validate(*loaders.validation, &event, observer));
@@ -112,6 +141,16 @@ Result<double> Trainer::TrainStep(const Batch& batch, double lr) {
   network_.Backward();
   optimizer_.Step(lr, network_.gradients(), &network_.values().trainable);
   return sum;
+}
+
+// The loss of the last step was finite; what that step made of the parameters shows nowhere else.
+Status Trainer::CheckFinite() {
+  const auto finite = [](const AlignedArray<float>& values) {
+    return std::ranges::all_of(values, [](float v) { return std::isfinite(v); });
+  };
+  if (finite(network_.values().trainable) && finite(network_.values().statistics)) return {};
+  return InvalidArgument("the parameters are not finite numbers after step {}: lower --lr or lengthen --warmup_epochs",
+                         info_.step);
 }
 
 Status Trainer::Validate(Loader& loader, EpochEvent* event, TrainObserver& observer) {

@@ -62,18 +62,21 @@ struct TrainLoaders {
 /// places.
 class Trainer {
  public:
-  /// Errors: InvalidArgument as MakePlan. `ops` must outlive the trainer; the parameters are initialised from
-  /// options.seed.
+  /// Errors: InvalidArgument as MakePlan and CheckClassNames. `ops` must outlive the trainer; the parameters are
+  /// initialised from options.seed.
   static Result<std::unique_ptr<Trainer>> Create(const Options& options, CheckpointInfo info,
                                                  const OpTable<float>& ops);
 
-  /// Starts from a checkpoint's weights: its network must be this one.
+  /// Starts from a checkpoint's weights. Its network must be this one; the size of the pictures, the stem, stage 2's
+  /// stride and batch norm's constants may differ, since the weights keep their meaning. InvalidArgument names what
+  /// differs.
   Status StartFrom(const Checkpoint& checkpoint);
-  /// Goes on where a checkpoint of this run ended, with its optimizer, epoch and step.
+  /// Goes on where a checkpoint of this run ended, with its optimizer, epoch and step. InvalidArgument if its network
+  /// is another one: names what differs.
   Status Resume(const Checkpoint& checkpoint);
 
-  /// Trains from the current epoch to the last, and saves into options.ckpt_save_dir. A loss that is not finite ends
-  /// the run with an error before it can reach a checkpoint.
+  /// Trains from the current epoch to the last, and saves into options.ckpt_save_dir. A loss or a parameter that is
+  /// not finite ends the run with an error before it can reach a checkpoint.
   Status Run(const TrainLoaders& loaders, TrainObserver& observer);
 
   const Plan& plan() const { return *plan_; }
@@ -85,6 +88,7 @@ class Trainer {
   Result<double> TrainStep(const Batch& batch, double lr);
   Result<EpochEvent> TrainEpoch(Loader& loader, TrainObserver& observer);
   Status Validate(Loader& loader, EpochEvent* event, TrainObserver& observer);
+  Status CheckFinite();
   Status Save(const EpochEvent& event, TrainObserver& observer);
 
   const Options options_;

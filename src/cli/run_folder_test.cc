@@ -1,0 +1,117 @@
+// The folder of a run: nothing of an earlier run is lost, and the newest whole checkpoint is found.
+#include "cli/run_folder.h"
+
+#include <gmock/gmock.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "train/testing.h"
+
+namespace riffle {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class RunFolder : public testing::Test {
+ protected:
+  void Write(const std::string& name, const std::string& text = "x") { std::ofstream(folder_ / name) << text; }
+  void Save(int epoch, const CheckpointInfo& info = TinyInfo()) {
+    const Plan plan = *MakePlan(info.model);
+    CheckpointInfo numbered = info;
+    numbered.epoch = epoch;
+    numbered.step = 10 * epoch;
+    ASSERT_TRUE(
+        SaveCheckpoint(Path(epoch), numbered, plan.registry, ParameterValues<float>(plan.registry), nullptr).ok());
+  }
+  std::filesystem::path Path(int epoch) { return folder_ / CheckpointName(TinyModel(), epoch, 10 * epoch); }
+  // The epoch of the newest checkpoint, -1 if there is none.
+  int Newest() {
+    const auto checkpoint = NewestCheckpoint(folder_, TinyModel(), log_);
+    EXPECT_TRUE(checkpoint.ok()) << checkpoint.status().message();
+    return *checkpoint ? (*checkpoint)->info().epoch : -1;
+  }
+
+  const std::filesystem::path folder_ = TestFolder();
+  std::ostringstream out_;
+  Log log_{out_, 0};
+};
+
+TEST_F(RunFolder, EarlierRunsMoveToNumberedFolders) {
+  const std::vector<std::string> files = {"metrics.jsonl", "result.log", "shufflenet_v1_g3_x0_5-1_10.safetensors",
+                                          "shufflenet_v1_g3_x0_5-best.safetensors", "shufflenet_v1_g3_x0_5.yaml"};
+  for (const char* run : {"first", "second"}) {
+    for (const std::string& file : files) Write(file, run);
+    ASSERT_EQ(PrepareRunFolder(folder_, /*resumed=*/false, log_).message(), "");
+  }
+  EXPECT_THAT(FilesIn(folder_), ElementsAre("run-1", "run-2"));
+  EXPECT_THAT(FilesIn(folder_ / "run-1"), testing::ElementsAreArray(files));
+  EXPECT_THAT(FilesIn(folder_ / "run-2"), testing::ElementsAreArray(files));
+  EXPECT_EQ(*ReadTextFile(folder_ / "run-1/result.log"), "first");
+  EXPECT_EQ(*ReadTextFile(folder_ / "run-2/result.log"), "second");
+  EXPECT_THAT(out_.str(), AllOf(HasSubstr("moved to " + (folder_ / "run-1").string()),
+                                HasSubstr("moved to " + (folder_ / "run-2").string())));
+}
+
+TEST_F(RunFolder, WhatNoRunWritesStays) {
+  const std::vector<std::string> files = {"cat.jpg", "notes.yaml", "resnet.safetensors",
+                                          "shufflenet_v1_g3_x0_5-pretrained.safetensors",
+                                          "shufflenet_v1_g3_x0_5.safetensors"};
+  for (const std::string& file : files) Write(file);
+  std::filesystem::create_directory(folder_ / "shufflenet_v1_g3_x0_5-1_1.safetensors");
+  ASSERT_TRUE(PrepareRunFolder(folder_, /*resumed=*/false, log_).ok());
+  EXPECT_EQ(FilesIn(folder_).size(), files.size() + 1);
+  EXPECT_EQ(out_.str(), "");
+}
+
+TEST_F(RunFolder, ARunThatGoesOnStays) {
+  Write("metrics.jsonl");
+  ASSERT_TRUE(PrepareRunFolder(folder_, /*resumed=*/true, log_).ok());
+  EXPECT_THAT(FilesIn(folder_), ElementsAre("metrics.jsonl"));
+}
+
+TEST_F(RunFolder, IsMadeWithItsParents) {
+  ASSERT_TRUE(PrepareRunFolder(folder_ / "a/b", /*resumed=*/false, log_).ok());
+  EXPECT_TRUE(std::filesystem::is_directory(folder_ / "a/b"));
+  Write("file");
+  const Status status = PrepareRunFolder(folder_ / "file", /*resumed=*/false, log_);
+  ASSERT_FALSE(status.ok());
+  EXPECT_THAT(status.message(), AllOf(HasSubstr((folder_ / "file").string()), HasSubstr("cannot create the folder")));
+}
+
+TEST_F(RunFolder, TheNewestWholeCheckpointIsTakenAndDamagedOnesAreNamed) {
+  EXPECT_EQ(Newest(), -1);
+  for (const int epoch : {2, 9, 10, 11}) Save(epoch);
+  EXPECT_EQ(Newest(), 11);
+  EXPECT_EQ(out_.str(), "");
+  std::filesystem::resize_file(Path(11), 1000);
+  std::fstream(Path(10), std::ios::in | std::ios::out | std::ios::binary).seekp(-5, std::ios::end) << "flip";
+  EXPECT_EQ(Newest(), 9);
+  EXPECT_THAT(out_.str(),
+              AllOf(HasSubstr(Path(11).string()), HasSubstr(Path(10).string()), Not(HasSubstr(Path(9).string()))));
+}
+
+TEST_F(RunFolder, AFileThatIsWholeButForeignIsAnError) {
+  Save(1);
+  ASSERT_TRUE(WriteSafetensors(Path(2), {}, {{"format", "pt"}}).ok());
+  const auto newest = NewestCheckpoint(folder_, TinyModel(), log_);
+  ASSERT_FALSE(newest.ok());
+  EXPECT_THAT(newest.status().message(), AllOf(HasSubstr(Path(2).string()), HasSubstr("not a checkpoint of riffle")));
+}
+
+TEST_F(RunFolder, AnotherFileThanTheOneNamedIsTold) {
+  Save(3);
+  std::filesystem::path asked = Path(3);
+  asked.replace_extension(".ckpt");
+  ASSERT_TRUE(OpenCheckpoint(asked, log_).ok());
+  EXPECT_THAT(out_.str(), AllOf(HasSubstr(asked.string() + " is not there"), HasSubstr("using " + Path(3).string())));
+  out_.str("");
+  ASSERT_TRUE(OpenCheckpoint(Path(3), log_).ok());
+  EXPECT_EQ(out_.str(), "");
+}
+
+}  // namespace
+}  // namespace riffle
