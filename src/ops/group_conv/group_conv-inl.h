@@ -15,7 +15,6 @@
 #include <algorithm>
 #include <type_traits>
 
-#include "hwy/cache_control.h"
 #include "hwy/highway.h"
 #include "ops/common.h"
 
@@ -76,10 +75,6 @@ HWY_INLINE void Tile(const float* HWY_RESTRICT packed, int64_t reduction, Rows<c
   for (int r = 0; r < R; ++r) {
     const Vec start = store.bias ? hn::Set(d, store.bias[row + r]) : hn::Zero(d);
     for (int v = 0; v < V; ++v) acc[r][v] = start;
-  }
-  if (store.residual) {
-    for (int r = 0; r < R; ++r)
-      for (size_t i = 0; i < V * lanes; i += kCacheLineFloats) hwy::Prefetch(store.residual[row + r] + p + i);
   }
   const float* HWY_RESTRICT from = x.data + p;
   for (int64_t k = 0; k < reduction; ++k, from += x.stride, packed += R) {
