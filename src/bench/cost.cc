@@ -18,8 +18,9 @@ double ForwardValues(const Step& step, double x, double y, double weights) {
 }
 
 double BackwardValues(const Step& step, double x, double y, double weights) {
-  const double dy = step.norm >= 0 ? 2 * y : y;      // with batch norm, the raw output is read beside its gradient
-  const double dx = step.adds_gradient ? 2 * x : x;  // written, or read and written
+  const double dy = step.norm >= 0 ? 2 * y : y;  // with batch norm, the raw output is read beside its gradient
+  // Written, or read and written; and the raw map that its sums take.
+  const double dx = (step.adds_gradient ? 2 * x : x) + (step.sums_norm >= 0 ? x : 0);
   switch (step.op) {
     case Op::kBatchNorm:
       return 0;
@@ -35,7 +36,7 @@ double BackwardValues(const Step& step, double x, double y, double weights) {
     case Op::kGlobalAveragePool:
       return y + 2 * x;
     case Op::kResidual:
-      return y + x;  // only sums come out
+      return step.sums_gathered ? 0 : y + x;  // only sums come out
   }
   return 0;
 }

@@ -140,10 +140,10 @@ template <class T>
 GradientSink<T> Network<T>::Sink(const Step& step) const {
   GradientSink<T> sink{.dz = GradientOf(step.x)};
   if (step.adds_gradient) sink.add = sink.dz;
-  if (step.in_norm >= 0) {
-    sink.raw = RowsOf(step.x);
-    sink.moments = norms_[step.in_norm].moments;
-    sink.sums = norms_[step.in_norm].sums;
+  if (const int norm = step.in_norm >= 0 ? step.in_norm : step.sums_norm; norm >= 0) {
+    sink.raw = RowsOf(plan_.norms[norm].raw);
+    sink.moments = norms_[norm].moments;
+    sink.sums = norms_[norm].sums;
   }
   return sink;
 }
@@ -289,6 +289,7 @@ void Network<T>::BackwardStep(const Step& step) {
                                        .parameter_row = OrNull(n.parameter_row)});
     }
     case Op::kResidual:
+      if (step.sums_gathered) return;
       return ops_.residual_backward(
           {step.channels, in.pixels()},
           {.sums = norms_[step.norm].sums, .dz = dy, .raw = x, .moments = norms_[step.norm].moments});

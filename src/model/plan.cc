@@ -154,9 +154,16 @@ class Builder {
     const int in_channels = plan_.maps[x].channels;
     const int pooled_channels = options.concat ? in_channels : 0;
 
+    // The unit's first convolution is the last to write the gradient of x. Where x is another unit's sum, that is the
+    // gradient of that unit's last batch norm, too.
+    Step& before = plan_.steps.back();
+    const bool sum_before = before.op == Op::kResidual && before.y_row == 0;
+    const int sums_norm = sum_before ? before.norm : -1;
+    before.sums_gathered = sum_before;
     const int a1 = GroupConv(name + ".conv1", x, model.BottleneckChannels(channels), options.groups1);
     plan_.steps.back().in_relu = true;
     plan_.steps.back().adds_gradient = true;
+    plan_.steps.back().sums_norm = sums_norm;
     const int norm1 = AddNorm(name + ".bn1", a1);
 
     const int a2 = Depthwise(name + ".depthwise", a1, norm1, options.stride);

@@ -72,6 +72,8 @@ struct Step {
   int in_norm = -1;            ///< applied to x on load, with ReLU if in_relu
   bool in_relu = false;        ///< x is a ReLU's output, on load or as stored: the gradient is masked
   bool relu = false;           ///< ReLU in the store (after folding)
+  int sums_norm = -1;          ///< backward: x's gradient is also that of this batch norm's output; gathers its sums
+  bool sums_gathered = false;  ///< kResidual, backward: whoever wrote y's gradient has gathered the sums already
   bool adds_gradient = false;  ///< backward: another step has already written x's gradient; add to it
   int groups = 1;
   int stride = 1;
