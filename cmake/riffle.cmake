@@ -10,8 +10,9 @@ if(RIFFLE_SANITIZE)
   target_compile_options(riffle_flags INTERFACE -fsanitize=${RIFFLE_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(riffle_flags INTERFACE -fsanitize=${RIFFLE_SANITIZE})
 endif()
-# Instruction sets that Highway compiles for: the baseline, AVX2 and AVX-512 on x86; NEON on Arm. Fewer targets, shorter builds.
-target_compile_definitions(riffle_flags INTERFACE HWY_DISABLED_TARGETS=\(HWY_SSSE3|HWY_SSE4|HWY_AVX3_DL\))
+# Instruction sets that Highway compiles for: plain C++, AVX2 and AVX-512 on x86; NEON on Arm. Fewer targets, shorter builds; SVE's
+# vectors have no size at compile time, and kernels keep theirs in arrays.
+target_compile_definitions(riffle_flags INTERFACE HWY_DISABLED_TARGETS=\(HWY_SSSE3|HWY_SSE4|HWY_AVX3_DL|HWY_SVE|HWY_SVE2|HWY_SVE_256|HWY_SVE2_128\))
 target_include_directories(riffle_flags INTERFACE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
 
 find_program(CCACHE ccache)
