@@ -46,7 +46,7 @@ Result<json> ParseJson(std::string_view text) {
 
 std::string Quoted(std::string_view text) {
   constexpr size_t kLongest = 80;
-  const std::string escaped = json(std::string(text)).dump(-1, ' ', true, json::error_handler_t::replace);
+  std::string escaped = json(std::string(text)).dump(-1, ' ', true, json::error_handler_t::replace);
   if (escaped.size() <= kLongest) return escaped;
   return escaped.substr(0, kLongest) + "…\"";
 }

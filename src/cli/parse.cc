@@ -48,7 +48,7 @@ class Parser {
         command_.name);
   }
 
-  Status ReadShortOption(const std::string& dashed, std::optional<std::string> value) {
+  Status ReadShortOption(const std::string& dashed, const std::optional<std::string>& value) {
     if (dashed == "-c" && command_.Uses("config")) return ReadOption("config", value);
     for (const CommandOption& own : command_.own_options) {
       if (own.short_name != 0 && dashed == std::string{'-', own.short_name}) {
