@@ -87,8 +87,8 @@ void MakeAxis(int64_t from, int64_t to, int64_t begin, int size, const Filter& f
   std::vector<double> exact(axis.max_count);
   for (int i = 0; i < size; ++i) {
     const double center = (static_cast<double>(begin + i) + 0.5) * scale;
-    const int64_t first = std::max<int64_t>(0, static_cast<int64_t>(center - support + 0.5));
-    const int64_t end = std::min(from, static_cast<int64_t>(center + support + 0.5));
+    const int64_t first = std::max<int64_t>(0, static_cast<int64_t>(std::floor(center - support + 0.5)));
+    const int64_t end = std::min(from, static_cast<int64_t>(std::floor(center + support + 0.5)));
     double sum = 0;
     for (int64_t k = 0; k < end - first; ++k) {
       exact[k] = filter.weight((static_cast<double>(k + first) - center + 0.5) * (1 / stretch));

@@ -206,8 +206,8 @@ void Network<T>::ForwardStep(const Step& step, Statistics statistics) {
       const auto trainable = [&](int i) { return values_.trainable.data() + plan_.registry.trainable()[i].offset; };
       const auto running = [&](int i) { return values_.statistics.data() + plan_.registry.statistics()[i].offset; };
       return ops_.batch_norm_forward({n.channels, in.pixels(), plan_.model.bn_eps, plan_.model.bn_momentum},
-                                     {.scale = norm->scale,
-                                      .shift = norm->shift,
+                                     {.scale = norms_[step.norm].scale,
+                                      .shift = norms_[step.norm].shift,
                                       .moments = moments,
                                       .gamma = trainable(n.gamma),
                                       .beta = trainable(n.beta),
