@@ -38,7 +38,10 @@ struct LoaderOptions {
 /// What training or evaluation takes in one step.
 struct Batch {
   LoaderPosition position;
-  int images = 0;
+  int images = 0;  ///< splits · samples
+  /// Versions of each sample, one after another: pictures [s · images / splits, (s + 1) · images / splits) are version
+  /// s of all samples in the same order, with the same labels and indices; version 0 is the clean one.
+  int splits = 1;
   Rows<const float> pixels;     ///< [channels][RowStride(images · size · size)], as base/rows.h says; padding is zero
   std::vector<int32_t> labels;  ///< [images]
   std::vector<int64_t> indices;  ///< [images] of the data set
