@@ -4,7 +4,6 @@
 #include <chrono>
 #include <cmath>
 #include <nlohmann/json.hpp>
-#include <numeric>
 
 #include "train/schedule.h"
 
@@ -29,19 +28,21 @@ Result<std::unique_ptr<Trainer>> Trainer::Create(const Options& options, Checkpo
                                                  const OpTable<float>& ops) {
   RIFFLE_TRY(CheckClassNames(info.classes));
   RIFFLE_ASSIGN(Plan plan, MakePlan(info.model));
+  RIFFLE_ASSIGN(std::unique_ptr<Objective> objective, Objective::Create(options, info, ops));
   std::unique_ptr<Trainer> trainer(
-      new Trainer(options, std::move(info), std::make_unique<const Plan>(std::move(plan)), ops));
+      new Trainer(options, std::move(info), std::make_unique<const Plan>(std::move(plan)), std::move(objective), ops));
   Initialise(trainer->plan_->registry, static_cast<uint64_t>(options.seed), &trainer->network_.values());
   return trainer;
 }
 
 Trainer::Trainer(const Options& options, CheckpointInfo info, std::unique_ptr<const Plan> plan,
-                 const OpTable<float>& ops)
+                 std::unique_ptr<Objective> objective, const OpTable<float>& ops)
     : options_(options),
       info_(std::move(info)),
       plan_(std::move(plan)),
       ops_(ops),
       network_(*plan_, ops),
+      objective_(std::move(objective)),
       optimizer_(plan_->registry, options),
       session_(*plan_, ops) {}
 
@@ -123,17 +124,9 @@ Result<EpochEvent> Trainer::TrainEpoch(Loader& loader, TrainObserver& observer) 
 
 // One optimizer step; the sum of the pictures' losses.
 Result<double> Trainer::TrainStep(const Batch& batch, double lr) {
-  const int classes = info_.model.num_classes;
-  targets_.resize(static_cast<size_t>(batch.images) * classes);
-  loss_.resize(static_cast<size_t>(batch.images));
-  SmoothedTargets(batch.labels, classes, options_.label_smoothing, targets_.data());
-  const float* logits = network_.Forward(batch.images, batch.pixels, Statistics::kBatch);
-  ops_.cross_entropy({batch.images, classes}, {.loss = loss_.data(),
-                                               .dlogits = network_.dlogits(),
-                                               .logits = logits,
-                                               .targets = targets_.data(),
-                                               .weight = 1.0f / static_cast<float>(batch.images)});
-  const double sum = std::accumulate(loss_.begin(), loss_.end(), 0.0);
+  const Rows<const float> pictures = objective_->Begin(batch);
+  const float* logits = network_.Forward(batch.images, pictures, Statistics::kBatch);
+  const double sum = objective_->Loss(logits, 1, network_.dlogits());
   if (!std::isfinite(sum))
     return InvalidArgument(
         "the loss is not a finite number at step {} (learning rate {:.6g}): lower --lr or lengthen --warmup_epochs",

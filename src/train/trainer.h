@@ -13,6 +13,7 @@
 #include "runtime/session.h"
 #include "train/checkpoint.h"
 #include "train/evaluate.h"
+#include "train/objective.h"
 #include "train/optimizer.h"
 
 namespace riffle {
@@ -62,8 +63,8 @@ struct TrainLoaders {
 /// places.
 class Trainer {
  public:
-  /// Errors: InvalidArgument as MakePlan and CheckClassNames. `ops` must outlive the trainer; the parameters are
-  /// initialised from options.seed.
+  /// Errors: those of MakePlan, CheckClassNames and Objective::Create. `ops` must outlive the trainer; the parameters
+  /// are initialised from options.seed.
   static Result<std::unique_ptr<Trainer>> Create(const Options& options, CheckpointInfo info,
                                                  const OpTable<float>& ops);
 
@@ -83,7 +84,8 @@ class Trainer {
   const CheckpointInfo& info() const { return info_; }
 
  private:
-  Trainer(const Options& options, CheckpointInfo info, std::unique_ptr<const Plan> plan, const OpTable<float>& ops);
+  Trainer(const Options& options, CheckpointInfo info, std::unique_ptr<const Plan> plan,
+          std::unique_ptr<Objective> objective, const OpTable<float>& ops);
 
   Result<double> TrainStep(const Batch& batch, double lr);
   Result<EpochEvent> TrainEpoch(Loader& loader, TrainObserver& observer);
@@ -96,9 +98,9 @@ class Trainer {
   std::unique_ptr<const Plan> plan_;
   const OpTable<float>& ops_;
   Network<float> network_;
+  const std::unique_ptr<Objective> objective_;
   Optimizer optimizer_;
   Session session_;
-  std::vector<float> targets_, loss_;
 };
 
 }  // namespace riffle

@@ -1,0 +1,43 @@
+// What training minimises: from a batch to the pictures that the network sees, and from its logits to the loss and its
+// gradient.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "data/loader.h"
+#include "ops/op_table.h"
+#include "train/checkpoint.h"
+#include "train/options.h"
+
+namespace riffle {
+
+/// Two calls for each batch: Begin before the network's forward, Loss after it. What they do is a function of the
+/// options and the batch, its position among it; nothing is kept from one batch to the next. Not thread-safe.
+class Objective {
+ public:
+  /// `info` is that of the network to train: its description, classes and preprocessing. `ops` must outlive the
+  /// objective. InvalidArgument if the options ask for what these cannot give.
+  static Result<std::unique_ptr<Objective>> Create(const Options& options, const CheckpointInfo& info,
+                                                   const OpTable<float>& ops);
+
+  /// Makes the batch's targets. The pictures to train on: [in_channels][images·H·W], valid until the next Begin and as
+  /// long as the batch.
+  Rows<const float> Begin(const Batch& batch);
+
+  /// The sum of the losses of the pictures of the last Begin; logits and dlogits: [images][classes]. The gradient is
+  /// that of `share` times the batch's loss, the mean over its pictures: 1 where each batch makes a step, 1 / steps
+  /// where several are accumulated.
+  double Loss(const float* logits, double share, float* dlogits);
+
+ private:
+  Objective(const Options& options, const CheckpointInfo& info, const OpTable<float>& ops);
+
+  const int classes_;
+  const double label_smoothing_;
+  const OpTable<float>& ops_;
+  int images_ = 0;
+  std::vector<float> targets_, losses_;
+};
+
+}  // namespace riffle
