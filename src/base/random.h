@@ -28,8 +28,12 @@ class RandomStream {
   uint32_t Below(uint32_t n);  ///< uniform in [0, n), unbiased. REQUIRES: n > 0
   double Normal();             ///< mean 0, standard deviation 1 (Box-Muller)
   bool Chance(double probability) { return Uniform() < probability; }
+  /// From the beta distribution, in [0, 1] (ends are reached where a and b are small). REQUIRES: a, b > 0
+  double Beta(double a, double b);
 
  private:
+  double LogGamma(double shape);
+
   std::array<uint32_t, 2> key_;
   std::array<uint32_t, 4> counter_;
   std::array<uint32_t, 4> block_{};

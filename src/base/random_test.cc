@@ -51,5 +51,38 @@ TEST(RandomStream, HasTheMomentsOfItsDistributions) {
   for (int count : dice) EXPECT_NEAR(count, n / 6.0, 600);
 }
 
+TEST(RandomStream, BetaFollowsItsDistributionFunction) {
+  struct Case {
+    double a, b, x, below;  // below: the probability of less than x
+  };
+  // By hand: uniform, arcsine (2/π asin √x), 3x² − 2x³, x².
+  const Case cases[] = {{1, 1, 0.3, 0.3}, {0.5, 0.5, 0.25, 1.0 / 3}, {2, 2, 0.25, 0.15625}, {2, 1, 0.7, 0.49}};
+  const int n = 100000;
+  for (const Case& c : cases) {
+    RandomStream random(1, RandomPurpose::kTest, 0, 0);
+    double sum = 0;
+    int below = 0;
+    for (int i = 0; i < n; ++i) {
+      const double x = random.Beta(c.a, c.b);
+      sum += x;
+      below += x < c.x;
+    }
+    EXPECT_NEAR(sum / n, c.a / (c.a + c.b), 0.006) << c.a << ", " << c.b;  // 5 standard errors
+    EXPECT_NEAR(below / double(n), c.below, 0.008) << c.a << ", " << c.b;
+  }
+}
+
+TEST(RandomStream, BetaOfATinyShapeIsNearlyACoin) {
+  RandomStream random(1, RandomPurpose::kTest, 0, 0);
+  int low = 0, high = 0;
+  for (int i = 0; i < 1000; ++i) {
+    const double x = random.Beta(1e-4, 1e-4);
+    low += x < 1e-6;
+    high += x > 1 - 1e-6;
+  }
+  EXPECT_GT(low + high, 990);
+  EXPECT_NEAR(low, 500, 80);
+}
+
 }  // namespace
 }  // namespace riffle
