@@ -89,7 +89,7 @@ double TrainingWorkload::Run() {
                                                          .targets = targets_.data(),
                                                          .weight = 1.0f / static_cast<float>(images)});
   network_.Backward();
-  optimizer_.Step(kBenchLearningRate, network_.gradients(), &network_.values().trainable);
+  optimizer_.Step(++steps_, kBenchLearningRate, network_.gradients(), &network_.values().trainable);
   return std::accumulate(losses_.begin(), losses_.end(), 0.0) / static_cast<double>(images);
 }
 

@@ -71,6 +71,7 @@ class TrainingWorkload {
   const OpTable<float>& ops_;
   Network<float> network_;
   Optimizer optimizer_;
+  int64_t steps_ = 0;
   BenchBatch batch_;
   std::vector<float> targets_, losses_;
 };

@@ -4,25 +4,23 @@
 
 namespace riffle {
 
-bool Decays(const Parameter& parameter, std::string_view weight_decay_filter) {
-  return weight_decay_filter == "disable" || !parameter.norm();
-}
-
 Optimizer::Optimizer(const ParameterRegistry& registry, const Options& options)
     : registry_(registry),
       momentum_(static_cast<float>(options.momentum)),
-      nesterov_(options.use_nesterov || options.opt == "nesterov") {
-  for (const Parameter& p : registry.trainable())
-    weight_decay_.push_back(Decays(p, options.weight_decay_filter) ? static_cast<float>(options.weight_decay) : 0.0f);
+      nesterov_(options.use_nesterov || options.opt == "nesterov"),
+      policies_(ParameterPolicies(registry, options)) {
   slots_.push_back({"velocity", AlignedArray<float>(registry.trainable_arena())});
 }
 
-void Optimizer::Step(double lr, const AlignedArray<float>& gradients, AlignedArray<float>* parameters) {
-  const float rate = static_cast<float>(lr), momentum = momentum_;
+void Optimizer::Step(int64_t /*update*/, double lr, const AlignedArray<float>& gradients,
+                     AlignedArray<float>* parameters) {
+  const float momentum = momentum_;
   float* velocity = slots_[0].values.data();
   ParallelFor(static_cast<int64_t>(registry_.trainable().size()), [&](int64_t i) {
     const Parameter& parameter = registry_.trainable()[i];
-    const float decay = weight_decay_[i];
+    const ParameterPolicy& policy = policies_[i];
+    if (policy.lr_scale == 0) return;
+    const float rate = static_cast<float>(lr * policy.lr_scale), decay = static_cast<float>(policy.weight_decay);
     const float* g = gradients.data() + parameter.offset;
     float* p = parameters->data() + parameter.offset;
     float* v = velocity + parameter.offset;

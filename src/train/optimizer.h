@@ -6,6 +6,7 @@
 
 #include "model/parameters.h"
 #include "train/options.h"
+#include "train/parameter_policy.h"
 
 namespace riffle {
 
@@ -16,7 +17,9 @@ class Optimizer {
  public:
   Optimizer(const ParameterRegistry& registry, const Options& options);
 
-  void Step(double lr, const AlignedArray<float>& gradients, AlignedArray<float>* parameters);
+  /// `update` counts the steps of the run, this one included: what depends on time is a function of it, so that a
+  /// resumed run goes on with the same bits.
+  void Step(int64_t update, double lr, const AlignedArray<float>& gradients, AlignedArray<float>* parameters);
 
   /// Names of the slots, and their values: "velocity".
   struct Slot {
@@ -30,12 +33,8 @@ class Optimizer {
   const ParameterRegistry& registry_;
   const float momentum_;
   const bool nesterov_;
-  std::vector<float> weight_decay_;  // of each trainable parameter
+  const std::vector<ParameterPolicy> policies_;
   std::vector<Slot> slots_;
 };
-
-/// Whether weight decay applies to a parameter under `weight_decay_filter`: disable: to all; auto and norm_and_bias:
-/// not to batch norm's gamma and beta (the network has no other biases).
-bool Decays(const Parameter& parameter, std::string_view weight_decay_filter);
 
 }  // namespace riffle

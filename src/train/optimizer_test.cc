@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace riffle {
 namespace {
 
@@ -16,7 +18,7 @@ struct Fixture {
   }
   void Run(const Options& options) {
     Optimizer optimizer(registry, options);
-    for (int i = 0; i < 2; ++i) optimizer.Step(0.5, gradients, &parameters);
+    for (int i = 1; i <= 2; ++i) optimizer.Step(i, 0.5, gradients, &parameters);
   }
   float weight() { return parameters[registry.trainable()[0].offset]; }
   float gamma() { return parameters[registry.trainable()[1].offset]; }
@@ -61,6 +63,31 @@ TEST(Optimizer, WeightDecayIsPartOfTheGradientAndTheFilterSparesBatchNorm) {
   spared.Run(options);
   EXPECT_FLOAT_EQ(spared.weight(), second);
   EXPECT_FLOAT_EQ(spared.gamma(), 1 - 0.5f * 1 - 0.5f * 1.5f);
+}
+
+TEST(Optimizer, AFrozenParameterKeepsItsBits) {
+  Options options = Momentum();
+  options.weight_decay = 0.2;
+  options.freeze = "body";
+  Fixture f;
+  f.Run(options);
+  EXPECT_EQ(f.weight(), 1);
+  EXPECT_EQ(f.gamma(), 1);
+}
+
+TEST(Optimizer, LayerDecayScalesTheRateOfEachLayer) {
+  Options options = Momentum();
+  options.momentum = 0;
+  options.layer_decay = 0.5;
+  ParameterRegistry registry;
+  registry.Add("stem.conv.weight", ParameterKind::kStemWeight, {1, 1, 1, 1});
+  registry.Add("stage2.0.conv1.weight", ParameterKind::kGroupConvWeight, {1, 1, 1, 1});
+  registry.Add("head.weight", ParameterKind::kHeadWeight, {1, 1});
+  AlignedArray<float> parameters(registry.trainable_arena()), gradients(registry.trainable_arena());
+  std::ranges::fill(gradients, 1.0f);
+  Optimizer(registry, options).Step(1, 0.5, gradients, &parameters);
+  const float expected[] = {-0.125f, -0.25f, -0.5f};
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(parameters[registry.trainable()[i].offset], expected[i]);
 }
 
 }  // namespace

@@ -101,6 +101,9 @@ std::vector<OptionRow> MakeTable() {
       {"weight_decay", kTraining, &O::weight_decay, AtLeast(0), "L2 coefficient"},
       {"weight_decay_filter", kTraining, &O::weight_decay_filter, OneOf({"disable", "auto", "norm_and_bias"}),
        "'disable' decays all parameters, 'auto' and 'norm_and_bias' leave out batch norm and biases"},
+      {"layer_decay", kTraining, &O::layer_decay, AboveUpTo(0, 1),
+       "factor on the learning rate from each unit to the one below it: the head learns fastest; None for 1"},
+      {"freeze", kTraining, &O::freeze, OneOf({"", "body"}), "'body' trains the head alone"},
 
       {"scheduler", kSchedule, &O::scheduler, OneOf({"constant", "cosine_decay"}), "learning rate after the warm-up"},
       {"lr", kSchedule, &O::lr, AtLeast(0), "highest learning rate"},

@@ -211,7 +211,7 @@ std::string_view ValueName(const OptionRow& row) {
         if constexpr (kIsList<T>) return "X,X,X";
         if constexpr (std::is_same_v<T, bool>) return "[BOOL]";
         if constexpr (std::is_same_v<T, std::string>) return "TEXT";
-        if constexpr (std::is_same_v<T, double>) return "X";
+        if constexpr (std::is_same_v<T, double> || std::is_same_v<T, std::optional<double>>) return "X";
         return "N";
       },
       row.field);

@@ -71,6 +71,8 @@ struct Options {
   bool use_nesterov = false;
   double weight_decay = 1e-6;
   std::string weight_decay_filter = "disable";
+  std::optional<double> layer_decay = std::nullopt;
+  std::string freeze = "";
 
   // Learning rate
   std::string scheduler = "cosine_decay";

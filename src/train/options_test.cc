@@ -109,6 +109,9 @@ TEST(OptionsTest, OptionalNumbersMayBeNone) {
     EXPECT_TRUE(settings.IsSet("num_samples"));
   }
   EXPECT_THAT(Refused("num_classes", "ten"), HasSubstr("expected an integer from 1 to 10000000, or None, found 'ten'"));
+  EXPECT_EQ(After("layer_decay", "0.75").options.layer_decay, 0.75);
+  EXPECT_EQ(After("layer_decay", "None").options.layer_decay, std::nullopt);
+  Refused("layer_decay", "0");
   Refused("batch_size", "None");
 }
 
@@ -123,6 +126,7 @@ TEST(OptionsTest, ChoicesIgnoreCaseAndNameTheNearest) {
   EXPECT_EQ(After("model", "shufflenet_v1_g3_05").options.model, "shufflenet_v1_g3_05");
   EXPECT_THAT(Refused("dataset", "cifar"), HasSubstr("'cifar10'"));
   EXPECT_EQ(After("dataset", "").options.dataset, "");
+  EXPECT_EQ(After("freeze", "").options.freeze, "");
   Refused("in_channels", "2");
   Refused("stage2_stride", "01");
 }

@@ -132,7 +132,7 @@ Result<double> Trainer::TrainStep(const Batch& batch, double lr) {
         "the loss is not a finite number at step {} (learning rate {:.6g}): lower --lr or lengthen --warmup_epochs",
         info_.step + 1, lr);
   network_.Backward();
-  optimizer_.Step(lr, network_.gradients(), &network_.values().trainable);
+  optimizer_.Step(info_.step + 1, lr, network_.gradients(), &network_.values().trainable);
   return sum;
 }
 
