@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "model/initialise.h"
 #include "model/zoo.h"
 #include "ops/op_table.h"
 
@@ -42,7 +43,7 @@ struct Files {
     info.preprocessing = {.image_size = 8, .channels = 3, .mean = {0, 0, 0}, .std = {1, 1, 1}};
     const Plan plan = *MakePlan(info.model);
     ParameterValues<float> values(plan.registry);
-    Initialise(plan.registry, 1, &values);
+    Initialise(plan, {.seed = 1}, &values);
     EXPECT_TRUE(SaveCheckpoint(checkpoint, info, plan.registry, values, nullptr).ok());
     std::string bitmap("BM\x3a\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0\1\0\0\0\1\0\0\0\1\0\x18\0", 30);  // 1 × 1, 24 bits
     bitmap.resize(58);

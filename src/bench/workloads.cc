@@ -5,6 +5,7 @@
 
 #include "base/random.h"
 #include "bench/cost.h"
+#include "model/initialise.h"
 
 namespace riffle {
 namespace {
@@ -39,7 +40,7 @@ void FillBenchWeights(const Plan& plan, const OpTable<float>& ops, ParameterValu
   Plan calibration = plan;
   calibration.model.bn_momentum = 0;  // running statistics become the batch's own
   Network<float> network(calibration, ops);
-  Initialise(plan.registry, kSeed, &network.values());
+  Initialise(plan, {.seed = kSeed}, &network.values());
   for (const Parameter& p : plan.registry.trainable()) {
     if (!p.norm()) continue;
     RandomStream random(kSeed, RandomPurpose::kTest, kParameters, static_cast<uint32_t>(p.offset));
@@ -73,7 +74,7 @@ TrainingWorkload::TrainingWorkload(const Plan& plan, const OpTable<float>& ops, 
       optimizer_(plan.registry, TrainingOptions()),
       batch_(plan.model, images),
       losses_(images) {
-  Initialise(plan.registry, kSeed, &network_.values());
+  Initialise(plan, {.seed = kSeed}, &network_.values());
   const int classes = plan.model.num_classes;
   targets_.assign(images * classes, static_cast<float>(kBenchLabelSmoothing / classes));
   for (int64_t n = 0; n < images; ++n)

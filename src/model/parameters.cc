@@ -1,10 +1,7 @@
 #include "model/parameters.h"
 
-#include <algorithm>
 #include <functional>
 #include <numeric>
-
-#include "base/random.h"
 
 namespace riffle {
 namespace {
@@ -31,22 +28,5 @@ int ParameterRegistry::Add(std::string name, ParameterKind kind, std::vector<int
 
 int64_t ParameterRegistry::trainable_count() const { return Count(trainable_); }
 int64_t ParameterRegistry::statistics_count() const { return Count(statistics_); }
-
-void Initialise(const ParameterRegistry& registry, uint64_t seed, ParameterValues<float>* values) {
-  for (size_t i = 0; i < registry.trainable().size(); ++i) {
-    const Parameter& p = registry.trainable()[i];
-    float* w = values->trainable.data() + p.offset;
-    if (p.norm()) {
-      std::fill_n(w, p.size, p.kind == ParameterKind::kGamma ? 1.0f : 0.0f);
-      continue;
-    }
-    const bool first_or_last = p.kind == ParameterKind::kStemWeight || p.kind == ParameterKind::kHeadWeight;
-    const double deviation = first_or_last ? 0.01 : 1.0 / static_cast<double>(p.shape[1]);
-    RandomStream random(seed, RandomPurpose::kInitialisation, 0, static_cast<uint32_t>(i));
-    std::generate_n(w, p.size, [&] { return static_cast<float>(deviation * random.Normal()); });
-  }
-  for (const Parameter& p : registry.statistics())
-    std::fill_n(values->statistics.data() + p.offset, p.size, p.kind == ParameterKind::kRunningMean ? 0.0f : 1.0f);
-}
 
 }  // namespace riffle

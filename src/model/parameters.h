@@ -60,9 +60,4 @@ struct ParameterValues {
   AlignedArray<T> statistics;
 };
 
-/// As MindCV and Megvii do it: convolutions N(0, 1 / input channels of a group), the first convolution and the head
-/// N(0, 0.01), gamma 1, beta 0, running mean 0, running variance 1. Each tensor's numbers depend on (seed, its place in
-/// the registry) only.
-void Initialise(const ParameterRegistry& registry, uint64_t seed, ParameterValues<float>* values);
-
 }  // namespace riffle

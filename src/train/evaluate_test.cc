@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 
+#include "model/initialise.h"
 #include "train/testing.h"
 
 namespace riffle {
@@ -48,7 +49,7 @@ TEST(SmoothedTargets, ByHand) {
 class Evaluating : public testing::Test {
  protected:
   Evaluating() {
-    Initialise(plan_.registry, 11, &values_);
+    Initialise(plan_, {.seed = 11}, &values_);
     session_.SetWeights(values_);
   }
   Evaluation Run(int batch_size, double smoothing = 0) {

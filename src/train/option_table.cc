@@ -81,6 +81,8 @@ std::vector<OptionRow> MakeTable() {
       {"stage2_stride", kModel, &O::stage2_stride, OneOf({"1", "2"}), "stride of stage 2; 1 only with the small stem"},
       {"conventions", kModel, &O::conventions, OneOf({"mindcv", "megvii", "paper"}),
        "which published implementation to agree with where they differ"},
+      {"zero_init_residual", kModel, &O::zero_init_residual, Any(),
+       "start each unit that adds its input as the identity; False starts as MindCV does"},
       {"bn_eps", kModel, &O::bn_eps, Above(0), "what batch norm adds to the variance"},
       {"bn_momentum", kModel, &O::bn_momentum, Within(0, 1),
        "share of the old batch-norm statistics that a step keeps"},

@@ -54,6 +54,7 @@ struct Options {
   std::string stem = "imagenet";
   int stage2_stride = 2;
   std::string conventions = "mindcv";
+  bool zero_init_residual = true;
   double bn_eps = 1e-5;
   double bn_momentum = 0.9;
 

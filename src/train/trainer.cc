@@ -5,6 +5,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "model/initialise.h"
 #include "train/schedule.h"
 
 namespace riffle {
@@ -31,7 +32,9 @@ Result<std::unique_ptr<Trainer>> Trainer::Create(const Options& options, Checkpo
   RIFFLE_ASSIGN(std::unique_ptr<Objective> objective, Objective::Create(options, info, ops));
   std::unique_ptr<Trainer> trainer(
       new Trainer(options, std::move(info), std::make_unique<const Plan>(std::move(plan)), std::move(objective), ops));
-  Initialise(trainer->plan_->registry, static_cast<uint64_t>(options.seed), &trainer->network_.values());
+  Initialise(*trainer->plan_,
+             {.seed = static_cast<uint64_t>(options.seed), .zero_init_residual = options.zero_init_residual},
+             &trainer->network_.values());
   return trainer;
 }
 
