@@ -7,6 +7,7 @@
 #include "base/threads.h"
 #include "cli/command.h"
 #include "cli/data_options.h"
+#include "cli/download.h"
 #include "cli/run_folder.h"
 #include "cli/startup.h"
 #include "ops/backends.h"
@@ -136,6 +137,8 @@ Status Run(const Invocation& invocation, const Console& console) {
   SetThreads(options.threads);
   RIFFLE_ASSIGN(const OpTable<float>* ops, FindBackend(""));
 
+  Log log(console.out, console.terminal_width);
+  RIFFLE_TRY(DownloadIfAsked(options, log));
   CheckpointInfo info;
   RIFFLE_ASSIGN(TrainingData data, OpenTrainingData(options, &info));
   options.num_classes = info.model.num_classes;
@@ -151,7 +154,6 @@ Status Run(const Invocation& invocation, const Console& console) {
                                                    .memory_bytes = TrainingMemoryBytes(plan, options.batch_size)})
               << std::endl;
 
-  Log log(console.out, console.terminal_width);
   RIFFLE_ASSIGN(const bool resumed, LoadStart(options, *trainer, log));
   RIFFLE_TRY(PrepareRunFolder(options.ckpt_save_dir, resumed, log));
   const fs::path folder = options.ckpt_save_dir;

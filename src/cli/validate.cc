@@ -7,6 +7,7 @@
 #include "base/threads.h"
 #include "cli/command.h"
 #include "cli/data_options.h"
+#include "cli/download.h"
 #include "cli/loaded_network.h"
 #include "ops/backends.h"
 #include "report/progress.h"
@@ -86,6 +87,7 @@ Status Run(const Invocation& invocation, const Console& console) {
   RIFFLE_ASSIGN(const std::unique_ptr<LoadedNetwork> network, LoadNetwork(checkpoint, model, *ops));
 
   options.in_channels = model.in_channels;
+  RIFFLE_TRY(DownloadIfAsked(options, log));
   RIFFLE_ASSIGN(const std::unique_ptr<Dataset> data, OpenDataset(ValDataset(options, checkpoint.info().classes)));
   RIFFLE_ASSIGN(const Transform transform, Transform::ForEvaluation(preprocessing));
   RIFFLE_ASSIGN(const std::unique_ptr<Loader> loader, Loader::Create(*data, transform, ValLoader(options)));
@@ -112,9 +114,27 @@ Command ValidateCommand() {
   return {
       .name = "validate",
       .summary = "measures a checkpoint on a dataset: top-1, top-5, loss",
-      .options = {"config", "threads", "dataset", "data_dir", "val_split", "num_parallel_workers", "batch_size",
-                  "image_resize", "interpolation", "mean", "std", "crop_pct", "model", "num_classes", "in_channels",
-                  "ckpt_path", "label_smoothing", "log_interval"},
+      .options = {"config",
+                  "threads",
+                  "dataset",
+                  "data_dir",
+                  "val_split",
+                  "dataset_download",
+                  "dataset_url",
+                  "dataset_checksums",
+                  "num_parallel_workers",
+                  "batch_size",
+                  "image_resize",
+                  "interpolation",
+                  "mean",
+                  "std",
+                  "crop_pct",
+                  "model",
+                  "num_classes",
+                  "in_channels",
+                  "ckpt_path",
+                  "label_smoothing",
+                  "log_interval"},
       .own_options = {{.name = "json",
                        .value_name = "FILE",
                        .help = "write top1_percent, top5_percent, loss, images, images_per_second there"}},

@@ -1,5 +1,6 @@
 // Sources: splits, statistics and crops of cifar10, cifar100, mnist and imagenet are those of MindCV's transforms; URLs
-// and md5 sums those of its downloads. Fashion-MNIST: github.com/zalandoresearch/fashion-mnist.
+// and md5 sums those of its downloads; MNIST's mirrors are those of torchvision and of TensorFlow Datasets.
+// Fashion-MNIST: github.com/zalandoresearch/fashion-mnist.
 #include "data/registry.h"
 
 #include <array>
@@ -58,6 +59,14 @@ constexpr std::array<DownloadInfo, 4> kFashionDownloads = {
      {"t10k-images-idx3-ubyte.gz", "bef4ecab320f06d8554ea6380940ec79"},
      {"t10k-labels-idx1-ubyte.gz", "bb300cfdad3c16e7a12a480ee83cd310"}}};
 
+constexpr std::array<std::string_view, 1> kCifarUrls = {"https://www.cs.toronto.edu/~kriz/"};
+constexpr std::array<std::string_view, 3> kMnistUrls = {"http://yann.lecun.com/exdb/mnist/",
+                                                        "https://ossci-datasets.s3.amazonaws.com/mnist/",
+                                                        "https://storage.googleapis.com/cvdf-datasets/mnist/"};
+constexpr std::array<std::string_view, 2> kFashionUrls = {
+    "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+    "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/"};
+
 constexpr DatasetInfo Folder(std::string_view name, std::span<const std::string_view> aliases) {
   return {.name = name,
           .aliases = aliases,
@@ -84,7 +93,7 @@ constexpr DatasetInfo Cifar(std::string_view name, int num_classes, std::span<co
           .splits = splits,
           .label_bytes = label_bytes,
           .class_names_file = class_names_file,
-          .url = "https://www.cs.toronto.edu/~kriz/",
+          .urls = kCifarUrls,
           .downloads = downloads};
 }
 
@@ -99,7 +108,7 @@ constexpr DatasetInfo kMnist = {.name = "mnist",
                                 .splits = kIdxSplits,
                                 .class_names = kDigits,
                                 .foreign_folder_word = "fashion",
-                                .url = "http://yann.lecun.com/exdb/mnist/",
+                                .urls = kMnistUrls,
                                 .downloads = kMnistDownloads};
 
 constexpr DatasetInfo FashionMnist() {
@@ -114,7 +123,7 @@ constexpr DatasetInfo FashionMnist() {
   info.folder_word = "fashion";
   info.foreign_folder_word = "";
   info.system_folder = "/usr/share/datasets/fashion-mnist";
-  info.url = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/";
+  info.urls = kFashionUrls;
   info.downloads = kFashionDownloads;
   return info;
 }

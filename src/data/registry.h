@@ -54,10 +54,10 @@ struct DatasetInfo {
   int label_bytes = 0;                                 ///< kCifar: bytes before the pixels; the last one is the label
   std::string_view class_names_file = {};              ///< kCifar: one name a line
   std::span<const std::string_view> class_names = {};  ///< where no file tells them
-  std::string_view folder_word = {};          ///< in a path, tells these files from another set's of the same names
-  std::string_view foreign_folder_word = {};  ///< in a path, tells that the files are another set's
-  std::string_view system_folder = {};        ///< where a Debian package puts the files; empty: nowhere
-  std::string_view url = {};                  ///< folder of the downloads
+  std::string_view folder_word = {};            ///< in a path, tells these files from another set's of the same names
+  std::string_view foreign_folder_word = {};    ///< in a path, tells that the files are another set's
+  std::string_view system_folder = {};          ///< where a Debian package puts the files; empty: nowhere
+  std::span<const std::string_view> urls = {};  ///< folders with the downloads: the publisher's, then mirrors
   std::span<const DownloadInfo> downloads = {};
 };
 

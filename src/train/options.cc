@@ -95,6 +95,11 @@ Status CheckTogether(const Options& o) {
   if ((o.use_nesterov || o.opt == "nesterov") && o.momentum == 0) {
     return InvalidArgument("options momentum and use_nesterov: Nesterov's form needs a momentum above 0, found 0");
   }
+  if (!o.dataset_download && !(o.dataset_url.empty() && o.dataset_checksums.empty())) {
+    return InvalidArgument(
+        "options dataset_url and dataset_checksums: they say where from and with which sums to "
+        "fetch, and nothing is to be fetched; add --dataset_download");
+  }
   if (o.mean.size() != o.std.size() || (o.mean.size() != 1 && o.mean.size() != 3)) {
     return InvalidArgument("options mean and std: expected one or three numbers in each, found {} and {}",
                            o.mean.size(), o.std.size());

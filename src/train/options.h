@@ -30,6 +30,9 @@ struct Options {
   std::string data_dir = "./";
   std::string train_split = "train";
   std::string val_split = "val";
+  bool dataset_download = false;
+  std::string dataset_url = "";
+  std::string dataset_checksums = "";
   int num_parallel_workers = 0;  ///< 0: see ResolveAutomatic
   bool shuffle = true;
   std::optional<int64_t> num_samples = std::nullopt;

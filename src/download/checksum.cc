@@ -1,0 +1,60 @@
+#include "download/checksum.h"
+
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <memory>
+#include <sstream>
+
+#include "base/file.h"
+
+namespace riffle {
+namespace {
+
+constexpr size_t kMd5Digits = 32;
+
+}  // namespace
+
+Result<std::string> Md5OfFile(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return NotFound("{}: no such file, or it cannot be read", path.string());
+  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
+  if (!context || EVP_DigestInit_ex(context.get(), EVP_md5(), nullptr) != 1)
+    return Unavailable("OpenSSL offers no md5 here");
+  std::vector<char> block(1 << 20);
+  while (file.read(block.data(), static_cast<std::streamsize>(block.size())) || file.gcount() > 0)
+    EVP_DigestUpdate(context.get(), block.data(), static_cast<size_t>(file.gcount()));
+  if (file.bad()) return IoError("{}: cannot be read", path.string());
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
+  unsigned size = 0;
+  EVP_DigestFinal_ex(context.get(), digest.data(), &size);
+  std::string text;
+  for (unsigned i = 0; i < size; ++i) text += fmt::format("{:02x}", digest[i]);
+  return text;
+}
+
+Result<std::map<std::string, std::string>> ReadChecksums(const std::filesystem::path& path) {
+  RIFFLE_ASSIGN(const std::string text, ReadTextFile(path));
+  std::map<std::string, std::string> sums;
+  std::istringstream lines(text);
+  std::string line;
+  for (int number = 1; std::getline(lines, line); ++number) {
+    if (line.ends_with('\r')) line.pop_back();
+    if (line.empty() || line[0] == '#') continue;
+    std::string sum = line.substr(0, kMd5Digits), name = line.substr(std::min(line.size(), kMd5Digits));
+    std::ranges::transform(sum, sum.begin(), [](char c) { return c >= 'A' && c <= 'F' ? c - 'A' + 'a' : c; });
+    const bool is_sum = sum.size() == kMd5Digits && sum.find_first_not_of("0123456789abcdef") == std::string::npos;
+    if (!is_sum || name.size() < 3 || name[0] != ' ' || (name[1] != ' ' && name[1] != '*'))
+      return InvalidArgument("{} line {}: expected 'MD5SUM  FILE' as md5sum writes it, found '{}'", path.string(),
+                             number, line);
+    name = std::filesystem::path(name.substr(2)).filename().string();
+    const auto [entry, is_new] = sums.try_emplace(name, sum);
+    if (!is_new && entry->second != sum)
+      return InvalidArgument("{} line {}: {} stands there with two sums", path.string(), number, name);
+  }
+  return sums;
+}
+
+}  // namespace riffle

@@ -1,0 +1,232 @@
+#include "download/fetch.h"
+
+#include <curl/curl.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include "download/checksum.h"
+
+namespace riffle {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr long kMaxRedirects = 10;
+constexpr long kSlowBytesPerSecond = 1024;
+
+uint64_t SizeOf(const fs::path& path) {
+  std::error_code error;
+  const uint64_t size = fs::file_size(path, error);
+  return error ? 0 : size;
+}
+
+void Remove(const fs::path& path) {
+  std::error_code error;
+  fs::remove(path, error);
+}
+
+/// How one attempt ended.
+struct Outcome {
+  enum { kComplete, kTryAgain, kStartOver, kGiveUp } what = kComplete;
+  ErrorCode code = ErrorCode::kIo;
+  std::string reason = {};
+};
+
+/// One request: the bytes of `url` from `offset` on, appended to `part`.
+class Transfer {
+ public:
+  Transfer(std::string url, const fs::path& part, const FetchPolicy& policy, DownloadObserver& observer)
+      : url_(std::move(url)),
+        part_(part),
+        name_(fs::path(part).replace_extension().filename().string()),
+        policy_(policy),
+        observer_(observer),
+        offset_(SizeOf(part)) {}
+
+  Outcome Run() {
+    file_.reset(std::fopen(part_.c_str(), "ab"));
+    if (!file_) return {Outcome::kGiveUp, ErrorCode::kIo, fmt::format("cannot write {}", part_.string())};
+    curl_.reset(curl_easy_init());
+    if (!curl_) return {Outcome::kGiveUp, ErrorCode::kUnavailable, "libcurl cannot start"};
+    Configure();
+    const CURLcode result = curl_easy_perform(curl_.get());
+    const bool written = std::fclose(file_.release()) == 0;
+    if (!written)
+      return {Outcome::kGiveUp, ErrorCode::kIo, fmt::format("cannot write {}; is the disk full?", part_.string())};
+    return Judge(result);
+  }
+
+  /// Whether bytes of an earlier attempt are part of the file.
+  bool resumed() const { return offset_ > 0; }
+
+ private:
+  void Configure() {
+    CURL* const c = curl_.get();
+    const bool secure = url_.starts_with("https:");
+    curl_easy_setopt(c, CURLOPT_URL, url_.c_str());
+    curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(c, CURLOPT_REDIR_PROTOCOLS_STR, secure ? "https" : "http,https");
+    curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 1L);
+    curl_easy_setopt(c, CURLOPT_MAXREDIRS, kMaxRedirects);
+    curl_easy_setopt(c, CURLOPT_FAILONERROR, 1L);  // the page that explains a 404 is no data
+    curl_easy_setopt(c, CURLOPT_USERAGENT, "riffle");
+    curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, static_cast<long>(policy_.connect_timeout.count()));
+    curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, kSlowBytesPerSecond);
+    curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, static_cast<long>(policy_.stall_timeout.count()));
+    curl_easy_setopt(c, CURLOPT_ERRORBUFFER, explanation_);
+    // A range, not CURLOPT_RESUME_FROM: a server that sends the whole file instead is welcome, see OnData.
+    if (offset_ > 0) curl_easy_setopt(c, CURLOPT_RANGE, fmt::format("{}-", offset_).c_str());
+    curl_easy_setopt(c, CURLOPT_WRITEDATA, this);
+    curl_easy_setopt(
+        c, CURLOPT_WRITEFUNCTION, +[](char* data, size_t one, size_t count, void* self) {
+          return static_cast<Transfer*>(self)->OnData(data, one * count);
+        });
+    curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(c, CURLOPT_XFERINFODATA, this);
+    curl_easy_setopt(
+        c, CURLOPT_XFERINFOFUNCTION, +[](void* self, curl_off_t total, curl_off_t done, curl_off_t, curl_off_t) {
+          static_cast<Transfer*>(self)->OnProgress(total, done);
+          return 0;
+        });
+  }
+
+  size_t OnData(const char* data, size_t bytes) {
+    if (offset_ > 0 && HttpStatus() == 200) {  // it sends the whole file
+      if (ftruncate(fileno(file_.get()), 0) != 0) return 0;
+      offset_ = 0;
+    }
+    return std::fwrite(data, 1, bytes, file_.get());
+  }
+
+  void OnProgress(curl_off_t total, curl_off_t done) {
+    const int status = HttpStatus();
+    if (done == 0 || (status != 200 && status != 206)) return;  // of a redirection, or an error
+    observer_.OnBytes(name_, offset_ + done, total > 0 ? offset_ + total : 0);
+  }
+
+  int HttpStatus() const {
+    long status = 0;
+    curl_easy_getinfo(curl_.get(), CURLINFO_RESPONSE_CODE, &status);
+    return static_cast<int>(status);
+  }
+
+  Outcome Judge(CURLcode result) const {
+    if (result == CURLE_OK) return {};
+    const std::string text = explanation_[0] != 0 ? explanation_ : curl_easy_strerror(result);
+    switch (result) {
+      case CURLE_HTTP_RETURNED_ERROR: {
+        const int status = HttpStatus();
+        const std::string reason = fmt::format("the server answered {}", status);
+        if (status == 416) return {Outcome::kStartOver, ErrorCode::kIo, reason};
+        const bool passes = status >= 500 || status == 408 || status == 429;
+        const bool is_missing = status == 404 || status == 410;
+        return {passes ? Outcome::kTryAgain : Outcome::kGiveUp, is_missing ? ErrorCode::kNotFound : ErrorCode::kIo,
+                reason};
+      }
+      case CURLE_WRITE_ERROR:
+        return {Outcome::kGiveUp, ErrorCode::kIo, fmt::format("cannot write {}; is the disk full?", part_.string())};
+      case CURLE_PEER_FAILED_VERIFICATION:
+      case CURLE_SSL_CACERT_BADFILE:
+        return {Outcome::kGiveUp, ErrorCode::kIo, "its certificate is not trusted: " + text};
+      case CURLE_UNSUPPORTED_PROTOCOL:
+      case CURLE_URL_MALFORMAT:
+      case CURLE_TOO_MANY_REDIRECTS:
+        return {Outcome::kGiveUp, ErrorCode::kInvalidArgument, text};
+      case CURLE_OPERATION_TIMEDOUT:
+        return {Outcome::kTryAgain, ErrorCode::kIo, "the transfer stalled: " + text};
+      default:
+        return {Outcome::kTryAgain, ErrorCode::kIo, text};
+    }
+  }
+
+  struct Closer {
+    void operator()(std::FILE* file) const { std::fclose(file); }
+    void operator()(CURL* curl) const { curl_easy_cleanup(curl); }
+  };
+
+  const std::string url_;
+  const fs::path part_;
+  const std::string name_;
+  const FetchPolicy& policy_;
+  DownloadObserver& observer_;
+  uint64_t offset_;
+  std::unique_ptr<std::FILE, Closer> file_;
+  std::unique_ptr<CURL, Closer> curl_;
+  char explanation_[CURL_ERROR_SIZE] = {};
+};
+
+/// One request and, if it brought the last byte, the md5.
+Outcome Attempt(const std::string& url, const fs::path& part, const std::string& md5, const FetchPolicy& policy,
+                DownloadObserver& observer) {
+  Transfer transfer(url, part, policy, observer);
+  const Outcome outcome = transfer.Run();
+  if (outcome.what != Outcome::kComplete) return outcome;
+  const Result<std::string> found = Md5OfFile(part);
+  if (!found.ok()) return {Outcome::kGiveUp, found.status().code(), found.status().message()};
+  if (*found == md5) return {};
+  // What an earlier attempt brought may have been of another version.
+  return {transfer.resumed() ? Outcome::kStartOver : Outcome::kGiveUp, ErrorCode::kDataLoss,
+          fmt::format("md5 expected {}, found {}; what came was removed", md5, *found)};
+}
+
+/// All attempts of one URL.
+Status FetchFrom(const std::string& url, const fs::path& part, const std::string& md5, const FetchPolicy& policy,
+                 DownloadObserver& observer) {
+  uint64_t longest = SizeOf(part);
+  std::chrono::milliseconds pause = policy.first_pause;
+  for (int failures = 1;; ++failures) {
+    const Outcome outcome = Attempt(url, part, md5, policy, observer);
+    if (outcome.what == Outcome::kComplete) return {};
+    const bool wrong_bytes = outcome.code == ErrorCode::kDataLoss;
+    if (wrong_bytes || outcome.what == Outcome::kStartOver) Remove(part);
+    if (const uint64_t size = SizeOf(part); size > longest) {
+      longest = size;
+      failures = 1;
+      pause = policy.first_pause;
+    }
+    if (outcome.what == Outcome::kGiveUp || failures >= policy.attempts)
+      return {outcome.code, fmt::format("{}: {}", url, outcome.reason)};
+    observer.OnNote(fmt::format("{}: {}; trying again, {} bytes are here", url, outcome.reason, SizeOf(part)));
+    std::this_thread::sleep_for(pause);
+    pause *= 2;
+  }
+}
+
+bool HasMd5(const fs::path& path, const std::string& md5) {
+  const Result<std::string> found = Md5OfFile(path);
+  return found.ok() && *found == md5;
+}
+
+Status MoveIntoPlace(const fs::path& part, const fs::path& to) {
+  std::error_code error;
+  fs::rename(part, to, error);
+  if (error) return IoError("{}: cannot be written: {}", to.string(), error.message());
+  return {};
+}
+
+}  // namespace
+
+Status Fetch(const FetchRequest& request, const FetchPolicy& policy, DownloadObserver& observer) {
+  static std::once_flag once;
+  std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
+  if (HasMd5(request.to, request.md5)) return {};
+  const fs::path part = request.to.string() + ".part";
+  if (HasMd5(part, request.md5)) return MoveIntoPlace(part, request.to);  // killed after the last byte
+  std::string reasons;
+  ErrorCode code = ErrorCode::kNotFound;
+  for (const std::string& url : request.urls) {
+    const Status status = FetchFrom(url, part, request.md5, policy, observer);
+    if (status.ok()) return MoveIntoPlace(part, request.to);
+    if (code == ErrorCode::kNotFound) code = status.code();
+    reasons += (reasons.empty() ? "" : "; ") + status.message();
+  }
+  if (SizeOf(part) == 0) Remove(part);
+  return {code, reasons};
+}
+
+}  // namespace riffle

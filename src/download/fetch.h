@@ -1,0 +1,47 @@
+// One file from the network: several places, broken transfers continued, wrong bytes never left behind.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+
+namespace riffle {
+
+/// Hears how a download goes, in the thread that downloads.
+class DownloadObserver {
+ public:
+  virtual ~DownloadObserver() = default;
+  /// `done` of `total` bytes of a file are here; total 0: the server did not say. Called several times a second.
+  virtual void OnBytes(std::string_view /*file*/, uint64_t /*done*/, uint64_t /*total*/) {}
+  /// Something a person would want to know: a transfer that broke, a wait.
+  virtual void OnNote(const std::string& /*line*/) {}
+};
+
+struct FetchRequest {
+  std::vector<std::string> urls;  ///< the same file at several places (http, https), in the order they are tried
+  std::filesystem::path to;       ///< its folder exists
+  std::string md5;                ///< 32 hexadecimal digits
+};
+
+/// How patient a download is. An attempt that brings new bytes starts the count anew.
+struct FetchPolicy {
+  int attempts = 4;                            ///< of one URL
+  std::chrono::milliseconds first_pause{500};  ///< between attempts; doubles each time
+  std::chrono::seconds connect_timeout{15};
+  std::chrono::seconds stall_timeout{30};  ///< an attempt ends that gets under 1 KiB/s for so long
+};
+
+/// Brings a file whose md5 is right to `to`, or changes nothing there. A file that is there with the right md5 is not
+/// fetched. What has arrived waits in `to`.part, from where the next attempt, also of a later process, continues.
+/// Certificates are verified, and https is never redirected to http. Not for two callers with the same `to` at once
+/// (FolderLock).
+/// Errors name each URL and what went wrong there: NotFound where all answered so, DataLoss for wrong bytes (md5
+/// expected and found; they are removed), IoError for the rest.
+Status Fetch(const FetchRequest& request, const FetchPolicy& policy, DownloadObserver& observer);
+
+}  // namespace riffle

@@ -1,0 +1,62 @@
+#include "download/unpack.h"
+
+#include <gmock/gmock.h>
+
+#include "base/file.h"
+#include "download/testing/archives.h"
+#include "download/testing/files.h"
+
+namespace riffle {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+
+TEST(UnpackTest, FilesAndFoldersComeOutAndReplaceWhatStoodThere) {
+  const fs::path folder = TestFolder(), archive = folder / "a.tar.gz";
+  WriteText(folder / "kept", "kept");
+  fs::create_directories(folder / "set");
+  WriteText(folder / "set/old", "old");
+  WriteTarGz(archive, {{"set/", ""}, {"set/a.bin", "aaa"}, {"set/deep/b.bin", std::string(3000000, 'b')}, {"top", ""}});
+  const Status status = Unpack(archive, folder);
+  ASSERT_TRUE(status.ok()) << status.message();
+  EXPECT_EQ(*ReadTextFile(folder / "set/a.bin"), "aaa");
+  EXPECT_EQ(*ReadTextFile(folder / "set/deep/b.bin"), std::string(3000000, 'b'));
+  EXPECT_EQ(*ReadTextFile(folder / "top"), "");
+  EXPECT_EQ(*ReadTextFile(folder / "kept"), "kept");
+  EXPECT_FALSE(fs::exists(folder / "set/old"));
+  EXPECT_FALSE(fs::exists(folder / ".unpacking"));
+}
+
+TEST(UnpackTest, ADamagedArchiveChangesNothing) {
+  const fs::path folder = TestFolder(), archive = folder / "a.tar.gz";
+  WriteTarGz(archive, {{"first", "1"}, {"second", std::string(100000, '2')}});
+  const std::string bytes = *ReadTextFile(archive);
+  for (const std::string& damaged : {bytes.substr(0, bytes.size() / 2), std::string(1000, 'x'), std::string()}) {
+    WriteText(archive, damaged);
+    const Status status = Unpack(archive, folder);
+    EXPECT_EQ(status.code(), ErrorCode::kDataLoss) << damaged.size();
+    EXPECT_THAT(status.message(), HasSubstr("a.tar.gz: "));
+    EXPECT_FALSE(fs::exists(folder / "first"));
+    EXPECT_FALSE(fs::exists(folder / ".unpacking"));
+  }
+  EXPECT_EQ(Unpack(folder / "nowhere.tar.gz", folder).code(), ErrorCode::kDataLoss);
+}
+
+TEST(UnpackTest, NothingIsWrittenOutsideTheFolder) {
+  const fs::path folder = TestFolder() / "below";
+  fs::create_directories(folder);
+  for (const char* name : {"../evil", "good/../../../evil", "/tmp/riffle_evil"}) {
+    WriteTarGz(folder / "a.tar.gz", {{name, "evil"}});
+    const Status status = Unpack(folder / "a.tar.gz", folder);
+    EXPECT_EQ(status.code(), ErrorCode::kDataLoss) << name;
+    EXPECT_THAT(status.message(), HasSubstr(name));
+  }
+  WriteTarGz(folder / "a.tar.gz", {{"link", "->/etc"}, {"link/passwd", "evil"}});
+  EXPECT_THAT(Unpack(folder / "a.tar.gz", folder).message(), HasSubstr("'link', which is neither a file nor a folder"));
+  EXPECT_FALSE(fs::exists(folder.parent_path() / "evil"));
+  EXPECT_FALSE(fs::exists("/tmp/riffle_evil"));
+}
+
+}  // namespace
+}  // namespace riffle
