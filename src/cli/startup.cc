@@ -23,6 +23,7 @@ std::string EssentialConfigurations(const Options& o, const RunFacts& facts) {
   add("LR Scheduler", fmt::format("{}, {} epochs of warm-up", o.scheduler, o.warmup_epochs));
   add("Momentum", o.momentum);
   add("Weight decay", fmt::format("{} (filter: {})", o.weight_decay, o.weight_decay_filter));
+  add("Loss", o.loss);
   add("Label smoothing", o.label_smoothing);
   add("Picture", fmt::format("{} × {} × {}, {} stem", o.in_channels, o.image_resize, o.image_resize, o.stem));
   add("Conventions", o.conventions);

@@ -13,6 +13,7 @@
 #include "ops/backends.h"
 #include "report/metrics.h"
 #include "report/progress.h"
+#include "train/class_weights.h"
 #include "train/option_table.h"
 #include "train/trainer.h"
 
@@ -60,6 +61,14 @@ Result<TrainingData> OpenTrainingData(const Options& options, CheckpointInfo* in
     RIFFLE_ASSIGN(data.validation_loader, MakeValLoader(options, *data.validation, info->preprocessing));
   }
   return data;
+}
+
+/// Puts numbers in the place of class_weights = 'balanced', so that the record of the run holds them.
+void BalanceClasses(const Dataset& data, int num_classes, Options& options) {
+  if (options.class_weights != "balanced") return;
+  std::vector<int64_t> pictures(num_classes);
+  for (int64_t i = 0; i < data.size(); ++i) ++pictures[data.label(i)];
+  options.class_weights = BalancedClassWeights(pictures);
 }
 
 /// Tells the user, and writes the record.
@@ -142,6 +151,7 @@ Status Run(const Invocation& invocation, const Console& console) {
   CheckpointInfo info;
   RIFFLE_ASSIGN(TrainingData data, OpenTrainingData(options, &info));
   options.num_classes = info.model.num_classes;
+  BalanceClasses(*data.train, info.model.num_classes, options);
   info.options = ToYaml(options);
   const std::string model_name = info.model.name;
   RIFFLE_ASSIGN(const std::unique_ptr<Trainer> trainer, Trainer::Create(options, std::move(info), *ops));

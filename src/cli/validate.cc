@@ -96,7 +96,8 @@ Status Run(const Invocation& invocation, const Console& console) {
               << std::flush;
   Progress progress(log, options.log_interval);
   progress.BeginEpoch();
-  RIFFLE_ASSIGN(const Evaluation result, Evaluate(network->session, *ops, *loader, options.label_smoothing,
+  RIFFLE_ASSIGN(LabelLoss label_loss, LabelLoss::Create(options, model.num_classes, *ops));
+  RIFFLE_ASSIGN(const Evaluation result, Evaluate(network->session, label_loss, *loader,
                                                   [&](const Evaluation& so_far, int64_t batch, int64_t batches) {
                                                     progress.Report({.batch = batch,
                                                                      .batches = batches,
@@ -133,7 +134,9 @@ Command ValidateCommand() {
                   "num_classes",
                   "in_channels",
                   "ckpt_path",
+                  "loss",
                   "label_smoothing",
+                  "class_weights",
                   "log_interval"},
       .own_options = {{.name = "json",
                        .value_name = "FILE",

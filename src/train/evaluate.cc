@@ -1,16 +1,8 @@
 #include "train/evaluate.h"
 
-#include <algorithm>
 #include <chrono>
 
 namespace riffle {
-
-void SmoothedTargets(std::span<const int32_t> labels, int classes, double smoothing, float* targets) {
-  const float off = static_cast<float>(smoothing / classes),
-              on = static_cast<float>(1 - smoothing + smoothing / classes);
-  std::fill_n(targets, labels.size() * classes, off);
-  for (size_t n = 0; n < labels.size(); ++n) targets[n * classes + labels[n]] = on;
-}
 
 int RankOf(int label, std::span<const float> logits) {
   int rank = 0;
@@ -21,7 +13,7 @@ int RankOf(int label, std::span<const float> logits) {
   return rank;
 }
 
-Result<Evaluation> Evaluate(Session& session, const OpTable<float>& ops, Loader& loader, double label_smoothing,
+Result<Evaluation> Evaluate(Session& session, LabelLoss& label_loss, Loader& loader,
                             const EvaluationProgress& progress) {
   const auto start = std::chrono::steady_clock::now();
   const double waited = loader.WaitedSeconds();
@@ -36,9 +28,8 @@ Result<Evaluation> Evaluate(Session& session, const OpTable<float>& ops, Loader&
     targets.resize(images * classes);
     loss.resize(images);
     session.Run(batch->images, batch->pixels, logits.data());
-    SmoothedTargets(batch->labels, classes, label_smoothing, targets.data());
-    ops.cross_entropy({batch->images, classes},
-                      {.loss = loss.data(), .logits = logits.data(), .targets = targets.data()});
+    label_loss.MakeTargets(batch->labels, targets.data());
+    label_loss.Run(batch->images, logits.data(), targets.data(), 1, loss.data(), nullptr);
     for (size_t n = 0; n < images; ++n) {
       const int rank = RankOf(batch->labels[n], std::span(logits).subspan(n * classes, classes));
       result.top1 += rank < 1;

@@ -9,6 +9,7 @@
 #include "base/status.h"
 #include "data/loader.h"
 #include "runtime/session.h"
+#include "train/label_loss.h"
 
 namespace riffle {
 
@@ -28,14 +29,10 @@ struct Evaluation {
 /// Called after each batch with what there is so far.
 using EvaluationProgress = std::function<void(const Evaluation& so_far, int64_t batch, int64_t batches)>;
 
-/// One epoch of the loader, which must neither shuffle nor drop a remainder, from its first batch on. The loss is the
-/// cross-entropy against labels smoothed by `label_smoothing`. Sums run over the pictures in order.
-Result<Evaluation> Evaluate(Session& session, const OpTable<float>& ops, Loader& loader, double label_smoothing,
+/// One epoch of the loader, which must neither shuffle nor drop a remainder, from its first batch on. Sums run over the
+/// pictures in order.
+Result<Evaluation> Evaluate(Session& session, LabelLoss& label_loss, Loader& loader,
                             const EvaluationProgress& progress = {});
-
-/// targets[n][k]: the distribution that a picture of class label[n] should give: 1 − smoothing + smoothing / classes
-/// for its class, smoothing / classes for each other.
-void SmoothedTargets(std::span<const int32_t> labels, int classes, double smoothing, float* targets);
 
 /// Classes that come before `label` when sorted by falling logit, equal ones by index. A label whose logit is NaN comes
 /// last, and one whose logit is not comes after each NaN: a broken network is never right.

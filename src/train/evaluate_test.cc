@@ -1,4 +1,4 @@
-// Evaluation: ranks and targets by hand, and sums that do not depend on how pictures are batched.
+// Evaluation: ranks by hand, and sums that do not depend on how pictures are batched.
 #include "train/evaluate.h"
 
 #include <gmock/gmock.h>
@@ -36,15 +36,6 @@ TEST(RankOf, ABrokenNetworkIsNeverRight) {
   EXPECT_EQ(RankOf(1, one), 1);
 }
 
-TEST(SmoothedTargets, ByHand) {
-  const std::array<int32_t, 2> labels = {3, 0};
-  std::array<float, 8> targets;
-  SmoothedTargets(labels, 4, 0.2, targets.data());
-  EXPECT_THAT(targets, ElementsAre(0.05f, 0.05f, 0.05f, 0.85f, 0.85f, 0.05f, 0.05f, 0.05f));
-  SmoothedTargets(labels, 4, 0, targets.data());
-  EXPECT_THAT(targets, ElementsAre(0, 0, 0, 1, 1, 0, 0, 0));
-}
-
 // A network as it is after its initialisation, whose running statistics fit nothing: it errs often.
 class Evaluating : public testing::Test {
  protected:
@@ -52,9 +43,10 @@ class Evaluating : public testing::Test {
     Initialise(plan_, {.seed = 11}, &values_);
     session_.SetWeights(values_);
   }
-  Evaluation Run(int batch_size, double smoothing = 0) {
+  Evaluation Run(int batch_size, const Options& options = {}) {
     const std::unique_ptr<Loader> loader = EvaluationLoader(*data_, batch_size);
-    Result<Evaluation> result = Evaluate(session_, TestOps(), *loader, smoothing);
+    LabelLoss loss = *LabelLoss::Create(options, 2, TestOps());
+    Result<Evaluation> result = Evaluate(session_, loss, *loader);
     EXPECT_TRUE(result.ok()) << result.status().message();
     return *result;
   }
@@ -93,13 +85,19 @@ TEST_F(Evaluating, AgreesWithTheLogitsOfEachPicture) {
   EXPECT_EQ(result.top1, right);
   EXPECT_NEAR(result.loss_sum, loss, 1e-5 * loss);
   EXPECT_DOUBLE_EQ(result.top1_percent(), 100.0 * right / 23);
-  EXPECT_GT(std::abs(Run(5, 0.5).loss_sum - loss), 1e-4 * loss) << "label smoothing counts";
+  Options options;
+  options.label_smoothing = 0.5;
+  EXPECT_GT(std::abs(Run(5, options).loss_sum - loss), 1e-4 * loss) << "label smoothing counts";
+  options = {};
+  options.loss = "BCE";
+  EXPECT_GT(std::abs(Run(5, options).loss_sum - loss), 1e-4 * loss) << "the kind of loss counts";
 }
 
 TEST_F(Evaluating, TellsItsProgressAfterEachBatch) {
   const std::unique_ptr<Loader> loader = EvaluationLoader(*data_, 10);
   std::vector<int64_t> images;
-  ASSERT_TRUE(Evaluate(session_, TestOps(), *loader, 0, [&](const Evaluation& so_far, int64_t batch, int64_t batches) {
+  LabelLoss loss = *LabelLoss::Create({}, 2, TestOps());
+  ASSERT_TRUE(Evaluate(session_, loss, *loader, [&](const Evaluation& so_far, int64_t batch, int64_t batches) {
                 images.push_back(so_far.images);
                 EXPECT_EQ(batch, static_cast<int64_t>(images.size()));
                 EXPECT_EQ(batches, 3);

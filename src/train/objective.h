@@ -8,6 +8,7 @@
 #include "data/loader.h"
 #include "ops/op_table.h"
 #include "train/checkpoint.h"
+#include "train/label_loss.h"
 #include "train/options.h"
 
 namespace riffle {
@@ -26,16 +27,19 @@ class Objective {
   Rows<const float> Begin(const Batch& batch);
 
   /// The sum of the losses of the pictures of the last Begin; logits and dlogits: [images][classes]. The gradient is
-  /// that of `share` times the batch's loss, the mean over its pictures: 1 where each batch makes a step, 1 / steps
-  /// where several are accumulated.
+  /// that of `share` times the batch's loss, by the option `reduction` the mean over its pictures or their sum: 1 where
+  /// each batch makes a step, 1 / steps where several are accumulated.
   double Loss(const float* logits, double share, float* dlogits);
 
+  /// What a label costs; validation takes the same.
+  LabelLoss& label_loss() { return label_loss_; }
+
  private:
-  Objective(const Options& options, const CheckpointInfo& info, const OpTable<float>& ops);
+  Objective(const Options& options, const CheckpointInfo& info, LabelLoss label_loss);
 
   const int classes_;
-  const double label_smoothing_;
-  const OpTable<float>& ops_;
+  const bool sums_pictures_;
+  LabelLoss label_loss_;
   int images_ = 0;
   std::vector<float> targets_, losses_;
 };

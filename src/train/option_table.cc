@@ -121,8 +121,13 @@ std::vector<OptionRow> MakeTable() {
       {"decay_epochs", kSchedule, &O::decay_epochs, AtLeast(1), "epochs of the decay; None for all after the warm-up"},
       {"lr_epoch_stair", kSchedule, &O::lr_epoch_stair, Any(), "change the learning rate between epochs only"},
 
-      {"loss", kLoss, &O::loss, OneOf({"CE"}), "loss: cross-entropy"},
+      {"loss", kLoss, &O::loss, OneOf({"CE", "BCE"}),
+       "cross-entropy of the softmax, or binary cross-entropy of each class"},
       {"label_smoothing", kLoss, &O::label_smoothing, FromToBelow(0, 1), "share of the label spread over all classes"},
+      {"class_weights", kLoss, &O::class_weights, Any(),
+       "what each class counts in the loss: a number for each, or 'balanced' for the inverse of its pictures"},
+      {"reduction", kLoss, &O::reduction, OneOf({"mean", "sum"}),
+       "minimise the mean over the batch, or the sum; of BCE over the classes, too"},
 
       {"val_while_train", kReport, &O::val_while_train, Any(), "validate during training and keep the best checkpoint"},
       {"val_interval", kReport, &O::val_interval, AtLeast(1), "epochs from one validation to the next"},

@@ -90,6 +90,8 @@ struct Options {
   // Loss
   std::string loss = "CE";
   double label_smoothing = 0.0;
+  std::string class_weights = "";
+  std::string reduction = "mean";
 
   // Validation and report
   bool val_while_train = false;

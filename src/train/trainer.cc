@@ -151,7 +151,7 @@ Status Trainer::CheckFinite() {
 
 Status Trainer::Validate(Loader& loader, EpochEvent* event, TrainObserver& observer) {
   session_.SetWeights(network_.values());
-  RIFFLE_ASSIGN(event->validation, Evaluate(session_, ops_, loader, options_.label_smoothing,
+  RIFFLE_ASSIGN(event->validation, Evaluate(session_, objective_->label_loss(), loader,
                                             [&](const Evaluation& so_far, int64_t batch, int64_t batches) {
                                               observer.OnValidation(so_far, batch, batches);
                                             }));
