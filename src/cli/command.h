@@ -63,5 +63,6 @@ Command PredictCommand();
 Command ModelsCommand();
 Command SummaryCommand();
 Command BenchCommand();
+Command DataCommand();
 
 }  // namespace riffle

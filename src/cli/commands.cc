@@ -6,8 +6,8 @@
 namespace riffle {
 
 std::span<const Command> Commands() {
-  static const std::vector<Command> commands = {TrainCommand(),  ValidateCommand(), PredictCommand(),
-                                                ModelsCommand(), SummaryCommand(),  BenchCommand()};
+  static const std::vector<Command> commands = {TrainCommand(),   ValidateCommand(), PredictCommand(), ModelsCommand(),
+                                                SummaryCommand(), BenchCommand(),    DataCommand()};
   return commands;
 }
 

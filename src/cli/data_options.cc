@@ -75,7 +75,8 @@ LoaderOptions TrainLoader(const Options& o) {
           .drop_remainder = o.drop_remainder,
           .seed = static_cast<uint64_t>(o.seed),
           .workers = o.num_parallel_workers,
-          .end_epoch = o.epoch_size};
+          .end_epoch = o.epoch_size,
+          .max_unreadable_share = o.max_unreadable_share};
 }
 
 LoaderOptions ValLoader(const Options& o) {

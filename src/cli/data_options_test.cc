@@ -50,6 +50,7 @@ TEST(DataOptionsTest, EveryOptionReachesTheDataLayer) {
                   .num_samples = 100,
                   .batch_size = 9,
                   .drop_remainder = false,
+                  .max_unreadable_share = 0.25,
                   .image_resize = 40,
                   .scale = {0.3, 0.4},
                   .ratio = {0.5, 0.6},
@@ -88,10 +89,12 @@ TEST(DataOptionsTest, EveryOptionReachesTheDataLayer) {
   EXPECT_EQ(train_loader.seed, 7u);
   EXPECT_EQ(train_loader.workers, 5);
   EXPECT_EQ(train_loader.end_epoch, 11);
+  EXPECT_EQ(train_loader.max_unreadable_share, 0.25);
   EXPECT_TRUE(TrainLoader(Options{}).shuffle);
   EXPECT_EQ(val_loader.batch_size, 9);
   EXPECT_FALSE(val_loader.shuffle);
   EXPECT_FALSE(val_loader.drop_remainder) << "each picture counts";
+  EXPECT_EQ(val_loader.max_unreadable_share, 0) << "and none may be missing";
 }
 
 TEST(DataOptionsTest, AMeanForOtherChannelsIsRefused) {

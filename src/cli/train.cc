@@ -79,6 +79,8 @@ class Reporter : public TrainObserver {
 
   void OnEpochBegin(int) override { progress_.BeginEpoch(); }
 
+  void OnUnreadable(const std::string& why) override { log_.Line("Skipped, another picture takes its place: " + why); }
+
   void OnStep(const StepEvent& e) override {
     progress_.Report({.epoch = e.epoch,
                       .epochs = options_.epoch_size,

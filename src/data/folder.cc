@@ -98,6 +98,11 @@ Result<int32_t> LabelOf(const std::string& name, const std::vector<std::string>&
 
 }  // namespace
 
+Result<std::vector<std::string>> ClassFolders(const fs::path& data_dir, const std::string& split) {
+  RIFFLE_ASSIGN(const fs::path folder, FindSplitFolder(data_dir.empty() ? "." : data_dir, split));
+  return List(folder, true);
+}
+
 Result<std::unique_ptr<Dataset>> OpenFolder(const fs::path& data_dir, const std::string& split, int channels,
                                             const std::vector<std::string>& known_classes) {
   RIFFLE_ASSIGN(const fs::path folder, FindSplitFolder(data_dir.empty() ? "." : data_dir, split));

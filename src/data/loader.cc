@@ -18,6 +18,10 @@ int PicturesPerClaim(const LoaderOptions& options) {
   return std::clamp(options.batch_size / (4 * std::max(1, options.workers)), 1, 16);
 }
 
+int64_t Tolerated(double share, int64_t pictures) {
+  return share == 0 ? 0 : std::max<int64_t>(1, static_cast<int64_t>(share * static_cast<double>(pictures)));
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Loader>> Loader::Create(const Dataset& dataset, const Transform& transform,
@@ -28,6 +32,8 @@ Result<std::unique_ptr<Loader>> Loader::Create(const Dataset& dataset, const Tra
     return InvalidArgument("num_parallel_workers: 0 to 1024 were expected, {} found", options.workers);
   if (options.prefetch_batches < 2)
     return InvalidArgument("prefetch_batches: at least 2 were expected, {} found", options.prefetch_batches);
+  if (!(options.max_unreadable_share >= 0 && options.max_unreadable_share <= 1))
+    return InvalidArgument("max_unreadable_share: 0 to 1 was expected, {} found", options.max_unreadable_share);
   if (dataset.size() < 1) return InvalidArgument("the data set is empty");
   if (dataset.size() > UINT32_MAX) return Unavailable("{} pictures; at most 2^32 are supported", dataset.size());
   if (options.drop_remainder && dataset.size() < options.batch_size)
@@ -37,7 +43,11 @@ Result<std::unique_ptr<Loader>> Loader::Create(const Dataset& dataset, const Tra
 }
 
 Loader::Loader(const Dataset& dataset, const Transform& transform, const LoaderOptions& options)
-    : dataset_(dataset), transform_(transform), options_(options), claim_size_(PicturesPerClaim(options)) {
+    : dataset_(dataset),
+      transform_(transform),
+      options_(options),
+      claim_size_(PicturesPerClaim(options)),
+      tolerated_(Tolerated(options.max_unreadable_share, dataset.size())) {
   const int64_t size = options.batch_size;
   batches_per_epoch_ = options.drop_remainder ? dataset.size() / size : (dataset.size() + size - 1) / size;
   slots_.resize(options.workers == 0 ? 1 : options.prefetch_batches);
@@ -106,6 +116,7 @@ void Loader::Open(int64_t number) {
   batch.pixels = {slot.memory.data(), stride};
   slot.claimed = slot.done = 0;
   slot.status = Status();
+  slot.unreadable.clear();
 }
 
 std::optional<Loader::Claim> Loader::ClaimPictures() {
@@ -128,18 +139,39 @@ void Loader::Finish(const Claim& claim, int failed_at, Status status) {
   if (slot.done == slot.batch.images) ready_.notify_one();
 }
 
-Status Loader::MakePicture(Slot& slot, int i, TransformScratch& scratch, Picture& picture) const {
-  const int64_t index = slot.batch.indices[i];
-  try {
-    RIFFLE_ASSIGN(const PictureView view, dataset_.Read(index, picture));
-    RandomStream random(options_.seed, RandomPurpose::kAugmentation, static_cast<uint32_t>(slot.batch.position.epoch),
-                        static_cast<uint32_t>(index));
-    const int64_t offset = int64_t{i} * transform_.image_size() * transform_.image_size();
-    Status status = transform_.Apply(view, random, scratch, slot.memory.data() + offset, slot.batch.pixels.stride);
-    if (!status.ok()) return std::move(status).In(dataset_.NameOf(index));
-  } catch (const std::exception& exception) {  // no memory: nothing else throws
-    return Unavailable("{}: {}", dataset_.NameOf(index), exception.what());
+// Puts picture `index` in place i of the batch, with the augmentation that belongs to the place.
+Status Loader::MakePicture(Slot& slot, int i, int64_t index, TransformScratch& scratch, Picture& picture) const {
+  RIFFLE_ASSIGN(const PictureView view, dataset_.Read(index, picture));
+  RandomStream random(options_.seed, RandomPurpose::kAugmentation, static_cast<uint32_t>(slot.batch.position.epoch),
+                      static_cast<uint32_t>(slot.batch.indices[i]));
+  const int64_t offset = int64_t{i} * transform_.image_size() * transform_.image_size();
+  Status status = transform_.Apply(view, random, scratch, slot.memory.data() + offset, slot.batch.pixels.stride);
+  return std::move(status).In(dataset_.NameOf(index));
+}
+
+// Where picture i of the batch is unreadable, the next readable one from a random one on takes its place; after
+// tolerated_ such there are more than are tolerated.
+Status Loader::MakeOrReplace(Slot& slot, int i, TransformScratch& scratch, Picture& picture) {
+  Batch& batch = slot.batch;
+  const int64_t own = batch.indices[i], size = dataset_.size();
+  Status status = MakePicture(slot, i, own, scratch, picture);
+  if (status.ok() || tolerated_ == 0) return status;
+  RandomStream random(options_.seed, RandomPurpose::kReplacement, static_cast<uint32_t>(batch.position.epoch),
+                      static_cast<uint32_t>(own));
+  int64_t index = own, candidate = random.Below(static_cast<uint32_t>(size));
+  for (int64_t tries = 0; !status.ok() && tries <= tolerated_ && tries < size; ++tries) {
+    {
+      const std::lock_guard lock(mutex_);
+      slot.unreadable.emplace(index, status.message());
+    }
+    if (candidate == own) candidate = (candidate + 1) % size;
+    index = candidate;
+    candidate = (candidate + 1) % size;
+    status = MakePicture(slot, i, index, scratch, picture);
   }
+  if (!status.ok()) return status;
+  batch.indices[i] = index;
+  batch.labels[i] = dataset_.label(index);
   return {};
 }
 
@@ -147,8 +179,12 @@ void Loader::Make(const Claim& claim, TransformScratch& scratch, Picture& pictur
   Status first;
   int failed_at = 0;
   for (int i = claim.begin; i < claim.end && first.ok(); ++i) {
-    first = MakePicture(*claim.slot, i, scratch, picture);
     failed_at = i;
+    try {
+      first = MakeOrReplace(*claim.slot, i, scratch, picture);
+    } catch (const std::exception& exception) {  // no memory: nothing else throws
+      first = Unavailable("{}: {}", dataset_.NameOf(claim.slot->batch.indices[i]), exception.what());
+    }
   }
   const std::lock_guard lock(mutex_);
   Finish(claim, failed_at, std::move(first));
@@ -168,6 +204,17 @@ void Loader::Work() {
   }
 }
 
+Status Loader::Note(Slot& slot) {
+  slot.batch.unreadable.clear();
+  for (const auto& [index, why] : slot.unreadable)
+    if (unreadable_.emplace(index, why).second) slot.batch.unreadable.push_back(why);
+  if (static_cast<int64_t>(unreadable_.size()) <= tolerated_) return {};
+  return DataLoss(
+      "{} of {} pictures cannot be read, and max_unreadable_share {} tolerates {}; one of them is {}; 'riffle data "
+      "check' lists all",
+      unreadable_.size(), dataset_.size(), options_.max_unreadable_share, tolerated_, unreadable_.begin()->second);
+}
+
 Result<const Batch*> Loader::Next() {
   const Clock::time_point begin = Clock::now();
   if (PositionOf(next_).epoch >= options_.end_epoch) return nullptr;
@@ -185,6 +232,7 @@ Result<const Batch*> Loader::Next() {
     ready_.wait(lock, [&] { return opened_ > next_ && slot.done == slot.batch.images; });
   }
   waited_seconds_ += std::chrono::duration<double>(Clock::now() - begin).count();
+  if (tolerated_ > 0) RIFFLE_TRY(Note(slot));
   if (!slot.status.ok()) return slot.status;
   ++next_;
   return &slot.batch;

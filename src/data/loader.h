@@ -3,6 +3,7 @@
 
 #include <condition_variable>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -33,6 +34,9 @@ struct LoaderOptions {
   int workers = 1;                ///< threads; 0: Next() does the work itself. No output depends on it
   int prefetch_batches = 3;       ///< batches in memory, the one that the caller reads among them; at least 2
   int64_t end_epoch = INT64_MAX;  ///< the first epoch that is not made
+  /// Share of the data set that may turn out to be unreadable, each such picture being replaced; where it is not 0, one
+  /// picture always may. 0: the first one is an error.
+  double max_unreadable_share = 0;
 };
 
 /// What training or evaluation takes in one step.
@@ -45,9 +49,15 @@ struct Batch {
   Rows<const float> pixels;     ///< [channels][RowStride(images · size · size)], as base/rows.h says; padding is zero
   std::vector<int32_t> labels;  ///< [images]
   std::vector<int64_t> indices;  ///< [images] of the data set
+  /// Why pictures of this batch were replaced, each said once in the life of a loader; the text names the picture.
+  std::vector<std::string> unreadable;
 };
 
-/// Not thread-safe: one thread calls it. The threads within stop when it is destroyed.
+/// Not thread-safe: one thread calls it. The threads within stop when it is destroyed. What a batch holds is a function
+/// of (data, transform, seed, position).
+///
+/// A picture that cannot be read or transformed is, where options tolerate it, replaced by another one of the data set,
+/// drawn from (seed, epoch, its index), and keeps its own augmentation: the replacement differs from epoch to epoch.
 class Loader {
  public:
   /// Errors: InvalidArgument for options that give no batch. `dataset` must outlive the loader.
@@ -66,7 +76,8 @@ class Loader {
 
   /// The next batch, valid until the next call of Next() or Seek(); null after the last one of the last epoch. Batches
   /// follow one another through the epochs; workers begin with the first call. The error of a picture that cannot be
-  /// read or transformed is that of the first such picture of the batch, and stays until Seek().
+  /// read or transformed, and may not be replaced, is that of the first such picture of the batch, and stays until
+  /// Seek(); so does DataLoss for more unreadable pictures than are tolerated.
   Result<const Batch*> Next();
 
   /// Time that calls of Next() waited for workers (with no workers: worked), since the loader was made.
@@ -79,7 +90,8 @@ class Loader {
     int claimed = 0;  // pictures that a worker has taken
     int done = 0;     // pictures that are ready, or failed
     int failed_at = 0;
-    Status status;  // of the picture at failed_at
+    Status status;                              // of the picture at failed_at
+    std::map<int64_t, std::string> unreadable;  // pictures that were replaced, and why
   };
   struct Claim {
     Slot* slot;
@@ -94,8 +106,10 @@ class Loader {
   std::optional<Claim> ClaimPictures();  // nothing left that may be made now: none
   void Finish(const Claim& claim, int failed_at, Status status);
   bool MadeAll() const;
-  Status MakePicture(Slot& slot, int i, TransformScratch& scratch, Picture& picture) const;
+  Status MakePicture(Slot& slot, int i, int64_t index, TransformScratch& scratch, Picture& picture) const;
+  Status MakeOrReplace(Slot& slot, int i, TransformScratch& scratch, Picture& picture);
   void Make(const Claim& claim, TransformScratch& scratch, Picture& picture);
+  Status Note(Slot& slot);  // what was replaced
   void Work();
 
   const Dataset& dataset_;
@@ -103,6 +117,8 @@ class Loader {
   const LoaderOptions options_;
   int64_t batches_per_epoch_ = 0;
   int claim_size_ = 1;
+  int64_t tolerated_ = 0;                      // unreadable pictures
+  std::map<int64_t, std::string> unreadable_;  // those met in batches that Next() has given
   double waited_seconds_ = 0;
   TransformScratch own_scratch_;  // of the caller's thread, where there are no workers
   Picture own_picture_;

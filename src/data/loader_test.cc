@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <numeric>
 #include <set>
 
@@ -184,6 +185,79 @@ TEST(Loader, TheFirstBrokenPictureOfABatchIsTheError) {
   }
 }
 
+TEST(Loader, AnUnreadablePictureIsReplacedInTheSameWayByAnyNumberOfWorkers) {
+  Numbers numbers(200);
+  LoaderOptions options{.batch_size = 20, .workers = 0, .end_epoch = 2, .max_unreadable_share = 0.02};
+  const std::vector<Copy> whole = Batches(numbers, options);
+  numbers.broken_ = {17, 18, 150};
+  const std::vector<Copy> expected = Batches(numbers, options);
+  ASSERT_EQ(expected.size(), whole.size());
+  std::set<int64_t> replacements;
+  for (size_t b = 0; b < whole.size(); ++b)
+    for (int i = 0; i < 20; ++i) {
+      const int64_t index = expected[b].indices[i];
+      EXPECT_FALSE(numbers.broken_.contains(index));
+      EXPECT_EQ(expected[b].labels[i], numbers.label(index));
+      if (numbers.broken_.contains(whole[b].indices[i]))
+        replacements.insert(index);
+      else
+        EXPECT_EQ(index, whole[b].indices[i]) << "the others stay where they are";
+    }
+  EXPECT_GT(replacements.size(), 3u) << "another one in each epoch";
+  for (int workers : {1, 4}) {
+    options.workers = workers;
+    EXPECT_TRUE(Batches(numbers, options) == expected) << workers;
+    EXPECT_TRUE(Batches(numbers, options, {1, 4}).front() == expected[14]) << "after a resume too";
+  }
+}
+
+TEST(Loader, EachUnreadablePictureIsNamedOnce) {
+  Numbers numbers(40);
+  numbers.broken_ = {3, 31};
+  const auto loader =
+      Loader::Create(numbers, Augmented(),
+                     {.batch_size = 8, .shuffle = false, .workers = 2, .end_epoch = 3, .max_unreadable_share = 0.05});
+  std::map<int64_t, std::vector<std::string>> said;  // by number of the batch
+  for (int64_t b = 0; b < 15; ++b) {
+    const auto batch = (*loader)->Next();
+    ASSERT_TRUE(batch.ok()) << batch.status().message();
+    if (!(*batch)->unreadable.empty()) said[b] = (*batch)->unreadable;
+  }
+  EXPECT_EQ(said,
+            (std::map<int64_t, std::vector<std::string>>{{0, {"number 3 is broken"}}, {3, {"number 31 is broken"}}}));
+}
+
+TEST(Loader, MoreUnreadablePicturesThanToleratedEndTheRunAtTheSameBatch) {
+  Numbers numbers(100);
+  const auto batches_until_error = [&](double share, std::set<int64_t> broken, int workers, std::string* message) {
+    numbers.broken_ = std::move(broken);
+    const auto loader = Loader::Create(
+        numbers, Augmented(), {.batch_size = 10, .shuffle = false, .workers = workers, .max_unreadable_share = share});
+    for (int b = 0; b < 10; ++b) {
+      const auto batch = (*loader)->Next();
+      if (batch.ok()) continue;
+      *message = batch.status().message();
+      EXPECT_EQ((*loader)->Next().status().message(), *message) << "and stays";
+      return b;
+    }
+    return 10;
+  };
+  std::string message;
+  std::set<int64_t> all;
+  for (int64_t i = 0; i < 100; ++i) all.insert(i);
+  for (int workers : {0, 1, 4}) {
+    EXPECT_EQ(batches_until_error(0.02, {5, 45, 46}, workers, &message), 4);
+    EXPECT_EQ(message,
+              "3 of 100 pictures cannot be read, and max_unreadable_share 0.02 tolerates 2; one of them is number 5 is "
+              "broken; 'riffle data check' lists all");
+    EXPECT_EQ(batches_until_error(0.03, {5, 45, 46}, workers, &message), 10);
+    EXPECT_EQ(batches_until_error(0.001, {5}, workers, &message), 10) << "one always may";
+    EXPECT_EQ(batches_until_error(0.001, {5, 45}, workers, &message), 4);
+    EXPECT_EQ(batches_until_error(0.05, all, workers, &message), 0) << "and the search ends";
+    EXPECT_EQ(batches_until_error(1, all, workers, &message), 0);
+  }
+}
+
 TEST(Loader, WaitingIsMeasured) {
   Numbers numbers(64);
   numbers.slow_ = true;
@@ -215,6 +289,7 @@ TEST(Loader, RefusesOptionsThatGiveNoBatch) {
   EXPECT_NE(message({.batch_size = 11}).find("drop_remainder"), std::string::npos);
   EXPECT_EQ(message({.batch_size = 11, .drop_remainder = false}), "");
   EXPECT_NE(message({.batch_size = 1, .workers = -1}).find("num_parallel_workers"), std::string::npos);
+  EXPECT_NE(message({.batch_size = 1, .max_unreadable_share = 2}).find("max_unreadable_share"), std::string::npos);
   EXPECT_NE(message({.batch_size = 1, .prefetch_batches = 1}).find("prefetch_batches"), std::string::npos);
 }
 

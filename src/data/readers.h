@@ -44,6 +44,9 @@ Result<std::unique_ptr<Dataset>> OpenIdx(const DatasetInfo& info, const SplitInf
 Result<std::unique_ptr<Dataset>> OpenFolder(const std::filesystem::path& data_dir, const std::string& split,
                                             int channels, const std::vector<std::string>& known_classes);
 
+/// The names of the class folders of that split, in byte order.
+Result<std::vector<std::string>> ClassFolders(const std::filesystem::path& data_dir, const std::string& split);
+
 /// The folder at or below `root` (four levels at most, hidden folders left out) that `fits`. Of several the nearest to
 /// `root` is taken. Where `info` has a folder_word, a path with that word is preferred; one with its
 /// foreign_folder_word is none. Errors: NotFound names `what` and `root`; InvalidArgument where two are equally near.

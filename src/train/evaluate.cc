@@ -3,6 +3,17 @@
 #include <chrono>
 
 namespace riffle {
+namespace {
+
+// Skipping a picture would change what the accuracy is of.
+Status WithAdvice(const Status& status) {
+  if (status.code() != ErrorCode::kDataLoss) return status;
+  return DataLoss(
+      "{}; every picture of a validation counts: repair or remove this one ('riffle data check' lists all such)",
+      status.message());
+}
+
+}  // namespace
 
 int RankOf(int label, std::span<const float> logits) {
   int rank = 0;
@@ -22,7 +33,9 @@ Result<Evaluation> Evaluate(Session& session, LabelLoss& label_loss, Loader& loa
   Evaluation result;
   loader.Seek({});
   for (int64_t b = 0; b < loader.BatchesPerEpoch(); ++b) {
-    RIFFLE_ASSIGN(const Batch* batch, loader.Next());
+    Result<const Batch*> next = loader.Next();
+    if (!next.ok()) return WithAdvice(next.status());
+    const Batch* const batch = *next;
     const size_t images = static_cast<size_t>(batch->images);
     logits.resize(images * classes);
     targets.resize(images * classes);

@@ -67,6 +67,9 @@ std::vector<OptionRow> MakeTable() {
       {"num_samples", kData, &O::num_samples, AtLeast(1), "use only so many training pictures; None for all"},
       {"batch_size", kData, &O::batch_size, Within(1, 65536), "pictures in a batch"},
       {"drop_remainder", kData, &O::drop_remainder, Any(), "leave out a last training batch that is not full"},
+      {"max_unreadable_share", kData, &O::max_unreadable_share, Within(0, 1),
+       "share of the training pictures that may be unreadable: they are named and replaced; more, or 0 and one, is an "
+       "error"},
 
       {"image_resize", kTransforms, &O::image_resize, Within(8, 4096), "height and width that the network sees"},
       {"scale", kTransforms, &O::scale, AboveUpTo(0, 1), "share of the area that a random resized crop takes"},

@@ -38,6 +38,7 @@ struct Options {
   std::optional<int64_t> num_samples = std::nullopt;
   int batch_size = 128;
   bool drop_remainder = true;
+  double max_unreadable_share = 0.01;
 
   // Transforms
   int image_resize = 224;

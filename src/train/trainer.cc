@@ -104,6 +104,7 @@ Result<EpochEvent> Trainer::TrainEpoch(Loader& loader, TrainObserver& observer) 
   loader.Seek({.epoch = info_.epoch, .batch = 0});
   for (int64_t b = 0; b < batches; ++b) {
     RIFFLE_ASSIGN(const Batch* batch, loader.Next());
+    for (const std::string& why : batch->unreadable) observer.OnUnreadable(why);
     event.lr = LearningRate(options_, info_.step, batches);
     RIFFLE_ASSIGN(const double batch_loss_sum, TrainStep(*batch, event.lr));
     ++info_.step;

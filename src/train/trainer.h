@@ -47,6 +47,8 @@ class TrainObserver {
  public:
   virtual ~TrainObserver() = default;
   virtual void OnEpochBegin(int /*epoch*/) {}
+  /// A picture was left out, another stands in its place; once for each. `why` names it.
+  virtual void OnUnreadable(const std::string& /*why*/) {}
   virtual void OnStep(const StepEvent&) {}
   virtual void OnValidation(const Evaluation& /*so_far*/, int64_t /*batch*/, int64_t /*batches*/) {}
   virtual Status OnEpoch(const EpochEvent&) { return {}; }

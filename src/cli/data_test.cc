@@ -1,0 +1,71 @@
+// `riffle data` from the outside.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "cli/run.h"
+
+namespace riffle {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+struct Outcome {
+  int exit_code = 0;
+  std::string out, err;
+};
+
+Outcome Riffle(const std::vector<std::string>& words) {
+  std::ostringstream out, err;
+  const int exit_code = RunCommandLine(words, {out, 0}, err);
+  return {exit_code, out.str(), err.str()};
+}
+
+// One readable picture of 1 × 1 pixel in class "sun", and one file that is none.
+std::string SmallFolder() {
+  const fs::path folder = fs::path(testing::TempDir()) / "riffle_data_command";
+  fs::remove_all(folder);
+  fs::create_directories(folder / "train/sun");
+  std::string bmp(58, '\0');
+  bmp[0] = 'B', bmp[1] = 'M', bmp[10] = 54, bmp[14] = 40, bmp[18] = 1, bmp[22] = 1, bmp[26] = 1, bmp[28] = 24;
+  std::ofstream(folder / "train/sun/whole.bmp", std::ios::binary) << bmp;
+  std::ofstream(folder / "train/sun/broken.jpg") << "no picture";
+  return folder.string();
+}
+
+TEST(DataCommand, ChecksAFolderAndNamesWhatIsBroken) {
+  const std::string folder = SmallFolder();
+  const Outcome check = Riffle({"data", "check", folder});
+  EXPECT_EQ(check.exit_code, 0) << check.err;
+  EXPECT_THAT(check.out, AllOf(HasSubstr("sun"), HasSubstr("broken.jpg: not a JPEG"), HasSubstr("Unreadable: 1")));
+  const Outcome strict = Riffle({"data", "check", "--data_dir", folder, "--strict"});
+  EXPECT_EQ(strict.exit_code, 4);
+  EXPECT_THAT(strict.err, HasSubstr("1 of 2 pictures cannot be read"));
+}
+
+TEST(DataCommand, TellsAProgram) {
+  const Outcome check = Riffle({"data", "check", SmallFolder(), "--json"});
+  EXPECT_EQ(check.exit_code, 0) << check.err;
+  const nlohmann::json json = nlohmann::json::parse(check.out);
+  EXPECT_EQ(json["pictures"], 2);
+  EXPECT_EQ(json["splits"]["train"]["sun"], 2);
+  EXPECT_EQ(json["width"]["max"], 1);
+  EXPECT_THAT(json["unreadable"][0]["name"].get<std::string>(), HasSubstr("broken.jpg"));
+  for (const char* key : {"missing_classes", "incomplete", "duplicates"}) EXPECT_TRUE(json[key].empty()) << key;
+}
+
+TEST(DataCommand, SaysWhatItExpects) {
+  EXPECT_THAT(Riffle({"data"}).err, HasSubstr("riffle data check FOLDER"));
+  EXPECT_THAT(Riffle({"data", "chek", "x"}).err, HasSubstr("'chek'"));
+  EXPECT_THAT(Riffle({"data", "check", "a", "b"}).err, HasSubstr("one folder"));
+  EXPECT_EQ(Riffle({"data", "check", "/nowhere"}).exit_code, 3);
+}
+
+}  // namespace
+}  // namespace riffle

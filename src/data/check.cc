@@ -1,0 +1,172 @@
+#include "data/check.h"
+
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <numeric>
+#include <set>
+
+#include "base/threads.h"
+#include "data/readers.h"
+
+namespace riffle {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int64_t kPicturesPerRound = 512;  // from one report of progress to the next
+constexpr std::string_view kFolderSplits[] = {"train", "val", "test"};
+
+using Digest = std::array<uint8_t, 32>;
+
+Digest Sha256(const PictureView& picture) {
+  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
+  const std::array<int32_t, 3> shape = {picture.height, picture.width, picture.channels};
+  Digest digest{};
+  EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr);
+  EVP_DigestUpdate(context.get(), shape.data(), sizeof shape);
+  for (int y = 0; y < picture.height; ++y)
+    EVP_DigestUpdate(context.get(), picture.Row(y), static_cast<size_t>(picture.width) * picture.channels);
+  EVP_DigestFinal_ex(context.get(), digest.data(), nullptr);
+  return digest;
+}
+
+/// What reading one picture told.
+struct Finding {
+  Digest digest{};
+  int height = 0, width = 0;  // 0: unreadable
+  bool incomplete = false;
+  std::string reason;
+};
+
+Finding Look(const Dataset& dataset, int64_t i, Picture& scratch) {
+  scratch.incomplete = false;
+  const Result<PictureView> picture = dataset.Read(i, scratch);
+  if (!picture.ok()) return {.reason = picture.status().message()};
+  return {.digest = Sha256(*picture),
+          .height = picture->height,
+          .width = picture->width,
+          .incomplete = scratch.incomplete,
+          .reason = {}};
+}
+
+struct OpenSplit {
+  std::string name;
+  std::unique_ptr<Dataset> data;
+};
+
+// A class may be without pictures in one of the splits: all are opened with the classes of all.
+Result<std::vector<OpenSplit>> OpenFolderSplits(const fs::path& data_dir, int channels) {
+  std::set<std::string> classes;
+  std::vector<std::string> names;
+  Status missing;
+  for (const std::string_view name : kFolderSplits) {
+    const Result<std::vector<std::string>> found = ClassFolders(data_dir, std::string(name));
+    if (!found.ok() && found.status().code() != ErrorCode::kNotFound) return found.status();
+    if (!found.ok()) {
+      if (missing.ok()) missing = found.status();
+      continue;
+    }
+    names.emplace_back(name);
+    classes.insert(found->begin(), found->end());
+  }
+  if (names.empty()) return missing;
+  std::vector<OpenSplit> splits;
+  for (const std::string& name : names) {
+    RIFFLE_ASSIGN(std::unique_ptr<Dataset> data,
+                  OpenFolder(data_dir, name, channels, std::vector<std::string>(classes.begin(), classes.end())));
+    splits.push_back({name, std::move(data)});
+  }
+  return splits;
+}
+
+Result<std::vector<OpenSplit>> OpenSplits(const DatasetInfo& info, const fs::path& data_dir) {
+  if (info.layout == DatasetLayout::kFolder) return OpenFolderSplits(data_dir, info.channels);
+  std::vector<OpenSplit> splits;
+  for (const SplitInfo& split : info.splits) {
+    RIFFLE_ASSIGN(std::unique_ptr<Dataset> data, OpenDataset({.name = std::string(info.name),
+                                                              .data_dir = data_dir,
+                                                              .split = std::string(split.name),
+                                                              .channels = info.channels,
+                                                              .classes = {}}));
+    splits.push_back({std::string(split.name), std::move(data)});
+  }
+  return splits;
+}
+
+DataCheck::Range RangeOf(std::vector<int> values) {
+  if (values.empty()) return {};
+  std::ranges::sort(values);
+  return {.min = values.front(), .median = values[values.size() / 2], .max = values.back()};
+}
+
+DataCheck::Duplicates DuplicatesOf(std::vector<DataCheck::Place> places) {
+  DataCheck::Duplicates set{.places = std::move(places)};
+  for (const DataCheck::Place& place : set.places) {
+    set.across_splits |= place.split != set.places[0].split;
+    set.across_classes |= place.label != set.places[0].label;
+  }
+  return set;
+}
+
+}  // namespace
+
+int64_t DataCheck::pictures() const {
+  int64_t sum = 0;
+  for (const Split& split : splits) sum += std::accumulate(split.pictures.begin(), split.pictures.end(), int64_t{0});
+  return sum;
+}
+
+Result<DataCheck> CheckData(const DatasetInfo& info, const fs::path& data_dir, const DataCheckProgress& progress) {
+  RIFFLE_ASSIGN(const std::vector<OpenSplit> splits, OpenSplits(info, data_dir));
+  DataCheck check{.classes = splits[0].data->classes()};
+  int64_t total = 0, done = 0;
+  for (const OpenSplit& split : splits) {
+    check.splits.push_back({split.name, std::vector<int64_t>(check.classes.size())});
+    for (int64_t i = 0; i < split.data->size(); ++i) ++check.splits.back().pictures[split.data->label(i)];
+    total += split.data->size();
+  }
+  std::vector<Picture> scratch(Threads());
+  std::vector<int> widths, heights;
+  std::map<Digest, std::vector<std::pair<size_t, int64_t>>> seen;  // split and number
+  for (const OpenSplit& split : splits) {
+    const Dataset& data = *split.data;
+    for (int64_t begin = 0; begin < data.size(); begin += kPicturesPerRound) {
+      std::vector<Finding> findings(std::min(kPicturesPerRound, data.size() - begin));
+      ParallelForThread(static_cast<int64_t>(findings.size()),
+                        [&](int64_t i, int thread) { findings[i] = Look(data, begin + i, scratch[thread]); });
+      for (int64_t i = begin; const Finding& finding : findings) {
+        if (finding.width == 0) {
+          check.unreadable.push_back({split.name, data.NameOf(i), finding.reason});
+        } else {
+          widths.push_back(finding.width);
+          heights.push_back(finding.height);
+          seen[finding.digest].emplace_back(&split - splits.data(), i);
+          if (finding.incomplete)
+            check.incomplete.push_back(
+                {split.name, data.NameOf(i), data.NameOf(i) + ": cut off or damaged after some of its pixels"});
+        }
+        ++i;
+      }
+      done += static_cast<int64_t>(findings.size());
+      if (progress) progress(done, total);
+    }
+  }
+  check.width = RangeOf(std::move(widths));
+  check.height = RangeOf(std::move(heights));
+  for (const auto& [digest, same] : seen) {
+    if (same.size() < 2) continue;
+    std::vector<DataCheck::Place> places;
+    for (const auto& [split, i] : same) {
+      const Dataset& data = *splits[split].data;
+      places.push_back({splits[split].name, data.NameOf(i), data.label(i)});
+    }
+    check.duplicates.push_back(DuplicatesOf(std::move(places)));
+  }
+  std::ranges::sort(check.duplicates, {}, [](const DataCheck::Duplicates& set) { return set.places[0].name; });
+  return check;
+}
+
+}  // namespace riffle

@@ -1,0 +1,57 @@
+// What is in a data set, and what is wrong with it: every picture of every split read once.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "data/registry.h"
+
+namespace riffle {
+
+struct DataCheck {
+  struct Split {
+    std::string name;
+    std::vector<int64_t> pictures;  ///< of each class
+  };
+  /// A picture, and what is wrong with it; `reason` names it.
+  struct Problem {
+    std::string split, name, reason;
+  };
+  struct Place {
+    std::string split, name;
+    int32_t label = 0;
+  };
+  /// Pictures with the same pixels.
+  struct Duplicates {
+    std::vector<Place> places;   ///< at least two
+    bool across_splits = false;  ///< what is trained on is measured on, too
+    bool across_classes = false;
+  };
+  struct Range {
+    int min = 0, median = 0, max = 0;
+  };
+
+  std::vector<std::string> classes;
+  std::vector<Split> splits;
+  Range width, height;              ///< of the readable pictures
+  std::vector<Problem> unreadable;  ///< training leaves them out, validation ends there
+  std::vector<Problem> incomplete;  ///< cut off or damaged after some pixels: read as far as they go
+  std::vector<Duplicates> duplicates;
+
+  int64_t pictures() const;
+};
+
+/// Called now and then by the thread that called CheckData.
+using DataCheckProgress = std::function<void(int64_t done, int64_t total)>;
+
+/// Reads all of a data set on Threads() threads: its registered splits; of folders those of the names train, val (or an
+/// alias) and test that are there. The result does not depend on the threads. Errors: those of OpenDataset.
+Result<DataCheck> CheckData(const DatasetInfo& info, const std::filesystem::path& data_dir,
+                            const DataCheckProgress& progress = {});
+
+}  // namespace riffle

@@ -1,0 +1,117 @@
+// What a check of a data set finds: counts, sizes, what cannot be read, what is there twice.
+#include "data/check.h"
+
+#include "base/threads.h"
+#include "data/test_support.h"
+
+namespace riffle {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A 24-bit bitmap: a format that a test can write by hand.
+std::vector<uint8_t> Bmp(int width, int height, uint8_t shade) {
+  const int row_bytes = (width * 3 + 3) / 4 * 4;
+  std::vector<uint8_t> file(54 + row_bytes * height, shade);
+  std::fill_n(file.begin(), 54, uint8_t{0});
+  file[0] = 'B', file[1] = 'M', file[10] = 54, file[14] = 40;
+  file[18] = static_cast<uint8_t>(width), file[22] = static_cast<uint8_t>(height), file[26] = 1, file[28] = 24;
+  return file;
+}
+
+Result<DataCheck> Check(const fs::path& folder, DataCheckProgress progress = {}) {
+  return CheckData(**FindDataset("folder"), folder, progress);
+}
+
+std::vector<std::string> NamesIn(const std::vector<DataCheck::Problem>& problems) {
+  std::vector<std::string> names;
+  for (const DataCheck::Problem& p : problems) names.push_back(p.split + ": " + fs::path(p.name).filename().string());
+  return names;
+}
+
+TEST(DataCheck, FindsWhatIsThereAndWhatIsWrong) {
+  const fs::path folder = TestFolder();
+  WriteBytes(folder / "train/cat/a.bmp", Bmp(10, 4, 1));
+  WriteBytes(folder / "train/cat/again.bmp", Bmp(10, 4, 1));
+  WriteBytes(folder / "train/cat/b.bmp", Bmp(20, 6, 2));
+  WriteBytes(folder / "train/dog/c.bmp", Bmp(30, 8, 3));
+  WriteBytes(folder / "train/dog/broken.jpg", {0xFF, 0xD8, 0xFF, 0xE0, '0', '0'});
+  std::vector<uint8_t> half = Bmp(30, 8, 9);
+  half.resize(54 + 92 * 5);
+  WriteBytes(folder / "train/dog/half.bmp", half);
+  WriteBytes(folder / "validation/dog/leaked.bmp", Bmp(20, 6, 2));
+  fs::create_directories(folder / "validation/cat");
+
+  int64_t reported = 0;
+  const auto check = Check(folder, [&](int64_t done, int64_t total) {
+    EXPECT_EQ(total, 7);
+    reported = done;
+  });
+  ASSERT_TRUE(check.ok()) << check.status().message();
+  EXPECT_EQ(reported, 7);
+  EXPECT_EQ(check->pictures(), 7);
+  EXPECT_EQ(check->classes, (std::vector<std::string>{"cat", "dog"}));
+  ASSERT_EQ(check->splits.size(), 2u);
+  EXPECT_EQ(check->splits[0].name, "train");
+  EXPECT_EQ(check->splits[0].pictures, (std::vector<int64_t>{3, 3}));
+  EXPECT_EQ(check->splits[1].name, "val");
+  EXPECT_EQ(check->splits[1].pictures, (std::vector<int64_t>{0, 1}));
+  EXPECT_EQ(check->width.min, 10);
+  EXPECT_EQ(check->width.median, 20);
+  EXPECT_EQ(check->height.max, 8);
+  EXPECT_EQ(NamesIn(check->unreadable), std::vector<std::string>{"train: broken.jpg"});
+  EXPECT_NE(check->unreadable[0].reason.find("broken JPEG"), std::string::npos) << check->unreadable[0].reason;
+  EXPECT_EQ(NamesIn(check->incomplete), std::vector<std::string>{"train: half.bmp"});
+
+  ASSERT_EQ(check->duplicates.size(), 2u);
+  const DataCheck::Duplicates &same = check->duplicates[0], &leak = check->duplicates[1];
+  EXPECT_EQ(fs::path(same.places[1].name).filename(), "again.bmp");
+  EXPECT_FALSE(same.across_splits || same.across_classes);
+  EXPECT_EQ(fs::path(leak.places[1].name).filename(), "leaked.bmp");
+  EXPECT_TRUE(leak.across_splits && leak.across_classes);
+}
+
+TEST(DataCheck, TheSameByteInAnotherShapeIsAnotherPicture) {
+  const fs::path folder = TestFolder();
+  WriteBytes(folder / "train/a/1.bmp", Bmp(8, 4, 5));
+  WriteBytes(folder / "train/a/2.bmp", Bmp(4, 8, 5));
+  const auto check = Check(folder);
+  ASSERT_TRUE(check.ok()) << check.status().message();
+  EXPECT_TRUE(check->duplicates.empty());
+}
+
+TEST(DataCheck, DoesNotDependOnThreads) {
+  const fs::path folder = TestFolder();
+  for (int i = 0; i < 40; ++i)
+    WriteBytes(folder / "train/a" / fmt::format("{}.bmp", i), Bmp(8, 4, static_cast<uint8_t>(i % 10)));
+  std::vector<std::vector<std::string>> firsts;
+  for (int threads : {1, 3}) {
+    SetThreads(threads);
+    const auto check = Check(folder);
+    ASSERT_TRUE(check.ok());
+    firsts.emplace_back();
+    for (const auto& set : check->duplicates)
+      for (const auto& place : set.places) firsts.back().push_back(place.name);
+  }
+  EXPECT_FALSE(firsts[0].empty());
+  EXPECT_EQ(firsts[0], firsts[1]);
+}
+
+TEST(DataCheck, AFolderWithoutSplitsIsAnErrorThatSaysWhatIsExpected) {
+  const auto check = Check(TestFolder());
+  ASSERT_FALSE(check.ok());
+  EXPECT_NE(check.status().message().find("a folder 'train'"), std::string::npos) << check.status().message();
+}
+
+TEST(DataCheck, KnowsRegisteredDataSets) {
+  if (!TestData()) GTEST_SKIP() << "RIFFLE_TEST_DATA is not set";
+  const auto check = CheckData(**FindDataset("cifar10"), TestData());
+  ASSERT_TRUE(check.ok()) << check.status().message();
+  EXPECT_EQ(check->pictures(), 60000);
+  EXPECT_EQ(check->splits[1].name, "test");
+  EXPECT_EQ(check->width.min, 32);
+  EXPECT_TRUE(check->unreadable.empty());
+}
+
+}  // namespace
+}  // namespace riffle
