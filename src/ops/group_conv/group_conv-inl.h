@@ -41,6 +41,17 @@ constexpr int kMostColumns = 4;  // pixels behind the last vector that are cheap
 constexpr int kChains = 8;       // multiply-adds in flight that hide their latency: 4 cycles, 2 a cycle
 /// Floats behind packed weights (and biases) that are read, though never used.
 constexpr int64_t kPackedPadding = kMaxRows;
+constexpr int64_t kPanel = kVectors * static_cast<int64_t>(hn::MaxLanes(D()));  // pixels of the product's tile
+
+// In training, rows go through the caches by blocks of pixels: as long a run of each row as keeps `floats_per_pixel` in
+// L2, but not so long that few tasks are left.
+HWY_INLINE int64_t BlockPixels(int64_t floats_per_pixel, int64_t pixels) {
+  constexpr int64_t kFloatsInL2 = int64_t{144} << 10;  // somewhat more than half of the 1 MB that a core has today
+  constexpr int64_t kFewestBlocks = 8, kMostPixels = 1024;
+  const int64_t most = std::min({kFloatsInL2 / floats_per_pixel, pixels / kFewestBlocks, kMostPixels});
+  return std::max<int64_t>(2, most / kPanel) * kPanel;
+}
+
 // Chunks of pixels that tasks work on: enough tasks for many threads, few enough that partial sums are small.
 HWY_INLINE int64_t ChunkPixels(int64_t pixels, int64_t block) {
   constexpr int64_t kMostChunks = 32;
@@ -56,12 +67,16 @@ struct RowBlocks {
   int height(int block) const { return first(block + 1) - first(block); }
 };
 
+// Row blocks that are computed, and then passed over once more, together: a slab. Its rows stay in L2.
+constexpr int kSlabBlocks = 4;
+
 // What happens to a finished tile.
 struct Store {
-  Rows<float> y;               // of the first row of the product
-  const float* bias;           // of the first row, or null
-  Rows<const float> residual;  // or null
+  Rows<float> y;               // of row `first` of the product
+  const float* bias;           // of row 0, or null
+  Rows<const float> residual;  // of row 0, or null
   bool relu;
+  int first = 0;
 };
 
 // y[0..R)[p..p+V·lanes) = packed[reduction][R]ᵀ · x[reduction][p..]; with kMasked one vector of `count` pixels.
@@ -95,9 +110,9 @@ HWY_INLINE void Tile(const float* HWY_RESTRICT packed, int64_t reduction, Rows<c
       }
       if (store.relu) y = hn::Max(hn::Zero(d), y);  // in this order a NaN passes
       if (kMasked)
-        hn::BlendedStore(y, mask, d, store.y[row + r] + at);
+        hn::BlendedStore(y, mask, d, store.y[row - store.first + r] + at);
       else
-        hn::StoreU(y, d, store.y[row + r] + at);
+        hn::StoreU(y, d, store.y[row - store.first + r] + at);
     }
   }
 }
@@ -149,7 +164,7 @@ HWY_INLINE void ColumnTile(const Strip* strips, int64_t reduction, Rows<const fl
       }
       if (store.relu) y = hn::Max(hn::Zero(d), y);
       hn::Store(y, d, lanes);
-      for (int r = 0; r < strips[s].rows; ++r) store.y[strips[s].row + r][p + t] = lanes[r];
+      for (int r = 0; r < strips[s].rows; ++r) store.y[strips[s].row - store.first + r][p + t] = lanes[r];
     }
   }
 }
@@ -232,13 +247,6 @@ HWY_NOINLINE void ProductOfBlocks(const RowBlocks& blocks, int first_block, int 
     });
   else if (end - begin == columns && columns > 0)
     Columns(columns, blocks, first_block, last_block, packed, reduction, x, begin, store);
-}
-
-// All rows of one group for pixels [begin, end).
-HWY_INLINE void Product(int rows, int64_t reduction, const float* packed, Rows<const float> x, int64_t begin,
-                        int64_t end, const Store& store) {
-  const RowBlocks blocks(rows);
-  ProductOfBlocks(blocks, 0, blocks.count, reduction, packed, x, begin, end, store);
 }
 
 // Packs a [rows][reduction] matrix with the given strides into row blocks.

@@ -27,14 +27,15 @@ namespace {
 
 constexpr int kDotRows = kManyRegisters ? 4 : 3;  // rows of dy in the dot-product tile
 constexpr int kDotColumns = 4;                    // rows of x: their sums over lanes fill one block of 128 bits
-constexpr int64_t kPanel = kVectors * kLanes;     // pixels of the product's tile
-// Pixels that are handled at a time: two blocks' rows (one of them on its way from memory) and the scratch fit into L2.
-constexpr int64_t kBackwardBlock = 256 / kPanel * kPanel;
-// Distance of scratch rows: an odd number of cache lines, as in RowStride.
-constexpr int64_t kScratchStride = RowStride(kBackwardBlock);
+// Pixels that are handled at a time: dy of one block, and of two slabs of dx (one of them on its way from memory) x,
+// the other branch's gradient and the raw rows fit into L2.
+int64_t BackwardBlock(const GroupConvShape& shape) {
+  const int64_t slab = std::min(shape.in_per_group(), kSlabBlocks * kMaxRows);
+  return BlockPixels(shape.out_per_group() + 6 * slab, shape.pixels);
+}
 
-// Rows of dweight in partial sums are whole blocks.
-constexpr int64_t PartialColumns(int64_t k) { return (k + kDotColumns - 1) / kDotColumns * kDotColumns; }
+// Rows of dweight in partial sums have room for the whole tiles of every slab.
+constexpr int64_t PartialColumns(int64_t k) { return k + kDotColumns; }
 
 // to[0..4) += the lanes' sums of four vectors.
 #if HWY_TARGET == HWY_SCALAR
@@ -162,7 +163,7 @@ HWY_INLINE void FinishRow(const float* HWY_RESTRICT product, const RowSink& sink
 // Everything that one task of the backward adds up, in memory of its own.
 struct Partial {
   Rows<float> dweight;  // [m][k], of x as it is stored
-  double* dy_sum;       // [m] Σ dy, for the shift of an input activation
+  double* dy_sum;       // [m] Σ dy, for the shift of an input activation; else 0
   float* sums;          // [k][2] lanes of Σ dz and Σ dz·(raw − mean)
 };
 
@@ -173,79 +174,99 @@ struct BackwardTask {
   int64_t k, m;
 };
 
-// dx of one group, pixels [begin, begin + count), from the raw gradient dy.
-HWY_NOINLINE void BackwardInput(const BackwardTask& t, int64_t g, int64_t begin, int64_t count, Rows<const float> dy,
-                                const Partial& partial, RowPrefetch& next) {
+// Rows [first, first + rows) of group g's dx and dweight, pixels [begin, begin + count), from the raw gradient dy:
+// row blocks [block, end) of the product. Meanwhile `next` is brought near.
+HWY_NOINLINE void BackwardSlab(const BackwardTask& t, int64_t g, const RowBlocks& blocks, int block, int end,
+                               int64_t begin, int64_t count, Rows<const float> dy, Rows<float> product,
+                               const Partial& partial, RowPrefetch& next) {
   const GradientSink<float>& sink = t.args.dx;
-  Scratch scratch;
-  const Rows<float> product{scratch.Floats(t.k * kScratchStride), kScratchStride};
-  const Store store{product, nullptr, {}, false};
-  for (int64_t p = 0; p < count; p += kPanel) {
-    Product(static_cast<int>(t.k), t.m, t.transposed + g * t.m * t.k, dy, p, std::min(p + kPanel, count), store);
-    next.Advance(p, 2 * count);
+  const int64_t first = blocks.first(block), rows = blocks.first(end) - first, channel = g * t.k + first;
+  if (sink.dz) {
+    const Store store{product, nullptr, {}, false, static_cast<int>(first)};
+    for (int64_t p = 0; p < count; p += kPanel) {
+      next.Advance(p, 2 * count);
+      ProductOfBlocks(blocks, block, end, t.m, t.transposed + g * t.m * t.k, dy, p, std::min(p + kPanel, count), store);
+    }
+    for (int64_t r = 0; r < rows; ++r) {
+      const RowSink row_sink{.add = sink.add ? sink.add[channel + r] + begin : nullptr,
+                             .relu_of = t.args.in.relu ? t.args.x[channel + r] + begin : nullptr,
+                             .raw = sink.raw ? sink.raw[channel + r] + begin : nullptr,
+                             .mean = sink.raw ? sink.moments[channel + r].mean : 0};
+      FinishRow(product[r], row_sink, count, sink.dz[channel + r] + begin, partial.sums + 2 * kLanes * (first + r));
+    }
   }
-  for (int64_t row = 0; row < t.k; ++row) {
-    const int64_t channel = g * t.k + row;
-    const RowSink row_sink{.add = sink.add ? sink.add[channel] + begin : nullptr,
-                           .relu_of = t.args.in.relu ? t.args.x[channel] + begin : nullptr,
-                           .raw = sink.raw ? sink.raw[channel] + begin : nullptr,
-                           .mean = sink.raw ? sink.moments[channel].mean : 0};
-    FinishRow(product[row], row_sink, count, sink.dz[channel] + begin, partial.sums + 2 * kLanes * row);
-  }
+  Dot(t.m, rows, dy, {t.args.x[channel] + begin, t.args.x.stride}, count,
+      {partial.dweight.data + first, partial.dweight.stride}, next);
 }
 
-// One group, pixels [begin, begin + count), count <= kBackwardBlock; meanwhile `next` is brought near.
-HWY_NOINLINE void BackwardBlock(const BackwardTask& t, int64_t g, int64_t begin, int64_t count, const Partial& partial,
-                                RowPrefetch& next) {
-  Scratch scratch;
-  const Rows<float> dy{scratch.Floats(t.m * kScratchStride), kScratchStride};
+// What pixels [begin, begin + count) of the slab from row block `block` on read.
+void AddSlab(const BackwardTask& t, int64_t g, const RowBlocks& blocks, int block, int64_t begin, int64_t count,
+             RowPrefetch& prefetch) {
+  const int64_t first = blocks.first(block), rows = blocks.first(std::min(block + kSlabBlocks, blocks.count)) - first;
+  for (Rows<const float> all : {t.args.x, Rows<const float>(t.args.dx.dz), t.args.dx.raw})  // dz: lies where add does
+    if (all) prefetch.Add(all.From(g * t.k + first), rows, begin, count);
+}
+
+// What pixels [begin, begin + count) of rows [first, last) of dy are computed from.
+void AddGradient(const BackwardTask& t, int64_t g, int64_t first, int64_t last, int64_t begin, int64_t count,
+                 RowPrefetch& prefetch) {
+  prefetch.Add(t.args.dy.dz.From(g * t.m + first), last - first, begin, count);
+  if (t.args.dy.pull_back) prefetch.Add(t.args.dy.raw.From(g * t.m + first), last - first, begin, count);
+}
+
+// One group, pixels [begin, begin + count); meanwhile those of the next `next_count` pixels are brought near.
+HWY_NOINLINE void BackwardPixels(const BackwardTask& t, int64_t g, int64_t begin, int64_t count, int64_t next_count,
+                                 Rows<float> dy, Rows<float> product, const Partial& partial) {
   for (int64_t row = 0; row < t.m; ++row) {
     LoadGradient(t.args.dy, g * t.m + row, begin, count, dy[row]);
     if (t.args.in.scale) partial.dy_sum[row] += Sum(dy[row], count);
   }
-  if (t.args.dx.dz) BackwardInput(t, g, begin, count, dy, partial, next);
-  Dot(t.m, t.k, dy, {t.args.x[g * t.k] + begin, t.args.x.stride}, count, partial.dweight, next);
-}
-
-// Pixels [begin, end) of all rows that group g reads and writes.
-RowPrefetch RowsOfBlock(const BackwardTask& t, int64_t g, int64_t begin, int64_t end) {
-  RowPrefetch rows;
-  const auto add = [&](Rows<const float> all, int64_t per_group) {
-    if (all) rows.Add(all.From(g * per_group), per_group, begin, end - begin);
-  };
-  add(t.args.dy.dz, t.m);
-  if (t.args.dy.pull_back) add(t.args.dy.raw, t.m);
-  add(t.args.x, t.k);
-  add(t.args.dx.dz, t.k);  // where another gradient is added, it lies there
-  add(t.args.dx.raw, t.k);
-  return rows;
-}
-
-// Adds the partial sums of all chunks up, in order.
-void FinishBackward(const BackwardTask& t, int64_t g, const Partial* partials, int64_t chunks) {
-  const auto total = [&](auto value) {
-    double sum = 0;
-    for (int64_t c = 0; c < chunks; ++c) sum += value(partials[c * t.shape.groups + g]);
-    return sum;
-  };
-  const Activation<float>& in = t.args.in;
-  for (int64_t row = 0; row < t.m; ++row) {
-    const double dy_sum = in.scale ? total([&](const Partial& p) { return p.dy_sum[row]; }) : 0;
-    for (int64_t i = 0; i < t.k; ++i) {
-      const int64_t channel = g * t.k + i;
-      double dweight = total([&](const Partial& p) { return double{p.dweight[row][i]}; });
-      if (in.scale) dweight = in.scale[channel] * dweight + in.shift[channel] * dy_sum;
-      t.args.dweight[(g * t.m + row) * t.k + i] = static_cast<float>(dweight);
-    }
+  const RowBlocks blocks(static_cast<int>(t.k));
+  for (int b = 0; b < blocks.count; b += kSlabBlocks) {
+    const int end = std::min(b + kSlabBlocks, blocks.count);
+    RowPrefetch next;
+    if (end < blocks.count)
+      AddSlab(t, g, blocks, end, begin, count, next);
+    else
+      AddSlab(t, g, blocks, 0, begin + count, next_count, next);
+    AddGradient(t, g, t.m * b / blocks.count, t.m * end / blocks.count, begin + count, next_count, next);
+    BackwardSlab(t, g, blocks, b, end, begin, count, dy, product, partial, next);
   }
-  if (!t.args.dx.raw) return;
-  const auto lane_sum = [&](int64_t i) HWY_ATTR {
-    double sum = 0;
-    for (int64_t c = 0; c < chunks; ++c)
-      sum += SumLanes(hn::LoadU(D(), partials[c * t.shape.groups + g].sums + i * kLanes));
-    return static_cast<float>(sum);
-  };
-  for (int64_t i = 0; i < t.k; ++i) t.args.dx.sums[g * t.k + i] = {lane_sum(2 * i), lane_sum(2 * i + 1)};
+}
+
+// The rest adds the partial sums of all chunks up, in order.
+
+// dweight of one output channel.
+void FinishWeights(const BackwardTask& t, int64_t channel, const Partial* partials, int64_t chunks) {
+  const int64_t g = channel / t.m, row = channel % t.m;
+  Scratch scratch;
+  double* HWY_RESTRICT dweight = scratch.Doubles(t.k);
+  std::fill_n(dweight, t.k, 0.0);
+  double dy_sum = 0;
+  for (int64_t c = 0; c < chunks; ++c) {
+    const Partial& partial = partials[c * t.shape.groups + g];
+    const float* HWY_RESTRICT part = partial.dweight[row];
+    for (int64_t i = 0; i < t.k; ++i) dweight[i] += double{part[i]};
+    dy_sum += partial.dy_sum[row];
+  }
+  const Activation<float>& in = t.args.in;
+  float* to = t.args.dweight + channel * t.k;
+  for (int64_t i = 0; i < t.k; ++i) {
+    if (in.scale) dweight[i] = in.scale[g * t.k + i] * dweight[i] + in.shift[g * t.k + i] * dy_sum;
+    to[i] = static_cast<float>(dweight[i]);
+  }
+}
+
+// Σ dz and Σ dz·(raw − mean) of one input channel.
+GradientSums<float> FinishSums(const BackwardTask& t, int64_t channel, const Partial* partials, int64_t chunks) {
+  const int64_t g = channel / t.k, row = channel % t.k;
+  double sum = 0, centred = 0;
+  for (int64_t c = 0; c < chunks; ++c) {
+    const float* lanes = partials[c * t.shape.groups + g].sums + 2 * kLanes * row;
+    sum += SumLanes(hn::LoadU(D(), lanes));
+    centred += SumLanes(hn::LoadU(D(), lanes + kLanes));
+  }
+  return {static_cast<float>(sum), static_cast<float>(centred)};
 }
 
 }  // namespace
@@ -258,7 +279,7 @@ void Backward(const GroupConvShape& shape, const riffle::GroupConvBackward<float
     Pack(static_cast<int>(k), m, args.weight + g * m * k, 1, k, transposed + g * m * k);
   const BackwardTask task{shape, args, transposed, k, m};
 
-  const int64_t chunk = ChunkPixels(shape.pixels, kBackwardBlock);
+  const int64_t block = BackwardBlock(shape), chunk = ChunkPixels(shape.pixels, block);
   const int64_t chunks = (shape.pixels + chunk - 1) / chunk;
   const int64_t tasks = shape.groups * chunks, weights = m * PartialColumns(k), sums = 2 * k * kLanes;
   float* floats = scratch.Floats(tasks * (weights + sums));
@@ -273,14 +294,20 @@ void Backward(const GroupConvShape& shape, const riffle::GroupConvBackward<float
     FillZero(partials[i].dweight.data, weights + sums);
     std::fill_n(partials[i].dy_sum, m, 0.0);
     const int64_t g = i % shape.groups, first = i / shape.groups * chunk, last = std::min(first + chunk, shape.pixels);
-    RowsOfBlock(task, g, first, std::min(first + kBackwardBlock, last)).Advance(1, 1);
-    for (int64_t begin = first; begin < last; begin += kBackwardBlock) {
-      const int64_t end = std::min(begin + kBackwardBlock, last);
-      RowPrefetch next = RowsOfBlock(task, g, end, std::min(end + kBackwardBlock, last));
-      BackwardBlock(task, g, begin, end - begin, partials[i], next);
-    }
+    const auto pixels_from = [&](int64_t begin) { return std::clamp<int64_t>(last - begin, 0, block); };
+    Scratch own;
+    const int64_t stride = RowStride(block);
+    const Rows<float> dy{own.Floats(m * stride), stride};
+    const Rows<float> product{own.Floats(std::min<int64_t>(k, kSlabBlocks * kMaxRows) * stride), stride};
+    RowPrefetch start;
+    AddGradient(task, g, 0, m, first, pixels_from(first), start);
+    start.Advance(1, 1);
+    for (int64_t begin = first; begin < last; begin += block)
+      BackwardPixels(task, g, begin, pixels_from(begin), pixels_from(begin + block), dy, product, partials[i]);
   });
-  ParallelFor(shape.groups, [&](int64_t g) { FinishBackward(task, g, partials, chunks); });
+  ParallelFor(shape.out_channels, [&](int64_t i) { FinishWeights(task, i, partials, chunks); });
+  if (args.dx.raw)
+    ParallelFor(shape.in_channels, [&](int64_t i) { args.dx.sums[i] = FinishSums(task, i, partials, chunks); });
 }
 
 }  // namespace HWY_NAMESPACE

@@ -151,6 +151,14 @@ TEST(GroupConvCpu, RowsLongerThanTheBlocksThatKernelsWorkIn) {
   }
 }
 
+TEST(GroupConvCpu, MoreChannelsThanASlab) {
+  for (const auto& [in, out] : {std::pair{37, 5}, {5, 41}, {67, 35}, {34, 70}}) {
+    Case c = WithOptions({.groups = 2, .in_per_group = in, .out_per_group = out, .area = 461}, in);
+    c.moments = c.sums = c.dx = c.add = c.pull_back = true;
+    Expect(c);
+  }
+}
+
 TEST(GroupConvCpu, APictureHasTheSameBitsAloneAndInABatch) {
   int i = 0;
   for (const int64_t area : {1, 4, 49, 65, 196, 300}) {

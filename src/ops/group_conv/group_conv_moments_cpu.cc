@@ -25,11 +25,12 @@ HWY_BEFORE_NAMESPACE();
 namespace riffle::cpu::HWY_NAMESPACE {
 namespace {
 
-constexpr int64_t kPanel = kVectors * kLanes;  // pixels of the product's tile
-// Pixels that are handled at a time: the rows of two blocks (one on its way from memory) and the scratch fit into L2.
-constexpr int64_t kForwardBlock = 256 / kPanel * kPanel;
-// Distance of scratch rows: an odd number of cache lines, as in RowStride.
-constexpr int64_t kScratchStride = RowStride(kForwardBlock);
+// Pixels that are handled at a time: the rows of two blocks of x (one on its way from memory), a slab of the product
+// and its rows of y fit into L2.
+int64_t ForwardBlock(const GroupConvShape& shape) {
+  const int64_t slab = std::min(shape.out_per_group(), kSlabBlocks * kMaxRows);
+  return BlockPixels(2 * shape.in_per_group() + 2 * slab, shape.pixels);
+}
 
 // Sums over the chunk of one row around a pivot near its mean, so that the squares keep their digits.
 struct RowSums {
@@ -84,35 +85,42 @@ Rows<const float> RowsFrom(Rows<const float> rows, int64_t row, int64_t pixel) {
   return rows ? Rows<const float>{rows[row] + pixel, rows.stride} : rows;
 }
 
-// All rows of group g, pixels [first, last); sums[row·sums_stride] for each.
+// All rows of group g, pixels [first, last), by `block`; sums[row·sums_stride] for each.
 HWY_NOINLINE void ForwardChunk(const GroupConvShape& shape, const riffle::GroupConvForward<float>& args, int64_t g,
-                               int64_t first, int64_t last, RowSums* sums, int64_t sums_stride) {
+                               int64_t first, int64_t last, int64_t block, RowSums* sums, int64_t sums_stride) {
   const int64_t k = shape.in_per_group(), m = shape.out_per_group();
+  const RowBlocks row_blocks(static_cast<int>(m));
   Scratch scratch;
-  const Rows<float> product{scratch.Floats(m * kScratchStride), kScratchStride};
+  const int64_t stride = RowStride(block);
+  const Rows<float> product{scratch.Floats(std::min<int64_t>(m, kSlabBlocks * kMaxRows) * stride), stride};
   float* lanes = scratch.Floats(m * 2 * kLanes);
   FillZero(lanes, m * 2 * kLanes);
   const float* packed = args.prepared + g * m * k;
   const float* bias = args.prepared + shape.weights() + g * m;
   const auto rows_of_block = [&](int64_t begin) {
     RowPrefetch rows;
-    rows.Add(args.x.From(g * k), k, begin, std::min(kForwardBlock, last - begin));
+    rows.Add(args.x.From(g * k), k, begin, std::min(block, last - begin));
     return rows;
   };
   rows_of_block(first).Advance(1, 1);
-  for (int64_t begin = first; begin < last; begin += kForwardBlock) {
-    const int64_t count = std::min(kForwardBlock, last - begin);
-    RowPrefetch next = rows_of_block(begin + kForwardBlock);
+  for (int64_t begin = first; begin < last; begin += block) {
+    const int64_t count = std::min(block, last - begin);
+    RowPrefetch next = rows_of_block(begin + block);
     const Rows<const float> x = RowsFrom(args.x, g * k, begin);
     const Rows<const float> residual = RowsFrom(args.residual, g * m, begin);
-    for (int64_t p = 0; p < count; p += kPanel) {
-      next.Advance(p + kPanel, count);
-      Product(static_cast<int>(m), k, packed, x, p, std::min(p + kPanel, count), {product, bias, residual, args.relu});
-    }
-    for (int64_t row = 0; row < m; ++row) {
-      RowSums& s = sums[row * sums_stride];
-      if (begin == first) s.pivot = MeanOf(product[row], count);
-      StoreRow(product[row], count, s.pivot, args.y[g * m + row] + begin, lanes + 2 * kLanes * row);
+    for (int b = 0; b < row_blocks.count; b += kSlabBlocks) {
+      const int end = std::min(b + kSlabBlocks, row_blocks.count);
+      const Store store{product, bias, residual, args.relu, row_blocks.first(b)};
+      for (int64_t p = 0; p < count; p += kPanel) {
+        next.Advance(b * count + (end - b) * (p + kPanel), row_blocks.count * count);
+        ProductOfBlocks(row_blocks, b, end, k, packed, x, p, std::min(p + kPanel, count), store);
+      }
+      for (int64_t row = store.first; row < row_blocks.first(end); ++row) {
+        const float* values = product[row - store.first];
+        RowSums& s = sums[row * sums_stride];
+        if (begin == first) s.pivot = MeanOf(values, count);
+        StoreRow(values, count, s.pivot, args.y[g * m + row] + begin, lanes + 2 * kLanes * row);
+      }
     }
   }
   for (int64_t row = 0; row < m; ++row) {
@@ -123,12 +131,13 @@ HWY_NOINLINE void ForwardChunk(const GroupConvShape& shape, const riffle::GroupC
 
 void Forward(const GroupConvShape& shape, const riffle::GroupConvForward<float>& args) {
   const int64_t m = shape.out_per_group();
-  const int64_t chunk = ChunkPixels(shape.pixels, kForwardBlock);
+  const int64_t block = ForwardBlock(shape), chunk = ChunkPixels(shape.pixels, block);
   const int64_t chunks = (shape.pixels + chunk - 1) / chunk;
   std::vector<RowSums> sums(static_cast<size_t>(shape.out_channels * chunks));
   ParallelFor(shape.groups * chunks, [&](int64_t task) {
     const int64_t g = task % shape.groups, c = task / shape.groups;
-    ForwardChunk(shape, args, g, c * chunk, std::min((c + 1) * chunk, shape.pixels), &sums[g * m * chunks + c], chunks);
+    ForwardChunk(shape, args, g, c * chunk, std::min((c + 1) * chunk, shape.pixels), block, &sums[g * m * chunks + c],
+                 chunks);
   });
   for (int row = 0; row < shape.out_channels; ++row)
     args.moments[row] = Combine(&sums[row * chunks], chunks, chunk, shape.pixels);

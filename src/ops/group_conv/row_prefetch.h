@@ -12,34 +12,41 @@ namespace riffle::cpu {
 
 class RowPrefetch {
  public:
-  /// `count` rows of which pixels [begin, begin + pixels) come next; null rows are none. At most kMostRanges calls.
+  /// Pixels [begin, begin + pixels) of `count` rows come next; null rows are none. At most kMostRanges calls.
   void Add(Rows<const float> rows, int64_t count, int64_t begin, int64_t pixels) {
-    if (!rows || pixels <= 0) return;
-    ranges_[range_count_++] = {{rows.data + begin, rows.stride}, count};
-    pixels_ = pixels;
-    rows_ += count;
+    if (!rows || count <= 0 || pixels <= 0) return;
+    ranges_[range_count_++] = {{rows.data + begin, rows.stride}, count, pixels};
+    steps_ += count * ((pixels + kStep - 1) / kStep);
   }
 
-  /// Asks for rows until the share done / of is under way.
+  /// Asks for lines until the share done / of is under way.
   void Advance(int64_t done, int64_t of) {
-    for (const int64_t end = rows_ * done / of; asked_ < end; ++asked_, ++row_) {
-      for (; row_ == ranges_[range_].count; ++range_) row_ = 0;
-      const float* row = ranges_[range_].rows[row_];
-      for (int64_t p = 0; p < pixels_; p += kCacheLineFloats) __builtin_prefetch(row + p, 0, kSecondLevel);
+    for (const int64_t end = steps_ * done / of; asked_ < end; ++asked_) {
+      if (pixel_ >= ranges_[range_].pixels) {
+        pixel_ = 0;
+        if (++row_ == ranges_[range_].count) {
+          row_ = 0;
+          ++range_;
+        }
+      }
+      const float* from = ranges_[range_].rows[row_] + pixel_;
+      for (int64_t p = 0; p < kStep; p += kCacheLineFloats) __builtin_prefetch(from + p, 0, kSecondLevel);
+      pixel_ += kStep;
     }
   }
 
  private:
   static constexpr int kMostRanges = 5;
   static constexpr int kSecondLevel = 2;  // of GCC's localities: into L2, and leave L1 to the current block
+  static constexpr int64_t kStep = 4 * kCacheLineFloats;
   struct Range {
     Rows<const float> rows;
-    int64_t count = 0;
+    int64_t count = 0, pixels = 0;
   };
   std::array<Range, kMostRanges> ranges_;
-  int64_t pixels_ = 0, rows_ = 0, asked_ = 0;
-  int range_count_ = 0, range_ = 0;
-  int64_t row_ = 0;
+  int64_t steps_ = 0, asked_ = 0;
+  int range_count_ = 0, range_ = 0;  // the range, row and pixel that are next
+  int64_t row_ = 0, pixel_ = 0;
 };
 
 }  // namespace riffle::cpu
