@@ -9,6 +9,7 @@
 #include "ops/op_table.h"
 #include "train/checkpoint.h"
 #include "train/label_loss.h"
+#include "train/mix.h"
 #include "train/options.h"
 
 namespace riffle {
@@ -22,8 +23,8 @@ class Objective {
   static Result<std::unique_ptr<Objective>> Create(const Options& options, const CheckpointInfo& info,
                                                    const OpTable<float>& ops);
 
-  /// Makes the batch's targets. The pictures to train on: [in_channels][images·H·W], valid until the next Begin and as
-  /// long as the batch.
+  /// Mixes pictures and makes their targets. The pictures to train on: [in_channels][images·H·W], valid until the next
+  /// Begin and as long as the batch.
   Rows<const float> Begin(const Batch& batch);
 
   /// The sum of the losses of the pictures of the last Begin; logits and dlogits: [images][classes]. The gradient is
@@ -36,11 +37,13 @@ class Objective {
 
  private:
   Objective(const Options& options, const CheckpointInfo& info, LabelLoss label_loss);
+  Rows<const float> Mixed(const Mix& mix, const Batch& batch);
 
-  const int classes_;
-  const bool sums_pictures_;
+  const Options options_;
+  const ModelDescription model_;
   LabelLoss label_loss_;
   int images_ = 0;
+  AlignedArray<float> mixed_;
   std::vector<float> targets_, losses_;
 };
 

@@ -131,6 +131,10 @@ std::vector<OptionRow> MakeTable() {
        "what each class counts in the loss: a number for each, or 'balanced' for the inverse of its pictures"},
       {"reduction", kLoss, &O::reduction, OneOf({"mean", "sum"}),
        "minimise the mean over the batch, or the sum; of BCE over the classes, too"},
+      {"mixup", kLoss, &O::mixup, AtLeast(0), "alpha of Mixup, which blends pictures and their labels; 0 for none"},
+      {"cutmix", kLoss, &O::cutmix, AtLeast(0),
+       "alpha of CutMix, which pastes boxes of other pictures; 0 for none; with mixup, either by chance"},
+      {"cutmix_prob", kLoss, &O::cutmix_prob, Within(0, 1), "probability that a batch is mixed, by Mixup or CutMix"},
 
       {"val_while_train", kReport, &O::val_while_train, Any(), "validate during training and keep the best checkpoint"},
       {"val_interval", kReport, &O::val_interval, AtLeast(1), "epochs from one validation to the next"},

@@ -93,6 +93,9 @@ struct Options {
   double label_smoothing = 0.0;
   std::string class_weights = "";
   std::string reduction = "mean";
+  double mixup = 0.0;
+  double cutmix = 0.0;
+  double cutmix_prob = 1.0;
 
   // Validation and report
   bool val_while_train = false;
