@@ -134,7 +134,8 @@ Result<bool> LoadStart(const Options& options, Trainer& trainer, Log& log) {
   }
   if (options.ckpt_path.empty()) return false;
   RIFFLE_ASSIGN(const Checkpoint checkpoint, OpenCheckpoint(options.ckpt_path, log));
-  RIFFLE_TRY(trainer.StartFrom(checkpoint));
+  RIFFLE_ASSIGN(const std::string line, trainer.StartFrom(checkpoint));
+  log.Line(line);
   return false;
 }
 

@@ -79,7 +79,11 @@ int64_t TrainingMemoryBytes(const Plan& plan, int64_t images) {
 
 template <class T>
 Network<T>::Network(const Plan& plan, const OpTable<T>& ops)
-    : plan_(plan), ops_(ops), values_(plan.registry), gradients_(plan.registry.trainable_arena()) {
+    : plan_(&plan),
+      bn_momentum_(plan.model.bn_momentum),
+      ops_(ops),
+      values_(plan.registry),
+      gradients_(plan.registry.trainable_arena()) {
   // Moments and sums are two values a row, PullBack three, scale and shift one each.
   constexpr int kValuesPerRow = (sizeof(Moments<T>) + sizeof(GradientSums<T>) + sizeof(PullBack<T>)) / sizeof(T) + 2;
   int64_t rows = 0;
@@ -98,31 +102,37 @@ Network<T>::Network(const Plan& plan, const OpTable<T>& ops)
 }
 
 template <class T>
+void Network<T>::UsePlan(const Plan& plan) {
+  plan_ = &plan;
+  images_ = 0;  // the next Forward lays the arena out anew
+}
+
+template <class T>
 void Network<T>::Bind(int64_t images) {
   if (images == images_) return;
   images_ = images;
-  const MemoryPlan layout = PlanMemory(Lives(plan_, images));
+  const MemoryPlan layout = PlanMemory(Lives(*plan_, images));
   if (static_cast<int64_t>(arena_.size()) < layout.arena) arena_ = AlignedArray<T>(layout.arena);
-  const size_t maps = plan_.maps.size();
+  const size_t maps = plan_->maps.size();
   maps_.assign(maps, {});
   gradients_of_maps_.assign(maps, {});
   recomputed_.assign(maps, {});
   for (size_t m = 1; m < maps; ++m) {
-    const int64_t stride = MapStride(plan_.maps[m], images);
-    maps_[m] = {arena_.data() + layout.offset[StorageRoot(plan_, static_cast<int>(m))], stride};
-    const GradientPlace place = GradientRoot(plan_, static_cast<int>(m));
+    const int64_t stride = MapStride(plan_->maps[m], images);
+    maps_[m] = {arena_.data() + layout.offset[StorageRoot(*plan_, static_cast<int>(m))], stride};
+    const GradientPlace place = GradientRoot(*plan_, static_cast<int>(m));
     gradients_of_maps_[m] = Rows<T>{arena_.data() + layout.offset[maps + place.root], stride}.From(place.row);
-    if (plan_.maps[m].recomputed) recomputed_[m] = {arena_.data() + layout.offset[2 * maps + m], stride};
+    if (plan_->maps[m].recomputed) recomputed_[m] = {arena_.data() + layout.offset[2 * maps + m], stride};
   }
   int64_t prepared = 0;
-  for (const Step& step : plan_.steps)
+  for (const Step& step : plan_->steps)
     if (step.op == Op::kGroupConv) prepared = std::max(prepared, ops_.group_conv_prepared_size(GroupConvShapeOf(step)));
   if (static_cast<int64_t>(prepared_.size()) < prepared) prepared_ = AlignedArray<T>(prepared);
 }
 
 template <class T>
 Plane Network<T>::PlaneOf(int map) const {
-  return {images_, plan_.maps[map].height, plan_.maps[map].width};
+  return {images_, plan_->maps[map].height, plan_->maps[map].width};
 }
 
 template <class T>
@@ -141,7 +151,7 @@ GradientSink<T> Network<T>::Sink(const Step& step) const {
   GradientSink<T> sink{.dz = GradientOf(step.x)};
   if (step.adds_gradient) sink.add = sink.dz;
   if (const int norm = step.in_norm >= 0 ? step.in_norm : step.sums_norm; norm >= 0) {
-    sink.raw = RowsOf(plan_.norms[norm].raw);
+    sink.raw = RowsOf(plan_->norms[norm].raw);
     sink.moments = norms_[norm].moments;
     sink.sums = norms_[norm].sums;
   }
@@ -151,7 +161,7 @@ GradientSink<T> Network<T>::Sink(const Step& step) const {
 template <class T>
 GroupConvShape Network<T>::GroupConvShapeOf(const Step& step) const {
   return {.groups = step.groups,
-          .in_channels = plan_.maps[step.x].channels,
+          .in_channels = plan_->maps[step.x].channels,
           .out_channels = step.channels,
           .pixels = PlaneOf(step.x).pixels()};
 }
@@ -160,12 +170,12 @@ template <class T>
 const T* Network<T>::Forward(int64_t images, Rows<const T> pictures, Statistics statistics) {
   Bind(images);
   maps_[0] = {const_cast<T*>(pictures.data), pictures.stride};  // read only: no step writes map 0
-  for (size_t i = 0; i < plan_.steps.size(); ++i) {
+  for (size_t i = 0; i < plan_->steps.size(); ++i) {
     if (observer_) observer_->Begin(i, Pass::kForward);
-    ForwardStep(plan_.steps[i], statistics);
+    ForwardStep(plan_->steps[i], statistics);
     if (observer_) observer_->End(i, Pass::kForward);
   }
-  return RowsOf(plan_.output()).data;
+  return RowsOf(plan_->output()).data;
 }
 
 template <class T>
@@ -177,10 +187,10 @@ void Network<T>::ForwardStep(const Step& step, Statistics statistics) {
   Moments<T>* moments = norm && statistics == Statistics::kBatch ? norm->moments : nullptr;
   switch (step.op) {
     case Op::kStemConv:
-      return ops_.stem_conv_forward({plan_.maps[step.x].channels, step.channels, in, step.stride},
+      return ops_.stem_conv_forward({plan_->maps[step.x].channels, step.channels, in, step.stride},
                                     {.y = y, .x = x, .weight = Weight(step), .moments = moments});
     case Op::kMaxPool:
-      return ops_.max_pool_forward({step.channels, in, plan_.model.conventions.pool_padding},
+      return ops_.max_pool_forward({step.channels, in, plan_->model.conventions.pool_padding},
                                    {.y = y, .x = x, .in = InputActivation(step)});
     case Op::kGroupConv: {
       const GroupConvShape shape = GroupConvShapeOf(step);
@@ -199,13 +209,13 @@ void Network<T>::ForwardStep(const Step& step, Statistics statistics) {
                                           .moments = moments});
     case Op::kAveragePool:
       return ops_.average_pool_forward(
-          {{step.channels, in, plan_.model.conventions.pool_padding}, plan_.model.conventions.average_divisor},
+          {{step.channels, in, plan_->model.conventions.pool_padding}, plan_->model.conventions.average_divisor},
           {.y = y, .x = x});
     case Op::kBatchNorm: {
-      const Norm& n = plan_.norms[step.norm];
-      const auto trainable = [&](int i) { return values_.trainable.data() + plan_.registry.trainable()[i].offset; };
-      const auto running = [&](int i) { return values_.statistics.data() + plan_.registry.statistics()[i].offset; };
-      return ops_.batch_norm_forward({n.channels, in.pixels(), plan_.model.bn_eps, plan_.model.bn_momentum},
+      const Norm& n = plan_->norms[step.norm];
+      const auto trainable = [&](int i) { return values_.trainable.data() + plan_->registry.trainable()[i].offset; };
+      const auto running = [&](int i) { return values_.statistics.data() + plan_->registry.statistics()[i].offset; };
+      return ops_.batch_norm_forward({n.channels, in.pixels(), plan_->model.bn_eps, bn_momentum_},
                                      {.scale = norms_[step.norm].scale,
                                       .shift = norms_[step.norm].shift,
                                       .moments = moments,
@@ -220,7 +230,7 @@ void Network<T>::ForwardStep(const Step& step, Statistics statistics) {
     case Op::kGlobalAveragePool:
       return ops_.global_average_pool_forward({step.channels, in}, {.features = y.data, .x = x});
     case Op::kLinear:
-      return ops_.linear_forward({images_, plan_.maps[step.x].channels, step.channels},
+      return ops_.linear_forward({images_, plan_->maps[step.x].channels, step.channels},
                                  {.logits = y.data, .features = x.data, .weight = Weight(step)});
   }
 }
@@ -238,16 +248,24 @@ void Network<T>::ForwardResidual(const Step& step, Rows<T> y) {
 
 template <class T>
 T* Network<T>::dlogits() {
-  return GradientOf(plan_.output()).data;
+  return GradientOf(plan_->output()).data;
 }
 
 template <class T>
 void Network<T>::Backward() {
-  for (size_t i = plan_.steps.size(); i-- > 0;) {
+  for (size_t i = plan_->steps.size(); i-- > 0;) {
     if (observer_) observer_->Begin(i, Pass::kBackward);
-    BackwardStep(plan_.steps[i]);
+    BackwardStep(plan_->steps[i]);
     if (observer_) observer_->End(i, Pass::kBackward);
   }
+}
+
+template <class T>
+void Network<T>::BackwardHead() {
+  const size_t head = plan_->steps.size() - 1;
+  if (observer_) observer_->Begin(head, Pass::kBackward);
+  BackwardStep(plan_->steps[head]);
+  if (observer_) observer_->End(head, Pass::kBackward);
 }
 
 template <class T>
@@ -262,10 +280,10 @@ void Network<T>::BackwardStep(const Step& step) {
   const Plane in = PlaneOf(step.x);
   switch (step.op) {
     case Op::kStemConv:
-      return ops_.stem_conv_backward({plan_.maps[step.x].channels, step.channels, in, step.stride},
+      return ops_.stem_conv_backward({plan_->maps[step.x].channels, step.channels, in, step.stride},
                                      {.dweight = DWeight(step), .dy = Source(step), .x = x});
     case Op::kMaxPool:
-      return ops_.max_pool_backward({step.channels, in, plan_.model.conventions.pool_padding},
+      return ops_.max_pool_backward({step.channels, in, plan_->model.conventions.pool_padding},
                                     {.dx = Sink(step), .dy = dy, .x = x, .in = InputActivation(step)});
     case Op::kGroupConv:
       return BackwardGroupConv(step);
@@ -273,13 +291,13 @@ void Network<T>::BackwardStep(const Step& step) {
       return BackwardDepthwiseConv(step);
     case Op::kAveragePool:
       return ops_.average_pool_backward(
-          {{step.channels, in, plan_.model.conventions.pool_padding}, plan_.model.conventions.average_divisor},
+          {{step.channels, in, plan_->model.conventions.pool_padding}, plan_->model.conventions.average_divisor},
           {.dx = GradientOf(step.x), .dy = dy});
     case Op::kBatchNorm: {
-      const Norm& n = plan_.norms[step.norm];
+      const Norm& n = plan_->norms[step.norm];
       const NormState& state = norms_[step.norm];
-      const auto offset = [&](int i) { return plan_.registry.trainable()[i].offset; };
-      return ops_.batch_norm_backward({n.channels, in.pixels(), plan_.model.bn_eps, plan_.model.bn_momentum},
+      const auto offset = [&](int i) { return plan_->registry.trainable()[i].offset; };
+      return ops_.batch_norm_backward({n.channels, in.pixels(), plan_->model.bn_eps, bn_momentum_},
                                       {.pull_back = state.pull_back,
                                        .dgamma = gradients_.data() + offset(n.gamma),
                                        .dbeta = gradients_.data() + offset(n.beta),
@@ -297,7 +315,7 @@ void Network<T>::BackwardStep(const Step& step) {
       return ops_.global_average_pool_backward({step.channels, in},
                                                {.dx = GradientOf(step.x), .dfeatures = dy.data, .x = x});
     case Op::kLinear:
-      return ops_.linear_backward({images_, plan_.maps[step.x].channels, step.channels},
+      return ops_.linear_backward({images_, plan_->maps[step.x].channels, step.channels},
                                   {.dfeatures = GradientOf(step.x).data,
                                    .dweight = DWeight(step),
                                    .dlogits = dy.data,
@@ -309,13 +327,13 @@ void Network<T>::BackwardStep(const Step& step) {
 template <class T>
 Rows<const T> Network<T>::Recompute(int map) {
   const auto writes_map = [&](const Step& step) { return step.op == Op::kResidual && step.y == map; };
-  ForwardResidual(*std::ranges::find_if(plan_.steps, writes_map), recomputed_[map]);
+  ForwardResidual(*std::ranges::find_if(plan_->steps, writes_map), recomputed_[map]);
   return recomputed_[map];
 }
 
 template <class T>
 void Network<T>::BackwardGroupConv(const Step& step) {
-  const Rows<const T> x = plan_.maps[step.x].recomputed ? Recompute(step.x) : RowsOf(step.x);
+  const Rows<const T> x = plan_->maps[step.x].recomputed ? Recompute(step.x) : RowsOf(step.x);
   ops_.group_conv_backward(GroupConvShapeOf(step), {.dx = Sink(step),
                                                     .dweight = DWeight(step),
                                                     .dy = Source(step),

@@ -37,6 +37,18 @@ class Network {
   /// Gradients of all trainable parameters. REQUIRES: a Forward with Statistics::kBatch, and dlogits() written.
   void Backward();
 
+  /// The gradient of the head alone, for a body that is frozen: no pass through it; the other gradients stay as they
+  /// are. REQUIRES: a Forward, with whichever statistics, and dlogits() written.
+  void BackwardHead();
+
+  /// From the next Forward on, the same network for pictures of another size: a plan whose model differs in image_size
+  /// alone. Parameters and statistics stay. It must outlive the network.
+  void UsePlan(const Plan& plan);
+
+  /// The share of the old running statistics that a Forward with Statistics::kBatch keeps, in place of the model's;
+  /// with 0 they become those of the batch.
+  void SetBnMomentum(double share) { bn_momentum_ = share; }
+
   /// Overwrites the memory of maps, their gradients and batch norm: nothing of it need survive from one Forward to the
   /// next. For tests, which thereby see whether something is read before it has been written.
   void FillWorkspace(T value);
@@ -66,15 +78,16 @@ class Network {
   Rows<T> RowsOf(int map) const { return maps_[map]; }
   Rows<T> GradientOf(int map) const { return gradients_of_maps_[map]; }
   const T* Weight(const Step& step) const {
-    return values_.trainable.data() + plan_.registry.trainable()[step.weight].offset;
+    return values_.trainable.data() + plan_->registry.trainable()[step.weight].offset;
   }
-  T* DWeight(const Step& step) { return gradients_.data() + plan_.registry.trainable()[step.weight].offset; }
+  T* DWeight(const Step& step) { return gradients_.data() + plan_->registry.trainable()[step.weight].offset; }
   Activation<T> InputActivation(const Step& step) const;
   GradientSource<T> Source(const Step& step) const;
   GradientSink<T> Sink(const Step& step) const;
   GroupConvShape GroupConvShapeOf(const Step& step) const;
 
-  const Plan& plan_;
+  const Plan* plan_;
+  double bn_momentum_;
   const OpTable<T>& ops_;
   ParameterValues<T> values_;
   AlignedArray<T> gradients_;

@@ -234,5 +234,44 @@ TEST(TrainingArenaBytes, RecomputedMapsSaveTheirMemory) {
   EXPECT_LT(TrainingArenaBytes(plan, kImages), TrainingArenaBytes(keeping, kImages) - recomputed * 9 / 10);
 }
 
+// With a body that is frozen there is nothing to do below the head.
+TEST(Network, BackwardOfTheHeadAloneGivesTheSameGradientAndTouchesNoOther) {
+  const ModelDescription model = Models()[0];
+  const Plan plan = *MakePlan(model);
+  const Batch<float> batch(model, kImages, 2);
+  Network<float> network(plan, CpuOps());
+  FillRandom(plan.registry, 1, &network.values());
+  const auto forward = [&] {
+    network.Forward(batch.images, batch.pictures(), Statistics::kBatch);
+    for (int i = 0; i < kImages * kClasses; ++i) network.dlogits()[i] = 0.1f * static_cast<float>(i - 7);
+  };
+  forward();
+  network.Backward();
+  AlignedArray<float>& gradients = network.gradients();
+  const Parameter& head = plan.registry.trainable().back();
+  const std::vector<float> whole(gradients.data() + head.offset, gradients.data() + head.offset + head.size);
+  std::fill(gradients.begin(), gradients.end(), 7.0f);
+  forward();
+  network.BackwardHead();
+  EXPECT_TRUE(std::equal(whole.begin(), whole.end(), gradients.data() + head.offset));
+  EXPECT_TRUE(std::all_of(gradients.begin(), gradients.begin() + head.offset, [](float g) { return g == 7; }));
+}
+
+TEST(Network, ChangesTheSizeOfItsPicturesAndBack) {
+  ModelDescription small = Models()[0], large = small;
+  large.image_size = 64;
+  const Plan small_plan = *MakePlan(small), large_plan = *MakePlan(large);
+  const Batch<float> small_batch(small, kImages, 2), large_batch(large, kImages, 2);
+  Network<float> network(small_plan, CpuOps());
+  FillRandom(small_plan.registry, 1, &network.values());
+  PassOf(network, small_plan, CpuOps(), small_batch);
+  FillRandom(small_plan.registry, 1, &network.values());
+  network.UsePlan(large_plan);
+  EXPECT_EQ(PassOf(network, large_plan, CpuOps(), large_batch), FreshPass(large_plan, CpuOps(), large_batch));
+  network.UsePlan(small_plan);
+  FillRandom(small_plan.registry, 1, &network.values());
+  EXPECT_EQ(PassOf(network, small_plan, CpuOps(), small_batch), FreshPass(small_plan, CpuOps(), small_batch));
+}
+
 }  // namespace
 }  // namespace riffle

@@ -13,7 +13,8 @@ namespace fs = std::filesystem;
 
 // Keys of the metadata, shared by writer and reader.
 constexpr std::string_view kModel = "model", kPreprocessing = "preprocessing", kClasses = "classes",
-                           kOptions = "options", kEpoch = "epoch", kStep = "step", kBest = "best_top1_percent";
+                           kOptions = "options", kEpoch = "epoch", kStep = "step", kUpdates = "updates",
+                           kBest = "best_top1_percent";
 
 std::string SlotName(std::string_view slot, std::string_view parameter) {
   return fmt::format("optimizer.{}.{}", slot, parameter);
@@ -72,6 +73,10 @@ Result<CheckpointInfo> ParseInfo(const SafetensorsFile& file) {
   info.options = text(kOptions);
   RIFFLE_ASSIGN(info.epoch, Number<int>(metadata, kEpoch, file.path()));
   RIFFLE_ASSIGN(info.step, Number<int64_t>(metadata, kStep, file.path()));
+  info.updates = info.step;
+  if (metadata.contains(std::string(kUpdates))) {
+    RIFFLE_ASSIGN(info.updates, Number<int64_t>(metadata, kUpdates, file.path()));
+  }
   if (metadata.contains(std::string(kBest))) {
     RIFFLE_ASSIGN(const double best, Number<double>(metadata, kBest, file.path()));
     info.best_top1_percent = best;
@@ -112,7 +117,8 @@ Status SaveCheckpoint(const fs::path& path, const CheckpointInfo& info, const Pa
                     {std::string(kClasses), nlohmann::json(info.classes).dump()},
                     {std::string(kOptions), info.options},
                     {std::string(kEpoch), std::to_string(info.epoch)},
-                    {std::string(kStep), std::to_string(info.step)}};
+                    {std::string(kStep), std::to_string(info.step)},
+                    {std::string(kUpdates), std::to_string(info.updates)}};
   if (info.best_top1_percent) metadata[std::string(kBest)] = fmt::format("{}", *info.best_top1_percent);
   return WriteSafetensors(path, tensors, metadata);
 }

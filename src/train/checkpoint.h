@@ -1,6 +1,6 @@
 // Checkpoints: one safetensors file that holds everything a network needs, and everything its training needs to go on.
 //   tensors   the registry's names; optimizer slots as "optimizer.<slot>.<parameter>"
-//   metadata  model, preprocessing, classes (JSON), options (YAML), epoch, step, best_top1_percent
+//   metadata  model, preprocessing, classes (JSON), options (YAML), epoch, step, updates, best_top1_percent
 #pragma once
 
 #include <filesystem>
@@ -23,7 +23,8 @@ struct CheckpointInfo {
   std::vector<std::string> classes;         ///< names by index
   std::string options;                      ///< of the run, as ToYaml(Options) wrote them
   int epoch = 0;                            ///< epochs that are done
-  int64_t step = 0;                         ///< optimizer steps that are done
+  int64_t step = 0;                         ///< batches that are done
+  int64_t updates = 0;                      ///< that the optimizer's state has seen; files without it: as `step`
   std::optional<double> best_top1_percent;  ///< of the run so far, where it validates
 };
 

@@ -97,6 +97,9 @@ std::vector<OptionRow> MakeTable() {
        "share of the old batch-norm statistics that a step keeps"},
 
       {"ckpt_path", kCheckpoints, &O::ckpt_path, Any(), "checkpoint to start from"},
+      {"pretrained", kCheckpoints, &O::pretrained, Any(),
+       "start from published weights: there are none yet, so that it is an error; --ckpt_path takes your own"},
+      {"resume_opt", kCheckpoints, &O::resume_opt, Any(), "take the optimizer's state from ckpt_path, too"},
       {"resume", kCheckpoints, &O::resume, OneOf({"", "auto"}),
        "'auto' continues from the newest checkpoint in ckpt_save_dir"},
       {"ckpt_save_dir", kCheckpoints, &O::ckpt_save_dir, Any(), "folder for checkpoints, logs and the options used"},
@@ -115,6 +118,10 @@ std::vector<OptionRow> MakeTable() {
       {"layer_decay", kTraining, &O::layer_decay, AboveUpTo(0, 1),
        "factor on the learning rate from each unit to the one below it: the head learns fastest; None for 1"},
       {"freeze", kTraining, &O::freeze, OneOf({"", "body"}), "'body' trains the head alone"},
+      {"gradient_accumulation_steps", kTraining, &O::gradient_accumulation_steps, AtLeast(1),
+       "batches per update, which takes the mean of their gradients"},
+      {"clip_grad", kTraining, &O::clip_grad, Any(), "clip the gradients by their global norm"},
+      {"clip_value", kTraining, &O::clip_value, Above(0), "norm at which clip_grad clips"},
 
       {"scheduler", kSchedule, &O::scheduler, OneOf({"constant", "cosine_decay"}), "learning rate after the warm-up"},
       {"lr", kSchedule, &O::lr, AtLeast(0), "highest learning rate"},

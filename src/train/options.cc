@@ -95,6 +95,17 @@ Status CheckTogether(const Options& o) {
   if ((o.use_nesterov || o.opt == "nesterov") && o.momentum == 0) {
     return InvalidArgument("options momentum and use_nesterov: Nesterov's form needs a momentum above 0, found 0");
   }
+  if (o.pretrained && !o.ckpt_path.empty()) {
+    return InvalidArgument("options pretrained and ckpt_path: both say where the weights come from; leave one out");
+  }
+  if (o.pretrained) {
+    return InvalidArgument(
+        "option pretrained: no weights have been published for Riffle yet; start from a checkpoint of your own with "
+        "--ckpt_path=FILE, or leave --pretrained out to train from scratch");
+  }
+  if (o.resume_opt && o.ckpt_path.empty()) {
+    return InvalidArgument("option resume_opt: expected --ckpt_path=FILE, from which to take the optimizer's state");
+  }
   if (!o.dataset_download && !(o.dataset_url.empty() && o.dataset_checksums.empty())) {
     return InvalidArgument(
         "options dataset_url and dataset_checksums: they say where from and with which sums to "

@@ -64,6 +64,8 @@ struct Options {
 
   // Checkpoints
   std::string ckpt_path = "";
+  bool pretrained = false;
+  bool resume_opt = false;
   std::string resume = "";
   std::string ckpt_save_dir = "./ckpt";
   int ckpt_save_interval = 1;
@@ -78,6 +80,9 @@ struct Options {
   std::string weight_decay_filter = "disable";
   std::optional<double> layer_decay = std::nullopt;
   std::string freeze = "";
+  int gradient_accumulation_steps = 1;
+  bool clip_grad = false;
+  double clip_value = 15.0;
 
   // Learning rate
   std::string scheduler = "cosine_decay";

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -92,6 +93,15 @@ struct TinyRun {
   std::unique_ptr<Loader> train_loader, validation_loader = EvaluationLoader(*validation, 4);
   std::unique_ptr<Trainer> trainer;
 };
+
+/// All tensors of a checkpoint, by name.
+inline std::map<std::string, std::vector<float>> TensorsOf(const std::filesystem::path& path) {
+  const Result<SafetensorsFile> file = SafetensorsFile::Open(path);
+  EXPECT_TRUE(file.ok()) << file.status().message();
+  std::map<std::string, std::vector<float>> tensors;
+  for (const TensorView& tensor : file->tensors()) tensors[std::string(tensor.name)] = *Values<float>(tensor);
+  return tensors;
+}
 
 /// Names of the files in a folder, sorted.
 inline std::vector<std::string> FilesIn(const std::filesystem::path& folder) {

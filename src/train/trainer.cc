@@ -3,28 +3,12 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <nlohmann/json.hpp>
 
 #include "model/initialise.h"
 #include "train/schedule.h"
+#include "train/transfer.h"
 
 namespace riffle {
-namespace {
-
-/// "num_classes is 10 there and 2 here, stem is ...": what differs between two descriptions.
-std::string Differences(const ModelDescription& there, const ModelDescription& here) {
-  const auto theirs = nlohmann::json::parse(ToJson(there)).flatten(),
-             ours = nlohmann::json::parse(ToJson(here)).flatten();
-  std::string text;
-  for (const auto& [key, value] : theirs.items())
-    if (value != ours[key])
-      text += fmt::format("{}{} is {} there and {} here", text.empty() ? "" : ", ", key.substr(1), value.dump(),
-                          ours[key].dump());
-  return text;
-}
-
-}  // namespace
-
 Result<std::unique_ptr<Trainer>> Trainer::Create(const Options& options, CheckpointInfo info,
                                                  const OpTable<float>& ops) {
   RIFFLE_TRY(CheckClassNames(info.classes));
@@ -46,25 +30,16 @@ Trainer::Trainer(const Options& options, CheckpointInfo info, std::unique_ptr<co
       ops_(ops),
       network_(*plan_, ops),
       objective_(std::move(objective)),
+      policies_(ParameterPolicies(plan_->registry, options)),
       optimizer_(plan_->registry, options),
+      accumulated_(options.gradient_accumulation_steps > 1 ? plan_->registry.trainable_arena() : 0),
       session_(*plan_, ops) {}
 
-Status Trainer::StartFrom(const Checkpoint& checkpoint) {
-  const ModelDescription& theirs = checkpoint.info().model;
-  if (theirs.num_classes != info_.model.num_classes)
-    return InvalidArgument(
-        "{}: its head has {} classes, the data have {}; train without --ckpt_path, or on data with its classes",
-        checkpoint.path(), theirs.num_classes, info_.model.num_classes);
-  ModelDescription fitting = info_.model;  // with what may differ
-  fitting.image_size = theirs.image_size;
-  fitting.stem = theirs.stem;
-  fitting.stage2_stride = theirs.stage2_stride;
-  fitting.bn_eps = theirs.bn_eps;
-  fitting.bn_momentum = theirs.bn_momentum;
-  if (theirs != fitting)
-    return InvalidArgument("{}: its network is another one: {}; train without --ckpt_path, or with its options",
-                           checkpoint.path(), Differences(theirs, fitting));
-  return checkpoint.Load(plan_->registry, &network_.values());
+Result<std::string> Trainer::StartFrom(const Checkpoint& checkpoint) {
+  RIFFLE_ASSIGN(std::string line, Transfer(checkpoint, info_, *plan_, options_, &network_.values(),
+                                           options_.resume_opt ? &optimizer_ : nullptr));
+  if (options_.resume_opt) info_.updates = checkpoint.info().updates;
+  return line;
 }
 
 Status Trainer::Resume(const Checkpoint& checkpoint) {
@@ -77,6 +52,7 @@ Status Trainer::Resume(const Checkpoint& checkpoint) {
   RIFFLE_TRY(checkpoint.Load(plan_->registry, &optimizer_));
   info_.epoch = checkpoint.info().epoch;
   info_.step = checkpoint.info().step;
+  info_.updates = checkpoint.info().updates;
   info_.best_top1_percent = checkpoint.info().best_top1_percent;
   return {};
 }
@@ -105,8 +81,9 @@ Result<EpochEvent> Trainer::TrainEpoch(Loader& loader, TrainObserver& observer) 
   for (int64_t b = 0; b < batches; ++b) {
     RIFFLE_ASSIGN(const Batch* batch, loader.Next());
     for (const std::string& why : batch->unreadable) observer.OnUnreadable(why);
-    event.lr = LearningRate(options_, info_.step, batches);
-    RIFFLE_ASSIGN(const double batch_loss_sum, TrainStep(*batch, event.lr));
+    const UpdateGroup group = GroupOf(b, batches, options_.gradient_accumulation_steps);
+    event.lr = LearningRate(options_, info_.step - group.index, batches);
+    RIFFLE_ASSIGN(const double batch_loss_sum, TrainStep(*batch, group, event.lr));
     ++info_.step;
     loss_sum += batch_loss_sum;
     event.images += batch->images;
@@ -126,17 +103,26 @@ Result<EpochEvent> Trainer::TrainEpoch(Loader& loader, TrainObserver& observer) 
   return event;
 }
 
-// One optimizer step; the sum of the pictures' losses.
-Result<double> Trainer::TrainStep(const Batch& batch, double lr) {
+// One batch, and an optimizer step where it completes its group; the sum of the pictures' losses.
+Result<double> Trainer::TrainStep(const Batch& batch, const UpdateGroup& group, double lr) {
+  const bool frozen_body = options_.freeze == "body";
   const Rows<const float> pictures = objective_->Begin(batch);
-  const float* logits = network_.Forward(batch.images, pictures, Statistics::kBatch);
-  const double sum = objective_->Loss(logits, 1, network_.dlogits());
+  const float* logits =
+      network_.Forward(batch.images, pictures, frozen_body ? Statistics::kRunning : Statistics::kBatch);
+  const double sum = objective_->Loss(logits, 1 / static_cast<double>(group.size), network_.dlogits());
   if (!std::isfinite(sum))
     return InvalidArgument(
         "the loss is not a finite number at step {} (learning rate {:.6g}): lower --lr or lengthen --warmup_epochs",
         info_.step + 1, lr);
-  network_.Backward();
-  optimizer_.Step(info_.step + 1, lr, network_.gradients(), &network_.values().trainable);
+  frozen_body ? network_.BackwardHead() : network_.Backward();
+  AlignedArray<float>* gradients = &network_.gradients();
+  if (options_.gradient_accumulation_steps > 1) {
+    Accumulate(network_.gradients(), group.first(), &accumulated_);
+    gradients = &accumulated_;
+  }
+  if (!group.last()) return sum;
+  if (options_.clip_grad) ClipByGlobalNorm(plan_->registry, policies_, options_.clip_value, gradients);
+  optimizer_.Step(++info_.updates, lr, *gradients, &network_.values().trainable);
   return sum;
 }
 

@@ -13,6 +13,7 @@
 #include "runtime/session.h"
 #include "train/checkpoint.h"
 #include "train/evaluate.h"
+#include "train/gradients.h"
 #include "train/objective.h"
 #include "train/optimizer.h"
 
@@ -33,7 +34,7 @@ struct StepEvent {
 /// An epoch that is done.
 struct EpochEvent {
   int epoch = 0;
-  int64_t step = 0;  ///< of the run
+  int64_t step = 0;  ///< batches since the start of the run
   double lr = 0;
   double train_loss = 0;  ///< mean over the epoch's pictures
   int64_t images = 0;
@@ -70,10 +71,9 @@ class Trainer {
   static Result<std::unique_ptr<Trainer>> Create(const Options& options, CheckpointInfo info,
                                                  const OpTable<float>& ops);
 
-  /// Starts from a checkpoint's weights. Its network must be this one; the size of the pictures, the stem, stage 2's
-  /// stride and batch norm's constants may differ, since the weights keep their meaning. InvalidArgument names what
-  /// differs.
-  Status StartFrom(const Checkpoint& checkpoint);
+  /// Starts from a checkpoint's weights, and with options.resume_opt its optimizer, as far as Transfer (transfer.h)
+  /// takes them; returns its line. InvalidArgument names what differs.
+  Result<std::string> StartFrom(const Checkpoint& checkpoint);
   /// Goes on where a checkpoint of this run ended, with its optimizer, epoch and step. InvalidArgument if its network
   /// is another one: names what differs.
   Status Resume(const Checkpoint& checkpoint);
@@ -89,7 +89,7 @@ class Trainer {
   Trainer(const Options& options, CheckpointInfo info, std::unique_ptr<const Plan> plan,
           std::unique_ptr<Objective> objective, const OpTable<float>& ops);
 
-  Result<double> TrainStep(const Batch& batch, double lr);
+  Result<double> TrainStep(const Batch& batch, const UpdateGroup& group, double lr);
   Result<EpochEvent> TrainEpoch(Loader& loader, TrainObserver& observer);
   Status Validate(Loader& loader, EpochEvent* event, TrainObserver& observer);
   Status CheckFinite();
@@ -101,7 +101,9 @@ class Trainer {
   const OpTable<float>& ops_;
   Network<float> network_;
   const std::unique_ptr<Objective> objective_;
+  const std::vector<ParameterPolicy> policies_;
   Optimizer optimizer_;
+  AlignedArray<float> accumulated_;  // gradients of an update's batches so far; empty where each batch is an update
   Session session_;
 };
 

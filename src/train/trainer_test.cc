@@ -3,7 +3,11 @@
 
 #include <gmock/gmock.h>
 
+#include <cmath>
+#include <utility>
+
 #include "base/threads.h"
+#include "model/initialise.h"
 #include "train/testing.h"
 
 namespace riffle {
@@ -162,47 +166,145 @@ TEST(Trainer, ParametersThatOverflowInTheLastStepReachNoCheckpoint) {
   EXPECT_THAT(FilesIn(options.ckpt_save_dir), IsEmpty());
 }
 
-// The error of going on, or starting, with the checkpoint of another network.
-Status Give(Status (Trainer::*what)(const Checkpoint&), const CheckpointInfo& there, CheckpointInfo here = TinyInfo()) {
+// The error of going on with the checkpoint of another network.
+Status ResumeFrom(const CheckpointInfo& there, CheckpointInfo here = TinyInfo()) {
   const std::filesystem::path folder = TestFolder();
   TinyRun run(TinyOptions(folder, 1), there);
   run.validate = false;
-  run.train_loader = EvaluationLoader(*run.train, 20);
   EXPECT_EQ(run.Train().message(), "");
   const Result<Checkpoint> checkpoint = Checkpoint::Open(ListCheckpoints(folder, there.model).back().path);
   const auto trainer = Trainer::Create(TinyOptions(folder, 2), std::move(here), TestOps());
-  return ((**trainer).*what)(*checkpoint);
+  return (*trainer)->Resume(*checkpoint);
 }
 
 TEST(Trainer, ResumesNoOtherNetworkAndNamesWhatDiffers) {
   CheckpointInfo other = TinyInfo();
   other.model.conventions.shuffle_direction = ShuffleDirection::kPaper;
   other.model.bn_momentum = 0.8;
-  const Status status = Give(&Trainer::Resume, other);
+  const Status status = ResumeFrom(other);
   ASSERT_FALSE(status.ok());
   EXPECT_EQ(status.code(), ErrorCode::kInvalidArgument);
   EXPECT_THAT(status.message(), AllOf(HasSubstr("shuffle_direction"), HasSubstr("bn_momentum is 0.8 there and 0.5"),
                                       HasSubstr("--resume"), Not(HasSubstr("groups")), Not(HasSubstr("\n"))));
 }
 
-TEST(Trainer, StartsFromNoOtherHeadOrNetwork) {
-  CheckpointInfo head = TinyInfo();
-  head.model.num_classes = 3;
-  head.classes.push_back("grey");
-  EXPECT_THAT(Give(&Trainer::StartFrom, head).message(), HasSubstr("its head has 3 classes, the data have 2"));
-  CheckpointInfo shuffle = TinyInfo();
-  shuffle.model.conventions.shuffle_direction = ShuffleDirection::kPaper;
-  EXPECT_THAT(Give(&Trainer::StartFrom, shuffle).message(), HasSubstr("shuffle_direction is"))
-      << "the shapes are the same, but the weights mean something else";
+TEST(Trainer, ResumesNoOtherStem) {
+  CheckpointInfo here = TinyInfo();
+  here.model.stem = Stem::kImagenet;
+  EXPECT_FALSE(ResumeFrom(TinyInfo(), here).ok());
 }
 
-TEST(Trainer, StartsWithWeightsThatKeepTheirMeaning) {
-  CheckpointInfo here = TinyInfo();
-  here.model.image_size = 16;
-  here.model.bn_eps = 1e-3;
-  here.model.stem = Stem::kImagenet;
-  EXPECT_EQ(Give(&Trainer::StartFrom, TinyInfo(), here).message(), "");
-  EXPECT_FALSE(Give(&Trainer::Resume, TinyInfo(), here).ok());
+TEST(Trainer, AFrozenBodyKeepsEveryBitAndTheHeadLearns) {
+  Options options = TinyOptions(TestFolder(), 1);
+  options.lr = 0.1;
+  options.warmup_epochs = 0;
+  const std::filesystem::path folder = options.ckpt_save_dir;
+  options.epoch_size = 2;
+  options.freeze = "body";
+  options.weight_decay = 0.1;
+  options.keep_checkpoint_max = 2;
+  ASSERT_EQ(TinyRun(options).Train().message(), "");
+  const auto first = TensorsOf(folder / Numbered(1)), second = TensorsOf(folder / Numbered(2));
+  const Plan plan = *MakePlan(TinyModel());
+  ParameterValues<float> initial(plan.registry);
+  Initialise(plan, {.seed = static_cast<uint64_t>(options.seed), .zero_init_residual = true}, &initial);
+  const auto values = [](const Parameter& p, const AlignedArray<float>& arena) {
+    return std::vector<float>(arena.data() + p.offset, arena.data() + p.offset + p.size);
+  };
+  for (const Parameter& p : plan.registry.trainable()) {
+    if (p.name == "head.weight") {
+      EXPECT_NE(second.at(p.name), first.at(p.name));
+    } else {
+      EXPECT_EQ(second.at(p.name), values(p, initial.trainable)) << p.name;
+    }
+  }
+  for (const Parameter& p : plan.registry.statistics())
+    EXPECT_EQ(second.at(p.name), values(p, initial.statistics)) << p.name << " is left alone, too";
+}
+
+// The weights of the numbered checkpoint after one epoch, computed without the trainer: groups of `batches` batches,
+// the mean of their gradients, clipped by the formula, plain SGD.
+std::map<std::string, std::vector<float>> ByHand(TinyRun& run, int64_t batches, double clip) {
+  const Plan plan = *MakePlan(TinyModel());
+  Network<float> network(plan, TestOps());
+  Initialise(plan, {.seed = static_cast<uint64_t>(run.options.seed), .zero_init_residual = true}, &network.values());
+  std::vector<double> sum(plan.registry.trainable_arena());
+  for (int64_t b = 0; b < run.train_loader->BatchesPerEpoch(); ++b) {
+    const Batch& batch = **run.train_loader->Next();
+    const float* logits = network.Forward(batch.images, batch.pixels, Statistics::kBatch);
+    for (int n = 0; n < batch.images; ++n) {
+      const double p1 = 1 / (1 + std::exp(logits[2 * n] - logits[2 * n + 1])), one = batch.labels[n];
+      network.dlogits()[2 * n + 1] = static_cast<float>((p1 - one) / batch.images);
+      network.dlogits()[2 * n] = static_cast<float>((one - p1) / batch.images);
+    }
+    network.Backward();
+    for (size_t i = 0; i < sum.size(); ++i) sum[i] += network.gradients()[i];
+    const bool last = b + 1 == run.train_loader->BatchesPerEpoch();
+    if ((b + 1) % batches != 0 && !last) continue;
+    const int64_t count = (b % batches) + 1;
+    double squares = 0;
+    for (double& g : sum) {
+      g /= static_cast<double>(count);
+      squares += g * g;
+    }
+    const double factor = std::min(1.0, clip / std::sqrt(squares));
+    for (size_t i = 0; i < sum.size(); ++i)
+      network.values().trainable[i] -= static_cast<float>(run.options.lr * factor * std::exchange(sum[i], 0));
+  }
+  std::map<std::string, std::vector<float>> tensors;
+  for (const Parameter& p : plan.registry.trainable()) {
+    const float* values = network.values().trainable.data() + p.offset;
+    tensors[p.name].assign(values, values + p.size);
+  }
+  return tensors;
+}
+
+// The largest difference of two sets of weights, as a share of how far training moved any weight.
+double Distance(const std::map<std::string, std::vector<float>>& expected,
+                const std::map<std::string, std::vector<float>>& found) {
+  double largest = 0;
+  for (const auto& [name, values] : expected)
+    for (size_t i = 0; i < values.size(); ++i)
+      largest = std::max(largest, std::abs(double{values[i]} - found.at(name)[i]));
+  return largest;
+}
+
+TEST(Trainer, AnUpdateTakesTheMeanGradientOfItsBatchesClippedByItsNorm) {
+  Options options = TinyOptions(TestFolder(), 1);
+  options.scheduler = "constant";
+  options.warmup_epochs = 0;
+  options.opt = "sgd";
+  options.momentum = 0;
+  options.weight_decay = 0;
+  options.lr = 0.01;
+  const std::filesystem::path file = std::filesystem::path(options.ckpt_save_dir) / Numbered(1);
+  TinyRun oracle(options);
+  const auto each = ByHand(oracle, 1, 1e9), pairs = (oracle.train_loader->Seek({}), ByHand(oracle, 2, 1e9)),
+             clipped = (oracle.train_loader->Seek({}), ByHand(oracle, 2, 0.05));
+  ASSERT_GT(Distance(each, pairs), 1e-3) << "three batches: one update more, and shares of a half";
+  ASSERT_GT(Distance(clipped, pairs), 1e-3);
+  ASSERT_EQ(TinyRun(options).Train().message(), "");
+  EXPECT_LT(Distance(each, TensorsOf(file)), 1e-5);
+  options.gradient_accumulation_steps = 2;
+  ASSERT_EQ(TinyRun(options).Train().message(), "");
+  EXPECT_LT(Distance(pairs, TensorsOf(file)), 1e-5);
+  EXPECT_EQ(Checkpoint::Open(file)->info().updates, 2) << "two batches, and the one that was left";
+  options.clip_grad = true;
+  options.clip_value = 0.05;
+  ASSERT_EQ(TinyRun(options).Train().message(), "");
+  EXPECT_LT(Distance(clipped, TensorsOf(file)), 1e-5);
+}
+
+TEST(Trainer, AllBatchesOfAnUpdateHaveTheRateOfItsFirst) {
+  Options options = TinyOptions(TestFolder(), 2);
+  options.gradient_accumulation_steps = 2;
+  options.warmup_epochs = 2;
+  TinyRun run(options);
+  Recorder recorder;
+  ASSERT_EQ(run.Train(recorder).message(), "");
+  std::vector<double> sixths;  // of the warm-up, in which the schedule counts batches
+  for (const StepEvent& e : recorder.steps) sixths.push_back(std::round(e.lr / options.lr * 6));
+  EXPECT_THAT(sixths, ElementsAre(0, 0, 2, 3, 3, 5));
 }
 
 }  // namespace
