@@ -29,15 +29,17 @@ std::vector<ClassProbability> Likeliest(std::span<const float> logits, const std
 }
 
 Result<std::unique_ptr<PictureClassifier>> PictureClassifier::Create(const std::filesystem::path& path,
-                                                                     const OpTable<float>& ops) {
+                                                                     const OpTable<float>& ops, bool online) {
   RIFFLE_ASSIGN(const Checkpoint checkpoint, Checkpoint::Open(path));
   RIFFLE_ASSIGN(Plan plan, MakePlan(checkpoint.info().model));
   RIFFLE_ASSIGN(Transform transform, Transform::ForEvaluation(checkpoint.info().preprocessing));
   ParameterValues<float> values(plan.registry);
-  RIFFLE_TRY(checkpoint.Load(plan.registry, &values));
+  const WeightSet set = online ? WeightSet::kOnline : checkpoint.best_weights();
+  RIFFLE_TRY(checkpoint.Load(plan.registry, set, &values));
   std::unique_ptr<PictureClassifier> classifier(
       new PictureClassifier(checkpoint.info(), std::move(plan), std::move(transform), ops));
   classifier->session_.SetWeights(values);
+  classifier->averaged_ = set == WeightSet::kEma;
   return classifier;
 }
 

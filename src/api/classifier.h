@@ -16,20 +16,24 @@ namespace riffle {
 /// Decodes, transforms and classifies one picture after another; keeps its memory. Not thread-safe.
 class PictureClassifier {
  public:
-  /// Errors: those of Checkpoint::Open and Load. `ops` must outlive it.
+  /// With the averaged weights where the checkpoint has them, unless the `online` ones are asked for. Errors: those of
+  /// Checkpoint::Open and Load. `ops` must outlive it.
   static Result<std::unique_ptr<PictureClassifier>> Create(const std::filesystem::path& checkpoint,
-                                                           const OpTable<float>& ops);
+                                                           const OpTable<float>& ops, bool online = false);
 
   /// The `count` likeliest classes, equal ones by index. Errors: those of ReadFile and Decode, with the path.
   Result<std::vector<ClassProbability>> ClassifyFile(const std::filesystem::path& picture, size_t count);
   Result<std::vector<ClassProbability>> ClassifyEncoded(std::span<const uint8_t> bytes, size_t count);
 
   const CheckpointInfo& info() const { return info_; }
+  /// Whether these are the averaged weights of a run that kept an average.
+  bool averaged() const { return averaged_; }
 
  private:
   PictureClassifier(CheckpointInfo info, Plan plan, Transform transform, const OpTable<float>& ops);
 
   const CheckpointInfo info_;
+  bool averaged_ = false;
   const Plan plan_;
   Session session_;
   const Transform transform_;

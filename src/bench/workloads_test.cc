@@ -100,7 +100,7 @@ TEST_F(Workloads, AnotherProgramGetsWeightsAndPicturesThatGiveTheSameLogits) {
   const auto checkpoint = Checkpoint::Open(folder_ / "weights.safetensors");
   EXPECT_EQ(checkpoint->info().model, plan_.model);
   ParameterValues<float> values(plan_.registry);
-  ASSERT_TRUE(checkpoint->Load(plan_.registry, &values).ok());
+  ASSERT_TRUE(checkpoint->Load(plan_.registry, WeightSet::kOnline, &values).ok());
 
   const auto batch = SafetensorsFile::Open(folder_ / "batch.safetensors");
   const TensorView pictures = *batch->Find("pictures");
@@ -120,7 +120,7 @@ TEST_F(Workloads, AnotherProgramGetsTheLossesOfTheFirstStepsAndTheWeightsFromBef
   TrainingWorkload workload(plan_, ops_, kImages), again(plan_, ops_, kImages);
   ASSERT_TRUE(WriteTrainingExchange(folder_, plan_, workload).ok());
   ParameterValues<float> values(plan_.registry);
-  ASSERT_TRUE(Checkpoint::Open(folder_ / "weights.safetensors")->Load(plan_.registry, &values).ok());
+  ASSERT_TRUE(Checkpoint::Open(folder_ / "weights.safetensors")->Load(plan_.registry, WeightSet::kOnline, &values).ok());
   EXPECT_TRUE(std::equal(values.trainable.begin(), values.trainable.end(), again.network().values().trainable.begin()));
   const auto batch = SafetensorsFile::Open(folder_ / "batch.safetensors");
   const std::vector<double> losses = *Values<double>(*batch->Find("losses"));

@@ -17,7 +17,7 @@ struct LoadedNetwork {
 };
 
 /// `model` is the checkpoint's, perhaps for pictures of another size. Errors: those of MakePlan and Checkpoint::Load.
-Result<std::unique_ptr<LoadedNetwork>> LoadNetwork(const Checkpoint& checkpoint, const ModelDescription& model,
-                                                   const OpTable<float>& ops);
+Result<std::unique_ptr<LoadedNetwork>> LoadNetwork(const Checkpoint& checkpoint, WeightSet set,
+                                                   const ModelDescription& model, const OpTable<float>& ops);
 
 }  // namespace riffle

@@ -39,7 +39,9 @@ Status Run(const Invocation& invocation, const Console& console) {
   if (options.threads > 0) SetThreads(options.threads);
   RIFFLE_ASSIGN(const OpTable<float>* ops, FindBackend(""));
   RIFFLE_ASSIGN(const std::unique_ptr<PictureClassifier> classifier,
-                PictureClassifier::Create(ResolveCheckpointPath(options.ckpt_path), *ops));
+                PictureClassifier::Create(ResolveCheckpointPath(options.ckpt_path), *ops, invocation.Has("online")));
+  if (classifier->averaged() && !invocation.Has("json"))
+    console.out << fmt::format("{}: averaged weights\n", options.ckpt_path);
   Status first_error;
   for (const std::string& file : invocation.arguments) {
     const Result<std::vector<ClassProbability>> classes = classifier->ClassifyFile(file, kShown);
@@ -61,7 +63,11 @@ Command PredictCommand() {
       .options = {"threads", "ckpt_path"},
       .own_options = {{.name = "json",
                        .value_name = "",
-                       .help = "one object a line: file, predictions (an array of class, index, probability)"}},
+                       .help = "one object a line: file, predictions (an array of class, index, probability)"},
+                      {.name = "online",
+                       .value_name = "",
+                       .help =
+                           "use the weights as the optimizer left them, where the checkpoint also has averaged ones"}},
       .argument_name = "PICTURE...",
       .examples = {{"predict cat.jpg dog.png --ckpt_path=ckpt/shufflenet_v1_g3_x1_0-best.safetensors",
                     "the five likeliest classes of each"}},

@@ -84,15 +84,17 @@ Status Run(const Invocation& invocation, const Console& console) {
   RIFFLE_ASSIGN(const Preprocessing preprocessing, PreprocessingFor(checkpoint.info(), settings));
   ModelDescription model = checkpoint.info().model;
   model.image_size = preprocessing.image_size;
-  RIFFLE_ASSIGN(const std::unique_ptr<LoadedNetwork> network, LoadNetwork(checkpoint, model, *ops));
+  const WeightSet set = invocation.Has("online") ? WeightSet::kOnline : checkpoint.best_weights();
+  RIFFLE_ASSIGN(const std::unique_ptr<LoadedNetwork> network, LoadNetwork(checkpoint, set, model, *ops));
 
   options.in_channels = model.in_channels;
   RIFFLE_TRY(DownloadIfAsked(options, log));
   RIFFLE_ASSIGN(const std::unique_ptr<Dataset> data, OpenDataset(ValDataset(options, checkpoint.info().classes)));
   RIFFLE_ASSIGN(const Transform transform, Transform::ForEvaluation(preprocessing));
   RIFFLE_ASSIGN(const std::unique_ptr<Loader> loader, Loader::Create(*data, transform, ValLoader(options)));
-  console.out << fmt::format("Validating {} on {} pictures ({}), {} × {} pixels\n", checkpoint.path(), data->size(),
-                             options.val_split, model.image_size, model.image_size)
+  console.out << fmt::format("Validating {}{} on {} pictures ({}), {} × {} pixels\n", checkpoint.path(),
+                             set == WeightSet::kEma ? " (averaged weights)" : "", data->size(), options.val_split,
+                             model.image_size, model.image_size)
               << std::flush;
   Progress progress(log, options.log_interval);
   progress.BeginEpoch();
@@ -140,7 +142,11 @@ Command ValidateCommand() {
                   "log_interval"},
       .own_options = {{.name = "json",
                        .value_name = "FILE",
-                       .help = "write top1_percent, top5_percent, loss, images, images_per_second there"}},
+                       .help = "write top1_percent, top5_percent, loss, images, images_per_second there"},
+                      {.name = "online",
+                       .value_name = "",
+                       .help =
+                           "use the weights as the optimizer left them, where the checkpoint also has averaged ones"}},
       .examples =
           {{"validate --dataset=cifar10 --data_dir=data --ckpt_path=ckpt/shufflenet_v1_g3_x0_5-best.safetensors",
             "the checkpoint knows its network and its preprocessing"}},

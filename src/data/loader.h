@@ -71,6 +71,9 @@ class Loader {
   /// Pictures that one epoch visits.
   int64_t ImagesPerEpoch() const;
 
+  /// Height and width of the pictures in its batches.
+  int image_size() const { return transform_.image_size(); }
+
   /// The next Next() gives this batch. What was prefetched is thrown away.
   void Seek(LoaderPosition position);
 

@@ -48,6 +48,7 @@ class Network {
   /// The share of the old running statistics that a Forward with Statistics::kBatch keeps, in place of the model's;
   /// with 0 they become those of the batch.
   void SetBnMomentum(double share) { bn_momentum_ = share; }
+  double bn_momentum() const { return bn_momentum_; }
 
   /// Overwrites the memory of maps, their gradients and batch norm: nothing of it need survive from one Forward to the
   /// next. For tests, which thereby see whether something is read before it has been written.

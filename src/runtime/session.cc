@@ -108,6 +108,31 @@ void Session::Reserve(int64_t images, int64_t group) {
 
 void Session::Run(int64_t images, Rows<const float> pictures, float* logits) {
   if (images == 0) return;
+  RunOnce(images, pictures, logits);
+  if (!flip_) return;
+  mirror_logits_.resize(static_cast<size_t>(images * plan_.model.num_classes));
+  RunOnce(images, Mirrored(images, pictures), mirror_logits_.data());
+  for (size_t i = 0; i < mirror_logits_.size(); ++i) logits[i] = (logits[i] + mirror_logits_[i]) / 2;
+}
+
+Rows<const float> Session::Mirrored(int64_t images, Rows<const float> pictures) {
+  const Map& map = plan_.maps[0];
+  const int64_t stride = RowStride(images * map.area());
+  if (static_cast<int64_t>(mirrored_.size()) < map.channels * stride)
+    mirrored_ = AlignedArray<float>(map.channels * stride);
+  ParallelFor(map.channels * images, [&](int64_t i) {
+    const int64_t at = i % images * map.area();
+    const float* from = pictures.data + i / images * pictures.stride + at;
+    float* to = mirrored_.data() + i / images * stride + at;
+    for (int64_t row = 0; row < map.height; ++row)
+      std::reverse_copy(from + row * map.width, from + (row + 1) * map.width, to + row * map.width);
+  });
+  for (int c = 0; c < map.channels; ++c)  // the rows' ends, where a larger batch may have left pixels
+    std::fill(mirrored_.data() + c * stride + images * map.area(), mirrored_.data() + (c + 1) * stride, 0.0f);
+  return {mirrored_.data(), stride};
+}
+
+void Session::RunOnce(int64_t images, Rows<const float> pictures, float* logits) {
   const int64_t group = GroupSize(plan_, images), groups = (images + group - 1) / group;
   Reserve(images, group);
   const int64_t area = plan_.maps[0].area(), features = plan_.maps[plan_.steps.back().x].channels;

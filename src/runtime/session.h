@@ -20,6 +20,10 @@ class Session {
   /// Folds and packs the weights and running statistics. Before the first Run, and whenever they change.
   void SetWeights(const ParameterValues<float>& values);
 
+  /// Test-time flip: from now on the logits of a picture are the means of its own and of its mirror image's, left and
+  /// right exchanged. (Means of logits, not of probabilities: a loss can be computed from them as from any others.)
+  void SetFlip(bool flip) { flip_ = flip; }
+
   /// logits: [images][num_classes]. pictures: [in_channels][images·H·W], normalised. Not thread-safe.
   void Run(int64_t images, Rows<const float> pictures, float* logits);
 
@@ -40,6 +44,10 @@ class Session {
     std::vector<int64_t> offset, stride;  // by map, in values
   };
 
+  void RunOnce(int64_t images, Rows<const float> pictures, float* logits);
+  /// The pictures from right to left; valid until the next call.
+  Rows<const float> Mirrored(int64_t images, Rows<const float> pictures);
+
   /// Arenas for Threads() threads and the layouts, unless they are there already.
   void Reserve(int64_t images, int64_t group);
   Layout LayoutOf(int64_t images) const;
@@ -53,6 +61,9 @@ class Session {
   std::vector<AlignedArray<float>> arenas_;  // by thread
   AlignedArray<float> features_;             // [images][features]: what the head reads
   Layout layout_, last_layout_;              // of all groups but the last one of a batch, and of that
+  bool flip_ = false;
+  AlignedArray<float> mirrored_;      // pictures, where they are flipped
+  std::vector<float> mirror_logits_;  // of these
   StepObserver* observer_ = nullptr;
 };
 

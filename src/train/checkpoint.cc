@@ -14,11 +14,13 @@ namespace fs = std::filesystem;
 // Keys of the metadata, shared by writer and reader.
 constexpr std::string_view kModel = "model", kPreprocessing = "preprocessing", kClasses = "classes",
                            kOptions = "options", kEpoch = "epoch", kStep = "step", kUpdates = "updates",
-                           kBest = "best_top1_percent";
+                           kEmaUpdates = "ema_updates", kTop1 = "top1_percent", kBest = "best_top1_percent";
 
 std::string SlotName(std::string_view slot, std::string_view parameter) {
   return fmt::format("optimizer.{}.{}", slot, parameter);
 }
+
+std::string NameIn(WeightSet set, const Parameter& p) { return set == WeightSet::kEma ? "ema." + p.name : p.name; }
 
 TensorView View(const Parameter& p, std::string name, const AlignedArray<float>& arena) {
   return ViewOf<float>(std::move(name), p.shape, std::span(arena.data() + p.offset, static_cast<size_t>(p.size)));
@@ -48,6 +50,14 @@ Result<T> Number(const Metadata& metadata, std::string_view key, const std::stri
   return value;
 }
 
+/// The same for an entry that need not be there.
+template <class T>
+Status ReadOptional(const Metadata& metadata, std::string_view key, const std::string& path, std::optional<T>* value) {
+  if (!metadata.contains(std::string(key))) return {};
+  RIFFLE_ASSIGN(*value, Number<T>(metadata, key, path));
+  return {};
+}
+
 Result<std::vector<std::string>> Classes(const std::string& text, const std::string& path) {
   const Result<nlohmann::json> array = ParseJson(text);
   if (!array.ok() || !array->is_array() || !std::ranges::all_of(*array, [](const auto& c) { return c.is_string(); }))
@@ -73,14 +83,12 @@ Result<CheckpointInfo> ParseInfo(const SafetensorsFile& file) {
   info.options = text(kOptions);
   RIFFLE_ASSIGN(info.epoch, Number<int>(metadata, kEpoch, file.path()));
   RIFFLE_ASSIGN(info.step, Number<int64_t>(metadata, kStep, file.path()));
-  info.updates = info.step;
-  if (metadata.contains(std::string(kUpdates))) {
-    RIFFLE_ASSIGN(info.updates, Number<int64_t>(metadata, kUpdates, file.path()));
-  }
-  if (metadata.contains(std::string(kBest))) {
-    RIFFLE_ASSIGN(const double best, Number<double>(metadata, kBest, file.path()));
-    info.best_top1_percent = best;
-  }
+  std::optional<int64_t> updates;
+  RIFFLE_TRY(ReadOptional(metadata, kUpdates, file.path(), &updates));
+  info.updates = updates.value_or(info.step);
+  RIFFLE_TRY(ReadOptional(metadata, kEmaUpdates, file.path(), &info.ema_updates));
+  RIFFLE_TRY(ReadOptional(metadata, kTop1, file.path(), &info.top1_percent));
+  RIFFLE_TRY(ReadOptional(metadata, kBest, file.path(), &info.best_top1_percent));
   if (static_cast<int>(info.classes.size()) != info.model.num_classes)
     return DataLoss("{}: {} class names for a head of {} classes", file.path(), info.classes.size(),
                     info.model.num_classes);
@@ -103,11 +111,16 @@ Status CheckClassNames(const std::vector<std::string>& classes) {
 }
 
 Status SaveCheckpoint(const fs::path& path, const CheckpointInfo& info, const ParameterRegistry& registry,
-                      const ParameterValues<float>& values, const Optimizer* optimizer) {
+                      const ParameterValues<float>& values, const Optimizer* optimizer,
+                      const ParameterValues<float>* ema) {
   RIFFLE_TRY(CheckClassNames(info.classes));
   std::vector<TensorView> tensors;
-  for (const Parameter& p : registry.trainable()) tensors.push_back(View(p, p.name, values.trainable));
-  for (const Parameter& p : registry.statistics()) tensors.push_back(View(p, p.name, values.statistics));
+  const auto add = [&](WeightSet set, const ParameterValues<float>& of) {
+    for (const Parameter& p : registry.trainable()) tensors.push_back(View(p, NameIn(set, p), of.trainable));
+    for (const Parameter& p : registry.statistics()) tensors.push_back(View(p, NameIn(set, p), of.statistics));
+  };
+  add(WeightSet::kOnline, values);
+  if (ema) add(WeightSet::kEma, *ema);
   if (optimizer)
     for (const Optimizer::Slot& slot : optimizer->slots())
       for (const Parameter& p : registry.trainable())
@@ -119,6 +132,8 @@ Status SaveCheckpoint(const fs::path& path, const CheckpointInfo& info, const Pa
                     {std::string(kEpoch), std::to_string(info.epoch)},
                     {std::string(kStep), std::to_string(info.step)},
                     {std::string(kUpdates), std::to_string(info.updates)}};
+  if (info.ema_updates) metadata[std::string(kEmaUpdates)] = std::to_string(*info.ema_updates);
+  if (info.top1_percent) metadata[std::string(kTop1)] = fmt::format("{}", *info.top1_percent);
   if (info.best_top1_percent) metadata[std::string(kBest)] = fmt::format("{}", *info.best_top1_percent);
   return WriteSafetensors(path, tensors, metadata);
 }
@@ -129,9 +144,9 @@ Result<Checkpoint> Checkpoint::Open(const fs::path& path) {
   return Checkpoint(std::move(file), std::move(info));
 }
 
-Status Checkpoint::Load(const ParameterRegistry& registry, ParameterValues<float>* values) const {
-  for (const Parameter& p : registry.trainable()) RIFFLE_TRY(Read(file_, p, p.name, &values->trainable));
-  for (const Parameter& p : registry.statistics()) RIFFLE_TRY(Read(file_, p, p.name, &values->statistics));
+Status Checkpoint::Load(const ParameterRegistry& registry, WeightSet set, ParameterValues<float>* values) const {
+  for (const Parameter& p : registry.trainable()) RIFFLE_TRY(Read(file_, p, NameIn(set, p), &values->trainable));
+  for (const Parameter& p : registry.statistics()) RIFFLE_TRY(Read(file_, p, NameIn(set, p), &values->statistics));
   return {};
 }
 

@@ -1,6 +1,8 @@
 // Checkpoints: one safetensors file that holds everything a network needs, and everything its training needs to go on.
-//   tensors   the registry's names; optimizer slots as "optimizer.<slot>.<parameter>"
-//   metadata  model, preprocessing, classes (JSON), options (YAML), epoch, step, updates, best_top1_percent
+//   tensors   the registry's names; the moving average of each as "ema.<name>"; optimizer slots as
+//             "optimizer.<slot>.<parameter>"
+//   metadata  model, preprocessing, classes (JSON), options (YAML), epoch, step, updates, ema_updates, top1_percent,
+//             best_top1_percent
 #pragma once
 
 #include <filesystem>
@@ -25,15 +27,25 @@ struct CheckpointInfo {
   int epoch = 0;                            ///< epochs that are done
   int64_t step = 0;                         ///< batches that are done
   int64_t updates = 0;                      ///< that the optimizer's state has seen; files without it: as `step`
+  std::optional<int64_t> ema_updates;       ///< that the moving average has seen; none: there is no average
+  std::optional<double> top1_percent;       ///< of the epoch's validation, if it had one
   std::optional<double> best_top1_percent;  ///< of the run so far, where it validates
 };
 
 /// InvalidArgument for a name that is not UTF-8: a checkpoint could not hold it.
 Status CheckClassNames(const std::vector<std::string>& classes);
 
-/// Written beside, flushed, renamed. `optimizer` may be null. Errors: those of CheckClassNames and WriteSafetensors.
+/// A run that keeps a moving average (ema.h) has two sets of weights.
+enum class WeightSet {
+  kOnline,  ///< those that the optimizer changes
+  kEma,     ///< their average, which is validated and used
+};
+
+/// Written beside, flushed, renamed. `optimizer` may be null; `ema` is null unless info.ema_updates is set. Errors:
+/// those of CheckClassNames and WriteSafetensors.
 Status SaveCheckpoint(const std::filesystem::path& path, const CheckpointInfo& info, const ParameterRegistry& registry,
-                      const ParameterValues<float>& values, const Optimizer* optimizer);
+                      const ParameterValues<float>& values, const Optimizer* optimizer,
+                      const ParameterValues<float>* ema = nullptr);
 
 /// An open checkpoint: its info is checked, its tensors are read on demand.
 class Checkpoint {
@@ -45,9 +57,12 @@ class Checkpoint {
   const std::string& path() const { return file_.path(); }
   const CheckpointInfo& info() const { return info_; }
 
-  /// All parameters and statistics. InvalidArgument names the tensor whose shape or type differs, NotFound one that is
-  /// missing, DataLoss one with values that are not finite.
-  Status Load(const ParameterRegistry& registry, ParameterValues<float>* values) const;
+  /// The weights to use: the average if there is one.
+  WeightSet best_weights() const { return info_.ema_updates ? WeightSet::kEma : WeightSet::kOnline; }
+
+  /// All parameters and statistics of one set. InvalidArgument names the tensor whose shape or type differs, NotFound
+  /// one that is missing, DataLoss one with values that are not finite.
+  Status Load(const ParameterRegistry& registry, WeightSet set, ParameterValues<float>* values) const;
   /// The optimizer's slots, with the same errors.
   Status Load(const ParameterRegistry& registry, Optimizer* optimizer) const;
 

@@ -28,7 +28,7 @@ struct Content {
     return SaveCheckpoint(path, info, plan.registry, values, &optimizer);
   }
   Status Load(const Checkpoint& checkpoint) {
-    RIFFLE_TRY(checkpoint.Load(plan.registry, &values));
+    RIFFLE_TRY(checkpoint.Load(plan.registry, WeightSet::kOnline, &values));
     return checkpoint.Load(plan.registry, &optimizer);
   }
 

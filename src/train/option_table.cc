@@ -105,8 +105,11 @@ std::vector<OptionRow> MakeTable() {
       {"ckpt_save_dir", kCheckpoints, &O::ckpt_save_dir, Any(), "folder for checkpoints, logs and the options used"},
       {"ckpt_save_interval", kCheckpoints, &O::ckpt_save_interval, AtLeast(1),
        "epochs from one checkpoint to the next"},
+      {"ckpt_save_policy", kCheckpoints, &O::ckpt_save_policy, OneOf({"latest_k", "top_k", "all", "None"}),
+       "checkpoints to keep beside the best one: the newest, those with the best validation top-1 (and the newest), or "
+       "all; None is all, too"},
       {"keep_checkpoint_max", kCheckpoints, &O::keep_checkpoint_max, AtLeast(1),
-       "checkpoints kept beside the best one"},
+       "how many checkpoints latest_k and top_k keep"},
 
       {"epoch_size", kTraining, &O::epoch_size, AtLeast(1), "epochs to train"},
       {"opt", kTraining, &O::opt, OneOf({"sgd", "momentum", "nesterov"}), "optimizer"},
@@ -122,6 +125,9 @@ std::vector<OptionRow> MakeTable() {
        "batches per update, which takes the mean of their gradients"},
       {"clip_grad", kTraining, &O::clip_grad, Any(), "clip the gradients by their global norm"},
       {"clip_value", kTraining, &O::clip_value, Above(0), "norm at which clip_grad clips"},
+      {"ema", kTraining, &O::ema, Any(), "keep a moving average of the weights; it is validated and used"},
+      {"ema_decay", kTraining, &O::ema_decay, FromToBelow(0, 1),
+       "share of the old average that an update keeps; smaller during the first few thousand"},
 
       {"scheduler", kSchedule, &O::scheduler, OneOf({"constant", "cosine_decay"}), "learning rate after the warm-up"},
       {"lr", kSchedule, &O::lr, AtLeast(0), "highest learning rate"},

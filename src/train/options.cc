@@ -106,6 +106,10 @@ Status CheckTogether(const Options& o) {
   if (o.resume_opt && o.ckpt_path.empty()) {
     return InvalidArgument("option resume_opt: expected --ckpt_path=FILE, from which to take the optimizer's state");
   }
+  if (o.ckpt_save_policy == "top_k" && !o.val_while_train) {
+    return InvalidArgument(
+        "option ckpt_save_policy: 'top_k' orders checkpoints by their validation; add --val_while_train");
+  }
   if (!o.dataset_download && !(o.dataset_url.empty() && o.dataset_checksums.empty())) {
     return InvalidArgument(
         "options dataset_url and dataset_checksums: they say where from and with which sums to "

@@ -69,6 +69,7 @@ struct Options {
   std::string resume = "";
   std::string ckpt_save_dir = "./ckpt";
   int ckpt_save_interval = 1;
+  std::string ckpt_save_policy = "latest_k";
   int keep_checkpoint_max = 10;
 
   // Optimizer
@@ -83,6 +84,8 @@ struct Options {
   int gradient_accumulation_steps = 1;
   bool clip_grad = false;
   double clip_value = 15.0;
+  bool ema = false;
+  double ema_decay = 0.9999;
 
   // Learning rate
   std::string scheduler = "cosine_decay";

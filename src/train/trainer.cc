@@ -5,6 +5,8 @@
 #include <cmath>
 
 #include "model/initialise.h"
+#include "train/ema.h"
+#include "train/retention.h"
 #include "train/schedule.h"
 #include "train/transfer.h"
 
@@ -33,7 +35,9 @@ Trainer::Trainer(const Options& options, CheckpointInfo info, std::unique_ptr<co
       policies_(ParameterPolicies(plan_->registry, options)),
       optimizer_(plan_->registry, options),
       accumulated_(options.gradient_accumulation_steps > 1 ? plan_->registry.trainable_arena() : 0),
-      session_(*plan_, ops) {}
+      session_(*plan_, ops) {
+  if (options.ema) ema_.emplace(plan_->registry);
+}
 
 Result<std::string> Trainer::StartFrom(const Checkpoint& checkpoint) {
   RIFFLE_ASSIGN(std::string line, Transfer(checkpoint, info_, *plan_, options_, &network_.values(),
@@ -48,20 +52,31 @@ Status Trainer::Resume(const Checkpoint& checkpoint) {
         "{}: cannot be resumed, its network is another one: {}; name another --ckpt_save_dir, or train without "
         "--resume",
         checkpoint.path(), Differences(checkpoint.info().model, info_.model));
-  RIFFLE_TRY(checkpoint.Load(plan_->registry, &network_.values()));
+  if (options_.ema != checkpoint.info().ema_updates.has_value())
+    return InvalidArgument("{}: cannot be resumed {} --ema, for it holds {} averaged weights; {} --ema",
+                           checkpoint.path(), options_.ema ? "with" : "without", options_.ema ? "no" : "also",
+                           options_.ema ? "leave out" : "add");
+  RIFFLE_TRY(checkpoint.Load(plan_->registry, WeightSet::kOnline, &network_.values()));
+  if (ema_) RIFFLE_TRY(checkpoint.Load(plan_->registry, WeightSet::kEma, &*ema_));
   RIFFLE_TRY(checkpoint.Load(plan_->registry, &optimizer_));
   info_.epoch = checkpoint.info().epoch;
   info_.step = checkpoint.info().step;
   info_.updates = checkpoint.info().updates;
+  info_.ema_updates = checkpoint.info().ema_updates;
   info_.best_top1_percent = checkpoint.info().best_top1_percent;
   return {};
 }
 
 Status Trainer::Run(const TrainLoaders& loaders, TrainObserver& observer) {
+  if (ema_ && !info_.ema_updates) {
+    StartEma(network_.values(), &*ema_);
+    info_.ema_updates = 0;
+  }
   while (info_.epoch < options_.epoch_size) {
     observer.OnEpochBegin(info_.epoch + 1);
     RIFFLE_ASSIGN(EpochEvent event, TrainEpoch(*loaders.train, observer));
     RIFFLE_TRY(CheckFinite());
+    info_.top1_percent.reset();
     const bool last = event.epoch == options_.epoch_size;
     if (loaders.validation && (last || event.epoch % options_.val_interval == 0))
       RIFFLE_TRY(Validate(*loaders.validation, &event, observer));
@@ -123,6 +138,7 @@ Result<double> Trainer::TrainStep(const Batch& batch, const UpdateGroup& group, 
   if (!group.last()) return sum;
   if (options_.clip_grad) ClipByGlobalNorm(plan_->registry, policies_, options_.clip_value, gradients);
   optimizer_.Step(++info_.updates, lr, *gradients, &network_.values().trainable);
+  if (ema_) UpdateEma(options_.ema_decay, ++*info_.ema_updates, network_.values(), &*ema_);
   return sum;
 }
 
@@ -137,33 +153,29 @@ Status Trainer::CheckFinite() {
 }
 
 Status Trainer::Validate(Loader& loader, EpochEvent* event, TrainObserver& observer) {
-  session_.SetWeights(network_.values());
+  session_.SetWeights(BestWeights());
   RIFFLE_ASSIGN(event->validation, Evaluate(session_, objective_->label_loss(), loader,
                                             [&](const Evaluation& so_far, int64_t batch, int64_t batches) {
                                               observer.OnValidation(so_far, batch, batches);
                                             }));
-  event->best = !info_.best_top1_percent || event->validation->top1_percent() > *info_.best_top1_percent;
-  if (event->best) info_.best_top1_percent = event->validation->top1_percent();
+  info_.top1_percent = event->validation->top1_percent();
+  event->best = !info_.best_top1_percent || *info_.top1_percent > *info_.best_top1_percent;
+  if (event->best) info_.best_top1_percent = info_.top1_percent;
   return {};
 }
 
 Status Trainer::Save(const EpochEvent& event, TrainObserver& observer) {
   const std::filesystem::path folder = options_.ckpt_save_dir;
   const auto save = [&](const std::string& name) -> Status {
-    RIFFLE_TRY(SaveCheckpoint(folder / name, info_, plan_->registry, network_.values(), &optimizer_));
+    RIFFLE_TRY(
+        SaveCheckpoint(folder / name, info_, plan_->registry, network_.values(), &optimizer_, ema_ ? &*ema_ : nullptr));
     observer.OnCheckpoint(folder / name);
     return {};
   };
   if (event.best) RIFFLE_TRY(save(BestCheckpointName(info_.model)));
   if (event.epoch % options_.ckpt_save_interval != 0 && event.epoch != options_.epoch_size) return {};
   RIFFLE_TRY(save(CheckpointName(info_.model, info_.epoch, info_.step)));
-  std::vector<CheckpointFile> files = ListCheckpoints(folder, info_.model);
-  for (size_t i = 0; i + options_.keep_checkpoint_max < files.size(); ++i) {
-    std::error_code error;
-    if (!std::filesystem::remove(files[i].path, error) && error)
-      return IoError("{}: cannot remove the old checkpoint: {}", files[i].path.string(), error.message());
-  }
-  return {};
+  return RemoveOldCheckpoints(folder, info_.model, options_.ckpt_save_policy, options_.keep_checkpoint_max);
 }
 
 }  // namespace riffle

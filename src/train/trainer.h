@@ -74,8 +74,8 @@ class Trainer {
   /// Starts from a checkpoint's weights, and with options.resume_opt its optimizer, as far as Transfer (transfer.h)
   /// takes them; returns its line. InvalidArgument names what differs.
   Result<std::string> StartFrom(const Checkpoint& checkpoint);
-  /// Goes on where a checkpoint of this run ended, with its optimizer, epoch and step. InvalidArgument if its network
-  /// is another one: names what differs.
+  /// Goes on where a checkpoint of this run ended, with its optimizer, moving average, epoch and step. InvalidArgument
+  /// if its network is another one, or only one of the two runs keeps an average: names what differs.
   Status Resume(const Checkpoint& checkpoint);
 
   /// Trains from the current epoch to the last, and saves into options.ckpt_save_dir. A loss or a parameter that is
@@ -91,6 +91,8 @@ class Trainer {
 
   Result<double> TrainStep(const Batch& batch, const UpdateGroup& group, double lr);
   Result<EpochEvent> TrainEpoch(Loader& loader, TrainObserver& observer);
+  /// What is validated and used: the moving average if the run keeps one.
+  const ParameterValues<float>& BestWeights() { return ema_ ? *ema_ : network_.values(); }
   Status Validate(Loader& loader, EpochEvent* event, TrainObserver& observer);
   Status CheckFinite();
   Status Save(const EpochEvent& event, TrainObserver& observer);
@@ -103,6 +105,7 @@ class Trainer {
   const std::unique_ptr<Objective> objective_;
   const std::vector<ParameterPolicy> policies_;
   Optimizer optimizer_;
+  std::optional<ParameterValues<float>> ema_;
   AlignedArray<float> accumulated_;  // gradients of an update's batches so far; empty where each batch is an update
   Session session_;
 };

@@ -79,7 +79,9 @@ Result<std::string> Transfer(const Checkpoint& checkpoint, const CheckpointInfo&
   RIFFLE_ASSIGN(const Plan their_plan, MakePlan(there.model));
   const ParameterRegistry &from = their_plan.registry, &to = plan.registry;
   ParameterValues<float> theirs(from);
-  RIFFLE_TRY(checkpoint.Load(from, &theirs));
+  // The average is the better network; the optimizer's state belongs to what it has changed.
+  const WeightSet set = optimizer ? WeightSet::kOnline : checkpoint.best_weights();
+  RIFFLE_TRY(checkpoint.Load(from, set, &theirs));
   for (size_t i = 0; i < to.trainable().size(); ++i) {
     const Parameter &source = from.trainable()[i], &target = to.trainable()[i];
     const Take take = taken.From(target);
@@ -99,8 +101,9 @@ Result<std::string> Transfer(const Checkpoint& checkpoint, const CheckpointInfo&
           Copy(from.trainable()[i], their_optimizer.slots()[s].values, to.trainable()[i],
                &optimizer->slots()[s].values);
   }
-  std::string line = fmt::format("Starting from {}: its body{}{}", checkpoint.path(), taken.head ? " and head" : "",
-                                 optimizer ? ", with the optimizer's state" : "");
+  std::string line =
+      fmt::format("Starting from {}: its body{}{}{}", checkpoint.path(), taken.head ? " and head" : "",
+                  set == WeightSet::kEma ? " (averaged weights)" : "", optimizer ? ", with the optimizer's state" : "");
   if (!taken.head) line += fmt::format("; the head is new, since {}", WhyNewHead(there, here));
   if (taken.summed_stem) line += "; the first convolution's weights are summed over the colours, for grey pictures";
   return line;
