@@ -28,6 +28,10 @@ void UseDefaultsOf(const DatasetInfo& dataset, Settings& settings) {
   if (!settings.IsSet("std")) o.std = Shortest(own.std);
   if (!settings.IsSet("crop_pct")) o.crop_pct = own.crop_pct;
   if (!settings.IsSet("hflip")) o.hflip = dataset.hflip;
+  if (!settings.IsSet("color_jitter")) {
+    const auto policy = ParseAugmentPolicy(o.auto_augment);  // the option's check has seen to it
+    o.color_jitter = policy.ok() && *policy ? (*policy)->color_jitter : dataset.color_jitter;
+  }
 }
 
 Result<Preprocessing> PreprocessingFrom(const Options& o) {
@@ -42,12 +46,18 @@ Result<Preprocessing> PreprocessingFrom(const Options& o) {
   return preprocessing;
 }
 
-Augmentation AugmentationFrom(const Options& o, const DatasetInfo& dataset) {
+Result<Augmentation> AugmentationFrom(const Options& o, const DatasetInfo& dataset) {
   Augmentation augmentation = DefaultAugmentation(dataset);
   augmentation.scale = o.scale;
   augmentation.ratio = o.ratio;
   augmentation.hflip = o.hflip;
   augmentation.vflip = o.vflip;
+  RIFFLE_ASSIGN(augmentation.policy, ParseAugmentPolicy(o.auto_augment));
+  const bool jitters = !augmentation.policy || augmentation.policy->color_jitter > 0;
+  augmentation.color_jitter = jitters ? o.color_jitter.value_or(0) : 0;
+  augmentation.erasing = {
+      .probability = o.re_prob, .scale = o.re_scale, .ratio = o.re_ratio, .max_attempts = o.re_max_attempts};
+  RIFFLE_ASSIGN(augmentation.erasing.value, ParseErasingValue(o.re_value));
   return augmentation;
 }
 

@@ -9,8 +9,8 @@
 
 namespace riffle {
 
-/// Gives in_channels, mean, std, hflip and crop_pct the dataset's own values, unless they were set. The record of the
-/// run then holds what was used.
+/// Gives in_channels, mean, std, hflip, color_jitter and crop_pct the dataset's own values, unless they were set. The
+/// record of the run then holds what was used.
 void UseDefaultsOf(const DatasetInfo& dataset, Settings& settings);
 
 // The rest reads the options as they are after that.
@@ -18,8 +18,8 @@ void UseDefaultsOf(const DatasetInfo& dataset, Settings& settings);
 /// Errors: InvalidArgument if the numbers make no sense together, such as a mean for other channels.
 Result<Preprocessing> PreprocessingFrom(const Options& options);
 
-/// `dataset` decides how training pictures are cut out, the options the rest.
-Augmentation AugmentationFrom(const Options& options, const DatasetInfo& dataset);
+/// `dataset` decides how training pictures are cut out, the options the rest. Errors: InvalidArgument.
+Result<Augmentation> AugmentationFrom(const Options& options, const DatasetInfo& dataset);
 
 /// num_samples counts for the training split only.
 DatasetOptions TrainDataset(const Options& options);

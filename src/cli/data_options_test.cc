@@ -19,17 +19,20 @@ TEST(DataOptionsTest, ADatasetBringsItsOwnFiguresInShortNumbers) {
   EXPECT_THAT(settings.options.mean, ElementsAre(123.675, 116.28, 103.53));
   EXPECT_EQ(settings.options.in_channels, 3);
   EXPECT_EQ(settings.options.hflip, 0.5);
+  EXPECT_EQ(settings.options.color_jitter, 0.4);
 
   UseDefaultsOf(Dataset("mnist"), settings);
   EXPECT_EQ(settings.options.in_channels, 1);
   EXPECT_EQ(settings.options.hflip, 0.0) << "a mirrored digit is none";
+  EXPECT_EQ(settings.options.color_jitter, 0.0) << "MindCV leaves MNIST and CIFAR their colours";
   ASSERT_EQ(settings.options.mean.size(), 1u);
   EXPECT_NEAR(settings.options.mean[0], 0.1307 * 255, 0.01);
 }
 
 TEST(DataOptionsTest, WhatTheUserSetStays) {
   Settings settings;
-  for (const auto& [name, value] : {std::pair{"in_channels", "3"}, {"mean", "1,2,3"}, {"hflip", "0.25"}}) {
+  for (const auto& [name, value] :
+       {std::pair{"in_channels", "3"}, {"mean", "1,2,3"}, {"hflip", "0.25"}, {"color_jitter", "0.1"}}) {
     ASSERT_TRUE(settings.Set(name, value, "command line").ok());
   }
   UseDefaultsOf(Dataset("mnist"), settings);
@@ -37,6 +40,26 @@ TEST(DataOptionsTest, WhatTheUserSetStays) {
   EXPECT_THAT(settings.options.mean, ElementsAre(1, 2, 3));
   EXPECT_EQ(settings.options.std.size(), 3u);
   EXPECT_EQ(settings.options.hflip, 0.25);
+  EXPECT_EQ(settings.options.color_jitter, 0.1);
+}
+
+TEST(DataOptionsTest, APolicyTakesThePlaceOfTheColourJitterUnlessItHasItsOwn) {
+  const auto jitter = [](const char* policy, const char* set) {
+    Settings settings;
+    EXPECT_TRUE(settings.Set("auto_augment", policy, "command line").ok());
+    EXPECT_TRUE(*set == 0 || settings.Set("color_jitter", set, "command line").ok());
+    UseDefaultsOf(Dataset("imagenet"), settings);
+    const Augmentation augmentation = *AugmentationFrom(settings.options, Dataset("imagenet"));
+    EXPECT_EQ(augmentation.policy.has_value(), *policy != 0);
+    return augmentation.color_jitter;
+  };
+  EXPECT_EQ(jitter("", ""), 0.4);
+  EXPECT_EQ(jitter("", "0.2"), 0.2);
+  EXPECT_EQ(jitter("", "None"), 0);
+  EXPECT_EQ(jitter("randaug-m7", ""), 0);
+  EXPECT_EQ(jitter("randaug-m7", "0.4"), 0) << "MindCV's recipes set both";
+  EXPECT_EQ(jitter("3a", ""), 0.3);
+  EXPECT_EQ(jitter("3a", "0.2"), 0.2);
 }
 
 TEST(DataOptionsTest, EveryOptionReachesTheDataLayer) {
@@ -56,6 +79,12 @@ TEST(DataOptionsTest, EveryOptionReachesTheDataLayer) {
                   .ratio = {0.5, 0.6},
                   .hflip = 0.1,
                   .vflip = 0.2,
+                  .color_jitter = 0.3,
+                  .re_prob = 0.7,
+                  .re_scale = {0.1, 0.2},
+                  .re_ratio = {0.4, 0.5},
+                  .re_value = "1,2,3",
+                  .re_max_attempts = 8,
                   .interpolation = "bicubic",
                   .mean = {1, 2, 3},
                   .std = {4, 5, 6},
@@ -65,12 +94,18 @@ TEST(DataOptionsTest, EveryOptionReachesTheDataLayer) {
   ASSERT_TRUE(p.ok()) << p.status().message();
   EXPECT_EQ(*p, (Preprocessing{40, 3, 0.5, Interpolation::kBicubic, {1, 2, 3}, {4, 5, 6}}));
 
-  const Augmentation a = AugmentationFrom(o, Dataset("cifar10"));
+  const Augmentation a = *AugmentationFrom(o, Dataset("cifar10"));
   EXPECT_EQ(a.crop, TrainCrop::kPadded);
   EXPECT_THAT(a.scale, ElementsAre(0.3, 0.4));
   EXPECT_THAT(a.ratio, ElementsAre(0.5, 0.6));
   EXPECT_EQ(a.hflip, 0.1);
   EXPECT_EQ(a.vflip, 0.2);
+  EXPECT_EQ(a.color_jitter, 0.3);
+  EXPECT_EQ(a.erasing.probability, 0.7);
+  EXPECT_THAT(a.erasing.scale, ElementsAre(0.1, 0.2));
+  EXPECT_THAT(a.erasing.ratio, ElementsAre(0.4, 0.5));
+  EXPECT_THAT(a.erasing.value, ElementsAre(1, 2, 3));
+  EXPECT_EQ(a.erasing.max_attempts, 8);
 
   const DatasetOptions train = TrainDataset(o), val = ValDataset(o, {"x"});
   EXPECT_EQ(train.name, "cifar10");

@@ -31,7 +31,8 @@ struct TrainingData {
 Result<std::unique_ptr<Loader>> MakeTrainLoader(const Options& options, const Dataset& data,
                                                 const Preprocessing& preprocessing) {
   RIFFLE_ASSIGN(const DatasetInfo* info, FindDataset(options.dataset));
-  RIFFLE_ASSIGN(const Transform transform, Transform::ForTraining(preprocessing, AugmentationFrom(options, *info)));
+  RIFFLE_ASSIGN(const Augmentation augmentation, AugmentationFrom(options, *info));
+  RIFFLE_ASSIGN(const Transform transform, Transform::ForTraining(preprocessing, augmentation));
   return Loader::Create(data, transform, TrainLoader(options));
 }
 

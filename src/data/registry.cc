@@ -1,6 +1,6 @@
-// Sources: splits, statistics and crops of cifar10, cifar100, mnist and imagenet are those of MindCV's transforms; URLs
-// and md5 sums those of its downloads; MNIST's mirrors are those of torchvision and of TensorFlow Datasets.
-// Fashion-MNIST: github.com/zalandoresearch/fashion-mnist.
+// Sources: splits, statistics, crops and colour jitter of cifar10, cifar100, mnist and imagenet are those of MindCV's
+// transforms; URLs and md5 sums those of its downloads; MNIST's mirrors are those of torchvision and of TensorFlow
+// Datasets. Fashion-MNIST: github.com/zalandoresearch/fashion-mnist.
 #include "data/registry.h"
 
 #include <array>
@@ -76,6 +76,7 @@ constexpr DatasetInfo Folder(std::string_view name, std::span<const std::string_
           .std = kImagenetStd,
           .train_crop = TrainCrop::kRandomResized,
           .hflip = 0.5,
+          .color_jitter = 0.4,
           .crop_pct = 0.875};
 }
 

@@ -49,6 +49,7 @@ struct DatasetInfo {
   std::span<const float> std = {};   ///< one per channel, on the 0-255 scale
   TrainCrop train_crop = TrainCrop::kNone;
   double hflip = 0;                                    ///< probability of a horizontal flip in training
+  double color_jitter = 0;                             ///< strength of the colour jitter in training
   double crop_pct = 1;                                 ///< evaluation keeps this share of the short side
   std::span<const SplitInfo> splits = {};              ///< empty: folders
   int label_bytes = 0;                                 ///< kCifar: bytes before the pixels; the last one is the label

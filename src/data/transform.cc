@@ -1,7 +1,9 @@
 #include "data/transform.h"
 
 #include <algorithm>
+#include <cmath>
 
+#include "data/augment/color_jitter.h"
 #include "data/crop.h"
 #include "data/normalise.h"
 
@@ -19,18 +21,29 @@ Status CheckProbability(const char* name, double value) {
   return InvalidArgument("{}: a probability from 0 to 1 was expected, {} found", name, value);
 }
 
+void CopyTo(Picture& to, const PictureView& from) {
+  to.Reshape(from.height, from.width, from.channels);
+  for (int y = 0; y < from.height; ++y) std::copy_n(from.Row(y), to.RowBytes(), to.Row(y));
+}
+
 }  // namespace
 
-Augmentation DefaultAugmentation(const DatasetInfo& info) { return {.crop = info.train_crop, .hflip = info.hflip}; }
+Augmentation DefaultAugmentation(const DatasetInfo& info) {
+  return {.crop = info.train_crop, .hflip = info.hflip, .color_jitter = info.color_jitter};
+}
 
-Status Check(const Augmentation& augmentation) {
+Status Check(const Augmentation& augmentation, int channels) {
   RIFFLE_TRY(CheckRange("scale", augmentation.scale, 1));
   RIFFLE_TRY(CheckRange("ratio", augmentation.ratio, 100));
   RIFFLE_TRY(CheckProbability("hflip", augmentation.hflip));
   RIFFLE_TRY(CheckProbability("vflip", augmentation.vflip));
   if (augmentation.padding < 0 || augmentation.padding > 1024)
     return InvalidArgument("padding: 0 to 1024 pixels were expected, {} found", augmentation.padding);
-  return {};
+  if (!(augmentation.color_jitter >= 0 && augmentation.color_jitter <= 1e6))
+    return InvalidArgument("color_jitter: a strength of at least 0 was expected, {} found", augmentation.color_jitter);
+  if (augmentation.splits < 1 || augmentation.splits > 16)
+    return InvalidArgument("aug_splits: 1 to 16 versions were expected, {} found", augmentation.splits);
+  return Check(augmentation.erasing, channels);
 }
 
 Transform::Transform(const Preprocessing& preprocessing) : preprocessing_(preprocessing) {
@@ -42,10 +55,13 @@ Transform::Transform(const Preprocessing& preprocessing) : preprocessing_(prepro
 
 Result<Transform> Transform::ForTraining(const Preprocessing& preprocessing, const Augmentation& augmentation) {
   RIFFLE_TRY(Check(preprocessing));
-  RIFFLE_TRY(Check(augmentation));
+  RIFFLE_TRY(Check(augmentation, preprocessing.channels));
   Transform transform(preprocessing);
   transform.augmentation_ = augmentation;
   transform.training_ = true;
+  transform.context_.interpolation = preprocessing.interpolation;
+  for (size_t c = 0; c < preprocessing.mean.size(); ++c)
+    transform.context_.fill[c] = static_cast<uint8_t>(std::clamp(std::nearbyint(preprocessing.mean[c]), 0.0f, 255.0f));
   return transform;
 }
 
@@ -89,18 +105,34 @@ Result<PictureView> Transform::Crop(const PictureView& picture, RandomStream& ra
   return scratch.resized.View();
 }
 
+// Policy and colour jitter, in memory of the scratch's own where there is either.
+PictureView Transform::Augment(const PictureView& picture, RandomStream& random, TransformScratch& scratch) const {
+  if (!augmentation_.policy && augmentation_.color_jitter == 0) return picture;
+  CopyTo(scratch.augmented, picture);
+  if (augmentation_.policy) augmentation_.policy->Apply(scratch.augmented, context_, random, scratch.augment);
+  if (augmentation_.color_jitter > 0) JitterColors(scratch.augmented, augmentation_.color_jitter, random);
+  return scratch.augmented.View();
+}
+
 Status Transform::Apply(const PictureView& picture, RandomStream& random, TransformScratch& scratch, float* out,
-                        int64_t channel_stride) const {
+                        int64_t channel_stride, int64_t split_stride) const {
   if (picture.channels != channels())
     return InvalidArgument("a picture of {} channel(s) was expected, one of {} found", channels(), picture.channels);
-  bool hflip = false, vflip = false;
-  Result<PictureView> ready = training_ ? Crop(picture, random, scratch) : FitAndCenter(picture, scratch);
-  if (!ready.ok()) return ready.status();
-  if (training_) {  // mirroring commutes with all that came before, and costs nothing on the way out
-    hflip = random.Chance(augmentation_.hflip);
-    vflip = random.Chance(augmentation_.vflip);
+  if (!training_) {
+    RIFFLE_ASSIGN(const PictureView ready, FitAndCenter(picture, scratch));
+    WriteNormalised(ready, false, false, scale_, shift_, out, channel_stride);
+    return {};
   }
-  WriteNormalised(*ready, hflip, vflip, scale_, shift_, out, channel_stride);
+  RIFFLE_ASSIGN(const PictureView cropped, Crop(picture, random, scratch));
+  // Drawn here and done on the way out, where mirroring costs nothing: colours do not care, and rotations, shears and
+  // translations go either way alike.
+  const bool hflip = random.Chance(augmentation_.hflip), vflip = random.Chance(augmentation_.vflip);
+  for (int split = 0; split < splits(); ++split, out += split_stride) {
+    const bool clean = splits() > 1 && split == 0;
+    const PictureView ready = clean ? cropped : Augment(cropped, random, scratch);
+    WriteNormalised(ready, hflip, vflip, scale_, shift_, out, channel_stride);
+    EraseRandomly(augmentation_.erasing, channels(), image_size(), random, out, channel_stride);
+  }
   return {};
 }
 

@@ -7,6 +7,8 @@
 
 #include "base/random.h"
 #include "base/status.h"
+#include "data/augment/erasing.h"
+#include "data/augment/policy.h"
 #include "data/picture.h"
 #include "data/preprocessing.h"
 #include "data/registry.h"
@@ -21,44 +23,54 @@ struct Augmentation {
   int padding = 4;                                   ///< kPadded: black pixels on each side
   double hflip = 0.5;                                ///< probability of a mirrored picture
   double vflip = 0;                                  ///< probability of an upside-down picture
+  std::optional<AugmentPolicy> policy = {};          ///< option auto_augment
+  double color_jitter = 0;                           ///< strength (augment/color_jitter.h)
+  Erasing erasing = {};
+  int splits = 1;  ///< versions of each picture; the first of several has neither policy nor colour jitter
 };
 
-/// The data set's own crop and flip (registry); the rest as above.
+/// The data set's own crop, flip and colour jitter (registry); the rest as above.
 Augmentation DefaultAugmentation(const DatasetInfo& info);
 
-/// InvalidArgument if the numbers make no sense; names the option.
-Status Check(const Augmentation& augmentation);
+/// InvalidArgument if the numbers make no sense for pictures of that many channels; names the option.
+Status Check(const Augmentation& augmentation, int channels);
 
 /// Memory that transforms use again. One for each thread.
 struct TransformScratch {
-  Picture cropped, resized;
+  Picture cropped, resized, augmented;
   ResizeScratch resize;
+  AugmentScratch augment;
 };
 
 /// Thread-safe, and cheap to copy.
 class Transform {
  public:
-  /// Crops, flips, then resizes what is left to the right size as evaluation does, and normalises.
+  /// Crops, resizes what is left to the right size as evaluation does, flips, follows the policy, jitters colours,
+  /// normalises, erases; in this order, and in this order it draws.
   static Result<Transform> ForTraining(const Preprocessing& preprocessing, const Augmentation& augmentation);
   static Result<Transform> ForEvaluation(const Preprocessing& preprocessing);
 
   int channels() const { return preprocessing_.channels; }
   int image_size() const { return preprocessing_.image_size; }
+  int splits() const { return augmentation_.splits; }
 
-  /// Writes channel c of the picture to out + c · channel_stride, image_size rows of image_size values. `random` is
-  /// what makes this picture of this epoch different; evaluation does not draw from it. Errors: InvalidArgument for a
-  /// picture of other channels, or so long and thin that it cannot be resized.
+  /// Writes channel c of the picture to out + c · channel_stride, image_size rows of image_size values; version s of
+  /// several to out + s · split_stride + c · channel_stride, all of one crop and flip. `random` is what makes this
+  /// picture of this epoch different; evaluation does not draw from it. Errors: InvalidArgument for a picture of other
+  /// channels, or so long and thin that it cannot be resized.
   Status Apply(const PictureView& picture, RandomStream& random, TransformScratch& scratch, float* out,
-               int64_t channel_stride) const;
+               int64_t channel_stride, int64_t split_stride = 0) const;
 
  private:
   explicit Transform(const Preprocessing& preprocessing);
   Result<PictureView> FitAndCenter(const PictureView& picture, TransformScratch& scratch) const;
   Result<PictureView> Crop(const PictureView& picture, RandomStream& random, TransformScratch& scratch) const;
+  PictureView Augment(const PictureView& picture, RandomStream& random, TransformScratch& scratch) const;
 
   Preprocessing preprocessing_;
   Augmentation augmentation_;
   bool training_ = false;
+  AugmentContext context_;
   std::vector<float> scale_, shift_;  // per channel: value · scale + shift
 };
 

@@ -1,7 +1,10 @@
 #include "data/transform.h"
 
+#include <algorithm>
 #include <cmath>
 
+#include "data/augment/color_jitter.h"
+#include "data/augment/enhance.h"
 #include "data/crop.h"
 #include "data/test_support.h"
 
@@ -140,6 +143,100 @@ TEST(Transform, VerticalFlipTurnsRowsAround) {
     }
 }
 
+TEST(Transform, ColourJitterAndErasingLeaveCropsAndFlipsAsTheyWere) {
+  const Picture picture = SomePicture(40, 40, 3);
+  Augmentation plain = {.crop = TrainCrop::kPadded, .hflip = 0.5, .vflip = 0.5};
+  const Transform before = *Transform::ForTraining(Plain(32), plain);
+  plain.color_jitter = 0.4;
+  const Transform jittered = *Transform::ForTraining(Plain(32), plain);
+  plain.color_jitter = 0;
+  plain.erasing = {.probability = 1, .value = {-5}};
+  const Transform erased = *Transform::ForTraining(Plain(32), plain);
+  int changed = 0;
+  for (uint32_t draw = 0; draw < 20; ++draw) {
+    const auto original = Apply(before, picture, draw), colours = Apply(jittered, picture, draw);
+    const auto holes = Apply(erased, picture, draw);
+    // Colours move and edges stay: the two correlate. A hole is a hole, all else is the same.
+    double xy = 0, x = 0, y = 0, xx = 0, yy = 0;
+    for (size_t i = 0; i < original.size(); ++i) {
+      x += original[i], y += colours[i], xy += original[i] * colours[i];
+      xx += original[i] * original[i], yy += colours[i] * colours[i];
+      ASSERT_TRUE(holes[i] == -5 || holes[i] == original[i]);
+      changed += holes[i] == -5;
+    }
+    const double n = static_cast<double>(original.size());
+    EXPECT_GT((xy - x * y / n) / std::sqrt((xx - x * x / n) * (yy - y * y / n)), 0.7) << draw;
+    EXPECT_NE(original, colours);
+  }
+  EXPECT_GT(changed, 0);
+}
+
+TEST(Transform, VersionsOfASampleShareCropAndFlipAndTheFirstIsClean) {
+  const Picture picture = SomePicture(40, 40, 3);
+  Augmentation a = {.crop = TrainCrop::kPadded, .hflip = 0.5, .vflip = 0.5};
+  const Transform plain = *Transform::ForTraining(Plain(32), a);
+  a.policy = *ParseAugmentPolicy("randaug-p1");
+  const Transform augmented = *Transform::ForTraining(Plain(32), a);
+  a.splits = 3;
+  const Transform splits = *Transform::ForTraining(Plain(32), a);
+  for (uint32_t draw = 0; draw < 20; ++draw) {
+    std::vector<float> out(3 * 3 * 1024);
+    TransformScratch scratch;
+    RandomStream random = Random(draw);
+    // Channel-major over all pictures, as batches are: version s of the only sample is picture s.
+    ASSERT_TRUE(splits.Apply(picture.View(), random, scratch, out.data(), 3 * 1024, 1024).ok());
+    const auto version = [&](int s) {
+      std::vector<float> values;
+      for (int c = 0; c < 3; ++c)
+        values.insert(values.end(), out.begin() + (3 * c + s) * 1024, out.begin() + (3 * c + s + 1) * 1024);
+      return values;
+    };
+    EXPECT_EQ(version(0), Apply(plain, picture, draw)) << "clean";
+    EXPECT_EQ(version(1), Apply(augmented, picture, draw)) << "as if it were the only one";
+    EXPECT_NE(version(2), version(1));
+  }
+}
+
+TEST(ColourJitter, IsTheThreeOperationsInEachOrderWithUniformFactors) {
+  Picture grey;  // without colour, and of its own mean: brightness alone shows
+  grey.Reshape(4, 4, 3);
+  std::ranges::fill(grey.pixels, uint8_t{100});
+  constexpr int kDraws = 4000;
+  double sum = 0, least = 255, most = 0;
+  for (uint32_t draw = 0; draw < kDraws; ++draw) {
+    Picture picture = grey;
+    RandomStream random = Random(draw);
+    JitterColors(picture, 0.4, random);
+    const double value = picture.pixels[0];
+    sum += value, least = std::min(least, value), most = std::max(most, value);
+  }
+  EXPECT_NEAR(sum / kDraws, 99.5, 6 * 80 / std::sqrt(12.0 * kDraws));  // rounded down, hence the half
+  EXPECT_TRUE(least >= 60 && least < 62 && most <= 140 && most > 138) << least << " " << most;
+
+  // Every order of the three appears, each a sixth of the time.
+  const Picture original = SomePicture(16, 16, 3);
+  std::vector<int> orders(6);
+  for (uint32_t draw = 0; draw < 600; ++draw) {
+    RandomStream random = Random(draw);
+    Picture found = original;
+    JitterColors(found, 0.9, random);
+    RandomStream again = Random(draw);
+    float f[3];
+    for (float& factor : f) factor = static_cast<float>(again.Uniform(0.1, 1.9));
+    void (*const enhance[3])(Picture&, float) = {Brightness, Contrast, Color};
+    std::vector<int> order = {0, 1, 2};
+    int number = 0, matches = 0;
+    do {
+      Picture expected = original;
+      for (int step : order) enhance[step](expected, f[step]);
+      if (expected.pixels == found.pixels) ++matches, ++orders[number];
+      ++number;
+    } while (std::next_permutation(order.begin(), order.end()));
+    ASSERT_GE(matches, 1) << draw;
+  }
+  for (int count : orders) EXPECT_GT(count, 60);
+}
+
 TEST(Transform, RandomResizedCropIsTheResizedCrop) {
   const Picture picture = SomePicture(60, 80, 3);
   const Transform transform = *Transform::ForTraining(Plain(24), {.crop = TrainCrop::kRandomResized, .hflip = 0});
@@ -180,12 +277,14 @@ TEST(Crop, WhatNeverFitsFallsBackToTheMiddle) {
 }
 
 TEST(Augmentation, WrongNumbersNameTheOption) {
-  const auto message = [](const Augmentation& a) { return Check(a).message(); };
+  const auto message = [](const Augmentation& a) { return Check(a, 3).message(); };
   EXPECT_NE(message({.scale = {0.5, 0.1}}).find("scale"), std::string::npos);
   EXPECT_NE(message({.scale = {0, 1}}).find("scale"), std::string::npos);
   EXPECT_NE(message({.ratio = {-1, 1}}).find("ratio"), std::string::npos);
   EXPECT_NE(message({.hflip = 1.1}).find("hflip"), std::string::npos);
   EXPECT_NE(message({.vflip = -0.1}).find("vflip"), std::string::npos);
+  EXPECT_NE(message({.color_jitter = -1}).find("color_jitter"), std::string::npos);
+  EXPECT_NE(message({.erasing = {.probability = 2}}).find("re_prob"), std::string::npos);
   EXPECT_EQ(message({}), "");
 }
 

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "data/augment/erasing.h"
+#include "data/augment/policy.h"
 #include "data/registry.h"
 #include "data/resize.h"
 #include "model/zoo.h"
@@ -16,6 +18,11 @@ Limits Above(double low) { return {.low = low, .low_is_excluded = true}; }
 Limits Within(double low, double high) { return {.low = low, .high = high}; }
 Limits AboveUpTo(double low, double high) { return {.low = low, .high = high, .low_is_excluded = true}; }
 Limits FromToBelow(double low, double high) { return {.low = low, .high = high, .high_is_excluded = true}; }
+/// Text that a parser of the layer below understands; its message is the user's.
+template <auto kParse>
+Limits CheckedBy() {
+  return {.check = [](std::string_view text) { return kParse(text).status(); }};
+}
 Limits OneOf(std::vector<std::string_view> choices) { return {.choices = std::move(choices)}; }
 
 std::vector<std::string_view> DatasetNames() {
@@ -76,6 +83,20 @@ std::vector<OptionRow> MakeTable() {
       {"ratio", kTransforms, &O::ratio, Above(0), "width over height of a random resized crop"},
       {"hflip", kTransforms, &O::hflip, Within(0, 1), "probability of a horizontal flip"},
       {"vflip", kTransforms, &O::vflip, Within(0, 1), "probability of a vertical flip"},
+      {"color_jitter", kTransforms, &O::color_jitter, AtLeast(0),
+       "strength of random brightness, contrast and saturation, off under auto_augment (but 3a); unless set, that of "
+       "the "
+       "dataset; None for 0"},
+      {"auto_augment", kTransforms, &O::auto_augment, CheckedBy<ParseAugmentPolicy>(),
+       "policy of random operations: randaug-m7-n2-mstd0.5, autoaug, autoaugr, 3a, trivialaugwide, augmix-m5-w4-d2 and "
+       "timm's rand, original, v0; None for none"},
+      {"re_prob", kTransforms, &O::re_prob, Within(0, 1), "probability of random erasing"},
+      {"re_scale", kTransforms, &O::re_scale, AboveUpTo(0, 1), "share of the area that random erasing takes"},
+      {"re_ratio", kTransforms, &O::re_ratio, Above(0), "height over width of an erased rectangle"},
+      {"re_value", kTransforms, &O::re_value, CheckedBy<ParseErasingValue>(),
+       "what an erased rectangle gets after normalisation: a number (0 is the mean), one per channel, or 'random'"},
+      {"re_max_attempts", kTransforms, &O::re_max_attempts, AtLeast(1),
+       "rectangles that random erasing proposes until one fits"},
       {"interpolation", kTransforms, &O::interpolation, OneOf(FilterNames()), "filter of resizing"},
       {"mean", kTransforms, &O::mean, Any(), "mean of each channel, 0 to 255; unless set, that of the dataset"},
       {"std", kTransforms, &O::std, Above(0), "deviation of each channel, 0 to 255; unless set, that of the dataset"},

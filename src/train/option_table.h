@@ -28,8 +28,9 @@ struct Limits {
   double high = std::numeric_limits<double>::infinity();
   bool low_is_excluded = false;
   bool high_is_excluded = false;
-  std::vector<std::string_view> choices = {};  ///< if any, the only right values; case does not count
-  std::string_view choices_text = {};          ///< for messages, where the choices are too many to list
+  std::vector<std::string_view> choices = {};        ///< if any, the only right values; case does not count
+  std::string_view choices_text = {};                ///< for messages, where the choices are too many to list
+  Status (*check)(std::string_view text) = nullptr;  ///< of text, beyond all that; its message is complete
 };
 
 struct OptionRow {

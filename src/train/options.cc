@@ -55,6 +55,10 @@ Status Settings::Set(std::string_view name, std::string_view text, const std::st
   if (row == nullptr) {
     return InvalidArgument("unknown option '{}' ({}); the nearest one is '{}'", name, origin, NearestOption(name));
   }
+  if (row->limits.check != nullptr) {
+    if (Status status = row->limits.check(text); !status.ok())
+      return std::move(status).In(fmt::format("option {} ({})", name, origin));
+  }
   if (!ParseValue(*row, text, options)) {
     const auto& choices = row->limits.choices;
     const std::string nearest =

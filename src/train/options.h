@@ -46,6 +46,13 @@ struct Options {
   std::array<double, 2> ratio = {0.75, 1.333};
   double hflip = 0.5;
   double vflip = 0.0;
+  std::optional<double> color_jitter = 0.4;
+  std::string auto_augment = "";
+  double re_prob = 0.0;
+  std::array<double, 2> re_scale = {0.02, 0.33};
+  std::array<double, 2> re_ratio = {0.3, 3.3};
+  std::string re_value = "0";
+  int re_max_attempts = 10;
   std::string interpolation = "bilinear";
   std::vector<double> mean = {123.675, 116.28, 103.53};
   std::vector<double> std = {58.395, 57.12, 57.375};

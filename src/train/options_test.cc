@@ -101,6 +101,17 @@ TEST(OptionsTest, TuplesAndListsAreReadWithAnyBracketsOrNone) {
   Refused("std", "1,0,1");
 }
 
+TEST(OptionsTest, TextWithARuleOfItsOwnIsChecked) {
+  EXPECT_EQ(After("re_value", "random").options.re_value, "random");
+  EXPECT_THAT(Refused("re_value", "rnd"),
+              AllOf(HasSubstr("option re_value (command line): expected a number"), EndsWith("found 'rnd'")));
+  EXPECT_EQ(After("auto_augment", "randaug-m7-n2-mstd0.5").options.auto_augment, "randaug-m7-n2-mstd0.5");
+  EXPECT_EQ(After("auto_augment", "None").options.auto_augment, "None");
+  EXPECT_THAT(Refused("auto_augment", "randaug-x3"),
+              AllOf(HasSubstr("option auto_augment (command line): 'x3' is no part of randaug"),
+                    HasSubstr("such as randaug-m7-n2-mstd0.5")));
+}
+
 TEST(OptionsTest, OptionalNumbersMayBeNone) {
   EXPECT_EQ(After("num_samples", "1024").options.num_samples, 1024);
   for (const char* text : {"None", "none", "null", "~", ""}) {
