@@ -55,6 +55,7 @@ Result<Augmentation> AugmentationFrom(const Options& o, const DatasetInfo& datas
   RIFFLE_ASSIGN(augmentation.policy, ParseAugmentPolicy(o.auto_augment));
   const bool jitters = !augmentation.policy || augmentation.policy->color_jitter > 0;
   augmentation.color_jitter = jitters ? o.color_jitter.value_or(0) : 0;
+  augmentation.splits = std::max(1, o.aug_splits);
   augmentation.erasing = {
       .probability = o.re_prob, .scale = o.re_scale, .ratio = o.re_ratio, .max_attempts = o.re_max_attempts};
   RIFFLE_ASSIGN(augmentation.erasing.value, ParseErasingValue(o.re_value));

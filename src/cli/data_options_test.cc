@@ -80,6 +80,8 @@ TEST(DataOptionsTest, EveryOptionReachesTheDataLayer) {
                   .hflip = 0.1,
                   .vflip = 0.2,
                   .color_jitter = 0.3,
+                  .auto_augment = "3a",
+                  .aug_splits = 3,
                   .re_prob = 0.7,
                   .re_scale = {0.1, 0.2},
                   .re_ratio = {0.4, 0.5},
@@ -101,6 +103,8 @@ TEST(DataOptionsTest, EveryOptionReachesTheDataLayer) {
   EXPECT_EQ(a.hflip, 0.1);
   EXPECT_EQ(a.vflip, 0.2);
   EXPECT_EQ(a.color_jitter, 0.3);
+  EXPECT_TRUE(a.policy.has_value());
+  EXPECT_EQ(a.splits, 3);
   EXPECT_EQ(a.erasing.probability, 0.7);
   EXPECT_THAT(a.erasing.scale, ElementsAre(0.1, 0.2));
   EXPECT_THAT(a.erasing.ratio, ElementsAre(0.4, 0.5));

@@ -165,7 +165,7 @@ Status Run(const Invocation& invocation, const Console& console) {
                                                    .num_classes = plan.model.num_classes,
                                                    .batches_per_epoch = data.train_loader->BatchesPerEpoch(),
                                                    .parameters = plan.registry.trainable_count(),
-                                                   .memory_bytes = TrainingMemoryBytes(plan, options.batch_size)})
+                                                   .memory_bytes = TrainingMemoryBytes(plan, options.batch_size * std::max(1, options.aug_splits))})
               << std::endl;
 
   RIFFLE_ASSIGN(const bool resumed, LoadStart(options, *trainer, log));

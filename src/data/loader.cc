@@ -65,7 +65,8 @@ bool Loader::MadeAll() const { return PositionOf(claiming_).epoch >= options_.en
 
 // Memory for all slots, once, then the workers.
 Status Loader::Start() {
-  const int64_t size = transform_.image_size(), images = std::min<int64_t>(options_.batch_size, dataset_.size());
+  const int64_t size = transform_.image_size();
+  const int64_t images = std::min<int64_t>(options_.batch_size, dataset_.size()) * transform_.splits();
   const size_t floats = static_cast<size_t>(transform_.channels() * RowStride(images * size * size));
   try {
     for (Slot& slot : slots_)
@@ -104,8 +105,12 @@ void Loader::Open(int64_t number) {
     order_ = EpochOrder(dataset_.size(), options_.shuffle, options_.seed, order_epoch_);
   }
   const int64_t begin = batch.position.batch * options_.batch_size;
-  batch.images = static_cast<int>(std::min<int64_t>(options_.batch_size, dataset_.size() - begin));
-  batch.indices.assign(order_.begin() + begin, order_.begin() + begin + batch.images);
+  const int64_t samples = std::min<int64_t>(options_.batch_size, dataset_.size() - begin);
+  batch.splits = transform_.splits();
+  batch.images = static_cast<int>(samples) * batch.splits;
+  batch.indices.clear();
+  for (int split = 0; split < batch.splits; ++split)
+    batch.indices.insert(batch.indices.end(), order_.begin() + begin, order_.begin() + begin + samples);
   batch.labels.clear();
   for (int64_t index : batch.indices) batch.labels.push_back(dataset_.label(index));
   const int64_t pixels = int64_t{batch.images} * transform_.image_size() * transform_.image_size();
@@ -124,8 +129,8 @@ std::optional<Loader::Claim> Loader::ClaimPictures() {
   if (claiming_ == opened_) Open(opened_++);
   Slot& slot = slots_[claiming_ % static_cast<int64_t>(slots_.size())];
   const int begin = slot.claimed;
-  slot.claimed = std::min(begin + claim_size_, slot.batch.images);
-  if (slot.claimed == slot.batch.images) ++claiming_;
+  slot.claimed = std::min(begin + claim_size_, slot.batch.samples());
+  if (slot.claimed == slot.batch.samples()) ++claiming_;
   return Claim{&slot, begin, slot.claimed};
 }
 
@@ -136,7 +141,7 @@ void Loader::Finish(const Claim& claim, int failed_at, Status status) {
     slot.status = std::move(status);
   }
   slot.done += claim.end - claim.begin;
-  if (slot.done == slot.batch.images) ready_.notify_one();
+  if (slot.done == slot.batch.samples()) ready_.notify_one();
 }
 
 // Puts picture `index` in place i of the batch, with the augmentation that belongs to the place.
@@ -144,8 +149,9 @@ Status Loader::MakePicture(Slot& slot, int i, int64_t index, TransformScratch& s
   RIFFLE_ASSIGN(const PictureView view, dataset_.Read(index, picture));
   RandomStream random(options_.seed, RandomPurpose::kAugmentation, static_cast<uint32_t>(slot.batch.position.epoch),
                       static_cast<uint32_t>(slot.batch.indices[i]));
-  const int64_t offset = int64_t{i} * transform_.image_size() * transform_.image_size();
-  Status status = transform_.Apply(view, random, scratch, slot.memory.data() + offset, slot.batch.pixels.stride);
+  const int64_t picture_size = int64_t{transform_.image_size()} * transform_.image_size();
+  Status status = transform_.Apply(view, random, scratch, slot.memory.data() + i * picture_size,
+                                   slot.batch.pixels.stride, slot.batch.samples() * picture_size);
   return std::move(status).In(dataset_.NameOf(index));
 }
 
@@ -170,8 +176,10 @@ Status Loader::MakeOrReplace(Slot& slot, int i, TransformScratch& scratch, Pictu
     status = MakePicture(slot, i, index, scratch, picture);
   }
   if (!status.ok()) return status;
-  batch.indices[i] = index;
-  batch.labels[i] = dataset_.label(index);
+  for (int place = i; place < batch.images; place += batch.samples()) {
+    batch.indices[place] = index;
+    batch.labels[place] = dataset_.label(index);
+  }
   return {};
 }
 
@@ -229,7 +237,7 @@ Result<const Batch*> Loader::Next() {
     while (claiming_ == next_) Make(*ClaimPictures(), own_scratch_, own_picture_);
   } else {
     std::unique_lock lock(mutex_);
-    ready_.wait(lock, [&] { return opened_ > next_ && slot.done == slot.batch.images; });
+    ready_.wait(lock, [&] { return opened_ > next_ && slot.done == slot.batch.samples(); });
   }
   waited_seconds_ += std::chrono::duration<double>(Clock::now() - begin).count();
   if (tolerated_ > 0) RIFFLE_TRY(Note(slot));

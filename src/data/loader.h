@@ -27,7 +27,7 @@ struct LoaderPosition {
 };
 
 struct LoaderOptions {
-  int batch_size = 128;
+  int batch_size = 128;           ///< samples; a batch holds Transform::splits() versions of each
   bool shuffle = true;            ///< another order in each epoch; otherwise the data set's
   bool drop_remainder = true;     ///< leave out the last pictures of an epoch where they do not fill a batch
   uint64_t seed = 1;              ///< of the order and of the augmentation
@@ -49,6 +49,7 @@ struct Batch {
   Rows<const float> pixels;     ///< [channels][RowStride(images · size · size)], as base/rows.h says; padding is zero
   std::vector<int32_t> labels;  ///< [images]
   std::vector<int64_t> indices;  ///< [images] of the data set
+  int samples() const { return images / splits; }
   /// Why pictures of this batch were replaced, each said once in the life of a loader; the text names the picture.
   std::vector<std::string> unreadable;
 };
@@ -90,8 +91,8 @@ class Loader {
   struct Slot {
     Batch batch;
     AlignedArray<float> memory;
-    int claimed = 0;  // pictures that a worker has taken
-    int done = 0;     // pictures that are ready, or failed
+    int claimed = 0;  // samples that a worker has taken
+    int done = 0;     // samples that are ready, or failed
     int failed_at = 0;
     Status status;                              // of the picture at failed_at
     std::map<int64_t, std::string> unreadable;  // pictures that were replaced, and why

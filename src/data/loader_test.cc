@@ -94,6 +94,45 @@ TEST(Loader, EveryBitIsTheSameWithAnyNumberOfWorkers) {
     }
 }
 
+TEST(Loader, ABatchHoldsAllVersionsOfItsSamplesOneVersionAfterAnother) {
+  const Numbers numbers(23);
+  const DatasetInfo& cifar = **FindDataset("cifar10");
+  Augmentation augmentation = DefaultAugmentation(cifar);
+  augmentation.policy = *ParseAugmentPolicy("augmix");
+  augmentation.splits = 3;
+  const Transform transform = *Transform::ForTraining(DefaultPreprocessing(cifar, 8, 3), augmentation);
+  for (int workers : {0, 3}) {
+    const auto loader = Loader::Create(
+        numbers, transform, {.batch_size = 6, .drop_remainder = false, .seed = 9, .workers = workers, .end_epoch = 1});
+    EXPECT_EQ((*loader)->BatchesPerEpoch(), 4) << "the batch size counts samples";
+    for (int step = 0; step < 4; ++step) {
+      const auto next = (*loader)->Next();
+      ASSERT_TRUE(next.ok() && *next != nullptr);
+      const Batch& batch = **next;
+      const int samples = step < 3 ? 6 : 5;
+      ASSERT_EQ(batch.images, 3 * samples);
+      ASSERT_EQ(batch.samples(), samples);
+      for (int i = 0; i < samples; ++i) {
+        const int64_t index = batch.indices[i];
+        RandomStream random(9, RandomPurpose::kAugmentation, 0, static_cast<uint32_t>(index));
+        std::vector<float> alone(3 * 3 * 64);
+        TransformScratch scratch;
+        const Picture picture = SomePicture(8, 8, 3, static_cast<uint32_t>(index));
+        ASSERT_TRUE(transform.Apply(picture.View(), random, scratch, alone.data(), 3 * 64, 64).ok());
+        for (int split = 0; split < 3; ++split) {
+          const int place = split * samples + i;
+          EXPECT_EQ(batch.indices[place], index);
+          EXPECT_EQ(batch.labels[place], numbers.label(index));
+          for (int c = 0; c < 3; ++c)
+            EXPECT_TRUE(std::equal(&alone[(3 * c + split) * 64], &alone[(3 * c + split) * 64] + 64,
+                                   batch.pixels[c] + place * 64))
+                << i << " " << split << " " << c;
+        }
+      }
+    }
+  }
+}
+
 TEST(Loader, ABatchHoldsItsPicturesInChannelRows) {
   const Numbers numbers(20);
   const Transform transform = Augmented();

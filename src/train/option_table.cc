@@ -90,6 +90,8 @@ std::vector<OptionRow> MakeTable() {
       {"auto_augment", kTransforms, &O::auto_augment, CheckedBy<ParseAugmentPolicy>(),
        "policy of random operations: randaug-m7-n2-mstd0.5, autoaug, autoaugr, 3a, trivialaugwide, augmix-m5-w4-d2 and "
        "timm's rand, original, v0; None for none"},
+      {"aug_splits", kTransforms, &O::aug_splits, Within(0, 16),
+       "versions of each picture in a batch, the first without auto_augment; 0 for one version, 3 with loss JSD"},
       {"re_prob", kTransforms, &O::re_prob, Within(0, 1), "probability of random erasing"},
       {"re_scale", kTransforms, &O::re_scale, AboveUpTo(0, 1), "share of the area that random erasing takes"},
       {"re_ratio", kTransforms, &O::re_ratio, Above(0), "height over width of an erased rectangle"},

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "base/threads.h"
+#include "data/augment/policy.h"
 #include "model/zoo.h"
 #include "train/option_table.h"
 
@@ -118,6 +119,15 @@ Status CheckTogether(const Options& o) {
     return InvalidArgument(
         "options dataset_url and dataset_checksums: they say where from and with which sums to "
         "fetch, and nothing is to be fetched; add --dataset_download");
+  }
+  const auto policy = ParseAugmentPolicy(o.auto_augment);
+  if (o.aug_splits == 1)
+    return InvalidArgument("option aug_splits: expected 0 (one version of each picture) or at least 2, found 1");
+  if (o.aug_splits > 1 && policy.ok() && !*policy && o.color_jitter.value_or(0) == 0) {
+    return InvalidArgument(
+        "options aug_splits and auto_augment: the {} versions of a picture would be the same; add "
+        "--auto_augment=augmix-m5-w4-d2",
+        o.aug_splits);
   }
   if (o.mean.size() != o.std.size() || (o.mean.size() != 1 && o.mean.size() != 3)) {
     return InvalidArgument("options mean and std: expected one or three numbers in each, found {} and {}",

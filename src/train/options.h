@@ -48,6 +48,7 @@ struct Options {
   double vflip = 0.0;
   std::optional<double> color_jitter = 0.4;
   std::string auto_augment = "";
+  int aug_splits = 0;
   double re_prob = 0.0;
   std::array<double, 2> re_scale = {0.02, 0.33};
   std::array<double, 2> re_ratio = {0.3, 3.3};
@@ -138,8 +139,8 @@ Status ReadOptionsFile(const std::filesystem::path& path, Settings& settings);
 /// The same from text; `name` stands for the file in messages.
 Status ReadOptionsYaml(const std::string& yaml, const std::string& name, Settings& settings);
 
-/// Checks what no option can check alone: lr against min_lr, momentum against use_nesterov, the lengths of mean and
-/// std.
+/// Checks what no option can check alone: lr against min_lr, momentum against use_nesterov, aug_splits against
+/// auto_augment, the lengths of mean and std.
 Status CheckTogether(const Options& options);
 
 /// Puts numbers in the place of `auto`: threads and num_parallel_workers become the cores that the process may use,

@@ -247,6 +247,10 @@ TEST(OptionsTest, CombinationsThatMakeNoSenseAreRefused) {
   EXPECT_FALSE(CheckTogether({.momentum = 0, .use_nesterov = true}).ok());
   EXPECT_FALSE(CheckTogether({.opt = "nesterov", .momentum = 0}).ok());
   EXPECT_TRUE(CheckTogether({.opt = "sgd", .momentum = 0}).ok());
+  EXPECT_THAT(CheckTogether({.aug_splits = 1}).message(), HasSubstr("expected 0 (one version of each picture)"));
+  EXPECT_THAT(CheckTogether({.color_jitter = 0, .aug_splits = 3}).message(), HasSubstr("add --auto_augment=augmix"));
+  EXPECT_TRUE(CheckTogether({.aug_splits = 3}).ok()) << "the colour jitter makes versions differ";
+  EXPECT_TRUE(CheckTogether({.color_jitter = 0, .auto_augment = "augmix", .aug_splits = 3}).ok());
   EXPECT_FALSE(CheckTogether({.mean = {1}}).ok());
   EXPECT_FALSE(CheckTogether({.mean = {1, 2}, .std = {1, 2}}).ok());
 }
