@@ -58,6 +58,7 @@ std::span<const Command> Commands();
 
 // One in each file of that name.
 Command TrainCommand();
+Command AugmentCommand();
 Command ValidateCommand();
 Command PredictCommand();
 Command ModelsCommand();
