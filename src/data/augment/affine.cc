@@ -45,13 +45,22 @@ struct Neighbourhood {
   int64_t columns[kTaps];
   double dx, dy;
 
+  // REQUIRES: p lies in the picture.
   Neighbourhood(const PictureView& from, Point p) {
-    const double x = p.x - 0.5, y = p.y - 0.5;
-    const int left = static_cast<int>(std::floor(x)), top = static_cast<int>(std::floor(y));
+    const double x = p.x - 0.5, y = p.y - 0.5;  // at least -0.5: one more, cut off towards zero, is the next integer
+    const int left = static_cast<int>(x + 1) - 1, top = static_cast<int>(y + 1) - 1;
     dx = x - left, dy = y - top;
-    for (int i = 0; i < kTaps; ++i) {
-      rows[i] = from.Row(std::clamp(top + i - (kTaps / 2 - 1), 0, from.height - 1));
-      columns[i] = std::clamp(left + i - (kTaps / 2 - 1), 0, from.width - 1) * from.channels;
+    const int first_column = left - (kTaps / 2 - 1), first_row = top - (kTaps / 2 - 1);
+    if (first_column >= 0 && first_row >= 0 && first_column + kTaps <= from.width && first_row + kTaps <= from.height) {
+      for (int i = 0; i < kTaps; ++i) {
+        rows[i] = from.Row(first_row + i);
+        columns[i] = int64_t{first_column + i} * from.channels;
+      }
+    } else {
+      for (int i = 0; i < kTaps; ++i) {
+        rows[i] = from.Row(std::clamp(first_row + i, 0, from.height - 1));
+        columns[i] = int64_t{std::clamp(first_column + i, 0, from.width - 1)} * from.channels;
+      }
     }
   }
 };
@@ -75,16 +84,16 @@ uint8_t Interpolated(const Neighbourhood<4>& n, int c) {
   return static_cast<uint8_t>(std::clamp(value, 0.0, 255.0));
 }
 
-template <int kTaps>
+template <int kTaps, int kChannels>
 void Interpolate(const Picture& from, const AffineMap& map, Picture& to) {
   const PictureView view = from.View();
   for (int y = 0; y < to.height; ++y) {
     uint8_t* out = to.Row(y);
-    for (int x = 0; x < to.width; ++x, out += view.channels) {
+    for (int x = 0; x < to.width; ++x, out += kChannels) {
       const Point p = SourceOf(map, x, y);
       if (!Inside(from, p)) continue;
       const Neighbourhood<kTaps> neighbourhood(view, p);
-      for (int c = 0; c < view.channels; ++c) out[c] = Interpolated(neighbourhood, c);
+      for (int c = 0; c < kChannels; ++c) out[c] = Interpolated(neighbourhood, c);
     }
   }
 }
@@ -122,11 +131,11 @@ void ApplyAffine(Picture& picture, const AffineMap& map, Interpolation interpola
       break;
     case Interpolation::kBilinear:
     case Interpolation::kHamming:
-      Interpolate<2>(picture, map, scratch);
+      picture.channels == 1 ? Interpolate<2, 1>(picture, map, scratch) : Interpolate<2, 3>(picture, map, scratch);
       break;
     case Interpolation::kBicubic:
     case Interpolation::kLanczos:
-      Interpolate<4>(picture, map, scratch);
+      picture.channels == 1 ? Interpolate<4, 1>(picture, map, scratch) : Interpolate<4, 3>(picture, map, scratch);
       break;
   }
   std::swap(picture.pixels, scratch.pixels);

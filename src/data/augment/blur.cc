@@ -28,15 +28,49 @@ Box BoxFor(float sigma) {
   return box;
 }
 
-// One line of `count` pixels, `step` values apart; the sum of the box moves along.
-void BlurLine(const uint8_t* in, int count, int64_t step, const Box& box, uint8_t* out) {
-  const auto at = [&](int x) -> uint32_t { return in[std::clamp(x, 0, count - 1) * step]; };
-  uint32_t sum = 0;
-  for (int x = -box.radius; x <= box.radius; ++x) sum += at(x);
-  for (int x = 0; x < count; ++x) {
-    const uint32_t ends = at(x - box.radius - 1) + at(x + box.radius + 1);
-    out[x * step] = static_cast<uint8_t>((sum * box.inner + ends * box.outer + (1 << 23)) >> 24);
-    sum += at(x + box.radius + 1) - at(x - box.radius);
+uint8_t Weighted(const Box& box, uint32_t sum, uint32_t ends) {
+  return static_cast<uint8_t>((sum * box.inner + ends * box.outer + (1 << 23)) >> 24);
+}
+
+// Along rows: the sum of the box moves from pixel to pixel.
+template <int kChannels>
+void BlurRows(const Picture& in, const Box& box, Picture& out) {
+  const int width = in.width;
+  const auto at = [&](const uint8_t* row, int x) { return row + std::clamp(x, 0, width - 1) * kChannels; };
+  for (int y = 0; y < in.height; ++y) {
+    const uint8_t* row = in.View().Row(y);
+    uint8_t* to = out.Row(y);
+    uint32_t sum[kChannels] = {};
+    for (int x = -box.radius; x <= box.radius; ++x)
+      for (int c = 0; c < kChannels; ++c) sum[c] += at(row, x)[c];
+    for (int x = 0; x < width; ++x, to += kChannels) {
+      const uint8_t *before = at(row, x - box.radius - 1), *after = at(row, x + box.radius + 1);
+      const uint8_t* first = at(row, x - box.radius);
+      for (int c = 0; c < kChannels; ++c) {
+        to[c] = Weighted(box, sum[c], before[c] + after[c]);
+        sum[c] += after[c] - first[c];
+      }
+    }
+  }
+}
+
+// Across rows: the sums of a cache line's width of columns move down together.
+void BlurColumns(const Picture& in, const Box& box, Picture& out) {
+  constexpr int64_t kColumns = 64;
+  for (int64_t left = 0; left < in.RowBytes(); left += kColumns) {
+    const int64_t columns = std::min(kColumns, in.RowBytes() - left);
+    const auto at = [&](int y) { return in.View().Row(std::clamp(y, 0, in.height - 1)) + left; };
+    uint32_t sum[kColumns] = {};
+    for (int y = -box.radius; y <= box.radius; ++y)
+      for (int64_t i = 0; i < columns; ++i) sum[i] += at(y)[i];
+    for (int y = 0; y < in.height; ++y) {
+      const uint8_t *before = at(y - box.radius - 1), *after = at(y + box.radius + 1), *first = at(y - box.radius);
+      uint8_t* to = out.Row(y) + left;
+      for (int64_t i = 0; i < columns; ++i) {
+        to[i] = Weighted(box, sum[i], before[i] + after[i]);
+        sum[i] += after[i] - first[i];
+      }
+    }
   }
 }
 
@@ -44,16 +78,13 @@ void BlurLine(const uint8_t* in, int count, int64_t step, const Box& box, uint8_
 
 void GaussianBlur(Picture& picture, float sigma, Picture& scratch) {
   const Box box = BoxFor(sigma);
-  const int channels = picture.channels;
-  scratch.Reshape(picture.height, picture.width, channels);
+  scratch.Reshape(picture.height, picture.width, picture.channels);
   for (int pass = 0; pass < kPasses; ++pass) {
-    for (int y = 0; y < picture.height; ++y)
-      for (int c = 0; c < channels; ++c) BlurLine(picture.Row(y) + c, picture.width, channels, box, scratch.Row(y) + c);
+    picture.channels == 1 ? BlurRows<1>(picture, box, scratch) : BlurRows<3>(picture, box, scratch);
     std::swap(picture.pixels, scratch.pixels);
   }
   for (int pass = 0; pass < kPasses; ++pass) {
-    for (int64_t i = 0; i < picture.RowBytes(); ++i)
-      BlurLine(picture.pixels.data() + i, picture.height, picture.RowBytes(), box, scratch.pixels.data() + i);
+    BlurColumns(picture, box, scratch);
     std::swap(picture.pixels, scratch.pixels);
   }
 }

@@ -1,33 +1,24 @@
 #include "data/augment/enhance.h"
 
 #include <algorithm>
-#include <cmath>
+#include <array>
+#include <numeric>
 
+#include "data/augment/enhance_pass.h"
 #include "data/augment/point.h"
 
 namespace riffle {
 namespace {
+
+constexpr size_t kMaxSteps = 3;
 
 uint8_t Mixed(int poor, int value, float factor) {
   const float mixed = static_cast<float>(poor) + factor * static_cast<float>(value - poor);
   return static_cast<uint8_t>(std::clamp(mixed, 0.0f, 255.0f));
 }
 
-// ITU-R 601 as in ConvertChannels.
-int Luma(const uint8_t* rgb) {
-  return static_cast<int>((rgb[0] * 19595u + rgb[1] * 38470u + rgb[2] * 7471u + 0x8000u) >> 16);
-}
-
-int RoundedMeanLuma(const Picture& picture) {
-  const int64_t pixels = int64_t{picture.height} * picture.width;
-  const uint8_t* values = picture.pixels.data();
-  int64_t sum = 0;
-  if (picture.channels == 1) {
-    for (int64_t i = 0; i < pixels; ++i) sum += values[i];
-  } else {
-    for (int64_t i = 0; i < pixels; ++i) sum += Luma(values + 3 * i);
-  }
-  return static_cast<int>(static_cast<double>(sum) / static_cast<double>(pixels) + 0.5);
+int RoundedMean(int64_t sum, int64_t count) {
+  return static_cast<int>(static_cast<double>(sum) / static_cast<double>(count) + 0.5);
 }
 
 void MixWithConstant(Picture& picture, int poor, float factor) {
@@ -36,24 +27,41 @@ void MixWithConstant(Picture& picture, int poor, float factor) {
   ApplyTable(picture, table);
 }
 
+// Colour leaves grey as it is.
+void EnhanceGrey(Picture& picture, const EnhanceStep& step) {
+  if (step.what == Enhancement::kColor || step.factor == 1) return;
+  const int64_t count = static_cast<int64_t>(picture.pixels.size());
+  const int64_t sum = std::accumulate(picture.pixels.begin(), picture.pixels.end(), int64_t{0});
+  MixWithConstant(picture, step.what == Enhancement::kBrightness ? 0 : RoundedMean(sum, count), step.factor);
+}
+
 }  // namespace
 
-void Brightness(Picture& picture, float factor) {
-  if (factor != 1) MixWithConstant(picture, 0, factor);
-}
-
-void Contrast(Picture& picture, float factor) {
-  if (factor != 1) MixWithConstant(picture, RoundedMeanLuma(picture), factor);
-}
-
-void Color(Picture& picture, float factor) {
-  if (picture.channels == 1 || factor == 1) return;
-  uint8_t* end = picture.pixels.data() + picture.pixels.size();
-  for (uint8_t* rgb = picture.pixels.data(); rgb != end; rgb += 3) {
-    const int luma = Luma(rgb);
-    for (int c = 0; c < 3; ++c) rgb[c] = Mixed(luma, rgb[c], factor);
+void Enhance(Picture& picture, std::span<const EnhanceStep> steps) {
+  if (picture.channels == 1) {
+    for (const EnhanceStep& step : steps) EnhanceGrey(picture, step);
+    return;
   }
+  const int64_t pixels = int64_t{picture.height} * picture.width;
+  std::array<MixStep, kMaxSteps> mixes;
+  size_t count = 0;
+  for (const EnhanceStep& step : steps) {
+    if (step.factor == 1) continue;
+    float poor = step.what == Enhancement::kColor ? kPoorIsLuma : 0;
+    if (step.what == Enhancement::kContrast)
+      poor = static_cast<float>(RoundedMean(SumOfLuma({mixes.data(), count}, picture.pixels.data(), pixels), pixels));
+    mixes[count++] = {step.factor, poor};
+  }
+  if (count > 0) MixPixels({mixes.data(), count}, picture.pixels.data(), pixels);
 }
+
+void Brightness(Picture& picture, float factor) {
+  Enhance(picture, std::array{EnhanceStep{Enhancement::kBrightness, factor}});
+}
+void Contrast(Picture& picture, float factor) {
+  Enhance(picture, std::array{EnhanceStep{Enhancement::kContrast, factor}});
+}
+void Color(Picture& picture, float factor) { Enhance(picture, std::array{EnhanceStep{Enhancement::kColor, factor}}); }
 
 void Sharpness(Picture& picture, float factor, Picture& scratch) {
   if (factor == 1 || picture.height < 3 || picture.width < 3) return;

@@ -3,9 +3,20 @@
 // 1 leaves the picture as it is, 0 gives the poor one, more than 1 goes the other way. Grey and RGB; thread-safe.
 #pragma once
 
+#include <span>
+
 #include "data/picture.h"
 
 namespace riffle {
+
+enum class Enhancement { kBrightness, kContrast, kColor };
+struct EnhanceStep {
+  Enhancement what;
+  float factor;
+};
+/// The functions below one after the other, in one pass over the picture, or two where contrast is among them. At most
+/// three steps.
+void Enhance(Picture& picture, std::span<const EnhanceStep> steps);
 
 /// Poor: black.
 void Brightness(Picture& picture, float factor);

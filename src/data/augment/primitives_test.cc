@@ -2,6 +2,7 @@
 #include <functional>
 #include <numbers>
 
+#include "backend/target.h"
 #include "data/augment/affine.h"
 #include "data/augment/blur.h"
 #include "data/augment/enhance.h"
@@ -132,7 +133,10 @@ TEST(AugmentPrimitives, EqualPillows) {
     const std::vector<uint8_t> expected = ReadBytes(folder / fmt::format("{}.out", i));
     const Picture original = Original(static_cast<int>(i));
     ASSERT_EQ(expected.size(), cases.size() * original.pixels.size());
-    for (size_t k = 0; k < cases.size(); ++k) {
+    for (size_t at = 0; at < AvailableTargets().size() * cases.size(); ++at) {
+      const size_t k = at % cases.size();
+      const std::string target = AvailableTargets()[at / cases.size()];
+      ASSERT_TRUE(ForceTarget(target).ok());
       Picture found = original;
       cases[k].ours(found, scratch);
       ASSERT_EQ(found.pixels.size(), original.pixels.size());
@@ -142,10 +146,12 @@ TEST(AugmentPrimitives, EqualPillows) {
         worst = std::max(worst, difference);
         differing += difference > 0;
       }
-      EXPECT_LE(worst, cases[k].tolerance) << cases[k].pillow << ", picture " << i << ", " << differing << " values";
+      EXPECT_LE(worst, cases[k].tolerance)
+          << cases[k].pillow << ", picture " << i << ", " << differing << " values, " << target;
       EXPECT_LE(differing, static_cast<int>(found.pixels.size()) / 50 + 2) << cases[k].pillow << ", picture " << i;
     }
   }
+  ASSERT_TRUE(ForceTarget("").ok());
 }
 
 TEST(AugmentPrimitives, WhatComesFromOutsideIsFilled) {
