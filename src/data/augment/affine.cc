@@ -69,6 +69,7 @@ double Linear(double a, double b, double d) { return a + (b - a) * d; }
 
 uint8_t Interpolated(const Neighbourhood<2>& n, int c) {
   const auto across = [&](const uint8_t* row) { return Linear(row[n.columns[0] + c], row[n.columns[1] + c], n.dx); };
+  if (n.dy == 0) return static_cast<uint8_t>(across(n.rows[0]));  // horizontal shear and translation
   return static_cast<uint8_t>(Linear(across(n.rows[0]), across(n.rows[1]), n.dy));
 }
 
@@ -80,6 +81,7 @@ uint8_t Interpolated(const Neighbourhood<4>& n, int c) {
   const auto across = [&](const uint8_t* row) {
     return Cubic(row[n.columns[0] + c], row[n.columns[1] + c], row[n.columns[2] + c], row[n.columns[3] + c], n.dx);
   };
+  if (n.dy == 0) return static_cast<uint8_t>(std::clamp(across(n.rows[1]), 0.0, 255.0));
   const double value = Cubic(across(n.rows[0]), across(n.rows[1]), across(n.rows[2]), across(n.rows[3]), n.dy);
   return static_cast<uint8_t>(std::clamp(value, 0.0, 255.0));
 }
