@@ -18,9 +18,10 @@ std::array<uint32_t, 4> Philox(std::array<uint32_t, 4> counter, std::array<uint3
 /// between threads.
 class RandomStream {
  public:
-  RandomStream(uint64_t seed, RandomPurpose purpose, uint32_t epoch, uint32_t index)
+  /// `version`, below 2^24, tells apart what is drawn for one thing more than once in an epoch.
+  RandomStream(uint64_t seed, RandomPurpose purpose, uint32_t epoch, uint32_t index, uint32_t version = 0)
       : key_{static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32)},
-        counter_{0, index, epoch, static_cast<uint32_t>(purpose)} {}
+        counter_{0, index, epoch, static_cast<uint32_t>(purpose) | version << 8} {}
 
   uint32_t Bits();   ///< uniform in [0, 2^32)
   double Uniform();  ///< uniform in [0, 1), 53 bits

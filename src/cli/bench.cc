@@ -12,6 +12,7 @@
 #include "bench/exchange.h"
 #include "bench/report.h"
 #include "bench/roofs.h"
+#include "cli/bench_data.h"
 #include "cli/command.h"
 #include "ops/backends.h"
 #include "report/log.h"
@@ -21,7 +22,8 @@ namespace {
 
 constexpr int kImagenetClasses = 1000;  // where num_classes is None: there is no dataset to ask
 constexpr double kSeconds = 2;
-constexpr std::string_view kKinds[] = {"infer", "train", "ops", "peak"};
+constexpr std::string_view kSharedOptions[] = {"batch_size", "image_resize", "in_channels"};
+constexpr std::string_view kKinds[] = {"infer", "train", "ops", "peak", "data"};
 
 /// The number that an own option gives, or `otherwise`.
 Result<double> NumberOf(const Invocation& invocation, std::string_view option, double otherwise, double low,
@@ -40,20 +42,24 @@ Result<double> NumberOf(const Invocation& invocation, std::string_view option, d
 /// Which kind was asked for; InvalidArgument for a word that is none, and for options that the kind has no use for.
 Result<std::string> KindOf(const Invocation& invocation) {
   if (invocation.arguments.size() != 1)
-    return InvalidArgument("expected one of infer, train, ops and peak after 'bench', found {} words",
+    return InvalidArgument("expected one of infer, train, ops, peak and data after 'bench', found {} words",
                            invocation.arguments.size());
   const std::string& kind = invocation.arguments[0];
   if (std::ranges::find(kKinds, kind) == std::end(kKinds))
-    return InvalidArgument("unknown benchmark '{}': there are infer, train, ops and peak; did you mean '{}'?", kind,
-                           Nearest(kind, kKinds));
+    return InvalidArgument("unknown benchmark '{}': there are infer, train, ops, peak and data; did you mean '{}'?",
+                           kind, Nearest(kind, kKinds));
   const auto reject = [&](std::string_view option) {
     return InvalidArgument("option {} (command line): 'riffle bench {}' does not use it", option, kind);
   };
   if (kind != "ops" && invocation.Has("mode")) return reject("mode");
-  if ((kind == "ops" || kind == "peak") && invocation.Has("exchange")) return reject("exchange");
-  if (kind != "peak") return kind;
+  if (kind != "infer" && kind != "train" && invocation.Has("exchange")) return reject("exchange");
+  const auto is_for = [&](std::string_view option) {
+    if (std::ranges::find(kSharedOptions, option) != std::end(kSharedOptions)) return kind != "peak";
+    const bool of_data = std::ranges::find(DataBenchOptionNames(), option) != DataBenchOptionNames().end();
+    return option == "threads" ? kind != "data" : of_data ? kind == "data" : kind != "data" && kind != "peak";
+  };
   for (const auto& [option, origin] : invocation.settings.origins)
-    if (option != "threads" && origin == "command line") return reject(option);
+    if (origin == "command line" && !is_for(option)) return reject(option);
   return kind;
 }
 
@@ -120,6 +126,11 @@ class Bench {
 
 Status Run(const Invocation& invocation, const Console& console) {
   RIFFLE_ASSIGN(const std::string kind, KindOf(invocation));
+  if (kind == "data") {
+    RIFFLE_ASSIGN(const double seconds, NumberOf(invocation, "seconds", kSeconds, 0, 3600));
+    RIFFLE_ASSIGN(const DataBench bench, RunDataBench(invocation.settings, seconds));
+    return Say(invocation, console, TextOf(bench), JsonOf(bench));
+  }
   if (invocation.settings.options.threads > 0) SetThreads(invocation.settings.options.threads);
   RIFFLE_ASSIGN(const OpTable<float>* const ops, FindBackend(""));
   if (kind != "peak") return Bench(invocation, console, *ops).Run(kind);
@@ -131,26 +142,30 @@ Status Run(const Invocation& invocation, const Console& console) {
 }  // namespace
 
 Command BenchCommand() {
+  std::vector<std::string_view> options = {"config",        "threads",     "batch_size",  "image_resize",
+                                           "model",         "num_classes", "in_channels", "stem",
+                                           "stage2_stride", "conventions", "bn_eps",      "bn_momentum"};
+  std::ranges::copy(DataBenchOptionNames(), std::back_inserter(options));
   return {
       .name = "bench",
       .summary = "measures speed here, as a share of what this machine can do",
-      .options = {"config", "threads", "batch_size", "image_resize", "model", "num_classes", "in_channels", "stem",
-                  "stage2_stride", "conventions", "bn_eps", "bn_momentum"},
+      .options = std::move(options),
       .own_options = {{.name = "mode", .value_name = "MODE", .help = "of ops: the steps of infer (default) or train"},
                       {.name = "seconds", .value_name = "S", .help = "how long to measure at least [2]"},
                       {.name = "json",
                        .value_name = "FILE",
                        .help = "also writes an object: images_per_second, latency_ms_median, gflops, peak_gflops, "
-                               "percent_of_peak, ...; of ops: steps"},
+                               "percent_of_peak, ...; of ops: steps; of data: stages"},
                       {.name = "exchange",
                        .value_name = "FOLDER",
                        .help = "of infer and train: also writes weights, pictures and what came out, for comparison "
                                "with other programs"}},
-      .argument_name = "infer|train|ops|peak",
+      .argument_name = "infer|train|ops|peak|data",
       .examples = {{"bench infer --batch_size 1 --threads 1", "latency of one picture on one thread"},
                    {"bench train --batch_size 64", "training steps: forward, loss, backward, optimizer"},
                    {"bench ops --mode train --batch_size 64", "each step's time beside the least that it needs"},
-                   {"bench peak", "multiply-adds and memory: what the machine can do"}},
+                   {"bench peak", "multiply-adds and memory: what the machine can do"},
+                   {"bench data --data_dir photos", "reading, decoding, cropping: pictures/s of one core"}},
       .run = Run,
   };
 }

@@ -71,8 +71,25 @@ TEST_F(BenchCommandTest, PeakTellsBothRoofs) {
   EXPECT_GT(json["bandwidths"][0]["gbps"].get<double>(), 0);
 }
 
+TEST_F(BenchCommandTest, DataTellsTheStagesOfAFolder) {
+  const std::filesystem::path folder = std::filesystem::path(testing::TempDir()) / "riffle_bench_data";
+  std::filesystem::create_directories(folder / "train/sun");
+  std::string bmp(58, '\0');  // one pixel
+  bmp[0] = 'B', bmp[1] = 'M', bmp[10] = 54, bmp[14] = 40, bmp[18] = 1, bmp[22] = 1, bmp[26] = 1, bmp[28] = 24;
+  for (const char* name : {"a.bmp", "b.bmp"}) ASSERT_TRUE(WriteFileAtomically(folder / "train/sun" / name, bmp).ok());
+  const Outcome outcome = Riffle({"bench", "data", "--data_dir", folder.string(), "--image_resize=16", "--batch_size=2",
+                                  "--seconds=0", "--num_parallel_workers=1", "--json=" + json_file_});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("Loader with 1 worker:"));
+  const nlohmann::json json = nlohmann::json::parse(*ReadTextFile(json_file_));
+  EXPECT_EQ(json["pictures"], 2);
+  for (const char* key : {"read", "decode", "decode_needed", "resize", "normalise", "transform", "pipeline"})
+    EXPECT_GT(json["stages"][key].get<double>(), 0) << key;
+  EXPECT_GT(json["loader_images_per_second"].get<double>(), 0);
+}
+
 TEST(BenchCommandErrors, NameWhatWasExpected) {
-  EXPECT_THAT(Riffle({"bench"}).err, HasSubstr("infer, train, ops and peak"));
+  EXPECT_THAT(Riffle({"bench"}).err, HasSubstr("infer, train, ops, peak and data"));
   EXPECT_THAT(Riffle({"bench", "inver"}).err, HasSubstr("did you mean 'infer'"));
   EXPECT_THAT(Riffle({"bench", "infer", "--batch_size=many"}).err, HasSubstr("batch_size"));
   EXPECT_THAT(Riffle({"bench", "infer", "--seconds=-1"}).err, HasSubstr("from 0 to 3600"));
@@ -83,6 +100,8 @@ TEST(BenchCommandErrors, NoOptionIsReadAndIgnored) {
   EXPECT_THAT(Riffle({"bench", "infer", "--mode=train"}).err, HasSubstr("'riffle bench infer' does not use it"));
   EXPECT_THAT(Riffle({"bench", "ops", "--exchange=x"}).err, HasSubstr("exchange"));
   EXPECT_THAT(Riffle({"bench", "peak", "--model=shufflenet_v1_g3_x0_5"}).err, HasSubstr("model"));
+  EXPECT_THAT(Riffle({"bench", "infer", "--data_dir=x"}).err, HasSubstr("data_dir"));
+  EXPECT_THAT(Riffle({"bench", "data", "--stem=small"}).err, HasSubstr("stem"));
   EXPECT_THAT(Riffle({"bench", "peak", "--batch_size=2"}).err, HasSubstr("batch_size"));
 }
 

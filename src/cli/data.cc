@@ -1,13 +1,16 @@
-// `riffle data`: what is in a data set and what is wrong with it.
+// `riffle data`: what is in a data set and what is wrong with it; packing it into shards.
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <nlohmann/json.hpp>
 
 #include "base/threads.h"
 #include "cli/command.h"
 #include "data/check.h"
+#include "data/pack.h"
+#include "data/splits.h"
 #include "report/log.h"
 #include "report/table.h"
 
@@ -119,18 +122,33 @@ nlohmann::ordered_json JsonOf(const DataCheck& check) {
   return json;
 }
 
-Status RunCheck(const Invocation& invocation, const std::string& data_dir, const Console& console) {
-  const Options& options = invocation.settings.options;
-  RIFFLE_ASSIGN(const DatasetInfo* info, FindDataset(options.dataset));
-  Log log(console.out, invocation.Has("json") ? 0 : console.terminal_width);
-  const auto start = std::chrono::steady_clock::now();
-  const auto progress = [&](int64_t done, int64_t total) {
-    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-    log.Live(fmt::format("{} of {} pictures, {:.0f} a second", Grouped(done), Grouped(total),
-                         static_cast<double>(done) / seconds.count()));
-  };
-  RIFFLE_ASSIGN(const DataCheck check, CheckData(*info, data_dir, progress));
-  log.Live("");
+/// Shows how far the work on pictures is.
+class Live {
+ public:
+  Live(const Console& console, bool quiet) : log_(console.out, quiet ? 0 : console.terminal_width) {}
+  ~Live() { log_.Live(""); }
+
+  void Report(int64_t done, int64_t total) {
+    const auto now = std::chrono::steady_clock::now();
+    if (now < next_ && done < total) return;
+    next_ = now + std::chrono::milliseconds(100);
+    log_.Live(fmt::format("{} of {} pictures, {:.0f} a second", Grouped(done), Grouped(total),
+                          static_cast<double>(done) / std::chrono::duration<double>(now - start_).count()));
+  }
+
+ private:
+  Log log_;
+  const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  std::chrono::steady_clock::time_point next_;
+};
+
+Status RunCheck(const Invocation& invocation, const DatasetInfo& info, const std::string& data_dir,
+                const Console& console) {
+  DataCheck check;
+  {
+    Live live(console, invocation.Has("json"));
+    RIFFLE_ASSIGN(check, CheckData(info, data_dir, [&](int64_t done, int64_t total) { live.Report(done, total); }));
+  }
   if (invocation.Has("json"))
     console.out << JsonOf(check).dump(1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
   else
@@ -139,15 +157,59 @@ Status RunCheck(const Invocation& invocation, const std::string& data_dir, const
   return DataLoss("{} of {} pictures cannot be read (--strict)", check.unreadable.size(), check.pictures());
 }
 
+Result<int64_t> ShardSize(const Invocation& invocation) {
+  const auto own = invocation.own.find("shard_size");
+  if (own == invocation.own.end()) return PackOptions{}.shard_size;
+  int64_t size = 0;
+  const char *begin = own->second.data(), *end = begin + own->second.size();
+  const auto [stop, error] = std::from_chars(begin, end, size);
+  if (error != std::errc() || stop != end || size < 1)
+    return InvalidArgument("option shard_size (command line): expected a number of pictures, at least 1, found '{}'",
+                           own->second);
+  return size;
+}
+
+Status RunPack(const Invocation& invocation, const DatasetInfo& info, const std::string& data_dir,
+               const Console& console) {
+  const auto out = invocation.own.find("out");
+  if (out == invocation.own.end())
+    return InvalidArgument("expected where to write shards, found nothing; add --out=PREFIX");
+  RIFFLE_ASSIGN(const int64_t shard_size, ShardSize(invocation));
+  RIFFLE_ASSIGN(const std::vector<NamedSplit> splits, OpenAllSplits(info, data_dir));
+  for (const NamedSplit& split : splits) {
+    const std::string prefix = fmt::format("{}-{}", out->second, split.name);
+    {
+      Live live(console, false);
+      RIFFLE_TRY(Pack(
+          *split.data,
+          {.prefix = prefix, .shard_size = shard_size, .seed = static_cast<uint64_t>(invocation.settings.options.seed)},
+          [&](int64_t done, int64_t total) { live.Report(done, total); }));
+    }
+    console.out << fmt::format("{}: {} pictures in {} shards\n", prefix, Grouped(split.data->size()),
+                               (split.data->size() + shard_size - 1) / shard_size);
+  }
+  return {};
+}
+
 Status Run(const Invocation& invocation, const Console& console) {
   const std::vector<std::string>& words = invocation.arguments;
-  if (words.empty() || words[0] != "check")
-    return InvalidArgument("expected 'riffle data check FOLDER', found {}",
-                           words.empty() ? "nothing after 'data'" : fmt::format("'{}'", words[0]));
+  const std::string what = words.empty() ? "" : words[0];
+  if (what != "check" && what != "pack")
+    return InvalidArgument("expected 'riffle data check FOLDER' or 'riffle data pack FOLDER', found {}",
+                           words.empty() ? "nothing after 'data'" : fmt::format("'{}'", what));
   if (words.size() > 2 || (words.size() == 2 && invocation.settings.IsSet("data_dir")))
-    return InvalidArgument("expected one folder after 'data check', found more than one");
-  if (invocation.settings.options.threads > 0) SetThreads(invocation.settings.options.threads);
-  return RunCheck(invocation, words.size() == 2 ? words[1] : invocation.settings.options.data_dir, console);
+    return InvalidArgument("expected one folder after 'data {}', found more than one", what);
+  for (const char* option : {"json", "strict"})
+    if (what == "pack" && invocation.Has(option))
+      return InvalidArgument("option {} (command line): 'riffle data pack' does not use it", option);
+  for (const char* option : {"out", "shard_size"})
+    if (what == "check" && invocation.Has(option))
+      return InvalidArgument("option {} (command line): 'riffle data check' does not use it", option);
+  const Options& options = invocation.settings.options;
+  if (options.threads > 0) SetThreads(options.threads);
+  RIFFLE_ASSIGN(const DatasetInfo* info, FindDataset(options.dataset));
+  return (what == "check" ? RunCheck : RunPack)(invocation, *info, words.size() == 2 ? words[1] : options.data_dir,
+                                                console);
 }
 
 }  // namespace
@@ -155,18 +217,24 @@ Status Run(const Invocation& invocation, const Console& console) {
 Command DataCommand() {
   return {
       .name = "data",
-      .summary = "checks a dataset: counts, sizes, unreadable pictures, duplicates",
-      .options = {"dataset", "data_dir", "threads"},
-      .own_options = {{.name = "json",
-                       .value_name = "",
-                       .help = "an object instead: pictures, splits, width, height, missing_classes, unreadable, "
-                               "incomplete, duplicates"},
-                      {.name = "strict",
-                       .value_name = "",
-                       .help = "exit code 4 if a picture cannot be read; otherwise 0, whatever was found"}},
-      .argument_name = "check FOLDER",
+      .summary = "checks a dataset: counts, sizes, unreadable pictures, duplicates; packs it into shards",
+      .options = {"dataset", "data_dir", "threads", "seed"},
+      .own_options =
+          {{.name = "json",
+            .value_name = "",
+            .help = "of check: an object instead: pictures, splits, width, height, missing_classes, unreadable, "
+                    "incomplete, duplicates"},
+           {.name = "strict",
+            .value_name = "",
+            .help = "of check: exit code 4 if a picture cannot be read; otherwise 0, whatever was found"},
+           {.name = "out",
+            .value_name = "PREFIX",
+            .help = "of pack: shards are called PREFIX-train-000000.tar, ..., with PREFIX-train.json beside them"},
+           {.name = "shard_size", .value_name = "N", .help = "of pack: pictures in a shard [1000]"}},
+      .argument_name = "check|pack FOLDER",
       .examples = {{"data check photos", "photos/train/CLASS/*.jpg, photos/val/CLASS/*.jpg"},
-                   {"data check --dataset=cifar10 --data_dir=data --json", "everything, for a program"}},
+                   {"data check --dataset=cifar10 --data_dir=data --json", "everything, for a program"},
+                   {"data pack photos --out packed/photos", "then train with --data_dir=packed"}},
       .run = Run,
   };
 }

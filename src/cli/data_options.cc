@@ -59,6 +59,7 @@ Result<Augmentation> AugmentationFrom(const Options& o, const DatasetInfo& datas
   augmentation.erasing = {
       .probability = o.re_prob, .scale = o.re_scale, .ratio = o.re_ratio, .max_attempts = o.re_max_attempts};
   RIFFLE_ASSIGN(augmentation.erasing.value, ParseErasingValue(o.re_value));
+  augmentation.exact_decode = o.exact_decode;
   return augmentation;
 }
 
@@ -84,6 +85,8 @@ LoaderOptions TrainLoader(const Options& o) {
   return {.batch_size = o.batch_size,
           .shuffle = o.shuffle,
           .drop_remainder = o.drop_remainder,
+          .shuffle_buffer = o.shuffle_buffer,
+          .aug_repeats = o.aug_repeats,
           .seed = static_cast<uint64_t>(o.seed),
           .workers = o.num_parallel_workers,
           .end_epoch = o.epoch_size,

@@ -74,6 +74,8 @@ TEST(DataOptionsTest, EveryOptionReachesTheDataLayer) {
                   .batch_size = 9,
                   .drop_remainder = false,
                   .max_unreadable_share = 0.25,
+                  .shuffle_buffer = 77,
+                  .aug_repeats = 2,
                   .image_resize = 40,
                   .scale = {0.3, 0.4},
                   .ratio = {0.5, 0.6},
@@ -88,6 +90,7 @@ TEST(DataOptionsTest, EveryOptionReachesTheDataLayer) {
                   .re_value = "1,2,3",
                   .re_max_attempts = 8,
                   .interpolation = "bicubic",
+                  .exact_decode = true,
                   .mean = {1, 2, 3},
                   .std = {4, 5, 6},
                   .crop_pct = 0.5,
@@ -110,6 +113,7 @@ TEST(DataOptionsTest, EveryOptionReachesTheDataLayer) {
   EXPECT_THAT(a.erasing.ratio, ElementsAre(0.4, 0.5));
   EXPECT_THAT(a.erasing.value, ElementsAre(1, 2, 3));
   EXPECT_EQ(a.erasing.max_attempts, 8);
+  EXPECT_TRUE(a.exact_decode);
 
   const DatasetOptions train = TrainDataset(o), val = ValDataset(o, {"x"});
   EXPECT_EQ(train.name, "cifar10");
@@ -129,6 +133,8 @@ TEST(DataOptionsTest, EveryOptionReachesTheDataLayer) {
   EXPECT_EQ(train_loader.workers, 5);
   EXPECT_EQ(train_loader.end_epoch, 11);
   EXPECT_EQ(train_loader.max_unreadable_share, 0.25);
+  EXPECT_EQ(train_loader.aug_repeats, 2);
+  EXPECT_EQ(train_loader.shuffle_buffer, 77);
   EXPECT_TRUE(TrainLoader(Options{}).shuffle);
   EXPECT_EQ(val_loader.batch_size, 9);
   EXPECT_FALSE(val_loader.shuffle);

@@ -60,7 +60,21 @@ TEST(DataCommand, TellsAProgram) {
   for (const char* key : {"missing_classes", "incomplete", "duplicates"}) EXPECT_TRUE(json[key].empty()) << key;
 }
 
+TEST(DataCommand, PacksAFolderThatCanBeCheckedAgain) {
+  const std::string folder = SmallFolder(), packed = folder + "/packed";
+  const Outcome pack = Riffle({"data", "pack", folder, "--out", packed + "/sky", "--shard_size=1"});
+  EXPECT_EQ(pack.exit_code, 0) << pack.err;
+  EXPECT_THAT(pack.out, HasSubstr("sky-train: 2 pictures in 2 shards"));
+  const nlohmann::json json = nlohmann::json::parse(Riffle({"data", "check", packed, "--json"}).out);
+  EXPECT_EQ(json["splits"]["train"]["sun"], 2);
+  EXPECT_EQ(json["unreadable"].size(), 1u);
+}
+
 TEST(DataCommand, SaysWhatItExpects) {
+  EXPECT_THAT(Riffle({"data", "pack", "x"}).err, HasSubstr("--out=PREFIX"));
+  EXPECT_THAT(Riffle({"data", "pack", "x", "--out=y", "--shard_size=0"}).err, HasSubstr("at least 1"));
+  EXPECT_THAT(Riffle({"data", "pack", "x", "--strict"}).err, HasSubstr("does not use it"));
+  EXPECT_THAT(Riffle({"data", "check", "x", "--out=y"}).err, HasSubstr("does not use it"));
   EXPECT_THAT(Riffle({"data"}).err, HasSubstr("riffle data check FOLDER"));
   EXPECT_THAT(Riffle({"data", "chek", "x"}).err, HasSubstr("'chek'"));
   EXPECT_THAT(Riffle({"data", "check", "a", "b"}).err, HasSubstr("one folder"));

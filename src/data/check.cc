@@ -6,10 +6,9 @@
 #include <map>
 #include <memory>
 #include <numeric>
-#include <set>
 
 #include "base/threads.h"
-#include "data/readers.h"
+#include "data/splits.h"
 
 namespace riffle {
 namespace {
@@ -17,7 +16,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int64_t kPicturesPerRound = 512;  // from one report of progress to the next
-constexpr std::string_view kFolderSplits[] = {"train", "val", "test"};
 
 using Digest = std::array<uint8_t, 32>;
 
@@ -52,50 +50,6 @@ Finding Look(const Dataset& dataset, int64_t i, Picture& scratch) {
           .reason = {}};
 }
 
-struct OpenSplit {
-  std::string name;
-  std::unique_ptr<Dataset> data;
-};
-
-// A class may be without pictures in one of the splits: all are opened with the classes of all.
-Result<std::vector<OpenSplit>> OpenFolderSplits(const fs::path& data_dir, int channels) {
-  std::set<std::string> classes;
-  std::vector<std::string> names;
-  Status missing;
-  for (const std::string_view name : kFolderSplits) {
-    const Result<std::vector<std::string>> found = ClassFolders(data_dir, std::string(name));
-    if (!found.ok() && found.status().code() != ErrorCode::kNotFound) return found.status();
-    if (!found.ok()) {
-      if (missing.ok()) missing = found.status();
-      continue;
-    }
-    names.emplace_back(name);
-    classes.insert(found->begin(), found->end());
-  }
-  if (names.empty()) return missing;
-  std::vector<OpenSplit> splits;
-  for (const std::string& name : names) {
-    RIFFLE_ASSIGN(std::unique_ptr<Dataset> data,
-                  OpenFolder(data_dir, name, channels, std::vector<std::string>(classes.begin(), classes.end())));
-    splits.push_back({name, std::move(data)});
-  }
-  return splits;
-}
-
-Result<std::vector<OpenSplit>> OpenSplits(const DatasetInfo& info, const fs::path& data_dir) {
-  if (info.layout == DatasetLayout::kFolder) return OpenFolderSplits(data_dir, info.channels);
-  std::vector<OpenSplit> splits;
-  for (const SplitInfo& split : info.splits) {
-    RIFFLE_ASSIGN(std::unique_ptr<Dataset> data, OpenDataset({.name = std::string(info.name),
-                                                              .data_dir = data_dir,
-                                                              .split = std::string(split.name),
-                                                              .channels = info.channels,
-                                                              .classes = {}}));
-    splits.push_back({std::string(split.name), std::move(data)});
-  }
-  return splits;
-}
-
 DataCheck::Range RangeOf(std::vector<int> values) {
   if (values.empty()) return {};
   std::ranges::sort(values);
@@ -120,10 +74,10 @@ int64_t DataCheck::pictures() const {
 }
 
 Result<DataCheck> CheckData(const DatasetInfo& info, const fs::path& data_dir, const DataCheckProgress& progress) {
-  RIFFLE_ASSIGN(const std::vector<OpenSplit> splits, OpenSplits(info, data_dir));
+  RIFFLE_ASSIGN(const std::vector<NamedSplit> splits, OpenAllSplits(info, data_dir));
   DataCheck check{.classes = splits[0].data->classes()};
   int64_t total = 0, done = 0;
-  for (const OpenSplit& split : splits) {
+  for (const NamedSplit& split : splits) {
     check.splits.push_back({split.name, std::vector<int64_t>(check.classes.size())});
     for (int64_t i = 0; i < split.data->size(); ++i) ++check.splits.back().pictures[split.data->label(i)];
     total += split.data->size();
@@ -131,7 +85,7 @@ Result<DataCheck> CheckData(const DatasetInfo& info, const fs::path& data_dir, c
   std::vector<Picture> scratch(Threads());
   std::vector<int> widths, heights;
   std::map<Digest, std::vector<std::pair<size_t, int64_t>>> seen;  // split and number
-  for (const OpenSplit& split : splits) {
+  for (const NamedSplit& split : splits) {
     const Dataset& data = *split.data;
     for (int64_t begin = 0; begin < data.size(); begin += kPicturesPerRound) {
       std::vector<Finding> findings(std::min(kPicturesPerRound, data.size() - begin));

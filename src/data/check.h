@@ -49,8 +49,8 @@ struct DataCheck {
 /// Called now and then by the thread that called CheckData.
 using DataCheckProgress = std::function<void(int64_t done, int64_t total)>;
 
-/// Reads all of a data set on Threads() threads: its registered splits; of folders those of the names train, val (or an
-/// alias) and test that are there. The result does not depend on the threads. Errors: those of OpenDataset.
+/// Reads all splits of a data set (splits.h) on Threads() threads. The result does not depend on the threads. Errors:
+/// those of OpenAllSplits.
 Result<DataCheck> CheckData(const DatasetInfo& info, const std::filesystem::path& data_dir,
                             const DataCheckProgress& progress = {});
 

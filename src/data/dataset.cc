@@ -18,6 +18,18 @@ class Subset : public Dataset {
   }
   std::string NameOf(int64_t i) const override { return all_->NameOf(chosen_[i]); }
   Result<PictureView> Read(int64_t i, Picture& scratch) const override { return all_->Read(chosen_[i], scratch); }
+  Result<Region> ReadRegion(int64_t i, const ChooseNeed& choose, Picture& scratch) const override {
+    return all_->ReadRegion(chosen_[i], choose, scratch);
+  }
+  Result<std::vector<uint8_t>> Encoded(int64_t i) const override { return all_->Encoded(chosen_[i]); }
+  std::vector<int64_t> ShardStarts() const override {
+    std::vector<int64_t> starts;
+    for (const int64_t start : all_->ShardStarts()) {  // `chosen_` is sorted
+      const int64_t first = std::ranges::lower_bound(chosen_, start) - chosen_.begin();
+      if (first < size() && (starts.empty() || first > starts.back())) starts.push_back(first);
+    }
+    return starts;
+  }
 
  private:
   std::unique_ptr<Dataset> all_;
@@ -36,8 +48,14 @@ std::vector<int64_t> Choose(int64_t size, int64_t count, uint64_t seed) {
 }
 
 Result<std::unique_ptr<Dataset>> OpenLayout(const DatasetInfo& info, const DatasetOptions& options) {
-  if (info.layout == DatasetLayout::kFolder)
-    return OpenFolder(options.data_dir, options.split, options.channels, options.classes);
+  if (info.layout == DatasetLayout::kFolder) {
+    auto folder = OpenFolder(options.data_dir, options.split, options.channels, options.classes);
+    if (folder.ok() || folder.status().code() != ErrorCode::kNotFound) return folder;
+    auto packed = OpenPacked(options.data_dir, options.split, options.channels, options.classes);
+    return packed.ok() || packed.status().code() != ErrorCode::kNotFound ? std::move(packed) : std::move(folder);
+  }
+  if (info.layout == DatasetLayout::kShards)
+    return OpenPacked(options.data_dir, options.split, options.channels, options.classes);
   RIFFLE_ASSIGN(const SplitInfo* const split, FindSplit(info, options.split));
   if (info.layout == DatasetLayout::kCifar)
     return OpenCifar(info, *split, options.data_dir.empty() ? "." : options.data_dir, options.channels);
@@ -45,6 +63,16 @@ Result<std::unique_ptr<Dataset>> OpenLayout(const DatasetInfo& info, const Datas
 }
 
 }  // namespace
+
+Result<Region> Dataset::ReadRegion(int64_t i, const ChooseNeed& choose, Picture& scratch) const {
+  RIFFLE_ASSIGN(const PictureView whole, Read(i, scratch));
+  const CropBox box = choose(whole.height, whole.width).box;
+  return Region::Whole(whole.Crop(box.top, box.left, box.height, box.width));
+}
+
+Result<std::vector<uint8_t>> Dataset::Encoded(int64_t i) const {
+  return Unavailable("{}: not a picture file of its own", NameOf(i));
+}
 
 Result<std::unique_ptr<Dataset>> OpenDataset(const DatasetOptions& options) {
   RIFFLE_ASSIGN(const DatasetInfo* const info, FindDataset(options.name));

@@ -9,6 +9,7 @@
 
 #include "base/status.h"
 #include "data/picture.h"
+#include "data/region.h"
 
 namespace riffle {
 
@@ -27,6 +28,13 @@ class Dataset {
   /// Picture i, grey or RGB as the data set was opened: a view of memory that the data set holds, or of `scratch`,
   /// whose memory is used again. The view lives as long as both stay untouched. Errors name the picture.
   virtual Result<PictureView> Read(int64_t i, Picture& scratch) const = 0;
+  /// What is needed of picture i, as for Read; it may take less time.
+  virtual Result<Region> ReadRegion(int64_t i, const ChooseNeed& choose, Picture& scratch) const;
+  /// The file of picture i as it lies there, for data sets whose pictures are files; Unavailable for the others.
+  virtual Result<std::vector<uint8_t>> Encoded(int64_t i) const;
+  /// Where pictures lie one after another in few large files: the number of the first of each file, from 0 up.
+  /// Otherwise 0 alone.
+  virtual std::vector<int64_t> ShardStarts() const { return {0}; }
 
  protected:
   std::vector<std::string> classes_;

@@ -12,8 +12,9 @@ bool StartsWith(std::span<const uint8_t> file, size_t offset, const char* magic,
   return file.size() >= offset + length && std::memcmp(file.data() + offset, magic, length) == 0;
 }
 
-Status DecodeByContent(std::span<const uint8_t> file, Picture& out) {
-  if (StartsWith(file, 0, "\xFF\xD8\xFF", 3)) return DecodeJpeg(file, out);
+bool IsJpeg(std::span<const uint8_t> file) { return StartsWith(file, 0, "\xFF\xD8\xFF", 3); }
+
+Status DecodeOther(std::span<const uint8_t> file, Picture& out) {
   if (StartsWith(file, 0, "\x89PNG\r\n\x1A\n", 8)) return DecodePng(file, out);
   if (StartsWith(file, 0, "RIFF", 4) && StartsWith(file, 8, "WEBP", 4)) return DecodeWebp(file, out);
   if (StartsWith(file, 0, "BM", 2)) return DecodeBmp(file, out);
@@ -33,10 +34,16 @@ Status CheckPictureSize(const char* format, int64_t height, int64_t width) {
   return {};
 }
 
+Result<Region> DecodeRegion(std::span<const uint8_t> file, int channels, const ChooseNeed& choose, Picture& scratch) {
+  if (IsJpeg(file)) return DecodeJpeg(file, channels, choose, scratch);
+  RIFFLE_TRY(DecodeOther(file, scratch));
+  ConvertChannels(scratch, channels);
+  const CropBox box = choose(scratch.height, scratch.width).box;
+  return Region::Whole(scratch.View().Crop(box.top, box.left, box.height, box.width));
+}
+
 Status Decode(std::span<const uint8_t> file, int channels, Picture& out) {
-  RIFFLE_TRY(DecodeByContent(file, out));
-  ConvertChannels(out, channels);
-  return {};
+  return DecodeRegion(file, channels, Need::Whole, out).status();
 }
 
 }  // namespace riffle

@@ -6,6 +6,7 @@
 
 #include "base/status.h"
 #include "data/picture.h"
+#include "data/region.h"
 
 namespace riffle {
 
@@ -19,5 +20,9 @@ inline constexpr int64_t kMaxPicturePixels = int64_t{1} << 28;
 /// Errors: DataLoss for anything that is no picture, is broken before its first pixels, or is hostile;
 /// Unavailable for pictures that are whole but of a kind not supported (animations, 12-bit JPEG, RLE bitmaps).
 Status Decode(std::span<const uint8_t> file, int channels, Picture& out);
+
+/// Decodes what is needed of a file, into `scratch`. In full, its pixels are those that Decode gives. JPEG leaves out
+/// the rest, the other formats decode all of it. Errors: as Decode's.
+Result<Region> DecodeRegion(std::span<const uint8_t> file, int channels, const ChooseNeed& choose, Picture& scratch);
 
 }  // namespace riffle

@@ -1,4 +1,5 @@
-// One decoder for each format, for decode.cc. Each leaves the format's own channels (1 or 3) in `out`.
+// One decoder for each format, for decode.cc. Each leaves the format's own channels (1 or 3) in `out`. JPEG decodes
+// only what is needed, and converts it to the channels asked for.
 #pragma once
 
 #include <cstdint>
@@ -6,10 +7,11 @@
 
 #include "base/status.h"
 #include "data/picture.h"
+#include "data/region.h"
 
 namespace riffle {
 
-Status DecodeJpeg(std::span<const uint8_t> file, Picture& out);
+Result<Region> DecodeJpeg(std::span<const uint8_t> file, int channels, const ChooseNeed& choose, Picture& out);
 Status DecodePng(std::span<const uint8_t> file, Picture& out);
 Status DecodeWebp(std::span<const uint8_t> file, Picture& out);
 Status DecodeBmp(std::span<const uint8_t> file, Picture& out);

@@ -1,7 +1,11 @@
 // JPEG by libjpeg-turbo: grey, YCbCr, RGB, CMYK and YCCK; baseline and progressive; cut-off files.
 //
+// Of a part of a picture only the blocks that hold it are transformed; the entropy code before it has to be read, what
+// comes after it is not. A part that is needed at half its size or less is transformed to that size (DCT scaling).
+//
 // libjpeg reports errors by a jump. The jump never crosses a C++ destructor: the functions that set its target hold
 // plain data only, and the picture's memory belongs to their caller.
+#include <algorithm>
 #include <csetjmp>
 #include <cstddef>
 #include <cstdio>
@@ -73,13 +77,28 @@ bool ReadHeader(JpegFile& file, const uint8_t* data, size_t size) {
   return true;
 }
 
-// Decodes all rows to `pixels`, rows of `row_bytes`.
-bool ReadRows(JpegFile& file, uint8_t* pixels, size_t row_bytes) {
+// Which pixels of the file, scaled by 1/denominator, are decoded. libjpeg begins at a whole block and says where.
+struct Part {
+  JDIMENSION denominator, top, height, left, width;
+};
+
+// After this `part.left` and `part.width` are what rows will hold.
+bool Start(JpegFile& file, Part& part) {
   if (setjmp(file.failed)) return false;
+  file.info.scale_num = 1;
+  file.info.scale_denom = part.denominator;
   jpeg_start_decompress(&file.info);
-  while (file.info.output_scanline < file.info.output_height) {
-    JSAMPROW row = pixels + file.info.output_scanline * row_bytes;
-    jpeg_read_scanlines(&file.info, &row, 1);
+  if (part.width < file.info.output_width) jpeg_crop_scanline(&file.info, &part.left, &part.width);
+  return true;
+}
+
+// Decodes the rows of the part to `pixels`, rows of `row_bytes`.
+bool ReadRows(JpegFile& file, const Part& part, uint8_t* pixels, size_t row_bytes) {
+  if (setjmp(file.failed)) return false;
+  if (part.top > 0) jpeg_skip_scanlines(&file.info, part.top);
+  for (JDIMENSION y = 0; y < part.height;) {
+    JSAMPROW row = pixels + y * row_bytes;
+    y += jpeg_read_scanlines(&file.info, &row, 1);
   }
   return true;
 }
@@ -96,32 +115,78 @@ void CmykToRgb(const uint8_t* cmyk, int64_t count, uint8_t* rgb) {
   }
 }
 
-Status DecodeOpened(JpegFile& file, std::span<const uint8_t> data, Picture& out) {
+// The greatest scaling down that leaves what is needed. Of libjpeg's sizes these have fast code. Chroma at half the
+// width but the full height is not scaled apart from luma, and loses twice as much: there it is one step less.
+int Denominator(const jpeg_decompress_struct& info, const Need& need) {
+  if (need.least_height <= 0 || need.least_width <= 0) return 1;
+  const jpeg_component_info& luma = info.comp_info[0];
+  const int spare = info.num_components > 1 && luma.h_samp_factor != luma.v_samp_factor ? 2 : 1;
+  for (const int denominator : {8, 4, 2})
+    if (need.box.height >= need.least_height * denominator * spare &&
+        need.box.width >= need.least_width * denominator * spare)
+      return denominator;
+  return 1;
+}
+
+// The pixels that hold the box at that scale. Chroma at half the width is smoothed between neighbours, which libjpeg
+// does not do at the ends of what it decodes: they lie outside the box.
+Part PartFor(const CropBox& box, int denominator, int height, int width) {
+  constexpr int kMargin = 2;
+  const auto down = [&](int value) { return value / denominator; };
+  const auto up = [&](int value) { return (value + denominator - 1) / denominator; };
+  const int left = std::max(0, down(box.left) - kMargin),
+            right = std::min(up(width), up(box.left + box.width) + kMargin);
+  const int top = down(box.top), bottom = std::min(up(height), up(box.top + box.height));
+  return {static_cast<JDIMENSION>(denominator), static_cast<JDIMENSION>(top), static_cast<JDIMENSION>(bottom - top),
+          static_cast<JDIMENSION>(left), static_cast<JDIMENSION>(right - left)};
+}
+
+// Where the box lies in the decoded part, and the pixels that it touches.
+Region RegionOf(const Picture& picture, const Part& part, const CropBox& box) {
+  const double scale = 1.0 / part.denominator;
+  const int first = box.left / static_cast<int>(part.denominator);
+  const int skipped = first - static_cast<int>(part.left);
+  const int end = std::min(static_cast<int>((box.left + box.width + part.denominator - 1) / part.denominator),
+                           static_cast<int>(part.left + part.width));
+  return {.pixels = picture.View().Crop(0, skipped, picture.height, end - first),
+          .top = box.top * scale - part.top,
+          .left = box.left * scale - first,
+          .height = box.height * scale,
+          .width = box.width * scale};
+}
+
+Result<Region> DecodeOpened(JpegFile& file, std::span<const uint8_t> data, int channels, const ChooseNeed& choose,
+                            Picture& out) {
   if (!ReadHeader(file, data.data(), data.size())) return DataLoss("broken JPEG: {}", file.message);
   const int height = static_cast<int>(file.info.image_height), width = static_cast<int>(file.info.image_width);
   const int components = file.info.num_components;
   RIFFLE_TRY(CheckPictureSize("JPEG", height, width));
   if (file.info.data_precision != 8)
     return Unavailable("JPEG with {} bits a value; 8 are supported: convert the file", file.info.data_precision);
+  const Need need = choose(height, width);
+  Part part = PartFor(need.box, Denominator(file.info, need), height, width);
+  if (!Start(file, part)) return DataLoss("broken JPEG: {}", file.message);
+  const int rows = static_cast<int>(part.height), columns = static_cast<int>(part.width);
   std::vector<uint8_t> cmyk;
-  out.Reshape(height, width, components == 1 ? 1 : 3);
-  if (components == 4) cmyk.resize(static_cast<size_t>(height) * width * 4);
+  out.Reshape(rows, columns, components == 1 ? 1 : 3);
+  if (components == 4) cmyk.resize(static_cast<size_t>(rows) * columns * 4);
   uint8_t* pixels = components == 4 ? cmyk.data() : out.pixels.data();
-  const size_t row_bytes = static_cast<size_t>(width) * (components == 4 ? 4 : out.channels);
-  if (!ReadRows(file, pixels, row_bytes)) return DataLoss("broken JPEG: {}", file.message);
+  const size_t row_bytes = static_cast<size_t>(columns) * (components == 4 ? 4 : out.channels);
+  if (!ReadRows(file, part, pixels, row_bytes)) return DataLoss("broken JPEG: {}", file.message);
   if (file.no_pixels) return DataLoss("JPEG that ends before its first pixels ({} bytes)", data.size());
-  if (components == 4) CmykToRgb(cmyk.data(), static_cast<int64_t>(height) * width, out.pixels.data());
+  if (components == 4) CmykToRgb(cmyk.data(), static_cast<int64_t>(rows) * columns, out.pixels.data());
+  ConvertChannels(out, channels);
   out.incomplete = file.damaged;
-  return {};
+  return RegionOf(out, part, need.box);
 }
 
 }  // namespace
 
-Status DecodeJpeg(std::span<const uint8_t> file, Picture& out) {
+Result<Region> DecodeJpeg(std::span<const uint8_t> file, int channels, const ChooseNeed& choose, Picture& out) {
   JpegFile jpeg{};
-  Status status = DecodeOpened(jpeg, file, out);
+  Result<Region> region = DecodeOpened(jpeg, file, channels, choose, out);
   jpeg_destroy_decompress(&jpeg.info);
-  return status;
+  return region;
 }
 
 }  // namespace riffle

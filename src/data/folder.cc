@@ -5,7 +5,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
-#include "data/decode.h"
+#include "data/encoded_dataset.h"
 #include "data/readers.h"
 
 namespace riffle {
@@ -13,20 +13,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr uint64_t kMaxFileBytes = uint64_t{1} << 30;
-
-class FolderDataset : public Dataset {
+class FolderDataset : public EncodedDataset {
  public:
-  FolderDataset(fs::path split_folder, int channels) : split_folder_(std::move(split_folder)), channels_(channels) {}
+  FolderDataset(fs::path split_folder, int channels)
+      : EncodedDataset(channels), split_folder_(std::move(split_folder)) {}
 
   std::string NameOf(int64_t i) const override { return PathOf(i).string(); }
 
-  Result<PictureView> Read(int64_t i, Picture& scratch) const override {
-    const fs::path path = PathOf(i);
-    RIFFLE_ASSIGN(const std::vector<uint8_t> bytes, ReadFile(path, kMaxFileBytes));
-    if (Status status = Decode(bytes, channels_, scratch); !status.ok()) return std::move(status).In(path.string());
-    return scratch.View();
-  }
+  Result<std::vector<uint8_t>> Encoded(int64_t i) const override { return ReadFile(PathOf(i), kMaxPictureFileBytes); }
 
   void Add(int32_t label, std::vector<std::string> files) {
     labels_.insert(labels_.end(), files.size(), label);
@@ -38,16 +32,8 @@ class FolderDataset : public Dataset {
   fs::path PathOf(int64_t i) const { return split_folder_ / classes_[labels_[i]] / files_[i]; }
 
   fs::path split_folder_;
-  int channels_;
   std::vector<std::string> files_;  // without the folder: ImageNet has 1.3 million
 };
-
-bool IsPictureName(const fs::path& path) {
-  std::string ending = path.extension().string();
-  std::transform(ending.begin(), ending.end(), ending.begin(), [](unsigned char c) { return std::tolower(c); });
-  constexpr std::array<std::string_view, 5> kEndings = {".jpg", ".jpeg", ".png", ".webp", ".bmp"};
-  return std::find(kEndings.begin(), kEndings.end(), ending) != kEndings.end();
-}
 
 // Names in `folder`, sorted, of folders or of picture files; hidden ones are left out.
 Result<std::vector<std::string>> List(const fs::path& folder, bool folders) {
@@ -97,6 +83,13 @@ Result<int32_t> LabelOf(const std::string& name, const std::vector<std::string>&
 }
 
 }  // namespace
+
+bool IsPictureName(const fs::path& path) {
+  std::string ending = path.extension().string();
+  std::transform(ending.begin(), ending.end(), ending.begin(), [](unsigned char c) { return std::tolower(c); });
+  constexpr std::array<std::string_view, 5> kEndings = {".jpg", ".jpeg", ".png", ".webp", ".bmp"};
+  return std::find(kEndings.begin(), kEndings.end(), ending) != kEndings.end();
+}
 
 Result<std::vector<std::string>> ClassFolders(const fs::path& data_dir, const std::string& split) {
   RIFFLE_ASSIGN(const fs::path folder, FindSplitFolder(data_dir.empty() ? "." : data_dir, split));

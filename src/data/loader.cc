@@ -18,6 +18,8 @@ int PicturesPerClaim(const LoaderOptions& options) {
   return std::clamp(options.batch_size / (4 * std::max(1, options.workers)), 1, 16);
 }
 
+int Repeats(const LoaderOptions& options) { return std::max(1, options.aug_repeats); }
+
 int64_t Tolerated(double share, int64_t pictures) {
   return share == 0 ? 0 : std::max<int64_t>(1, static_cast<int64_t>(share * static_cast<double>(pictures)));
 }
@@ -32,6 +34,10 @@ Result<std::unique_ptr<Loader>> Loader::Create(const Dataset& dataset, const Tra
     return InvalidArgument("num_parallel_workers: 0 to 1024 were expected, {} found", options.workers);
   if (options.prefetch_batches < 2)
     return InvalidArgument("prefetch_batches: at least 2 were expected, {} found", options.prefetch_batches);
+  if (options.shuffle_buffer < 0)
+    return InvalidArgument("shuffle_buffer: at least 0 was expected, {} found", options.shuffle_buffer);
+  if (options.aug_repeats < 0 || options.aug_repeats > 1024)
+    return InvalidArgument("aug_repeats: 0 to 1024 were expected, {} found", options.aug_repeats);
   if (!(options.max_unreadable_share >= 0 && options.max_unreadable_share <= 1))
     return InvalidArgument("max_unreadable_share: 0 to 1 was expected, {} found", options.max_unreadable_share);
   if (dataset.size() < 1) return InvalidArgument("the data set is empty");
@@ -95,6 +101,15 @@ void Loader::Seek(LoaderPosition position) {
   next_ = held_ = opened_ = claiming_ = position.epoch * batches_per_epoch_ + position.batch;
 }
 
+std::vector<int64_t> Loader::OrderOf(int64_t epoch) const {
+  const bool buffered = options_.shuffle && options_.shuffle_buffer > 0;
+  std::vector<int64_t> order =
+      buffered ? BufferedOrder(dataset_.size(), dataset_.ShardStarts(), options_.shuffle_buffer, options_.seed, epoch)
+               : EpochOrder(dataset_.size(), options_.shuffle, options_.seed, epoch);
+  RepeatPictures(Repeats(options_), order);
+  return order;
+}
+
 // Gives batch `number` its slot: which pictures, which memory.
 void Loader::Open(int64_t number) {
   Slot& slot = slots_[number % static_cast<int64_t>(slots_.size())];
@@ -102,7 +117,7 @@ void Loader::Open(int64_t number) {
   batch.position = PositionOf(number);
   if (batch.position.epoch != order_epoch_) {
     order_epoch_ = batch.position.epoch;
-    order_ = EpochOrder(dataset_.size(), options_.shuffle, options_.seed, order_epoch_);
+    order_ = OrderOf(order_epoch_);
   }
   const int64_t begin = batch.position.batch * options_.batch_size;
   const int64_t samples = std::min<int64_t>(options_.batch_size, dataset_.size() - begin);
@@ -146,11 +161,14 @@ void Loader::Finish(const Claim& claim, int failed_at, Status status) {
 
 // Puts picture `index` in place i of the batch, with the augmentation that belongs to the place.
 Status Loader::MakePicture(Slot& slot, int i, int64_t index, TransformScratch& scratch, Picture& picture) const {
-  RIFFLE_ASSIGN(const PictureView view, dataset_.Read(index, picture));
-  RandomStream random(options_.seed, RandomPurpose::kAugmentation, static_cast<uint32_t>(slot.batch.position.epoch),
-                      static_cast<uint32_t>(slot.batch.indices[i]));
+  const LoaderPosition& position = slot.batch.position;
+  const int64_t repeat = (position.batch * options_.batch_size + i) % Repeats(options_);
+  RandomStream random(options_.seed, RandomPurpose::kAugmentation, static_cast<uint32_t>(position.epoch),
+                      static_cast<uint32_t>(slot.batch.indices[i]), static_cast<uint32_t>(repeat));
+  const auto choose = [&](int height, int width) { return transform_.Choose(height, width, random); };
+  RIFFLE_ASSIGN(const Region region, dataset_.ReadRegion(index, choose, picture));
   const int64_t picture_size = int64_t{transform_.image_size()} * transform_.image_size();
-  Status status = transform_.Apply(view, random, scratch, slot.memory.data() + i * picture_size,
+  Status status = transform_.Apply(region, random, scratch, slot.memory.data() + i * picture_size,
                                    slot.batch.pixels.stride, slot.batch.samples() * picture_size);
   return std::move(status).In(dataset_.NameOf(index));
 }

@@ -27,9 +27,12 @@ struct LoaderPosition {
 };
 
 struct LoaderOptions {
-  int batch_size = 128;           ///< samples; a batch holds Transform::splits() versions of each
-  bool shuffle = true;            ///< another order in each epoch; otherwise the data set's
-  bool drop_remainder = true;     ///< leave out the last pictures of an epoch where they do not fill a batch
+  int batch_size = 128;        ///< samples; a batch holds Transform::splits() versions of each
+  bool shuffle = true;         ///< another order in each epoch; otherwise the data set's
+  bool drop_remainder = true;  ///< leave out the last pictures of an epoch where they do not fill a batch
+  /// Pictures that are shuffled among one another where they are read shard after shard (order.h); 0: all of them.
+  int64_t shuffle_buffer = 0;
+  int aug_repeats = 0;            ///< each picture that an epoch takes comes so often, augmented anew; 0 and 1: once
   uint64_t seed = 1;              ///< of the order and of the augmentation
   int workers = 1;                ///< threads; 0: Next() does the work itself. No output depends on it
   int prefetch_batches = 3;       ///< batches in memory, the one that the caller reads among them; at least 2
@@ -106,7 +109,8 @@ class Loader {
   LoaderPosition PositionOf(int64_t number) const;
   Status Start();
   void Stop();
-  void Open(int64_t number);             // REQUIRES: mutex_ is held, as for the next two
+  void Open(int64_t number);  // REQUIRES: mutex_ is held, as for the next two
+  std::vector<int64_t> OrderOf(int64_t epoch) const;
   std::optional<Claim> ClaimPictures();  // nothing left that may be made now: none
   void Finish(const Claim& claim, int failed_at, Status status);
   bool MadeAll() const;

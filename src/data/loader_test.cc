@@ -81,6 +81,72 @@ TEST(Order, EveryPictureIsEquallyLikelyToComeFirst) {
   for (int count : firsts) EXPECT_NEAR(count, 500, 6 * std::sqrt(450));
 }
 
+TEST(Order, RepeatsStandSideBySideAndTheLengthStays) {
+  std::vector<int64_t> order = {5, 6, 7, 0, 1, 2, 3, 4};
+  RepeatPictures(1, order);
+  EXPECT_EQ(order, (std::vector<int64_t>{5, 6, 7, 0, 1, 2, 3, 4}));
+  RepeatPictures(3, order);
+  EXPECT_EQ(order, (std::vector<int64_t>{5, 5, 5, 6, 6, 6, 7, 7}));
+}
+
+TEST(Order, ABufferMixesNeighboursAndReadsShardAfterShard) {
+  const std::vector<int64_t> starts = {0, 100, 200, 300};
+  std::set<int64_t> first_shards;
+  for (int64_t epoch = 0; epoch < 20; ++epoch) {
+    std::vector<int64_t> order = BufferedOrder(370, starts, 20, 3, epoch);
+    EXPECT_EQ(order, BufferedOrder(370, starts, 20, 3, epoch));
+    const std::vector<int64_t> stream = BufferedOrder(370, starts, 1, 3, epoch);  // a buffer of one mixes nothing
+    for (int64_t s = 1; s < 370; ++s)
+      EXPECT_TRUE(stream[s] == stream[s - 1] + 1 || stream[s] % 100 == 0) << "shards are read from their beginnings";
+    int64_t moved = 0;
+    for (int64_t k = 0; k < 370; ++k) {
+      const int64_t turn = std::find(stream.begin(), stream.end(), order[k]) - stream.begin();
+      EXPECT_LT(turn, k + 20) << "nothing is read before the buffer has room for it";
+      moved += std::abs(turn - k);
+    }
+    EXPECT_GT(moved / 370, 5) << "as far as the buffer allows";
+    first_shards.insert(stream[0]);
+    std::sort(order.begin(), order.end());
+    EXPECT_EQ(order, EpochOrder(370, false, 3, epoch));
+  }
+  EXPECT_EQ(first_shards.size(), 4u) << "another shard comes first in other epochs";
+}
+
+TEST(Order, ABufferForAllIsAShuffleOfAll) {
+  const std::vector<int64_t> starts = {0};
+  std::vector<int> firsts(10);
+  for (int64_t epoch = 0; epoch < 5000; ++epoch) ++firsts[BufferedOrder(10, starts, 10, 3, epoch)[0]];
+  for (int count : firsts) EXPECT_NEAR(count, 500, 6 * std::sqrt(450));
+}
+
+TEST(Loader, RepeatedPicturesAreAugmentedInDifferentWays) {
+  const Numbers numbers(60);
+  LoaderOptions options{.batch_size = 10, .aug_repeats = 3, .workers = 2, .end_epoch = 2};
+  const std::vector<Copy> batches = Batches(numbers, options);
+  ASSERT_EQ(batches.size(), 12u) << "as many as without";
+  std::map<int64_t, int> times;
+  std::set<std::vector<float>> versions;
+  for (size_t b = 0; b < 6; ++b)
+    for (int i = 0; i < 10; ++i) {
+      ++times[batches[b].indices[i]];
+      std::vector<float> pixels;
+      for (int c = 0; c < 3; ++c) {
+        const float* row = &batches[b].pixels[c * RowStride(10 * 64) + i * 64];
+        pixels.insert(pixels.end(), row, row + 64);
+      }
+      versions.insert(pixels);
+    }
+  EXPECT_EQ(times.size(), 20u);
+  for (const auto& [index, count] : times) EXPECT_EQ(count, 3) << index;
+  EXPECT_GT(versions.size(), 50u) << "of the few crops of so small a picture two may be equal";
+  options.workers = 0;
+  EXPECT_TRUE(Batches(numbers, options, {1, 0}).front() == batches[6]);
+  options.aug_repeats = 0;
+  const std::vector<Copy> off = Batches(numbers, options);
+  options.aug_repeats = 1;
+  EXPECT_TRUE(Batches(numbers, options) == off);
+}
+
 TEST(Loader, EveryBitIsTheSameWithAnyNumberOfWorkers) {
   const Numbers numbers(103);
   LoaderOptions options{.batch_size = 16, .drop_remainder = false, .workers = 0, .end_epoch = 3};
@@ -329,6 +395,7 @@ TEST(Loader, RefusesOptionsThatGiveNoBatch) {
   EXPECT_EQ(message({.batch_size = 11, .drop_remainder = false}), "");
   EXPECT_NE(message({.batch_size = 1, .workers = -1}).find("num_parallel_workers"), std::string::npos);
   EXPECT_NE(message({.batch_size = 1, .max_unreadable_share = 2}).find("max_unreadable_share"), std::string::npos);
+  EXPECT_NE(message({.batch_size = 1, .aug_repeats = -1}).find("aug_repeats"), std::string::npos);
   EXPECT_NE(message({.batch_size = 1, .prefetch_batches = 1}).find("prefetch_batches"), std::string::npos);
 }
 

@@ -129,13 +129,20 @@ constexpr DatasetInfo FashionMnist() {
   return info;
 }
 
-constexpr std::array<DatasetInfo, 6> kDatasets = {
+constexpr DatasetInfo Shards() {
+  DatasetInfo info = Folder("webdataset", {});
+  info.layout = DatasetLayout::kShards;
+  return info;
+}
+
+constexpr std::array<DatasetInfo, 7> kDatasets = {
     Cifar("cifar10", 10, kCifar10Splits, 1, "batches.meta.txt", kCifar10Downloads),
     Cifar("cifar100", 100, kCifar100Splits, 2, "fine_label_names.txt", kCifar100Downloads),
     kMnist,
     FashionMnist(),
     Folder("imagenet", {}),
     Folder("folder", kFolderAliases),
+    Shards(),
 };
 
 bool IsCalled(std::string_view word, std::string_view name, std::span<const std::string_view> aliases) {

@@ -13,7 +13,8 @@ namespace riffle {
 enum class DatasetLayout {
   kCifar,   ///< records of label bytes and planar pixels (cs.toronto.edu/~kriz/cifar.html)
   kIdx,     ///< MNIST's format, gzipped or not
-  kFolder,  ///< root/split/class/picture
+  kFolder,  ///< root/split/class/picture; or shards, where there is no such folder
+  kShards,  ///< pictures packed into tar files (shards.h)
 };
 
 /// How training pictures are cut out.

@@ -6,6 +6,7 @@
 #include <numbers>
 
 #include "base/text.h"
+#include "data/resize_passes.h"
 
 namespace riffle {
 namespace {
@@ -23,9 +24,6 @@ constexpr std::array<InterpolationName, 11> kNames = {{
     {"area", Interpolation::kBox},
     {"antialias", Interpolation::kLanczos},
 }};
-
-// Weights are integers in units of 2^-22: 8 bits of a pixel and 2 for the overshoot of negative lobes fill an int32.
-constexpr int kWeightBits = 22;
 
 double Sinc(double x) {
   if (x == 0) return 1;
@@ -75,10 +73,18 @@ Filter FilterOf(Interpolation interpolation) {
   }
 }
 
-// The filter of each output pixel in [begin, begin + size) when `from` pixels become `to`. A filter for shrinking is
+// One side of a picture: `pixels` of which those from `offset` on, `length` of them, are resized.
+struct Side {
+  int64_t pixels;
+  double offset, length;
+
+  bool IsWhole() const { return offset == 0 && length == static_cast<double>(pixels); }
+};
+
+// The filter of each output pixel in [begin, begin + size) when `from` becomes `to` pixels. A filter for shrinking is
 // as many times wider as the picture becomes smaller.
-void MakeAxis(int64_t from, int64_t to, int64_t begin, int size, const Filter& filter, ResizeScratch::Axis& axis) {
-  const double scale = static_cast<double>(from) / static_cast<double>(to);
+void MakeAxis(const Side& from, int64_t to, int64_t begin, int size, const Filter& filter, ResizeScratch::Axis& axis) {
+  const double scale = from.length / static_cast<double>(to);
   const double stretch = std::max(scale, 1.0), support = filter.support * stretch;
   axis.max_count = static_cast<int64_t>(std::ceil(support)) * 2 + 1;
   axis.first.resize(size);
@@ -86,9 +92,9 @@ void MakeAxis(int64_t from, int64_t to, int64_t begin, int size, const Filter& f
   axis.weights.assign(static_cast<size_t>(size * axis.max_count), 0);
   std::vector<double> exact(axis.max_count);
   for (int i = 0; i < size; ++i) {
-    const double center = (static_cast<double>(begin + i) + 0.5) * scale;
+    const double center = from.offset + (static_cast<double>(begin + i) + 0.5) * scale;
     const int64_t first = std::max<int64_t>(0, static_cast<int64_t>(std::floor(center - support + 0.5)));
-    const int64_t end = std::min(from, static_cast<int64_t>(std::floor(center + support + 0.5)));
+    const int64_t end = std::min(from.pixels, static_cast<int64_t>(std::floor(center + support + 0.5)));
     double sum = 0;
     for (int64_t k = 0; k < end - first; ++k) {
       exact[k] = filter.weight((static_cast<double>(k + first) - center + 0.5) * (1 / stretch));
@@ -97,54 +103,56 @@ void MakeAxis(int64_t from, int64_t to, int64_t begin, int size, const Filter& f
     axis.first[i] = first;
     axis.count[i] = static_cast<int32_t>(end - first);
     for (int64_t k = 0; k < end - first; ++k) {
-      const double scaled = (sum != 0 ? exact[k] / sum : exact[k]) * (1 << kWeightBits);
+      const double scaled = (sum != 0 ? exact[k] / sum : exact[k]) * (1 << kResizeWeightBits);
       axis.weights[i * axis.max_count + k] = static_cast<int32_t>(scaled < 0 ? scaled - 0.5 : scaled + 0.5);
     }
   }
 }
 
-uint8_t RoundToByte(int32_t sum) { return static_cast<uint8_t>(std::clamp(sum >> kWeightBits, 0, 255)); }
+uint8_t RoundToByte(int32_t sum) { return static_cast<uint8_t>(std::clamp(sum >> kResizeWeightBits, 0, 255)); }
 
-template <int kChannels>
-void FilterAlongRow(const uint8_t* source, const ResizeScratch::Axis& axis, uint8_t* out) {
+void NarrowGreyRow(const uint8_t* source, const ResizeScratch::Axis& axis, uint8_t* out) {
   for (size_t x = 0; x < axis.first.size(); ++x) {
-    const uint8_t* p = source + axis.first[x] * kChannels;
+    const uint8_t* p = source + axis.first[x];
     const int32_t* weights = &axis.weights[x * axis.max_count];
-    int32_t sum[kChannels];
-    std::fill_n(sum, kChannels, 1 << (kWeightBits - 1));
-    for (int k = 0; k < axis.count[x]; ++k)
-      for (int c = 0; c < kChannels; ++c) sum[c] += p[k * kChannels + c] * weights[k];
-    for (int c = 0; c < kChannels; ++c) out[x * kChannels + c] = RoundToByte(sum[c]);
+    int32_t sum = 1 << (kResizeWeightBits - 1);
+    for (int k = 0; k < axis.count[x]; ++k) sum += p[k] * weights[k];
+    out[x] = RoundToByte(sum);
   }
 }
 
-// One output row: the weighted sum of whole rows, from `first_row` on.
-void FilterAcrossRows(const PictureView& rows, const int32_t* weights, int count, std::vector<int32_t>& sums,
-                      uint8_t* out) {
-  const int64_t values = static_cast<int64_t>(rows.width) * rows.channels;
-  sums.assign(static_cast<size_t>(values), 1 << (kWeightBits - 1));
-  for (int k = 0; k < count; ++k) {
-    const uint8_t* row = rows.Row(k);
-    const int32_t weight = weights[k];
-    for (int64_t x = 0; x < values; ++x) sums[x] += row[x] * weight;
-  }
-  for (int64_t x = 0; x < values; ++x) out[x] = RoundToByte(sums[x]);
+void NarrowRgb(const PictureView& source, ResizeScratch& scratch, uint8_t* out) {
+  const ResizeScratch::Axis& axis = scratch.columns;
+  const int64_t taps = (axis.max_count + kTapsPerGroup - 1) / kTapsPerGroup * kTapsPerGroup;
+  const int64_t size = static_cast<int64_t>(axis.first.size());
+  scratch.repeated.assign(static_cast<size_t>(size * taps * 4), 0);
+  for (int64_t x = 0; x < size; ++x)
+    for (int64_t k = 0; k < axis.count[x]; ++k)
+      std::fill_n(&scratch.repeated[4 * (x * taps + k)], 4, axis.weights[x * axis.max_count + k]);
+  scratch.wide_row.resize(static_cast<size_t>(4 * (source.width + kTapsPerGroup)));
+  NarrowRgbRows(source,
+                {.size = static_cast<int>(size),
+                 .first = axis.first.data(),
+                 .count = axis.count.data(),
+                 .weights = scratch.repeated.data(),
+                 .taps = taps},
+                scratch.wide_row.data(), out);
 }
 
 // Nearest neighbours. Pillow adds the step up instead of multiplying; where a centre falls between two pixels its
 // rounding decides, so the same sum is built here.
-void MakeNearest(int64_t from, int64_t to, int64_t begin, int size, std::vector<int64_t>& first) {
-  const double scale = static_cast<double>(from) / static_cast<double>(to);
-  double center = scale * 0.5;
+void MakeNearest(const Side& from, int64_t to, int64_t begin, int size, std::vector<int64_t>& first) {
+  const double scale = from.length / static_cast<double>(to);
+  double center = from.offset + scale * 0.5;
   for (int64_t i = 0; i < begin; ++i) center += scale;
   first.resize(size);
-  for (int i = 0; i < size; ++i, center += scale) first[i] = std::min(from - 1, static_cast<int64_t>(center));
+  for (int i = 0; i < size; ++i, center += scale) first[i] = std::min(from.pixels - 1, static_cast<int64_t>(center));
 }
 
-void ResizeNearest(const PictureView& source, int64_t height, int64_t width, const Window& window,
-                   ResizeScratch& scratch, Picture& out) {
-  MakeNearest(source.height, height, window.top, window.height, scratch.rows.first);
-  MakeNearest(source.width, width, window.left, window.width, scratch.columns.first);
+void ResizeNearest(const PictureView& source, const Side& rows, const Side& columns, int64_t height, int64_t width,
+                   const Window& window, ResizeScratch& scratch, Picture& out) {
+  MakeNearest(rows, height, window.top, window.height, scratch.rows.first);
+  MakeNearest(columns, width, window.left, window.width, scratch.columns.first);
   for (int y = 0; y < window.height; ++y)
     for (int x = 0; x < window.width; ++x)
       std::copy_n(source.Row(scratch.rows.first[y]) + scratch.columns.first[x] * source.channels, source.channels,
@@ -152,20 +160,19 @@ void ResizeNearest(const PictureView& source, int64_t height, int64_t width, con
 }
 
 // The source rows [first, first + rows) at the window's width: a view of the source where the width stays.
-PictureView Narrow(const PictureView& source, int64_t first, int rows, int64_t width, const Window& window,
-                   const Filter& filter, ResizeScratch& scratch) {
+PictureView Narrow(const PictureView& source, const Side& columns, int64_t first, int rows, int64_t width,
+                   const Window& window, const Filter& filter, ResizeScratch& scratch) {
   const PictureView needed{source.Row(first), rows, source.width, source.channels, source.row_bytes};
-  if (width == source.width) return needed.Crop(0, static_cast<int>(window.left), rows, window.width);
-  MakeAxis(source.width, width, window.left, window.width, filter, scratch.columns);
+  if (width == source.width && columns.IsWhole())
+    return needed.Crop(0, static_cast<int>(window.left), rows, window.width);
+  MakeAxis(columns, width, window.left, window.width, filter, scratch.columns);
   const int64_t row_bytes = static_cast<int64_t>(window.width) * source.channels;
-  scratch.narrowed.resize(static_cast<size_t>(rows * row_bytes));
-  for (int y = 0; y < rows; ++y) {
-    uint8_t* to = scratch.narrowed.data() + y * row_bytes;
-    if (source.channels == 1)
-      FilterAlongRow<1>(needed.Row(y), scratch.columns, to);
-    else
-      FilterAlongRow<3>(needed.Row(y), scratch.columns, to);
-  }
+  scratch.narrowed.resize(static_cast<size_t>(rows * row_bytes + 1));
+  if (source.channels == 3)
+    NarrowRgb(needed, scratch, scratch.narrowed.data());
+  else
+    for (int y = 0; y < rows; ++y)
+      NarrowGreyRow(needed.Row(y), scratch.columns, scratch.narrowed.data() + y * row_bytes);
   return {scratch.narrowed.data(), rows, window.width, source.channels, row_bytes};
 }
 
@@ -187,23 +194,29 @@ Result<Interpolation> ParseInterpolation(std::string_view name) {
   return InvalidArgument("interpolation '{}' is unknown; did you mean '{}'?", name, Nearest(name, names));
 }
 
-void Resize(const PictureView& source, int64_t height, int64_t width, const Window& window, Interpolation interpolation,
-            ResizeScratch& scratch, Picture& out) {
+void Resize(const PictureView& source, const SourceBox& box, int64_t height, int64_t width, const Window& window,
+            Interpolation interpolation, ResizeScratch& scratch, Picture& out) {
+  const Side down{source.height, box.top, box.height}, across{source.width, box.left, box.width};
   out.Reshape(window.height, window.width, source.channels);
-  if (interpolation == Interpolation::kNearest) return ResizeNearest(source, height, width, window, scratch, out);
+  if (interpolation == Interpolation::kNearest)
+    return ResizeNearest(source, down, across, height, width, window, scratch, out);
   const Filter filter = FilterOf(interpolation);
   ResizeScratch::Axis& axis = scratch.rows;
-  MakeAxis(source.height, height, window.top, window.height, filter, axis);
+  MakeAxis(down, height, window.top, window.height, filter, axis);
   const int64_t first = axis.first.front(), end = axis.first.back() + axis.count.back();
-  const PictureView rows = Narrow(source, first, static_cast<int>(end - first), width, window, filter, scratch);
+  const PictureView rows = Narrow(source, across, first, static_cast<int>(end - first), width, window, filter, scratch);
   for (int y = 0; y < window.height; ++y) {
-    const PictureView under = {rows.Row(axis.first[y] - first), axis.count[y], rows.width, rows.channels,
-                               rows.row_bytes};
-    if (height == source.height)  // the height stays: there is nothing to filter
+    if (height == source.height && down.IsWhole())  // the height stays: there is nothing to filter
       std::copy_n(rows.Row(window.top + y - first), out.RowBytes(), out.Row(y));
     else
-      FilterAcrossRows(under, &axis.weights[y * axis.max_count], axis.count[y], scratch.sums, out.Row(y));
+      BlendRows(rows.Row(axis.first[y] - first), rows.row_bytes, &axis.weights[y * axis.max_count], axis.count[y],
+                out.RowBytes(), out.Row(y));
   }
+}
+
+void Resize(const PictureView& source, int64_t height, int64_t width, const Window& window, Interpolation interpolation,
+            ResizeScratch& scratch, Picture& out) {
+  Resize(source, SourceBox::Whole(source), height, width, window, interpolation, scratch, out);
 }
 
 }  // namespace riffle

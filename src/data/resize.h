@@ -31,6 +31,15 @@ struct Window {
   int width = 0;
 };
 
+/// The part of the source that is resized, between pixels where need be: its edges count from the source's.
+struct SourceBox {
+  double top = 0, left = 0, height = 0, width = 0;
+
+  static SourceBox Whole(const PictureView& source) {
+    return {0, 0, static_cast<double>(source.height), static_cast<double>(source.width)};
+  }
+};
+
 /// Memory that resizing uses again. One for each thread.
 struct ResizeScratch {
   struct Axis {
@@ -40,16 +49,22 @@ struct ResizeScratch {
     int64_t max_count = 0;
   };
   Axis rows, columns;
+  std::vector<int32_t> repeated;  // the columns' weights as NarrowAxis has them
+  std::vector<uint8_t> wide_row;
   std::vector<uint8_t> narrowed;  // the source rows that are needed, at the new width
-  std::vector<int32_t> sums;      // one output row
 };
 
 /// What a picture's side may grow to.
 inline constexpr int64_t kMaxResizedSide = int64_t{1} << 24;
 
-/// Writes the `window` of `source` resized to height × width, computing nothing else. Only the pixels of `source` are
-/// seen: a crop does not look beyond its border. REQUIRES: source is not empty, the window lies in height × width,
-/// both at most kMaxResizedSide. Source: Pillow's Resample.c (its filters, rounding and 22-bit weights).
+/// Writes the `window` of `box` of `source` resized to height × width, computing nothing else. Only the pixels of
+/// `source` are seen: a crop does not look beyond its border. REQUIRES: source is not empty, the box lies in it, the
+/// window lies in height × width, both at most kMaxResizedSide. Source: Pillow's Resample.c (its filters, rounding and
+/// 22-bit weights).
+void Resize(const PictureView& source, const SourceBox& box, int64_t height, int64_t width, const Window& window,
+            Interpolation interpolation, ResizeScratch& scratch, Picture& out);
+
+/// The same for the whole of `source`.
 void Resize(const PictureView& source, int64_t height, int64_t width, const Window& window, Interpolation interpolation,
             ResizeScratch& scratch, Picture& out);
 

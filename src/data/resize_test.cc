@@ -1,5 +1,6 @@
 #include "data/resize.h"
 
+#include "backend/target.h"
 #include "data/test_support.h"
 
 namespace riffle {
@@ -52,14 +53,17 @@ TEST(Resize, EqualsPillowInEveryValueOfEveryFilter) {
   ASSERT_NO_FATAL_FAILURE(RunPython(kPillow, {folder.string()}));
   ResizeScratch scratch;
   Picture out;
-  for (size_t i = 0; i < cases.size(); ++i) {
-    const Case& c = cases[i];
-    Resize(SomePicture(c.height, c.width, c.channels, i).View(), c.new_height, c.new_width,
-           {0, 0, c.new_height, c.new_width}, c.interpolation, scratch, out);
-    EXPECT_EQ(out.pixels, ReadBytes(folder / fmt::format("{}.out", i)))
-        << c.height << "×" << c.width << "×" << c.channels << " to " << c.new_height << "×" << c.new_width << " "
-        << NameOf(c.interpolation);
-  }
+  for (const std::string& target : AvailableTargets())
+    for (size_t i = 0; i < cases.size(); ++i) {
+      ASSERT_TRUE(ForceTarget(target).ok());
+      const Case& c = cases[i];
+      Resize(SomePicture(c.height, c.width, c.channels, i).View(), c.new_height, c.new_width,
+             {0, 0, c.new_height, c.new_width}, c.interpolation, scratch, out);
+      EXPECT_EQ(out.pixels, ReadBytes(folder / fmt::format("{}.out", i)))
+          << c.height << "×" << c.width << "×" << c.channels << " to " << c.new_height << "×" << c.new_width << " "
+          << NameOf(c.interpolation) << " " << target;
+    }
+  ASSERT_TRUE(ForceTarget("").ok());
 }
 
 TEST(Resize, AWindowHoldsWhatTheWholeWouldHoldThere) {
@@ -86,6 +90,33 @@ TEST(Resize, ACropDoesNotSeeBeyondItsBorder) {
       if (y < 5 || y >= 13 || x < 5 || x >= 13) std::fill_n(picture.Row(y) + 3 * x, 3, uint8_t{255});
   Resize(picture.View().Crop(5, 5, 8, 8), 4, 4, {0, 0, 4, 4}, Interpolation::kBicubic, scratch, second);
   EXPECT_EQ(first.pixels, second.pixels);
+}
+
+// Pillow's resize(size, filter, box) with a box between pixels.
+TEST(Resize, ABoxBetweenPixelsEqualsPillows) {
+  const auto folder = TestFolder();
+  const Picture picture = SomePicture(61, 83, 3);
+  WriteBytes(folder / "in.raw", picture.pixels);
+  ASSERT_NO_FATAL_FAILURE(RunPython(R"(
+import sys
+from PIL import Image
+folder = sys.argv[1]
+im = Image.frombytes('RGB', (83, 61), open(folder + '/in.raw', 'rb').read())
+for f in (1, 2, 3, 4, 5):
+    out = im.resize((40, 30), f, box=(3.25, 7.5, 80.0, 55.125))
+    open(f'{folder}/{f}.out', 'wb').write(out.tobytes())
+)",
+                                    {folder.string()}));
+  ResizeScratch scratch;
+  Picture out;
+  for (const auto& [number, filter] : {std::pair{1, Interpolation::kLanczos},
+                                       {2, Interpolation::kBilinear},
+                                       {3, Interpolation::kBicubic},
+                                       {4, Interpolation::kBox},
+                                       {5, Interpolation::kHamming}}) {
+    Resize(picture.View(), {7.5, 3.25, 47.625, 76.75}, 30, 40, {0, 0, 30, 40}, filter, scratch, out);
+    EXPECT_EQ(out.pixels, ReadBytes(folder / fmt::format("{}.out", number))) << NameOf(filter);
+  }
 }
 
 TEST(Resize, NamesAreParsedAndAWrongOneIsTold) {

@@ -87,20 +87,28 @@ Result<PictureView> Transform::FitAndCenter(const PictureView& picture, Transfor
   return scratch.resized.View();
 }
 
-Result<PictureView> Transform::Crop(const PictureView& picture, RandomStream& random, TransformScratch& scratch) const {
+Need Transform::Choose(int height, int width, RandomStream& random) const {
+  if (!training_ || augmentation_.crop != TrainCrop::kRandomResized) return Need::Whole(height, width);
+  Need need{.box = RandomResizedCropBox(height, width, augmentation_.scale, augmentation_.ratio, random)};
+  // A scaled-down picture that is resized again loses a little sharpness; with pixels to spare the eye does not see it.
+  constexpr double kSpare = 1.5;
+  if (!augmentation_.exact_decode)
+    need.least_height = need.least_width = static_cast<int>(std::ceil(kSpare * preprocessing_.image_size));
+  return need;
+}
+
+Result<PictureView> Transform::Crop(const Region& region, RandomStream& random, TransformScratch& scratch) const {
   switch (augmentation_.crop) {
     case TrainCrop::kNone:
-      return FitAndCenter(picture, scratch);
+      return FitAndCenter(region.pixels, scratch);
     case TrainCrop::kPadded:
-      RandomPaddedCrop(picture, augmentation_.padding, random, scratch.cropped);
+      RandomPaddedCrop(region.pixels, augmentation_.padding, random, scratch.cropped);
       return FitAndCenter(scratch.cropped.View(), scratch);
     case TrainCrop::kRandomResized:
       break;
   }
-  const CropBox box =
-      RandomResizedCropBox(picture.height, picture.width, augmentation_.scale, augmentation_.ratio, random);
   const int size = preprocessing_.image_size;
-  Resize(picture.Crop(box.top, box.left, box.height, box.width), size, size, {0, 0, size, size},
+  Resize(region.pixels, {region.top, region.left, region.height, region.width}, size, size, {0, 0, size, size},
          preprocessing_.interpolation, scratch.resize, scratch.resized);
   return scratch.resized.View();
 }
@@ -116,14 +124,22 @@ PictureView Transform::Augment(const PictureView& picture, RandomStream& random,
 
 Status Transform::Apply(const PictureView& picture, RandomStream& random, TransformScratch& scratch, float* out,
                         int64_t channel_stride, int64_t split_stride) const {
-  if (picture.channels != channels())
-    return InvalidArgument("a picture of {} channel(s) was expected, one of {} found", channels(), picture.channels);
+  const CropBox box = Choose(picture.height, picture.width, random).box;
+  return Apply(Region::Whole(picture.Crop(box.top, box.left, box.height, box.width)), random, scratch, out,
+               channel_stride, split_stride);
+}
+
+Status Transform::Apply(const Region& region, RandomStream& random, TransformScratch& scratch, float* out,
+                        int64_t channel_stride, int64_t split_stride) const {
+  const int found = region.pixels.channels;
+  if (found != channels())
+    return InvalidArgument("a picture of {} channel(s) was expected, one of {} found", channels(), found);
   if (!training_) {
-    RIFFLE_ASSIGN(const PictureView ready, FitAndCenter(picture, scratch));
+    RIFFLE_ASSIGN(const PictureView ready, FitAndCenter(region.pixels, scratch));
     WriteNormalised(ready, false, false, scale_, shift_, out, channel_stride);
     return {};
   }
-  RIFFLE_ASSIGN(const PictureView cropped, Crop(picture, random, scratch));
+  RIFFLE_ASSIGN(const PictureView cropped, Crop(region, random, scratch));
   // Drawn here and done on the way out, where mirroring costs nothing: colours do not care, and rotations, shears and
   // translations go either way alike.
   const bool hflip = random.Chance(augmentation_.hflip), vflip = random.Chance(augmentation_.vflip);

@@ -11,6 +11,7 @@
 #include "data/augment/policy.h"
 #include "data/picture.h"
 #include "data/preprocessing.h"
+#include "data/region.h"
 #include "data/registry.h"
 
 namespace riffle {
@@ -26,7 +27,8 @@ struct Augmentation {
   std::optional<AugmentPolicy> policy = {};          ///< option auto_augment
   double color_jitter = 0;                           ///< strength (augment/color_jitter.h)
   Erasing erasing = {};
-  int splits = 1;  ///< versions of each picture; the first of several has neither policy nor colour jitter
+  int splits = 1;             ///< versions of each picture; the first of several has neither policy nor colour jitter
+  bool exact_decode = false;  ///< decode pictures in full where a smaller scale would leave pixels enough
 };
 
 /// The data set's own crop, flip and colour jitter (registry); the rest as above.
@@ -61,10 +63,16 @@ class Transform {
   Status Apply(const PictureView& picture, RandomStream& random, TransformScratch& scratch, float* out,
                int64_t channel_stride, int64_t split_stride = 0) const;
 
+  /// The same in two steps, for readers that decode only what is needed: what that is of a picture of this size, then
+  /// the rest with the same `random`.
+  Need Choose(int height, int width, RandomStream& random) const;
+  Status Apply(const Region& region, RandomStream& random, TransformScratch& scratch, float* out,
+               int64_t channel_stride, int64_t split_stride = 0) const;
+
  private:
   explicit Transform(const Preprocessing& preprocessing);
   Result<PictureView> FitAndCenter(const PictureView& picture, TransformScratch& scratch) const;
-  Result<PictureView> Crop(const PictureView& picture, RandomStream& random, TransformScratch& scratch) const;
+  Result<PictureView> Crop(const Region& region, RandomStream& random, TransformScratch& scratch) const;
   PictureView Augment(const PictureView& picture, RandomStream& random, TransformScratch& scratch) const;
 
   Preprocessing preprocessing_;

@@ -77,6 +77,10 @@ std::vector<OptionRow> MakeTable() {
       {"max_unreadable_share", kData, &O::max_unreadable_share, Within(0, 1),
        "share of the training pictures that may be unreadable: they are named and replaced; more, or 0 and one, is an "
        "error"},
+      {"shuffle_buffer", kData, &O::shuffle_buffer, AtLeast(0),
+       "read shards one after another and shuffle among so many pictures; 0 shuffles all of them"},
+      {"aug_repeats", kData, &O::aug_repeats, Within(0, 1024),
+       "an epoch takes each of fewer pictures so often, augmented anew each time; 0 for once"},
 
       {"image_resize", kTransforms, &O::image_resize, Within(8, 4096), "height and width that the network sees"},
       {"scale", kTransforms, &O::scale, AboveUpTo(0, 1), "share of the area that a random resized crop takes"},
@@ -100,6 +104,8 @@ std::vector<OptionRow> MakeTable() {
       {"re_max_attempts", kTransforms, &O::re_max_attempts, AtLeast(1),
        "rectangles that random erasing proposes until one fits"},
       {"interpolation", kTransforms, &O::interpolation, OneOf(FilterNames()), "filter of resizing"},
+      {"exact_decode", kTransforms, &O::exact_decode, Any(),
+       "decode training pictures in full; False decodes at 1/2, 1/4 or 1/8 where that leaves pixels enough"},
       {"mean", kTransforms, &O::mean, Any(), "mean of each channel, 0 to 255; unless set, that of the dataset"},
       {"std", kTransforms, &O::std, Above(0), "deviation of each channel, 0 to 255; unless set, that of the dataset"},
       {"crop_pct", kTransforms, &O::crop_pct, AboveUpTo(0, 1),

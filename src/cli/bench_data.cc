@@ -1,0 +1,32 @@
+#include "cli/bench_data.h"
+
+#include <algorithm>
+
+#include "cli/data_options.h"
+
+namespace riffle {
+namespace {
+
+constexpr std::string_view kNames[] = {"dataset", "data_dir", "train_split",   "num_parallel_workers", "scale", "ratio",
+                                       "hflip",   "vflip",    "interpolation", "exact_decode",         "seed"};
+
+}  // namespace
+
+std::span<const std::string_view> DataBenchOptionNames() { return kNames; }
+
+Result<DataBench> RunDataBench(const Settings& asked, double seconds) {
+  Settings settings = asked;
+  Options& options = settings.options;
+  RIFFLE_ASSIGN(const DatasetInfo* const info, FindDataset(options.dataset));
+  UseDefaultsOf(*info, settings);
+  ResolveAutomatic(options);
+  RIFFLE_ASSIGN(const std::unique_ptr<Dataset> data, OpenDataset(TrainDataset(options)));
+  RIFFLE_ASSIGN(const Preprocessing preprocessing, PreprocessingFrom(options));
+  RIFFLE_ASSIGN(const Transform transform, Transform::ForTraining(preprocessing, AugmentationFrom(options, *info)));
+  DataBenchOptions bench{.seconds = seconds, .loader = TrainLoader(options)};
+  bench.loader.batch_size = static_cast<int>(std::min<int64_t>(options.batch_size, data->size()));
+  bench.loader.end_epoch = INT64_MAX;
+  return MeasureData(*data, transform, bench);
+}
+
+}  // namespace riffle

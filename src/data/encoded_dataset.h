@@ -1,0 +1,36 @@
+// Pictures that are files of their own, wherever the files lie: decoding in one place.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "data/dataset.h"
+#include "data/decode.h"
+
+namespace riffle {
+
+/// More bytes than this are no picture file.
+inline constexpr uint64_t kMaxPictureFileBytes = uint64_t{1} << 30;
+
+/// A data set whose Encoded never fails for being none. Subclasses say where the bytes are.
+class EncodedDataset : public Dataset {
+ public:
+  explicit EncodedDataset(int channels) : channels_(channels) {}
+
+  Result<PictureView> Read(int64_t i, Picture& scratch) const override {
+    RIFFLE_ASSIGN(const Region whole, ReadRegion(i, Need::Whole, scratch));
+    return whole.pixels;
+  }
+
+  Result<Region> ReadRegion(int64_t i, const ChooseNeed& choose, Picture& scratch) const override {
+    RIFFLE_ASSIGN(const std::vector<uint8_t> bytes, Encoded(i));
+    Result<Region> region = DecodeRegion(bytes, channels_, choose, scratch);
+    if (!region.ok()) return Status(region.status()).In(NameOf(i));
+    return region;
+  }
+
+ private:
+  int channels_;
+};
+
+}  // namespace riffle

@@ -1,0 +1,69 @@
+#include "data/splits.h"
+
+#include <set>
+
+#include "data/readers.h"
+
+namespace riffle {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kSplits[] = {"train", "val", "test"};
+
+/// What `open` gives for each split that is there; an error if there is none.
+template <class Open>
+Result<std::vector<NamedSplit>> OpenThose(const Open& open) {
+  std::vector<NamedSplit> splits;
+  Status missing;
+  for (const std::string_view name : kSplits) {
+    Result<std::unique_ptr<Dataset>> data = open(std::string(name));
+    if (data.ok()) {
+      splits.push_back({std::string(name), std::move(*data)});
+    } else if (data.status().code() != ErrorCode::kNotFound) {
+      return data.status();
+    } else if (missing.ok()) {
+      missing = data.status();
+    }
+  }
+  if (splits.empty()) return missing;
+  return splits;
+}
+
+Result<std::vector<NamedSplit>> OpenFolders(const fs::path& data_dir, int channels) {
+  std::set<std::string> classes;
+  for (const std::string_view name : kSplits)
+    if (const auto found = ClassFolders(data_dir, std::string(name)); found.ok())
+      classes.insert(found->begin(), found->end());
+  return OpenThose([&](const std::string& name) {
+    return OpenFolder(data_dir, name, channels, std::vector<std::string>(classes.begin(), classes.end()));
+  });
+}
+
+Result<std::vector<NamedSplit>> OpenShards(const fs::path& data_dir, int channels) {
+  return OpenThose([&](const std::string& name) { return OpenPacked(data_dir, name, channels, {}); });
+}
+
+}  // namespace
+
+Result<std::vector<NamedSplit>> OpenAllSplits(const DatasetInfo& info, const fs::path& data_dir) {
+  if (info.layout == DatasetLayout::kShards) return OpenShards(data_dir, info.channels);
+  if (info.layout == DatasetLayout::kFolder) {
+    auto folders = OpenFolders(data_dir, info.channels);
+    if (folders.ok() || folders.status().code() != ErrorCode::kNotFound) return folders;
+    auto shards = OpenShards(data_dir, info.channels);
+    return shards.ok() || shards.status().code() != ErrorCode::kNotFound ? std::move(shards) : std::move(folders);
+  }
+  std::vector<NamedSplit> splits;
+  for (const SplitInfo& split : info.splits) {
+    RIFFLE_ASSIGN(std::unique_ptr<Dataset> data, OpenDataset({.name = std::string(info.name),
+                                                              .data_dir = data_dir,
+                                                              .split = std::string(split.name),
+                                                              .channels = info.channels,
+                                                              .classes = {}}));
+    splits.push_back({std::string(split.name), std::move(data)});
+  }
+  return splits;
+}
+
+}  // namespace riffle
