@@ -52,7 +52,9 @@ def main():
         name, steps = with_torchvision()
     except ImportError:
         name, steps = with_pillow()
-    files = sorted((folder / "train").glob("*/*.jp*g"))
+    files = sorted(f for f in (folder / "train").glob("*/*") if f.suffix.lower() in (".jpg", ".jpeg"))
+    if not files:
+        sys.exit(f"{folder}/train: no JPEG file in a folder below")
     files = [f.read_bytes() for f in files[::max(1, len(files) // 512)]]
     decode = transform = 0.0
     pictures = 0

@@ -7,8 +7,9 @@
 namespace riffle {
 namespace {
 
-constexpr std::string_view kNames[] = {"dataset", "data_dir", "train_split",   "num_parallel_workers", "scale", "ratio",
-                                       "hflip",   "vflip",    "interpolation", "exact_decode",         "seed"};
+constexpr std::string_view kNames[] = {
+    "dataset", "data_dir",      "train_split",  "num_parallel_workers", "scale",        "ratio",   "hflip",
+    "vflip",   "interpolation", "exact_decode", "color_jitter",         "auto_augment", "re_prob", "seed"};
 
 }  // namespace
 
@@ -22,7 +23,8 @@ Result<DataBench> RunDataBench(const Settings& asked, double seconds) {
   ResolveAutomatic(options);
   RIFFLE_ASSIGN(const std::unique_ptr<Dataset> data, OpenDataset(TrainDataset(options)));
   RIFFLE_ASSIGN(const Preprocessing preprocessing, PreprocessingFrom(options));
-  RIFFLE_ASSIGN(const Transform transform, Transform::ForTraining(preprocessing, AugmentationFrom(options, *info)));
+  RIFFLE_ASSIGN(const Augmentation augmentation, AugmentationFrom(options, *info));
+  RIFFLE_ASSIGN(const Transform transform, Transform::ForTraining(preprocessing, augmentation));
   DataBenchOptions bench{.seconds = seconds, .loader = TrainLoader(options)};
   bench.loader.batch_size = static_cast<int>(std::min<int64_t>(options.batch_size, data->size()));
   bench.loader.end_epoch = INT64_MAX;
