@@ -26,6 +26,8 @@ class PictureClassifier {
   Result<std::vector<ClassProbability>> ClassifyEncoded(std::span<const uint8_t> bytes, size_t count);
 
   const CheckpointInfo& info() const { return info_; }
+  /// Test-time flip, as Session::SetFlip.
+  void SetFlip(bool flip) { session_.SetFlip(flip); }
   /// Whether these are the averaged weights of a run that kept an average.
   bool averaged() const { return averaged_; }
 

@@ -61,6 +61,7 @@ Command TrainCommand();
 Command AugmentCommand();
 Command ValidateCommand();
 Command PredictCommand();
+Command RecalibrateCommand();
 Command ModelsCommand();
 Command SummaryCommand();
 Command BenchCommand();

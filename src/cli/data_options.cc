@@ -36,7 +36,7 @@ void UseDefaultsOf(const DatasetInfo& dataset, Settings& settings) {
 
 Result<Preprocessing> PreprocessingFrom(const Options& o) {
   RIFFLE_ASSIGN(const Interpolation interpolation, ParseInterpolation(o.interpolation));
-  Preprocessing preprocessing = {.image_size = o.image_resize,
+  Preprocessing preprocessing = {.image_size = o.val_resize.value_or(o.image_resize),
                                  .channels = o.in_channels,
                                  .crop_pct = o.crop_pct,
                                  .interpolation = interpolation,

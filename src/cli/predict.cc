@@ -42,6 +42,7 @@ Status Run(const Invocation& invocation, const Console& console) {
                 PictureClassifier::Create(ResolveCheckpointPath(options.ckpt_path), *ops, invocation.Has("online")));
   if (classifier->averaged() && !invocation.Has("json"))
     console.out << fmt::format("{}: averaged weights\n", options.ckpt_path);
+  classifier->SetFlip(options.tta_flip);
   Status first_error;
   for (const std::string& file : invocation.arguments) {
     const Result<std::vector<ClassProbability>> classes = classifier->ClassifyFile(file, kShown);
@@ -60,7 +61,7 @@ Command PredictCommand() {
   return {
       .name = "predict",
       .summary = "names what pictures show, with probabilities",
-      .options = {"threads", "ckpt_path"},
+      .options = {"threads", "ckpt_path", "tta_flip"},
       .own_options = {{.name = "json",
                        .value_name = "",
                        .help = "one object a line: file, predictions (an array of class, index, probability)"},

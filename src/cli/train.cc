@@ -8,6 +8,7 @@
 #include "cli/command.h"
 #include "cli/data_options.h"
 #include "cli/download.h"
+#include "cli/epoch_loaders.h"
 #include "cli/run_folder.h"
 #include "cli/startup.h"
 #include "ops/backends.h"
@@ -25,16 +26,9 @@ namespace fs = std::filesystem;
 /// What a run works on. The loaders read the data sets.
 struct TrainingData {
   std::unique_ptr<Dataset> train, validation;  // validation: null unless val_while_train
-  std::unique_ptr<Loader> train_loader, validation_loader;
+  std::unique_ptr<EpochLoaders> train_loaders;
+  std::unique_ptr<Loader> validation_loader;
 };
-
-Result<std::unique_ptr<Loader>> MakeTrainLoader(const Options& options, const Dataset& data,
-                                                const Preprocessing& preprocessing) {
-  RIFFLE_ASSIGN(const DatasetInfo* info, FindDataset(options.dataset));
-  RIFFLE_ASSIGN(const Augmentation augmentation, AugmentationFrom(options, *info));
-  RIFFLE_ASSIGN(const Transform transform, Transform::ForTraining(preprocessing, augmentation));
-  return Loader::Create(data, transform, TrainLoader(options));
-}
 
 Result<std::unique_ptr<Loader>> MakeValLoader(const Options& options, const Dataset& data,
                                               const Preprocessing& preprocessing) {
@@ -43,7 +37,7 @@ Result<std::unique_ptr<Loader>> MakeValLoader(const Options& options, const Data
 }
 
 /// Opens the data; `info` gets the model, the preprocessing and the names of the classes.
-Result<TrainingData> OpenTrainingData(const Options& options, CheckpointInfo* info) {
+Result<TrainingData> OpenTrainingData(const Options& options, CheckpointInfo* info, Log& log) {
   TrainingData data;
   RIFFLE_ASSIGN(info->preprocessing, PreprocessingFrom(options));
   RIFFLE_ASSIGN(data.train, OpenDataset(TrainDataset(options)));
@@ -56,7 +50,7 @@ Result<TrainingData> OpenTrainingData(const Options& options, CheckpointInfo* in
                            num_classes);
   }
   for (int i = data_classes; i < num_classes; ++i) info->classes.push_back(fmt::format("unused {}", i));
-  RIFFLE_ASSIGN(data.train_loader, MakeTrainLoader(options, *data.train, info->preprocessing));
+  RIFFLE_ASSIGN(data.train_loaders, EpochLoaders::Create(options, *data.train, info->preprocessing, log));
   if (options.val_while_train) {
     RIFFLE_ASSIGN(data.validation, OpenDataset(ValDataset(options, data.train->classes())));
     RIFFLE_ASSIGN(data.validation_loader, MakeValLoader(options, *data.validation, info->preprocessing));
@@ -91,6 +85,10 @@ class Reporter : public TrainObserver {
                       .lr = e.lr,
                       .images = e.images,
                       .waiting_seconds = e.waiting_seconds});
+  }
+
+  void OnRecalibrated(int64_t batches) override {
+    log_.Line(fmt::format("Batch-norm statistics averaged anew over {} batches", batches));
   }
 
   Status OnEpoch(const EpochEvent& e) override {
@@ -153,19 +151,24 @@ Status Run(const Invocation& invocation, const Console& console) {
   Log log(console.out, console.terminal_width);
   RIFFLE_TRY(DownloadIfAsked(options, log));
   CheckpointInfo info;
-  RIFFLE_ASSIGN(TrainingData data, OpenTrainingData(options, &info));
+  RIFFLE_ASSIGN(TrainingData data, OpenTrainingData(options, &info, log));
   options.num_classes = info.model.num_classes;
   BalanceClasses(*data.train, info.model.num_classes, options);
   info.options = ToYaml(options);
   const std::string model_name = info.model.name;
   RIFFLE_ASSIGN(const std::unique_ptr<Trainer> trainer, Trainer::Create(options, std::move(info), *ops));
   const Plan& plan = trainer->plan();
-  console.out << EssentialConfigurations(options, {.train_images = data.train->size(),
-                                                   .val_images = data.validation ? data.validation->size() : 0,
-                                                   .num_classes = plan.model.num_classes,
-                                                   .batches_per_epoch = data.train_loader->BatchesPerEpoch(),
-                                                   .parameters = plan.registry.trainable_count(),
-                                                   .memory_bytes = TrainingMemoryBytes(plan, options.batch_size * std::max(1, options.aug_splits))})
+  ModelDescription training_model = plan.model;
+  training_model.image_size = options.image_resize;
+  RIFFLE_ASSIGN(const Plan training_plan, MakePlan(training_model));
+  console.out << EssentialConfigurations(options,
+                                         {.train_images = data.train->size(),
+                                          .val_images = data.validation ? data.validation->size() : 0,
+                                          .num_classes = plan.model.num_classes,
+                                          .batches_per_epoch = data.train_loaders->BatchesPerEpoch(),
+                                          .parameters = plan.registry.trainable_count(),
+                                          .memory_bytes = TrainingMemoryBytes(
+                                              training_plan, options.batch_size * std::max(1, options.aug_splits))})
               << std::endl;
 
   RIFFLE_ASSIGN(const bool resumed, LoadStart(options, *trainer, log));
@@ -178,7 +181,8 @@ Status Run(const Invocation& invocation, const Console& console) {
     return {};
   }
   Reporter reporter(options, log, std::move(metrics));
-  RIFFLE_TRY(trainer->Run({data.train_loader.get(), data.validation_loader.get()}, reporter));
+  RIFFLE_TRY(
+      trainer->Run({[&](int epoch) { return data.train_loaders->At(epoch); }, data.validation_loader.get()}, reporter));
   if (trainer->info().best_top1_percent) {
     log.Line(fmt::format("Best validation top-1: {:.2f} %, kept as {}", *trainer->info().best_top1_percent,
                          (folder / BestCheckpointName(plan.model)).string()));

@@ -47,6 +47,7 @@ Result<Preprocessing> PreprocessingFor(const CheckpointInfo& info, const Setting
   const Options& o = settings.options;
   Preprocessing p = info.preprocessing;
   if (settings.IsSet("image_resize")) p.image_size = o.image_resize;
+  if (settings.IsSet("val_resize")) p.image_size = o.val_resize.value_or(p.image_size);
   if (settings.IsSet("crop_pct")) p.crop_pct = o.crop_pct;
   if (settings.IsSet("mean")) p.mean.assign(o.mean.begin(), o.mean.end());
   if (settings.IsSet("std")) p.std.assign(o.std.begin(), o.std.end());
@@ -86,6 +87,7 @@ Status Run(const Invocation& invocation, const Console& console) {
   model.image_size = preprocessing.image_size;
   const WeightSet set = invocation.Has("online") ? WeightSet::kOnline : checkpoint.best_weights();
   RIFFLE_ASSIGN(const std::unique_ptr<LoadedNetwork> network, LoadNetwork(checkpoint, set, model, *ops));
+  network->session.SetFlip(options.tta_flip);
 
   options.in_channels = model.in_channels;
   RIFFLE_TRY(DownloadIfAsked(options, log));
@@ -128,6 +130,7 @@ Command ValidateCommand() {
                   "num_parallel_workers",
                   "batch_size",
                   "image_resize",
+                  "val_resize",
                   "interpolation",
                   "mean",
                   "std",
@@ -139,6 +142,7 @@ Command ValidateCommand() {
                   "loss",
                   "label_smoothing",
                   "class_weights",
+                  "tta_flip",
                   "log_interval"},
       .own_options = {{.name = "json",
                        .value_name = "FILE",

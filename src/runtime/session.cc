@@ -127,8 +127,6 @@ Rows<const float> Session::Mirrored(int64_t images, Rows<const float> pictures) 
     for (int64_t row = 0; row < map.height; ++row)
       std::reverse_copy(from + row * map.width, from + (row + 1) * map.width, to + row * map.width);
   });
-  for (int c = 0; c < map.channels; ++c)  // the rows' ends, where a larger batch may have left pixels
-    std::fill(mirrored_.data() + c * stride + images * map.area(), mirrored_.data() + (c + 1) * stride, 0.0f);
   return {mirrored_.data(), stride};
 }
 

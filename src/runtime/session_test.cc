@@ -179,5 +179,27 @@ TEST(InferenceArenaBytes, IsTheLargestMapsThatLiveTogether) {
   EXPECT_EQ(InferenceArenaBytes(folded, 1), bytes("stem") + bytes("stem.pool"));
 }
 
+TEST(Session, FlippedLogitsAreTheMeansOfThoseOfPicturesAndMirrorImages) {
+  const ModelDescription model = Cases()[0].model;
+  const Plan plan = *MakePlan(model);
+  Session session(plan, CpuOps());
+  session.SetWeights(RandomValues(plan));
+  const Batch<float> batch(model, kImages, 2);
+  Batch<float> mirrored(model, kImages, 2);
+  const int size = model.image_size;
+  for (int c = 0; c < model.in_channels; ++c)
+    for (int64_t i = 0; i < kImages * size * size; ++i)
+      mirrored.pixels[c * batch.stride + i] = batch.pixels[c * batch.stride + i / size * size + size - 1 - i % size];
+  const Logits own = Classify(session, kImages, batch.pictures()),
+               other = Classify(session, kImages, mirrored.pictures());
+  ASSERT_NE(own, other);
+  session.SetFlip(true);
+  const Logits both = Classify(session, kImages, batch.pictures());
+  for (size_t i = 0; i < both.size(); ++i) EXPECT_EQ(both[i], (own[i] + other[i]) / 2);
+  EXPECT_EQ(Classify(session, kImages, mirrored.pictures()), both) << "either side up";
+  session.SetFlip(false);
+  EXPECT_EQ(Classify(session, kImages, batch.pictures()), own);
+}
+
 }  // namespace
 }  // namespace riffle

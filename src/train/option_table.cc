@@ -110,6 +110,11 @@ std::vector<OptionRow> MakeTable() {
       {"std", kTransforms, &O::std, Above(0), "deviation of each channel, 0 to 255; unless set, that of the dataset"},
       {"crop_pct", kTransforms, &O::crop_pct, AboveUpTo(0, 1),
        "share of the resized picture that the centre crop of validation keeps"},
+      {"val_resize", kTransforms, &O::val_resize, Within(8, 4096),
+       "height and width at validation and use, which the checkpoint records; None for image_resize"},
+      {"resolution_schedule", kTransforms, &O::resolution_schedule, Any(),
+       "train on pictures of other sizes: epoch:size pairs such as 0:128,60:160,80:224, the last one image_resize; '' "
+       "for image_resize throughout"},
 
       {"model", kModel, &O::model, AModel(), "network"},
       {"num_classes", kModel, &O::num_classes, Within(1, 10000000), "outputs; None for the classes of the dataset"},
@@ -157,6 +162,8 @@ std::vector<OptionRow> MakeTable() {
       {"ema", kTraining, &O::ema, Any(), "keep a moving average of the weights; it is validated and used"},
       {"ema_decay", kTraining, &O::ema_decay, FromToBelow(0, 1),
        "share of the old average that an update keeps; smaller during the first few thousand"},
+      {"bn_recalibration", kTraining, &O::bn_recalibration, AtLeast(0),
+       "batches over which batch-norm statistics are averaged anew after the last epoch; 0 for none"},
 
       {"scheduler", kSchedule, &O::scheduler, OneOf({"constant", "cosine_decay"}), "learning rate after the warm-up"},
       {"lr", kSchedule, &O::lr, AtLeast(0), "highest learning rate"},
@@ -180,6 +187,8 @@ std::vector<OptionRow> MakeTable() {
 
       {"val_while_train", kReport, &O::val_while_train, Any(), "validate during training and keep the best checkpoint"},
       {"val_interval", kReport, &O::val_interval, AtLeast(1), "epochs from one validation to the next"},
+      {"tta_flip", kReport, &O::tta_flip, Any(),
+       "test-time flip: average the logits of each picture and its mirror image"},
       {"log_interval", kReport, &O::log_interval, AtLeast(1), "batches from one line of progress to the next"},
   };
 }

@@ -12,6 +12,7 @@
 #include "data/augment/policy.h"
 #include "model/zoo.h"
 #include "train/option_table.h"
+#include "train/resolution.h"
 
 namespace riffle {
 namespace {
@@ -115,6 +116,16 @@ Status CheckTogether(const Options& o) {
     return InvalidArgument(
         "option ckpt_save_policy: 'top_k' orders checkpoints by their validation; add --val_while_train");
   }
+  if (o.bn_recalibration > 0 && o.freeze == "body") {
+    return InvalidArgument(
+        "options bn_recalibration and freeze: a frozen body keeps its batch-norm statistics; leave one out");
+  }
+  RIFFLE_ASSIGN(const std::vector<ResolutionStep> resolutions, ParseResolutionSchedule(o.resolution_schedule));
+  if (!resolutions.empty() && resolutions.back().size != o.image_resize) {
+    return InvalidArgument(
+        "options resolution_schedule and image_resize: expected the same size at the end, found {} and {}",
+        resolutions.back().size, o.image_resize);
+  }
   if (!o.dataset_download && !(o.dataset_url.empty() && o.dataset_checksums.empty())) {
     return InvalidArgument(
         "options dataset_url and dataset_checksums: they say where from and with which sums to "
@@ -154,7 +165,7 @@ Result<ModelDescription> ModelFromOptions(const Options& o, int dataset_classes)
   RIFFLE_ASSIGN(ModelDescription model, FindModel(o.model));
   model.num_classes = o.num_classes.value_or(dataset_classes);
   model.in_channels = o.in_channels;
-  model.image_size = o.image_resize;
+  model.image_size = o.val_resize.value_or(o.image_resize);
   model.stem = o.stem == "small" ? Stem::kSmall : Stem::kImagenet;
   model.stage2_stride = o.stage2_stride;
   const auto* named = std::ranges::find(kConventions, o.conventions, &NamedConventions::name);

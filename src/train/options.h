@@ -61,6 +61,8 @@ struct Options {
   std::vector<double> mean = {123.675, 116.28, 103.53};
   std::vector<double> std = {58.395, 57.12, 57.375};
   double crop_pct = 0.875;
+  std::optional<int> val_resize = std::nullopt;
+  std::string resolution_schedule = "";
 
   // Model
   std::string model = "shufflenet_v1_g3_x1_0";
@@ -97,6 +99,7 @@ struct Options {
   double clip_value = 15.0;
   bool ema = false;
   double ema_decay = 0.9999;
+  int bn_recalibration = 0;
 
   // Learning rate
   std::string scheduler = "cosine_decay";
@@ -119,6 +122,7 @@ struct Options {
   // Validation and report
   bool val_while_train = false;
   int val_interval = 1;
+  bool tta_flip = false;
   int log_interval = 100;
 
   bool operator==(const Options&) const = default;

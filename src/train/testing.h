@@ -80,7 +80,7 @@ struct TinyRun {
     trainer = std::move(*Trainer::Create(options, std::move(info), TestOps()));
   }
   Status Train(TrainObserver& observer) {
-    return trainer->Run({train_loader.get(), validate ? validation_loader.get() : nullptr}, observer);
+    return trainer->Run({train_at, validate ? validation_loader.get() : nullptr}, observer);
   }
   Status Train() {
     TrainObserver silent;
@@ -91,6 +91,7 @@ struct TinyRun {
   bool validate = true;
   std::unique_ptr<Dataset> train = TinyData(20, 1), validation = TinyData(14, 2);
   std::unique_ptr<Loader> train_loader, validation_loader = EvaluationLoader(*validation, 4);
+  std::function<Result<Loader*>(int)> train_at = [this](int) -> Result<Loader*> { return train_loader.get(); };
   std::unique_ptr<Trainer> trainer;
 };
 

@@ -6,6 +6,7 @@
 
 #include "model/initialise.h"
 #include "train/ema.h"
+#include "train/recalibrate.h"
 #include "train/retention.h"
 #include "train/schedule.h"
 #include "train/transfer.h"
@@ -36,6 +37,7 @@ Trainer::Trainer(const Options& options, CheckpointInfo info, std::unique_ptr<co
       optimizer_(plan_->registry, options),
       accumulated_(options.gradient_accumulation_steps > 1 ? plan_->registry.trainable_arena() : 0),
       session_(*plan_, ops) {
+  session_.SetFlip(options.tta_flip);
   if (options.ema) ema_.emplace(plan_->registry);
 }
 
@@ -74,15 +76,30 @@ Status Trainer::Run(const TrainLoaders& loaders, TrainObserver& observer) {
   }
   while (info_.epoch < options_.epoch_size) {
     observer.OnEpochBegin(info_.epoch + 1);
-    RIFFLE_ASSIGN(EpochEvent event, TrainEpoch(*loaders.train, observer));
+    RIFFLE_ASSIGN(Loader * loader, loaders.train(info_.epoch));
+    RIFFLE_TRY(TrainOnPicturesOf(*loader));
+    RIFFLE_ASSIGN(EpochEvent event, TrainEpoch(*loader, observer));
+    const bool last = event.epoch == options_.epoch_size;
+    if (last && options_.bn_recalibration > 0) RIFFLE_TRY(Recalibrate(*loader, observer));
     RIFFLE_TRY(CheckFinite());
     info_.top1_percent.reset();
-    const bool last = event.epoch == options_.epoch_size;
     if (loaders.validation && (last || event.epoch % options_.val_interval == 0))
       RIFFLE_TRY(Validate(*loaders.validation, &event, observer));
     RIFFLE_TRY(observer.OnEpoch(event));  // first, so that no checkpoint is ahead of the record
     RIFFLE_TRY(Save(event, observer));
   }
+  return {};
+}
+
+Status Trainer::TrainOnPicturesOf(const Loader& loader) {
+  const Plan& now = train_plan_ ? *train_plan_ : *plan_;
+  if (loader.image_size() == now.model.image_size) return {};
+  ModelDescription model = plan_->model;
+  model.image_size = loader.image_size();
+  RIFFLE_ASSIGN(Plan plan, MakePlan(model));
+  auto next = std::make_unique<const Plan>(std::move(plan));
+  network_.UsePlan(*next);
+  train_plan_ = std::move(next);
   return {};
 }
 
@@ -142,12 +159,25 @@ Result<double> Trainer::TrainStep(const Batch& batch, const UpdateGroup& group, 
   return sum;
 }
 
+// Of the weights that are used, over pictures of the epoch that has just ended.
+Status Trainer::Recalibrate(Loader& loader, TrainObserver& observer) {
+  if (ema_) std::swap(network_.values(), *ema_);
+  const Result<int64_t> batches = RecalibrateStatistics(options_.bn_recalibration, info_.epoch - 1, loader, &network_);
+  if (ema_) std::swap(network_.values(), *ema_);
+  if (!batches.ok()) return batches.status();
+  observer.OnRecalibrated(*batches);
+  return {};
+}
+
 // The loss of the last step was finite; what that step made of the parameters shows nowhere else.
 Status Trainer::CheckFinite() {
   const auto finite = [](const AlignedArray<float>& values) {
     return std::ranges::all_of(values, [](float v) { return std::isfinite(v); });
   };
-  if (finite(network_.values().trainable) && finite(network_.values().statistics)) return {};
+  const auto all_finite = [&](const ParameterValues<float>& values) {
+    return finite(values.trainable) && finite(values.statistics);
+  };
+  if (all_finite(network_.values()) && all_finite(BestWeights())) return {};
   return InvalidArgument("the parameters are not finite numbers after step {}: lower --lr or lengthen --warmup_epochs",
                          info_.step);
 }

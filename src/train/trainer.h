@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -53,12 +54,16 @@ class TrainObserver {
   virtual void OnStep(const StepEvent&) {}
   virtual void OnValidation(const Evaluation& /*so_far*/, int64_t /*batch*/, int64_t /*batches*/) {}
   virtual Status OnEpoch(const EpochEvent&) { return {}; }
+  virtual void OnRecalibrated(int64_t /*batches*/) {}
   virtual void OnCheckpoint(const std::filesystem::path&) {}
 };
 
-/// Loaders that outlive the trainer; validation may be null.
+/// Where pictures come from.
 struct TrainLoaders {
-  Loader* train = nullptr;
+  /// The loader of an epoch, from 0, valid until the next call. The size of its pictures is what the network trains on,
+  /// whatever it is validated on; the number of batches is that of all epochs.
+  std::function<Result<Loader*>(int epoch)> train;
+  /// May be null. Outlives the trainer.
   Loader* validation = nullptr;
 };
 
@@ -94,12 +99,15 @@ class Trainer {
   /// What is validated and used: the moving average if the run keeps one.
   const ParameterValues<float>& BestWeights() { return ema_ ? *ema_ : network_.values(); }
   Status Validate(Loader& loader, EpochEvent* event, TrainObserver& observer);
+  Status TrainOnPicturesOf(const Loader& loader);
+  Status Recalibrate(Loader& loader, TrainObserver& observer);
   Status CheckFinite();
   Status Save(const EpochEvent& event, TrainObserver& observer);
 
   const Options options_;
   CheckpointInfo info_;
   std::unique_ptr<const Plan> plan_;
+  std::unique_ptr<const Plan> train_plan_;  // where training sees pictures of another size than validation
   const OpTable<float>& ops_;
   Network<float> network_;
   const std::unique_ptr<Objective> objective_;

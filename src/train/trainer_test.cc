@@ -8,6 +8,7 @@
 
 #include "base/threads.h"
 #include "model/initialise.h"
+#include "train/recalibrate.h"
 #include "train/testing.h"
 
 namespace riffle {
@@ -203,7 +204,9 @@ TEST(Trainer, AFrozenBodyKeepsEveryBitAndTheHeadLearns) {
   options.freeze = "body";
   options.weight_decay = 0.1;
   options.keep_checkpoint_max = 2;
-  ASSERT_EQ(TinyRun(options).Train().message(), "");
+  TinyRun run(options);
+  Recorder recorder;
+  ASSERT_EQ(run.Train(recorder).message(), "");
   const auto first = TensorsOf(folder / Numbered(1)), second = TensorsOf(folder / Numbered(2));
   const Plan plan = *MakePlan(TinyModel());
   ParameterValues<float> initial(plan.registry);
@@ -220,6 +223,18 @@ TEST(Trainer, AFrozenBodyKeepsEveryBitAndTheHeadLearns) {
   }
   for (const Parameter& p : plan.registry.statistics())
     EXPECT_EQ(second.at(p.name), values(p, initial.statistics)) << p.name << " is left alone, too";
+
+  // The loss of the first batch is the one that an evaluation finds: its batch norms use the running statistics.
+  Session session(plan, TestOps());
+  session.SetWeights(initial);
+  run.train_loader->Seek({});
+  const Batch& batch = **run.train_loader->Next();
+  std::vector<float> logits(2 * batch.images);
+  session.Run(batch.images, batch.pixels, logits.data());
+  double loss = 0;
+  for (int n = 0; n < batch.images; ++n)
+    loss += std::log1p(std::exp(logits[2 * n + 1 - batch.labels[n]] - logits[2 * n + batch.labels[n]]));
+  EXPECT_NEAR(recorder.steps[0].loss, loss / batch.images, 1e-5);
 }
 
 // The weights of the numbered checkpoint after one epoch, computed without the trainer: groups of `batches` batches,
@@ -380,6 +395,73 @@ TEST(Trainer, TheBestCheckpointsStayUnderTopK) {
   std::vector<std::string> expected = {Best(), Numbered(best)};
   if (best != 4) expected.push_back(Numbered(4));
   EXPECT_THAT(FilesIn(options.ckpt_save_dir), testing::UnorderedElementsAreArray(expected));
+}
+
+// A run on pictures of 8 pixels, of 12 from the second epoch on; it is validated on 16.
+struct GrowingRun {
+  explicit GrowingRun(const Options& options) : run(options, Info(16)) {
+    const Dataset& data = *run.validation;
+    run.validation_loader = std::move(*Loader::Create(data, *Transform::ForEvaluation(Info(16).preprocessing),
+                                                      {.batch_size = 4, .shuffle = false, .drop_remainder = false}));
+    run.train_at = [this](int epoch) -> Result<Loader*> {
+      sizes.push_back(epoch < 1 ? 8 : 12);
+      loader = std::move(*Loader::Create(*run.train, *Transform::ForEvaluation(Info(sizes.back()).preprocessing),
+                                         {.batch_size = 6, .seed = 5}));
+      return loader.get();
+    };
+  }
+  static CheckpointInfo Info(int size) {
+    CheckpointInfo info = TinyInfo();
+    info.model.image_size = info.preprocessing.image_size = size;
+    return info;
+  }
+  TinyRun run;
+  std::unique_ptr<Loader> loader;
+  std::vector<int> sizes;
+};
+
+TEST(Trainer, TakesEachEpochsSizeAndIsValidatedAtItsOwn) {
+  const std::filesystem::path folder = TestFolder(), whole = folder / "whole", parts = folder / "parts";
+  for (const auto& part : {whole, parts}) std::filesystem::create_directories(part);
+  GrowingRun run(AveragingOptions(whole, 3));
+  ASSERT_EQ(run.run.Train().message(), "");
+  EXPECT_THAT(run.sizes, ElementsAre(8, 12, 12));
+  EXPECT_EQ(Checkpoint::Open(whole / Best())->info().model.image_size, 16) << "what predict has to know";
+  ASSERT_EQ(GrowingRun(AveragingOptions(parts, 1)).run.Train().message(), "");
+  GrowingRun next(AveragingOptions(parts, 3));
+  ASSERT_EQ(next.run.trainer->Resume(*Checkpoint::Open(parts / Numbered(1))).message(), "");
+  ASSERT_EQ(next.run.Train().message(), "");
+  EXPECT_EQ(ReadBytes(parts / Numbered(3)), ReadBytes(whole / Numbered(3)));
+  ASSERT_EQ(TinyRun(AveragingOptions(parts, 3), GrowingRun::Info(16)).Train().message(), "");
+  EXPECT_NE(ReadBytes(parts / Numbered(3)), ReadBytes(whole / Numbered(3))) << "the comparison can fail";
+}
+
+TEST(Trainer, StatisticsOfTheWeightsInUseAreComputedAnewAfterTheLastEpoch) {
+  Options options = AveragingOptions(TestFolder(), 2);
+  const std::filesystem::path folder = options.ckpt_save_dir;
+  ASSERT_EQ(TinyRun(options).Train().message(), "");
+  const auto plain = TensorsOf(folder / Numbered(2)), plain_before = TensorsOf(folder / Numbered(1));
+  options.bn_recalibration = 2;
+  TinyRun run(options);
+  ASSERT_EQ(run.Train().message(), "");
+  const auto found = TensorsOf(folder / Numbered(2));
+  EXPECT_EQ(TensorsOf(folder / Numbered(1)), plain_before) << "before the last epoch there is no difference";
+
+  const Plan plan = *MakePlan(TinyModel());
+  Network<float> network(plan, TestOps());
+  ASSERT_EQ(Checkpoint::Open(folder / Numbered(2))->Load(plan.registry, WeightSet::kEma, &network.values()).message(),
+            "");
+  ASSERT_TRUE(RecalibrateStatistics(2, 1, *run.train_loader, &network).ok());
+  for (const Parameter& p : plan.registry.trainable()) {
+    EXPECT_EQ(found.at(p.name), plain.at(p.name)) << p.name;
+    EXPECT_EQ(found.at("ema." + p.name), plain.at("ema." + p.name)) << p.name;
+  }
+  for (const Parameter& p : plan.registry.statistics()) {
+    EXPECT_EQ(found.at(p.name), plain.at(p.name)) << "nobody uses these";
+    const float* values = network.values().statistics.data() + p.offset;
+    EXPECT_EQ(found.at("ema." + p.name), std::vector<float>(values, values + p.size)) << p.name;
+    EXPECT_NE(found.at("ema." + p.name), plain.at("ema." + p.name)) << p.name;
+  }
 }
 
 }  // namespace

@@ -1,0 +1,38 @@
+#include "cli/epoch_loaders.h"
+
+#include <fmt/format.h>
+
+#include "cli/data_options.h"
+
+namespace riffle {
+
+Result<std::unique_ptr<Loader>> MakeTrainLoader(const Options& options, const Dataset& data,
+                                                Preprocessing preprocessing, int size) {
+  preprocessing.image_size = size;
+  RIFFLE_ASSIGN(const DatasetInfo* info, FindDataset(options.dataset));
+  RIFFLE_ASSIGN(const Augmentation augmentation, AugmentationFrom(options, *info));
+  RIFFLE_ASSIGN(const Transform transform, Transform::ForTraining(preprocessing, augmentation));
+  return Loader::Create(data, transform, TrainLoader(options));
+}
+
+Result<std::unique_ptr<EpochLoaders>> EpochLoaders::Create(const Options& options, const Dataset& data,
+                                                           const Preprocessing& preprocessing, Log& log) {
+  std::unique_ptr<EpochLoaders> loaders(new EpochLoaders(options, data, preprocessing, log));
+  RIFFLE_ASSIGN(loaders->schedule_, ParseResolutionSchedule(options.resolution_schedule));
+  if (loaders->schedule_.empty()) loaders->schedule_ = {{.epoch = 0, .size = options.image_resize}};
+  RIFFLE_ASSIGN(loaders->loader_, MakeTrainLoader(options, data, preprocessing, loaders->schedule_.front().size));
+  return loaders;
+}
+
+Result<Loader*> EpochLoaders::At(int epoch) {
+  const int size = ResolutionAt(schedule_, epoch);
+  if (schedule_.size() > 1 && (epoch == 0 || size != loader_->image_size()))
+    log_.Line(fmt::format("Training on pictures of {} × {} pixels from epoch {} on", size, size, epoch + 1));
+  if (size != loader_->image_size()) {
+    loader_.reset();  // two would take twice the memory
+    RIFFLE_ASSIGN(loader_, MakeTrainLoader(options_, data_, preprocessing_, size));
+  }
+  return loader_.get();
+}
+
+}  // namespace riffle

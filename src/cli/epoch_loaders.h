@@ -1,0 +1,46 @@
+// The training pictures of each epoch, at the size that the resolution schedule gives it.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "data/dataset.h"
+#include "data/loader.h"
+#include "data/preprocessing.h"
+#include "report/log.h"
+#include "train/options.h"
+#include "train/resolution.h"
+
+namespace riffle {
+
+/// A loader of augmented pictures of size × size pixels; `preprocessing` says the rest. Errors: those of
+/// Transform::ForTraining and Loader::Create.
+Result<std::unique_ptr<Loader>> MakeTrainLoader(const Options& options, const Dataset& data,
+                                                Preprocessing preprocessing, int size);
+
+/// One loader at a time: another size is another loader.
+class EpochLoaders {
+ public:
+  /// The first epoch's loader is made at once, so that its errors come early. `options`, `data` and `log` must outlive
+  /// it. Errors: those of ParseResolutionSchedule and MakeTrainLoader.
+  static Result<std::unique_ptr<EpochLoaders>> Create(const Options& options, const Dataset& data,
+                                                      const Preprocessing& preprocessing, Log& log);
+
+  /// The loader of an epoch, from 0, valid until the next call. Another size than before is told in one line.
+  Result<Loader*> At(int epoch);
+
+  int64_t BatchesPerEpoch() const { return loader_->BatchesPerEpoch(); }
+
+ private:
+  EpochLoaders(const Options& options, const Dataset& data, Preprocessing preprocessing, Log& log)
+      : options_(options), data_(data), preprocessing_(std::move(preprocessing)), log_(log) {}
+
+  const Options& options_;
+  const Dataset& data_;
+  const Preprocessing preprocessing_;
+  Log& log_;
+  std::vector<ResolutionStep> schedule_;
+  std::unique_ptr<Loader> loader_;
+};
+
+}  // namespace riffle

@@ -1,0 +1,111 @@
+// `riffle recalibrate`: batch-norm statistics of a finished network, computed anew on training pictures.
+#include "train/recalibrate.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <variant>
+
+#include "base/text.h"
+#include "base/threads.h"
+#include "cli/command.h"
+#include "cli/data_options.h"
+#include "cli/download.h"
+#include "cli/epoch_loaders.h"
+#include "cli/run_folder.h"
+#include "ops/backends.h"
+#include "train/option_table.h"
+
+namespace riffle {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The options of the run that wrote the checkpoint, and over them what the user set.
+Result<Options> RecipeOf(const Checkpoint& checkpoint, const Settings& asked) {
+  Settings recipe;
+  RIFFLE_TRY(ReadOptionsYaml(checkpoint.info().options, checkpoint.path(), recipe));
+  Options& options = recipe.options;
+  options.threads = options.num_parallel_workers = 0;  // that machine's
+  for (const auto& [name, origin] : asked.origins)
+    std::visit([&](auto field) { options.*field = asked.options.*field; }, FindOption(name)->field);
+  options.in_channels = checkpoint.info().model.in_channels;
+  options.epoch_size = 1;  // what the loader makes
+  ResolveAutomatic(options);
+  return options;
+}
+
+Result<int64_t> BatchesOf(const Invocation& invocation) {
+  const auto text = invocation.own.find("batches");
+  if (text == invocation.own.end()) return INT64_MAX;  // all of an epoch
+  int64_t batches = 0;
+  const char* end = text->second.data() + text->second.size();
+  const auto read = std::from_chars(text->second.data(), end, batches);
+  if (read.ec != std::errc() || read.ptr != end || batches < 1)
+    return InvalidArgument("option batches (command line): expected an integer of at least 1, found '{}'",
+                           text->second);
+  return batches;
+}
+
+Status Run(const Invocation& invocation, const Console& console) {
+  if (invocation.settings.options.ckpt_path.empty() || !invocation.Has("out"))
+    return InvalidArgument(
+        "expected a checkpoint and a file to write; write 'riffle recalibrate --ckpt_path=FILE --out=FILE'");
+  RIFFLE_ASSIGN(const int64_t batches, BatchesOf(invocation));
+  RIFFLE_ASSIGN(const OpTable<float>* ops, FindBackend(""));
+  Log log(console.out, console.terminal_width);
+  RIFFLE_ASSIGN(const Checkpoint checkpoint, OpenCheckpoint(invocation.settings.options.ckpt_path, log));
+  RIFFLE_ASSIGN(const Options options, RecipeOf(checkpoint, invocation.settings));
+  SetThreads(options.threads);
+
+  CheckpointInfo info = checkpoint.info();
+  if (invocation.settings.IsSet("image_resize"))
+    info.model.image_size = info.preprocessing.image_size = options.image_resize;
+  ModelDescription training = info.model;
+  training.image_size = options.image_resize;
+  RIFFLE_ASSIGN(const Plan plan, MakePlan(training));
+  Network<float> network(plan, *ops);
+  RIFFLE_TRY(checkpoint.Load(plan.registry, checkpoint.best_weights(), &network.values()));
+
+  RIFFLE_TRY(DownloadIfAsked(options, log));
+  RIFFLE_ASSIGN(const std::unique_ptr<Dataset> data, OpenDataset(TrainDataset(options)));
+  RIFFLE_ASSIGN(const std::unique_ptr<Loader> loader,
+                MakeTrainLoader(options, *data, info.preprocessing, options.image_resize));
+  RIFFLE_ASSIGN(const int64_t used, RecalibrateStatistics(batches, 0, *loader, &network));
+
+  info.ema_updates.reset();  // the averaged weights, if these are such, are now the only ones
+  info.top1_percent.reset();
+  info.best_top1_percent.reset();
+  const fs::path out = invocation.own.find("out")->second;
+  RIFFLE_TRY(SaveCheckpoint(out, info, plan.registry, network.values(), nullptr));
+  log.Line(fmt::format("{}: the {}weights of {}, batch-norm statistics averaged over {} batches of {}, {} × {} pixels",
+                       out.string(), checkpoint.best_weights() == WeightSet::kEma ? "averaged " : "", checkpoint.path(),
+                       used, options.batch_size, options.image_resize, options.image_resize));
+  return {};
+}
+
+}  // namespace
+
+Command RecalibrateCommand() {
+  return {
+      .name = "recalibrate",
+      .summary = "computes a checkpoint's batch-norm statistics anew",
+      .options = {"threads", "seed", "dataset", "data_dir", "train_split", "dataset_download", "dataset_url",
+                  "dataset_checksums", "num_parallel_workers", "shuffle", "num_samples", "batch_size", "image_resize",
+                  "scale", "ratio", "hflip", "vflip", "ckpt_path"},
+      .own_options = {{.name = "out",
+                       .value_name = "FILE",
+                       .help = "the checkpoint to write: weights, no optimizer",
+                       .short_name = 'o'},
+                      {.name = "batches",
+                       .value_name = "N",
+                       .help = "training batches to average over; all of an epoch unless set"}},
+      .examples = {{"recalibrate --ckpt_path=ckpt/shufflenet_v1_g3_x1_0-best.safetensors --out=calibrated.safetensors",
+                    "on the pictures that it was trained on, augmented as then: the checkpoint knows its recipe"},
+                   {"recalibrate --ckpt_path=best.safetensors --out=large.safetensors --image_resize=288 --batches=50",
+                    "for use at another resolution"}},
+      .run = Run,
+  };
+}
+
+}  // namespace riffle
