@@ -47,6 +47,15 @@ TEST_F(RealPictures, Cifar10LearnsInAMomentAndResumes) {
   EXPECT_EQ(validation["loss"], metrics[1]["val_loss"]);
 }
 
+TEST_F(RealPictures, TheFineTuningCommandOfThePageReadsAsWritten) {
+  Words words = {
+      "train",           std::string("--model=") + kModelName, "--opt=momentum", "--lr=0.001", "dataset=cifar10",
+      "--num_classes=10"};  // and --pretrained, which is an error until there are weights (errors_test.cc)
+  words.insert(words.end(), {"--data_dir=" + (root_ / "cifar10").string(), "--num_samples=64", "--batch_size=32",
+                             "--image_resize=64", "--epoch_size=1", "--ckpt_save_dir=" + (folder_ / "out").string()});
+  EXPECT_THAT(Riffle(words), testing::HasSubstr("Epoch 1/1: loss"));
+}
+
 TEST_F(RealPictures, FoldersOfPhotographsTrainAndPredict) {
   Riffle(Train("imagenet", root_ / "hymenoptera",
                {"--image_resize=64", "--batch_size=16", "--lr=0.01", "--val_while_train"}));
