@@ -58,15 +58,16 @@ float MeanOf(const float* HWY_RESTRICT row, int64_t count) {
   return hn::GetLane(hn::SumOfLanes(D(), sum)) / static_cast<float>(count);
 }
 
-// y = row of the product; lanes[0 … 2 vectors) += Σ (row − pivot), Σ (row − pivot)².
-HWY_INLINE void StoreRow(const float* HWY_RESTRICT row, int64_t count, float pivot, float* HWY_RESTRICT y,
-                         float* HWY_RESTRICT lanes) {
+// y = row of the product, kPast the caches; lanes[0 … 2 vectors) += Σ (row − pivot), Σ (row − pivot)².
+template <bool kPast>
+HWY_NOINLINE void StoreRow(const float* HWY_RESTRICT row, int64_t count, float pivot, float* HWY_RESTRICT y,
+                           float* HWY_RESTRICT lanes) {
   const Vec centre = hn::Set(D(), pivot);
   Vec sum = hn::LoadU(D(), lanes), squares = hn::LoadU(D(), lanes + kLanes);
   int64_t p = 0;
   for (; p + kLanes <= count; p += kLanes) {
     const Vec v = hn::LoadU(D(), row + p), d = hn::Sub(v, centre);
-    hn::StoreU(v, D(), y + p);
+    StoreWhole<kPast>(v, y + p);
     sum = hn::Add(sum, d);
     squares = hn::MulAdd(d, d, squares);
   }
@@ -95,6 +96,7 @@ HWY_NOINLINE void ForwardChunk(const GroupConvShape& shape, const riffle::GroupC
   const Rows<float> product{scratch.Floats(std::min<int64_t>(m, kSlabBlocks * kMaxRows) * stride), stride};
   float* lanes = scratch.Floats(m * 2 * kLanes);
   FillZero(lanes, m * 2 * kLanes);
+  const auto store_row = OutgrowsCaches(shape.out_channels * shape.pixels) ? StoreRow<true> : StoreRow<false>;
   const float* packed = args.prepared + g * m * k;
   const float* bias = args.prepared + shape.weights() + g * m;
   const auto rows_of_block = [&](int64_t begin) {
@@ -119,7 +121,7 @@ HWY_NOINLINE void ForwardChunk(const GroupConvShape& shape, const riffle::GroupC
         const float* values = product[row - store.first];
         RowSums& s = sums[row * sums_stride];
         if (begin == first) s.pivot = MeanOf(values, count);
-        StoreRow(values, count, s.pivot, args.y[g * m + row] + begin, lanes + 2 * kLanes * row);
+        store_row(values, count, s.pivot, args.y[g * m + row] + begin, lanes + 2 * kLanes * row);
       }
     }
   }
@@ -127,6 +129,7 @@ HWY_NOINLINE void ForwardChunk(const GroupConvShape& shape, const riffle::GroupC
     sums[row * sums_stride].sum = SumLanes(hn::LoadU(D(), lanes + 2 * kLanes * row));
     sums[row * sums_stride].squares = SumLanes(hn::LoadU(D(), lanes + 2 * kLanes * row + kLanes));
   }
+  hwy::FlushStream();
 }
 
 void Forward(const GroupConvShape& shape, const riffle::GroupConvForward<float>& args) {

@@ -16,7 +16,8 @@ namespace {
 /// Pixels of a task: some microseconds of work.
 constexpr int64_t kChunkPixels = 16384;
 
-/// y = max(0, scale·x + shift + shortcut) for one chunk; a null shortcut counts as zeros.
+/// y = max(0, scale·x + shift + shortcut) for one chunk, kPast the caches; a null shortcut counts as zeros.
+template <bool kPast>
 void ForwardChunk(const ActivationVector& in, const float* HWY_RESTRICT x, const float* shortcut, int64_t count,
                   float* y) {
   const V zero = hn::Zero(D());
@@ -24,10 +25,10 @@ void ForwardChunk(const ActivationVector& in, const float* HWY_RESTRICT x, const
   if (shortcut) {
     for (; p + kLanes <= count; p += kLanes) {
       const V z = hn::MulAdd(hn::LoadU(D(), x + p), in.scale, in.shift);
-      hn::StoreU(hn::Max(zero, hn::Add(z, hn::LoadU(D(), shortcut + p))), D(), y + p);
+      StoreWhole<kPast>(hn::Max(zero, hn::Add(z, hn::LoadU(D(), shortcut + p))), y + p);
     }
   } else {
-    for (; p + kLanes <= count; p += kLanes) hn::StoreU(in(hn::LoadU(D(), x + p)), D(), y + p);
+    for (; p + kLanes <= count; p += kLanes) StoreWhole<kPast>(in(hn::LoadU(D(), x + p)), y + p);
   }
   if (p == count) return;
   const int64_t n = count - p;
@@ -38,10 +39,12 @@ void ForwardChunk(const ActivationVector& in, const float* HWY_RESTRICT x, const
 void Forward(const ResidualShape& shape, const riffle::ResidualForward<float>& args) {
   const int64_t chunks = (shape.pixels + kChunkPixels - 1) / kChunkPixels;
   const Activation<float> in{args.scale, args.shift, true};
+  const auto chunk = OutgrowsCaches(shape.channels * shape.pixels) ? ForwardChunk<true> : ForwardChunk<false>;
   ParallelFor(shape.channels * chunks, [&](int64_t task) HWY_ATTR {
     const int64_t c = task / chunks, begin = task % chunks * kChunkPixels;
-    ForwardChunk(ActivationOf(in, c), args.x[c] + begin, args.shortcut ? args.shortcut[c] + begin : nullptr,
-                 std::min(kChunkPixels, shape.pixels - begin), args.y[c] + begin);
+    chunk(ActivationOf(in, c), args.x[c] + begin, args.shortcut ? args.shortcut[c] + begin : nullptr,
+          std::min(kChunkPixels, shape.pixels - begin), args.y[c] + begin);
+    hwy::FlushStream();
   });
 }
 
