@@ -9,8 +9,8 @@ namespace riffle {
 namespace {
 
 constexpr size_t kHugePageBytes = size_t{2} << 20;
-// From here on memory is mapped directly, and huge pages waste at most an eighth.
-constexpr size_t kMappedBytes = 8 * kHugePageBytes;
+// From here on memory is mapped directly: one fault for each 2 MB instead of 512, which is what a short run waits for.
+constexpr size_t kMappedBytes = kHugePageBytes;
 
 size_t MappedSize(size_t bytes) { return (bytes + kHugePageBytes - 1) / kHugePageBytes * kHugePageBytes; }
 

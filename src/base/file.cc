@@ -35,27 +35,35 @@ Status WriteAll(int fd, std::string_view bytes, const std::filesystem::path& pat
   return {};
 }
 
-}  // namespace
-
-Result<std::vector<uint8_t>> ReadFile(const std::filesystem::path& path, uint64_t max_bytes) {
+template <class Bytes>
+Result<Bytes> ReadInto(const std::filesystem::path& path, uint64_t max_bytes) {
   Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   if (file.fd < 0) return SystemError(path, "open");
   struct stat info;
   if (::fstat(file.fd, &info) != 0) return SystemError(path, "stat");
   if (S_ISDIR(info.st_mode)) return InvalidArgument("{}: is a folder, a file was expected", path.string());
-  if (static_cast<uint64_t>(info.st_size) > max_bytes)
-    return InvalidArgument("{}: {} bytes, at most {} were expected", path.string(), info.st_size, max_bytes);
-  std::vector<uint8_t> bytes(static_cast<size_t>(info.st_size));
-  size_t done = 0;
-  while (done < bytes.size()) {
+  const auto size = static_cast<uint64_t>(info.st_size);
+  if (size > max_bytes)
+    return InvalidArgument("{}: {} bytes, at most {} were expected", path.string(), size, max_bytes);
+  Bytes bytes(static_cast<size_t>(size));
+  for (size_t done = 0; done < bytes.size();) {
     const ssize_t n = ::read(file.fd, bytes.data() + done, bytes.size() - done);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return SystemError(path, "read");
-    if (n == 0) break;
+    if (n == 0) return DataLoss("{}: {} bytes were expected, it ended after {}", path.string(), size, done);
     done += static_cast<size_t>(n);
   }
-  bytes.resize(done);
   return bytes;
+}
+
+}  // namespace
+
+Result<std::vector<uint8_t>> ReadFile(const std::filesystem::path& path, uint64_t max_bytes) {
+  return ReadInto<std::vector<uint8_t>>(path, max_bytes);
+}
+
+Result<AlignedArray<uint8_t>> ReadLargeFile(const std::filesystem::path& path) {
+  return ReadInto<AlignedArray<uint8_t>>(path, UINT64_MAX);
 }
 
 Result<std::string> ReadTextFile(const std::filesystem::path& path) {

@@ -9,12 +9,16 @@
 #include <string_view>
 #include <vector>
 
+#include "base/arena.h"
 #include "base/status.h"
 
 namespace riffle {
 
-/// The whole file. Errors: NotFound (names the path), IoError; a folder or a file over `max_bytes` is InvalidArgument.
+/// The whole file. Errors: NotFound (names the path), IoError, DataLoss if it shrinks meanwhile; a folder or a file
+/// over `max_bytes` is InvalidArgument.
 Result<std::vector<uint8_t>> ReadFile(const std::filesystem::path& path, uint64_t max_bytes = uint64_t{16} << 30);
+/// The same into huge pages, for files of megabytes: they are there sooner.
+Result<AlignedArray<uint8_t>> ReadLargeFile(const std::filesystem::path& path);
 Result<std::string> ReadTextFile(const std::filesystem::path& path);
 
 /// Writes beside `path`, flushes to the disk and renames: a crash or a full disk leaves the old file, never half a new

@@ -27,6 +27,16 @@ TEST(File, WhatWasWrittenIsRead) {
   EXPECT_EQ(*text, "onetwo");
 }
 
+TEST(File, ALargeFileIsReadWhole) {
+  const fs::path file = TestFolder() / "large";
+  std::string content(5'000'001, 'x');
+  content.front() = 'a', content.back() = 'z';
+  ASSERT_TRUE(WriteFileAtomically(file, content).ok());
+  const auto bytes = ReadLargeFile(file);
+  ASSERT_TRUE(bytes.ok());
+  EXPECT_TRUE(std::equal(bytes->begin(), bytes->end(), content.begin(), content.end()));
+}
+
 TEST(File, AFailedWriteLeavesTheOldFileAndNothingBeside) {
   const fs::path folder = TestFolder(), file = folder / "kept";
   ASSERT_TRUE(WriteFileAtomically(file, "old").ok());

@@ -1,14 +1,13 @@
 #include "download/fetch.h"
 
-#include <curl/curl.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <memory>
-#include <mutex>
 #include <thread>
 
 #include "download/checksum.h"
+#include "download/libcurl.h"
 
 namespace riffle {
 namespace {
@@ -39,8 +38,10 @@ struct Outcome {
 /// One request: the bytes of `url` from `offset` on, appended to `part`.
 class Transfer {
  public:
-  Transfer(std::string url, const fs::path& part, const FetchPolicy& policy, DownloadObserver& observer)
-      : url_(std::move(url)),
+  Transfer(const LibCurl& curl, std::string url, const fs::path& part, const FetchPolicy& policy,
+           DownloadObserver& observer)
+      : lib_(curl),
+        url_(std::move(url)),
         part_(part),
         name_(fs::path(part).replace_extension().filename().string()),
         policy_(policy),
@@ -50,10 +51,10 @@ class Transfer {
   Outcome Run() {
     file_.reset(std::fopen(part_.c_str(), "ab"));
     if (!file_) return {Outcome::kGiveUp, ErrorCode::kIo, fmt::format("cannot write {}", part_.string())};
-    curl_.reset(curl_easy_init());
+    curl_ = {lib_.easy_init(), lib_.easy_cleanup};
     if (!curl_) return {Outcome::kGiveUp, ErrorCode::kUnavailable, "libcurl cannot start"};
     Configure();
-    const CURLcode result = curl_easy_perform(curl_.get());
+    const CURLcode result = lib_.easy_perform(curl_.get());
     const bool written = std::fclose(file_.release()) == 0;
     if (!written)
       return {Outcome::kGiveUp, ErrorCode::kIo, fmt::format("cannot write {}; is the disk full?", part_.string())};
@@ -66,29 +67,30 @@ class Transfer {
  private:
   void Configure() {
     CURL* const c = curl_.get();
+    const auto set = lib_.easy_setopt;
     const bool secure = url_.starts_with("https:");
-    curl_easy_setopt(c, CURLOPT_URL, url_.c_str());
-    curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(c, CURLOPT_REDIR_PROTOCOLS_STR, secure ? "https" : "http,https");
-    curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 1L);
-    curl_easy_setopt(c, CURLOPT_MAXREDIRS, kMaxRedirects);
-    curl_easy_setopt(c, CURLOPT_FAILONERROR, 1L);  // the page that explains a 404 is no data
-    curl_easy_setopt(c, CURLOPT_USERAGENT, "riffle");
-    curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, static_cast<long>(policy_.connect_timeout.count()));
-    curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, kSlowBytesPerSecond);
-    curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, static_cast<long>(policy_.stall_timeout.count()));
-    curl_easy_setopt(c, CURLOPT_ERRORBUFFER, explanation_);
+    set(c, CURLOPT_URL, url_.c_str());
+    set(c, CURLOPT_PROTOCOLS_STR, "http,https");
+    set(c, CURLOPT_REDIR_PROTOCOLS_STR, secure ? "https" : "http,https");
+    set(c, CURLOPT_FOLLOWLOCATION, 1L);
+    set(c, CURLOPT_MAXREDIRS, kMaxRedirects);
+    set(c, CURLOPT_FAILONERROR, 1L);  // the page that explains a 404 is no data
+    set(c, CURLOPT_USERAGENT, "riffle");
+    set(c, CURLOPT_NOSIGNAL, 1L);
+    set(c, CURLOPT_CONNECTTIMEOUT, static_cast<long>(policy_.connect_timeout.count()));
+    set(c, CURLOPT_LOW_SPEED_LIMIT, kSlowBytesPerSecond);
+    set(c, CURLOPT_LOW_SPEED_TIME, static_cast<long>(policy_.stall_timeout.count()));
+    set(c, CURLOPT_ERRORBUFFER, explanation_);
     // A range, not CURLOPT_RESUME_FROM: a server that sends the whole file instead is welcome, see OnData.
-    if (offset_ > 0) curl_easy_setopt(c, CURLOPT_RANGE, fmt::format("{}-", offset_).c_str());
-    curl_easy_setopt(c, CURLOPT_WRITEDATA, this);
-    curl_easy_setopt(
+    if (offset_ > 0) set(c, CURLOPT_RANGE, fmt::format("{}-", offset_).c_str());
+    set(c, CURLOPT_WRITEDATA, this);
+    set(
         c, CURLOPT_WRITEFUNCTION, +[](char* data, size_t one, size_t count, void* self) {
           return static_cast<Transfer*>(self)->OnData(data, one * count);
         });
-    curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
-    curl_easy_setopt(c, CURLOPT_XFERINFODATA, this);
-    curl_easy_setopt(
+    set(c, CURLOPT_NOPROGRESS, 0L);
+    set(c, CURLOPT_XFERINFODATA, this);
+    set(
         c, CURLOPT_XFERINFOFUNCTION, +[](void* self, curl_off_t total, curl_off_t done, curl_off_t, curl_off_t) {
           static_cast<Transfer*>(self)->OnProgress(total, done);
           return 0;
@@ -111,13 +113,13 @@ class Transfer {
 
   int HttpStatus() const {
     long status = 0;
-    curl_easy_getinfo(curl_.get(), CURLINFO_RESPONSE_CODE, &status);
+    lib_.easy_getinfo(curl_.get(), CURLINFO_RESPONSE_CODE, &status);
     return static_cast<int>(status);
   }
 
   Outcome Judge(CURLcode result) const {
     if (result == CURLE_OK) return {};
-    const std::string text = explanation_[0] != 0 ? explanation_ : curl_easy_strerror(result);
+    const std::string text = explanation_[0] != 0 ? explanation_ : lib_.easy_strerror(result);
     switch (result) {
       case CURLE_HTTP_RETURNED_ERROR: {
         const int status = HttpStatus();
@@ -146,9 +148,9 @@ class Transfer {
 
   struct Closer {
     void operator()(std::FILE* file) const { std::fclose(file); }
-    void operator()(CURL* curl) const { curl_easy_cleanup(curl); }
   };
 
+  const LibCurl& lib_;
   const std::string url_;
   const fs::path part_;
   const std::string name_;
@@ -156,14 +158,16 @@ class Transfer {
   DownloadObserver& observer_;
   uint64_t offset_;
   std::unique_ptr<std::FILE, Closer> file_;
-  std::unique_ptr<CURL, Closer> curl_;
+  std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> curl_{nullptr, nullptr};
   char explanation_[CURL_ERROR_SIZE] = {};
 };
 
 /// One request and, if it brought the last byte, the md5.
 Outcome Attempt(const std::string& url, const fs::path& part, const std::string& md5, const FetchPolicy& policy,
                 DownloadObserver& observer) {
-  Transfer transfer(url, part, policy, observer);
+  const Result<const LibCurl*> curl = LoadLibCurl();
+  if (!curl.ok()) return {Outcome::kGiveUp, curl.status().code(), curl.status().message()};
+  Transfer transfer(**curl, url, part, policy, observer);
   const Outcome outcome = transfer.Run();
   if (outcome.what != Outcome::kComplete) return outcome;
   const Result<std::string> found = Md5OfFile(part);
@@ -212,8 +216,6 @@ Status MoveIntoPlace(const fs::path& part, const fs::path& to) {
 }  // namespace
 
 Status Fetch(const FetchRequest& request, const FetchPolicy& policy, DownloadObserver& observer) {
-  static std::once_flag once;
-  std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
   if (HasMd5(request.to, request.md5)) return {};
   const fs::path part = request.to.string() + ".part";
   if (HasMd5(part, request.md5)) return MoveIntoPlace(part, request.to);  // killed after the last byte

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/arena.h"
 #include "base/status.h"
 #include "formats/tensor_view.h"
 
@@ -28,8 +29,8 @@ class SafetensorsFile {
   /// Reads and checks a file. NotFound or IoError if it cannot be read; DataLoss, naming the path, the tensor, what was
   /// expected and what found, if it is truncated, damaged or no safetensors file.
   static Result<SafetensorsFile> Open(const std::filesystem::path& path);
-  /// The same of bytes at hand; `path` stands in messages.
-  static Result<SafetensorsFile> FromBytes(std::vector<uint8_t> bytes, std::string path);
+  /// The same of a copy of bytes at hand; `path` stands in messages.
+  static Result<SafetensorsFile> FromBytes(std::span<const uint8_t> bytes, std::string path);
 
   SafetensorsFile(SafetensorsFile&&) = default;
   SafetensorsFile& operator=(SafetensorsFile&&) = default;
@@ -44,11 +45,12 @@ class SafetensorsFile {
 
  private:
   SafetensorsFile() = default;
+  static Result<SafetensorsFile> Check(AlignedArray<uint8_t> bytes, std::string path);
   Status Parse();
   Status VerifyChecksum();
 
   std::string path_;
-  std::vector<uint8_t> bytes_;
+  AlignedArray<uint8_t> bytes_;
   std::vector<TensorView> tensors_;
   Metadata metadata_;
 };

@@ -117,11 +117,17 @@ bool LooksLikeSafetensors(std::span<const uint8_t> first_bytes) {
 }
 
 Result<SafetensorsFile> SafetensorsFile::Open(const std::filesystem::path& path) {
-  RIFFLE_ASSIGN(std::vector<uint8_t> bytes, ReadFile(path));
-  return FromBytes(std::move(bytes), path.string());
+  RIFFLE_ASSIGN(AlignedArray<uint8_t> bytes, ReadLargeFile(path));
+  return Check(std::move(bytes), path.string());
 }
 
-Result<SafetensorsFile> SafetensorsFile::FromBytes(std::vector<uint8_t> bytes, std::string path) {
+Result<SafetensorsFile> SafetensorsFile::FromBytes(std::span<const uint8_t> bytes, std::string path) {
+  AlignedArray<uint8_t> copy(bytes.size());
+  std::ranges::copy(bytes, copy.begin());
+  return Check(std::move(copy), std::move(path));
+}
+
+Result<SafetensorsFile> SafetensorsFile::Check(AlignedArray<uint8_t> bytes, std::string path) {
   SafetensorsFile file;
   file.bytes_ = std::move(bytes);
   file.path_ = std::move(path);
@@ -132,7 +138,7 @@ Result<SafetensorsFile> SafetensorsFile::FromBytes(std::vector<uint8_t> bytes, s
 }
 
 Status SafetensorsFile::Parse() {
-  RIFFLE_ASSIGN(const std::string_view text, HeaderText(bytes_));
+  RIFFLE_ASSIGN(const std::string_view text, HeaderText({bytes_.data(), bytes_.size()}));
   const Result<json> header = ParseJson(text);
   if (!header.ok()) return DataLoss("the header is damaged: {}", header.status().message());
   if (!header->is_object()) return DataLoss("the header is damaged: expected a JSON object");
@@ -150,7 +156,7 @@ Status SafetensorsFile::Parse() {
   std::stable_sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
     return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
   });
-  const std::span<const uint8_t> data = std::span<const uint8_t>(bytes_).subspan(8 + text.size());
+  const std::span<const uint8_t> data = std::span<const uint8_t>(bytes_.data(), bytes_.size()).subspan(8 + text.size());
   RIFFLE_TRY(CheckLayout(entries, data.size()));
   for (Entry& entry : entries) {
     entry.view.bytes = data.subspan(entry.begin, entry.end - entry.begin);

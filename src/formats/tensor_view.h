@@ -60,14 +60,21 @@ TensorView ViewOf(std::string name, std::vector<int64_t> shape, std::span<const 
           {reinterpret_cast<const uint8_t*>(values.data()), values.size_bytes()}};
 }
 
-/// A copy of the tensor's numbers. InvalidArgument if they are stored as another type.
+/// Copies the tensor's numbers; `to` has as many. InvalidArgument if they are stored as another type.
 template <StoredNumber T>
-Result<std::vector<T>> Values(const TensorView& tensor) {
+Status CopyValues(const TensorView& tensor, std::span<T> to) {
   if (tensor.dtype != kDTypeOf<T>)
     return InvalidArgument("tensor {}: expected {} values, found {}", Quoted(tensor.name), NameOf(kDTypeOf<T>),
                            NameOf(tensor.dtype));
+  if (!to.empty()) std::memcpy(to.data(), tensor.bytes.data(), to.size_bytes());
+  return {};
+}
+
+/// The same into new memory.
+template <StoredNumber T>
+Result<std::vector<T>> Values(const TensorView& tensor) {
   std::vector<T> values(tensor.bytes.size() / sizeof(T));
-  if (!values.empty()) std::memcpy(values.data(), tensor.bytes.data(), values.size() * sizeof(T));
+  RIFFLE_TRY(CopyValues<T>(tensor, values));
   return values;
 }
 

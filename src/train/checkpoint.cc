@@ -31,12 +31,12 @@ Status Read(const SafetensorsFile& file, const Parameter& p, std::string_view na
   if (tensor.shape != p.shape)
     return InvalidArgument("{}: tensor {} has shape {}, the network has {}", file.path(), name, ShapeText(tensor.shape),
                            ShapeText(p.shape));
-  const Result<std::vector<float>> values = Values<float>(tensor);
-  if (!values.ok()) return Status(values.status()).In(file.path());
-  if (!std::ranges::all_of(*values, [](float v) { return std::isfinite(v); }))
+  const std::span<float> values(arena->data() + p.offset, static_cast<size_t>(p.size));
+  Status status = CopyValues<float>(tensor, values);
+  if (!status.ok()) return std::move(status).In(file.path());
+  if (!std::ranges::all_of(values, [](float v) { return std::isfinite(v); }))
     return DataLoss("{}: tensor {} holds values that are not finite numbers: the network is of no use", file.path(),
                     name);
-  std::copy(values->begin(), values->end(), arena->data() + p.offset);
   return {};
 }
 
