@@ -23,6 +23,9 @@ class Objective {
   static Result<std::unique_ptr<Objective>> Create(const Options& options, const CheckpointInfo& info,
                                                    const OpTable<float>& ops);
 
+  /// The height and width of the pictures of the next batches; at first those of the description.
+  void SetImageSize(int size) { model_.image_size = size; }
+
   /// Mixes pictures and makes their targets. The pictures to train on: [in_channels][images·H·W], valid until the next
   /// Begin and as long as the batch.
   Rows<const float> Begin(const Batch& batch);
@@ -40,7 +43,7 @@ class Objective {
   Rows<const float> Mixed(const Mix& mix, const Batch& batch);
 
   const Options options_;
-  const ModelDescription model_;
+  ModelDescription model_;  // with the size of the pictures to train on
   LabelLoss label_loss_;
   int images_ = 0;
   AlignedArray<float> mixed_;

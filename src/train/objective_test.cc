@@ -30,8 +30,8 @@ struct NoiseBatch {
   Batch batch;
 };
 
-std::unique_ptr<Objective> Make(const Options& options) {
-  Result<std::unique_ptr<Objective>> objective = Objective::Create(options, TinyInfo(), TestOps());
+std::unique_ptr<Objective> Make(const Options& options, const CheckpointInfo& info = TinyInfo()) {
+  Result<std::unique_ptr<Objective>> objective = Objective::Create(options, info, TestOps());
   EXPECT_TRUE(objective.ok()) << objective.status().message();
   return std::move(*objective);
 }
@@ -87,6 +87,20 @@ TEST(Objective, ASmallerBatchAfterALargerOneHasCleanPadding) {
   EXPECT_EQ(pictures.stride, RowStride(2 * 64));
   for (int c = 0; c < 3; ++c)
     for (int64_t i = 2 * 64; i < pictures.stride; ++i) EXPECT_EQ(pictures[c][i], 0);
+}
+
+TEST(Objective, MixesPicturesOfTheSizeThatItWasTold) {
+  CheckpointInfo info = TinyInfo();
+  info.model.image_size = 16;
+  Options options;
+  options.cutmix = 1;
+  const std::unique_ptr<Objective> told = Make(options, info), born = Make(options);
+  told->SetImageSize(8);
+  const NoiseBatch noise(5);
+  const Rows<const float> found = told->Begin(noise.batch), expected = born->Begin(noise.batch);
+  EXPECT_EQ(found.stride, expected.stride);
+  for (int c = 0; c < 3; ++c)
+    for (int64_t i = 0; i < expected.stride; ++i) EXPECT_EQ(found[c][i], expected[c][i]);
 }
 
 TEST(Objective, TheGradientIsThatOfTheMeanOrTheSumAndTheShare) {

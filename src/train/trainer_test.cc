@@ -436,6 +436,14 @@ TEST(Trainer, TakesEachEpochsSizeAndIsValidatedAtItsOwn) {
   EXPECT_NE(ReadBytes(parts / Numbered(3)), ReadBytes(whole / Numbered(3))) << "the comparison can fail";
 }
 
+TEST(Trainer, MixesPicturesOfEachEpochsSize) {
+  Options options = AveragingOptions(TestFolder(), 2);
+  options.mixup = options.cutmix = 1;
+  GrowingRun run(options);
+  ASSERT_EQ(run.run.Train().message(), "");
+  EXPECT_THAT(run.sizes, ElementsAre(8, 12));
+}
+
 TEST(Trainer, StatisticsOfTheWeightsInUseAreComputedAnewAfterTheLastEpoch) {
   Options options = AveragingOptions(TestFolder(), 2);
   const std::filesystem::path folder = options.ckpt_save_dir;
