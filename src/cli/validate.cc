@@ -8,10 +8,12 @@
 #include "cli/command.h"
 #include "cli/data_options.h"
 #include "cli/download.h"
-#include "cli/loaded_network.h"
+#include "cli/run_folder.h"
+#include "model/zoo.h"
 #include "ops/backends.h"
 #include "report/progress.h"
 #include "train/evaluate.h"
+#include "train/loaded_network.h"
 
 namespace riffle {
 namespace {

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "base/threads.h"
+#include "train/jensen_shannon.h"
 #include "train/testing.h"
 
 namespace riffle {
@@ -95,7 +96,7 @@ TEST(Objective, MixesPicturesOfTheSizeThatItWasTold) {
   Options options;
   options.cutmix = 1;
   const std::unique_ptr<Objective> told = Make(options, info), born = Make(options);
-  told->SetImageSize(8);
+  ASSERT_TRUE(told->SetImageSize(8).ok());
   const NoiseBatch noise(5);
   const Rows<const float> found = told->Begin(noise.batch), expected = born->Begin(noise.batch);
   EXPECT_EQ(found.stride, expected.stride);
@@ -115,6 +116,18 @@ TEST(Objective, TheGradientIsThatOfTheMeanOrTheSumAndTheShare) {
     EXPECT_FLOAT_EQ(half.dlogits[i], mean.dlogits[i] / 2);
     EXPECT_FLOAT_EQ(sum.dlogits[i], mean.dlogits[i] * 4);
   }
+}
+
+TEST(Objective, VersionsOfASampleAreJudgedByTheCleanOnesLabelAndByTheirDivergence) {
+  const NoiseBatch noise(6, 3);  // two samples
+  NoiseBatch clean(2);
+  std::copy_n(noise.logits.begin(), 4, clean.logits.begin());
+  const Found label = Both(*Make({}), clean), found = Both(*Make({}), noise);
+  std::vector<float> divergence(2), gradient(12);
+  AddJensenShannon(3, 2, 2, 12, 0.5, noise.logits.data(), divergence.data(), gradient.data());
+  EXPECT_NEAR(found.loss, 3 * (label.loss + divergence[0] + divergence[1]), 1e-5) << "each version counts its sample's";
+  for (int i = 0; i < 12; ++i)
+    EXPECT_NEAR(found.dlogits[i], gradient[i] + (i < 4 ? label.dlogits[i] : 0), 1e-6) << "of the mean of two samples";
 }
 
 std::vector<uint8_t> Trained(const std::filesystem::path& folder, const Options& options) {

@@ -95,7 +95,7 @@ std::vector<OptionRow> MakeTable() {
        "policy of random operations: randaug-m7-n2-mstd0.5, autoaug, autoaugr, 3a, trivialaugwide, augmix-m5-w4-d2 and "
        "timm's rand, original, v0; None for none"},
       {"aug_splits", kTransforms, &O::aug_splits, Within(0, 16),
-       "versions of each picture in a batch, the first without auto_augment; 0 for one version, 3 with loss JSD"},
+       "versions of each picture in a batch, the first without auto_augment; 0 for one, 3 for AugMix (docs/losses.md)"},
       {"re_prob", kTransforms, &O::re_prob, Within(0, 1), "probability of random erasing"},
       {"re_scale", kTransforms, &O::re_scale, AboveUpTo(0, 1), "share of the area that random erasing takes"},
       {"re_ratio", kTransforms, &O::re_ratio, Above(0), "height over width of an erased rectangle"},
@@ -184,6 +184,14 @@ std::vector<OptionRow> MakeTable() {
       {"cutmix", kLoss, &O::cutmix, AtLeast(0),
        "alpha of CutMix, which pastes boxes of other pictures; 0 for none; with mixup, either by chance"},
       {"cutmix_prob", kLoss, &O::cutmix_prob, Within(0, 1), "probability that a batch is mixed, by Mixup or CutMix"},
+      {"teacher_ckpt", kLoss, &O::teacher_ckpt, Any(), "checkpoint of a network to learn from, too (docs/losses.md)"},
+      {"distill_type", kLoss, &O::distill_type, OneOf({"plain", "decoupled"}),
+       "divergence from the teacher: of the whole prediction, or of its class and the others apart"},
+      {"distill_weight", kLoss, &O::distill_weight, Within(0, 1),
+       "share of the teacher in the loss; labels have the rest"},
+      {"distill_temperature", kLoss, &O::distill_temperature, Above(0), "temperature of both softmaxes"},
+      {"distill_alpha", kLoss, &O::distill_alpha, AtLeast(0), "decoupled: factor of the divergence of the class"},
+      {"distill_beta", kLoss, &O::distill_beta, AtLeast(0), "decoupled: factor of the divergence of the others"},
 
       {"val_while_train", kReport, &O::val_while_train, Any(), "validate during training and keep the best checkpoint"},
       {"val_interval", kReport, &O::val_interval, AtLeast(1), "epochs from one validation to the next"},

@@ -134,6 +134,10 @@ Status CheckTogether(const Options& o) {
   const auto policy = ParseAugmentPolicy(o.auto_augment);
   if (o.aug_splits == 1)
     return InvalidArgument("option aug_splits: expected 0 (one version of each picture) or at least 2, found 1");
+  if (o.aug_splits > 1 && (o.mixup > 0 || o.cutmix > 0))
+    return InvalidArgument(
+        "options aug_splits, mixup and cutmix: versions of a picture are compared with one another and cannot be mixed "
+        "with other pictures; set --mixup=0 --cutmix=0, or --aug_splits=0");
   if (o.aug_splits > 1 && policy.ok() && !*policy && o.color_jitter.value_or(0) == 0) {
     return InvalidArgument(
         "options aug_splits and auto_augment: the {} versions of a picture would be the same; add "

@@ -118,6 +118,12 @@ struct Options {
   double mixup = 0.0;
   double cutmix = 0.0;
   double cutmix_prob = 1.0;
+  std::string teacher_ckpt = "";
+  std::string distill_type = "plain";
+  double distill_weight = 0.5;
+  double distill_temperature = 4.0;
+  double distill_alpha = 1.0;
+  double distill_beta = 8.0;
 
   // Validation and report
   bool val_while_train = false;

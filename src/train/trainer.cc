@@ -98,7 +98,7 @@ Status Trainer::TrainOnPicturesOf(const Loader& loader) {
   model.image_size = loader.image_size();
   RIFFLE_ASSIGN(Plan plan, MakePlan(model));
   auto next = std::make_unique<const Plan>(std::move(plan));
-  objective_->SetImageSize(model.image_size);
+  RIFFLE_TRY(objective_->SetImageSize(model.image_size));
   network_.UsePlan(*next);
   train_plan_ = std::move(next);
   return {};

@@ -436,8 +436,12 @@ TEST(Trainer, TakesEachEpochsSizeAndIsValidatedAtItsOwn) {
   EXPECT_NE(ReadBytes(parts / Numbered(3)), ReadBytes(whole / Numbered(3))) << "the comparison can fail";
 }
 
-TEST(Trainer, MixesPicturesOfEachEpochsSize) {
-  Options options = AveragingOptions(TestFolder(), 2);
+TEST(Trainer, TheTeacherSeesAndMixingTakesEachEpochsSize) {
+  const std::filesystem::path folder = TestFolder(), teacher = folder / "teacher", student = folder / "student";
+  for (const auto& part : {teacher, student}) std::filesystem::create_directories(part);
+  ASSERT_EQ(TinyRun(AveragingOptions(teacher, 1), GrowingRun::Info(16)).Train().message(), "");
+  Options options = AveragingOptions(student, 2);
+  options.teacher_ckpt = (teacher / Numbered(1)).string();
   options.mixup = options.cutmix = 1;
   GrowingRun run(options);
   ASSERT_EQ(run.run.Train().message(), "");

@@ -3,8 +3,7 @@
 
 #include <memory>
 
-#include "cli/run_folder.h"
-#include "model/zoo.h"
+#include "model/plan.h"
 #include "runtime/session.h"
 #include "train/checkpoint.h"
 

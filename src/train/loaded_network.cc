@@ -1,4 +1,4 @@
-#include "cli/loaded_network.h"
+#include "train/loaded_network.h"
 
 namespace riffle {
 
