@@ -51,6 +51,8 @@ struct Command {
   Status (*run)(const Invocation&, const Console&);
 
   bool Uses(std::string_view option) const;
+  /// Whether it takes the options of MindCV's scripts that do nothing here (AcceptedOptions).
+  bool TakesAccepted() const { return Uses("config") && Uses("data_dir"); }
 };
 
 /// All commands, in the order of the help.

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "cli/run.h"
-#include "train/option_table.h"
+#include "train/accepted_options.h"
 
 namespace riffle {
 namespace {
@@ -77,6 +77,13 @@ std::string HelpFor(const Command& command, int width) {
     if (group == nullptr || *group != row.group) text += fmt::format("\n{}\n", Title(row.group));
     group = &row.group;
     text += OptionEntry(row, width);
+  }
+  if (command.TakesAccepted()) {
+    text += fmt::format("\n{}\n", Title(OptionGroup::kAccepted));
+    for (const AcceptedOption& option : AcceptedOptions()) {
+      const OptionRow& row = option.row;
+      text += Entry(fmt::format("  --{} {}", row.name, ValueName(row)), std::string(row.help), width);
+    }
   }
   if (group != nullptr) {
     text +=

@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "base/text.h"
-#include "train/option_table.h"
+#include "train/accepted_options.h"
 
 namespace riffle {
 namespace {
@@ -62,11 +62,13 @@ class Parser {
   Status ReadOption(const std::string& name, std::optional<std::string> value) {
     const auto own = std::ranges::find(command_.own_options, name, &CommandOption::name);
     if (own != command_.own_options.end()) return ReadOwnOption(*own, std::move(value));
-    if (!command_.Uses(name)) return Unknown(name);
-    const OptionRow& row = *FindOption(name);
-    if (!value) value = IsFlag(row) ? TakeBool() : TakeWord();
+    const OptionRow* row = command_.Uses(name)        ? FindOption(name)
+                           : command_.TakesAccepted() ? FindAccepted(name)
+                                                      : nullptr;
+    if (row == nullptr) return Unknown(name);
+    if (!value) value = IsFlag(*row) ? TakeBool() : TakeWord();
     if (!value) {
-      return InvalidArgument("option {} (command line): expected {}, found nothing", name, Expected(row));
+      return InvalidArgument("option {} (command line): expected {}, found nothing", name, Expected(*row));
     }
     assignments_.emplace_back(name, *value);
     return {};
@@ -111,7 +113,9 @@ class Parser {
     std::vector<std::string_view> known = command_.options;
     for (const CommandOption& own : command_.own_options) known.push_back(own.name);
     known.push_back("help");
-    return InvalidArgument("unknown option '{}' (command line); the nearest one is '--{}'", name, Nearest(name, known));
+    const std::string_view synonym = SynonymOf(name);
+    return InvalidArgument("unknown option '{}' (command line); the nearest one is '--{}'", name,
+                           command_.Uses(synonym) ? synonym : Nearest(name, known));
   }
 
   Status Apply() {

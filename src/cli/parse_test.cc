@@ -242,8 +242,16 @@ TEST(HelpTest, GroupsOptionsAndShowsChoicesAndDefaults) {
   const std::string help = HelpFor(command, 100);
   EXPECT_THAT(help, HasSubstr("\nLearning rate\n  --lr X                      highest learning rate [0.001]\n"));
   EXPECT_THAT(help,
-              HasSubstr("\n  --opt NAME                  optimizer (one of sgd, momentum, nesterov) [momentum]\n"));
+              HasSubstr("\n  --opt NAME                  optimizer (one of sgd, momentum, nesterov, adam, adamw, "));
   EXPECT_THAT(help, HasSubstr("\n  -o, --json FILE"));
+}
+
+TEST(HelpTest, EndsWithWhatDoesNothing) {
+  const std::string help = HelpFor(Plain(), 100);
+  EXPECT_THAT(
+      help,
+      HasSubstr(
+          "\nWithout effect here, for files of MindCV's\n  --mode NAME                 there is one way to execute\n"));
 }
 
 TEST(HelpTest, WrapsToTheTerminal) {

@@ -14,14 +14,16 @@
 #include "ops/backends.h"
 #include "report/metrics.h"
 #include "report/progress.h"
+#include "train/accepted_options.h"
 #include "train/class_weights.h"
-#include "train/option_table.h"
 #include "train/trainer.h"
 
 namespace riffle {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr int kCurveWidth = 100;  // where the output goes to no terminal
 
 /// What a run works on. The loaders read the data sets.
 struct TrainingData {
@@ -149,6 +151,7 @@ Status Run(const Invocation& invocation, const Console& console) {
   RIFFLE_ASSIGN(const OpTable<float>* ops, FindBackend(""));
 
   Log log(console.out, console.terminal_width);
+  if (const std::string note = AcceptedNote(settings); !note.empty()) log.Line(note);
   RIFFLE_TRY(DownloadIfAsked(options, log));
   CheckpointInfo info;
   RIFFLE_ASSIGN(TrainingData data, OpenTrainingData(options, &info, log));
@@ -172,6 +175,12 @@ Status Run(const Invocation& invocation, const Console& console) {
               << std::endl;
 
   RIFFLE_ASSIGN(const bool resumed, LoadStart(options, *trainer, log));
+  if (invocation.Has("dry_run")) {
+    const int width = console.terminal_width > 0 ? console.terminal_width : kCurveWidth;
+    console.out << LearningRateCurve(options, data.train_loader->BatchesPerEpoch(), width);
+    log.Line("A dry run: nothing was trained or written");
+    return {};
+  }
   RIFFLE_TRY(PrepareRunFolder(options.ckpt_save_dir, resumed, log));
   const fs::path folder = options.ckpt_save_dir;
   RIFFLE_TRY(WriteFileAtomically(folder / (model_name + ".yaml"), trainer->info().options));
@@ -204,6 +213,10 @@ Command TrainCommand() {
       .name = "train",
       .summary = "trains a network on a dataset",
       .options = AllOptions(),
+      .own_options = {{.name = "dry_run",
+                       .value_name = "",
+                       .help = "everything but the training: opens the data, shows the configuration, the memory and "
+                               "the learning-rate curve, writes nothing"}},
       .examples =
           {{"train --model=shufflenet_v1_g3_x0_5 --dataset=cifar10 --data_dir=data --image_resize=32 --stem=small "
             "--val_while_train",

@@ -77,6 +77,7 @@ Status Run(const Invocation& invocation, const Console& console) {
   Settings settings = invocation.settings;
   Options& options = settings.options;
   RIFFLE_TRY(RequireCheckpoint(options));
+  RIFFLE_TRY(CheckDevice(options));
   ResolveAutomatic(options);
   SetThreads(options.threads);
   RIFFLE_ASSIGN(const OpTable<float>* ops, FindBackend(""));
@@ -122,6 +123,7 @@ Command ValidateCommand() {
       .name = "validate",
       .summary = "measures a checkpoint on a dataset: top-1, top-5, loss",
       .options = {"config",
+                  "device_target",
                   "threads",
                   "dataset",
                   "data_dir",

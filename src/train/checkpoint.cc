@@ -1,8 +1,11 @@
 #include "train/checkpoint.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <set>
 
 #include "base/json.h"
 
@@ -21,6 +24,19 @@ std::string SlotName(std::string_view slot, std::string_view parameter) {
 }
 
 std::string NameIn(WeightSet set, const Parameter& p) { return set == WeightSet::kEma ? "ema." + p.name : p.name; }
+
+/// The slots that a file holds: "mean" of "optimizer.mean.stem.conv.weight".
+std::set<std::string_view> SlotsIn(const SafetensorsFile& file) {
+  constexpr std::string_view kPrefix = "optimizer.";
+  std::set<std::string_view> slots;
+  for (const TensorView& tensor : file.tensors()) {
+    std::string_view name = tensor.name;
+    if (!name.starts_with(kPrefix)) continue;
+    name.remove_prefix(kPrefix.size());
+    slots.insert(name.substr(0, name.find('.')));
+  }
+  return slots;
+}
 
 TensorView View(const Parameter& p, std::string name, const AlignedArray<float>& arena) {
   return ViewOf<float>(std::move(name), p.shape, std::span(arena.data() + p.offset, static_cast<size_t>(p.size)));
@@ -151,6 +167,14 @@ Status Checkpoint::Load(const ParameterRegistry& registry, WeightSet set, Parame
 }
 
 Status Checkpoint::Load(const ParameterRegistry& registry, Optimizer* optimizer) const {
+  std::set<std::string_view> needed;
+  for (const Optimizer::Slot& slot : optimizer->slots()) needed.insert(slot.name);
+  const std::set<std::string_view> found = SlotsIn(file_);
+  if (!found.empty() && found != needed)
+    return InvalidArgument(
+        "{}: the state of another optimizer: it holds {}, this --opt needs {}; go on with the optimizer that the run "
+        "had, or start anew from its weights with --ckpt_path",
+        path(), fmt::join(found, ", "), fmt::join(needed, ", "));
   for (Optimizer::Slot& slot : optimizer->slots())
     for (const Parameter& p : registry.trainable())
       RIFFLE_TRY(Read(file_, p, SlotName(slot.name, p.name), &slot.values));

@@ -63,7 +63,7 @@ class Checkpoint {
   /// All parameters and statistics of one set. InvalidArgument names the tensor whose shape or type differs, NotFound
   /// one that is missing, DataLoss one with values that are not finite.
   Status Load(const ParameterRegistry& registry, WeightSet set, ParameterValues<float>* values) const;
-  /// The optimizer's slots, with the same errors.
+  /// The optimizer's slots, with the same errors; InvalidArgument if the checkpoint holds those of another optimizer.
   Status Load(const ParameterRegistry& registry, Optimizer* optimizer) const;
 
  private:

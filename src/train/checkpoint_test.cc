@@ -107,7 +107,7 @@ TEST(Checkpoint, AMissingSlotIsNamed) {
   const Status status = content.Load(*checkpoint);
   ASSERT_FALSE(status.ok());
   EXPECT_EQ(status.code(), ErrorCode::kNotFound);
-  EXPECT_THAT(status.message(), HasSubstr("optimizer.velocity."));
+  EXPECT_THAT(status.message(), HasSubstr("optimizer.mean."));
 }
 
 TEST(Checkpoint, ValuesThatAreNotFiniteAreRefused) {

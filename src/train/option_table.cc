@@ -8,6 +8,8 @@
 #include "data/registry.h"
 #include "data/resize.h"
 #include "model/zoo.h"
+#include "train/schedule.h"
+#include "train/update_rules.h"
 
 namespace riffle {
 namespace {
@@ -40,6 +42,18 @@ std::vector<std::string_view> FilterNames() {
   return names;
 }
 
+std::vector<std::string_view> OptimizerNames() {
+  std::vector<std::string_view> names;
+  for (const UpdateRule& rule : UpdateRules()) names.push_back(rule.name);
+  return names;
+}
+
+std::vector<std::string_view> ScheduleNames() {
+  std::vector<std::string_view> names;
+  for (const Schedule& schedule : Schedules()) names.push_back(schedule.name);
+  return names;
+}
+
 Limits AModel() {
   Limits limits{.choices_text = "a model that 'riffle models' lists"};
   for (const ZooEntry& entry : Zoo()) {
@@ -56,6 +70,7 @@ std::vector<OptionRow> MakeTable() {
   return {
       {"config", kGeneral, &O::config, Any(), "YAML file of options (also -c); the command line overrides it"},
       {"seed", kGeneral, &O::seed, AtLeast(0), "seed of the initial weights, the shuffling and the augmentation"},
+      {"device_target", kGeneral, &O::device_target, OneOf({"CPU", "GPU", "Ascend"}), "what computes"},
       {"threads", kGeneral, &O::threads, Within(0, 4096), "threads that compute; 0 for the cores this process may use"},
 
       {"dataset", kData, &O::dataset, OneOf(DatasetNames()), "dataset; 'imagenet', 'folder' and '' read class folders"},
@@ -146,10 +161,16 @@ std::vector<OptionRow> MakeTable() {
        "how many checkpoints latest_k and top_k keep"},
 
       {"epoch_size", kTraining, &O::epoch_size, AtLeast(1), "epochs to train"},
-      {"opt", kTraining, &O::opt, OneOf({"sgd", "momentum", "nesterov"}), "optimizer"},
-      {"momentum", kTraining, &O::momentum, FromToBelow(0, 1), "momentum of the optimizer"},
-      {"use_nesterov", kTraining, &O::use_nesterov, Any(), "Nesterov's form of the momentum"},
-      {"weight_decay", kTraining, &O::weight_decay, AtLeast(0), "L2 coefficient"},
+      {"opt", kTraining, &O::opt, OneOf(OptimizerNames()), "optimizer"},
+      {"momentum", kTraining, &O::momentum, FromToBelow(0, 1), "momentum of sgd, momentum, nesterov and rmsprop"},
+      {"use_nesterov", kTraining, &O::use_nesterov, Any(), "Nesterov's form of sgd and momentum"},
+      {"betas", kTraining, &O::betas, FromToBelow(0, 1),
+       "decay of the averages that adam, adamw, nadam, lion, rmsprop, lamb and adan keep; None for the usual ones"},
+      {"eps", kTraining, &O::eps, AtLeast(0),
+       "what adaptive optimizers add to the root that they divide by; None for the usual: 1e-8, lamb 1e-6, rmsprop "
+       "and adagrad 1e-10"},
+      {"weight_decay", kTraining, &O::weight_decay, AtLeast(0),
+       "L2 coefficient; adamw, lion, lamb and adan shrink the weights beside the gradient"},
       {"weight_decay_filter", kTraining, &O::weight_decay_filter, OneOf({"disable", "auto", "norm_and_bias"}),
        "'disable' decays all parameters, 'auto' and 'norm_and_bias' leave out batch norm and biases"},
       {"layer_decay", kTraining, &O::layer_decay, AboveUpTo(0, 1),
@@ -165,12 +186,22 @@ std::vector<OptionRow> MakeTable() {
       {"bn_recalibration", kTraining, &O::bn_recalibration, AtLeast(0),
        "batches over which batch-norm statistics are averaged anew after the last epoch; 0 for none"},
 
-      {"scheduler", kSchedule, &O::scheduler, OneOf({"constant", "cosine_decay"}), "learning rate after the warm-up"},
+      {"scheduler", kSchedule, &O::scheduler, OneOf(ScheduleNames()), "learning rate after the warm-up"},
       {"lr", kSchedule, &O::lr, AtLeast(0), "highest learning rate"},
-      {"min_lr", kSchedule, &O::min_lr, AtLeast(0), "lowest learning rate of the decay"},
+      {"min_lr", kSchedule, &O::min_lr, AtLeast(0),
+       "learning rate at which cosine, polynomial and linear decay, one_cycle and cyclic end"},
       {"warmup_epochs", kSchedule, &O::warmup_epochs, AtLeast(0), "epochs of linear warm-up"},
       {"warmup_factor", kSchedule, &O::warmup_factor, Within(0, 1), "share of lr at which the warm-up starts"},
-      {"decay_epochs", kSchedule, &O::decay_epochs, AtLeast(1), "epochs of the decay; None for all after the warm-up"},
+      {"decay_epochs", kSchedule, &O::decay_epochs, AtLeast(1),
+       "epochs of a cosine cycle, a polynomial or linear decay, or a step; None for all after the warm-up, divided by "
+       "num_cycles, or by three for step_decay"},
+      {"decay_rate", kSchedule, &O::decay_rate, Above(0),
+       "factor of each step of step_decay and multi_step_decay, and of each epoch of exponential_decay; power of "
+       "polynomial_decay"},
+      {"multi_step_decay_milestones", kSchedule, &O::multi_step_decay_milestones, AtLeast(0),
+       "epochs after the warm-up at which multi_step_decay steps"},
+      {"num_cycles", kSchedule, &O::num_cycles, AtLeast(1), "cycles of cosine_decay and cyclic"},
+      {"cycle_decay", kSchedule, &O::cycle_decay, AboveUpTo(0, 1), "factor on the peak from one cycle to the next"},
       {"lr_epoch_stair", kSchedule, &O::lr_epoch_stair, Any(), "change the learning rate between epochs only"},
 
       {"loss", kLoss, &O::loss, OneOf({"CE", "BCE"}),
@@ -215,9 +246,16 @@ const OptionRow* FindOption(std::string_view name) {
 }
 
 std::string_view Title(OptionGroup group) {
-  constexpr std::string_view kTitles[] = {"General",       "Data",        "Transforms",
-                                          "Model",         "Checkpoints", "Training",
-                                          "Learning rate", "Loss",        "Validation and report"};
+  constexpr std::string_view kTitles[] = {"General",
+                                          "Data",
+                                          "Transforms",
+                                          "Model",
+                                          "Checkpoints",
+                                          "Training",
+                                          "Learning rate",
+                                          "Loss",
+                                          "Validation and report",
+                                          "Without effect here, for files of MindCV's"};
   return kTitles[static_cast<size_t>(group)];
 }
 

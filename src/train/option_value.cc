@@ -79,16 +79,6 @@ bool Parse(std::string_view text, Number& value) {
 }
 
 template <class T>
-bool Parse(std::string_view text, std::optional<T>& value) {
-  const std::string word = Lower(Trim(text));
-  if (word.empty() || word == "none" || word == "null" || word == "~") {
-    value.reset();
-    return true;
-  }
-  return Parse(text, value.emplace());
-}
-
-template <class T>
 bool Parse(std::string_view text, std::vector<T>& values) {
   const auto inner = WithoutBrackets(text);
   if (!inner) return false;
@@ -102,6 +92,16 @@ bool Parse(std::string_view text, std::vector<T>& values) {
     if (more) rest.remove_prefix(comma + 1);
   }
   return true;
+}
+
+template <class T>
+bool Parse(std::string_view text, std::optional<T>& value) {
+  const std::string word = Lower(Trim(text));
+  if (word.empty() || word == "none" || word == "null" || word == "~") {
+    value.reset();
+    return true;
+  }
+  return Parse(text, value.emplace());
 }
 
 template <class T, size_t n>
@@ -208,7 +208,7 @@ std::string_view ValueName(const OptionRow& row) {
         if constexpr (std::is_same_v<T, int>) return "N";
         if (!row.limits.choices.empty()) return "NAME";
         if constexpr (kIsPair<T>) return "LOW,HIGH";
-        if constexpr (kIsList<T>) return "X,X,X";
+        if constexpr (kIsList<T> || std::is_same_v<T, std::optional<std::vector<double>>>) return "X,X,X";
         if constexpr (std::is_same_v<T, bool>) return "[BOOL]";
         if constexpr (std::is_same_v<T, std::string>) return "TEXT";
         if constexpr (std::is_same_v<T, double> || std::is_same_v<T, std::optional<double>>) return "X";

@@ -11,8 +11,11 @@
 #include "base/threads.h"
 #include "data/augment/policy.h"
 #include "model/zoo.h"
+#include "train/accepted_options.h"
 #include "train/option_table.h"
 #include "train/resolution.h"
+#include "train/schedule.h"
+#include "train/update_rules.h"
 
 namespace riffle {
 namespace {
@@ -20,6 +23,7 @@ namespace {
 constexpr uint64_t kMaxYamlBytes = 1 << 20;
 
 std::string NearestOption(std::string_view name) {
+  if (const std::string_view known = SynonymOf(name); FindOption(known)) return std::string(known);
   std::vector<std::string_view> names;
   for (const OptionRow& row : OptionTable()) names.push_back(row.name);
   return std::string(Nearest(name, names));
@@ -43,7 +47,7 @@ Status ReadEntry(const YAML::Node& key, const YAML::Node& value, const std::stri
   if (!key.IsScalar()) return InvalidArgument("{}: expected 'option: value', found a key that is no word", origin);
   const std::string& name = key.Scalar();
   if (name == "config") return InvalidArgument("option config ({}): a file of options cannot name another", origin);
-  const OptionRow* row = FindOption(name);
+  const OptionRow* row = FindOption(name) ? FindOption(name) : FindAccepted(name);
   if (row == nullptr) return settings.Set(name, "", origin);
   const auto text = TextOf(value, *row);
   if (!text) return InvalidArgument("option {} ({}): expected {}, found a nested value", name, origin, Expected(*row));
@@ -53,7 +57,8 @@ Status ReadEntry(const YAML::Node& key, const YAML::Node& value, const std::stri
 }  // namespace
 
 Status Settings::Set(std::string_view name, std::string_view text, const std::string& origin) {
-  const OptionRow* row = FindOption(name);
+  Options scratch;
+  const OptionRow *ours = FindOption(name), *row = ours ? ours : FindAccepted(name);
   if (row == nullptr) {
     return InvalidArgument("unknown option '{}' ({}); the nearest one is '{}'", name, origin, NearestOption(name));
   }
@@ -61,13 +66,16 @@ Status Settings::Set(std::string_view name, std::string_view text, const std::st
     if (Status status = row->limits.check(text); !status.ok())
       return std::move(status).In(fmt::format("option {} ({})", name, origin));
   }
-  if (!ParseValue(*row, text, options)) {
+  if (!ParseValue(*row, text, ours ? options : scratch)) {
     const auto& choices = row->limits.choices;
     const std::string nearest =
         choices.size() > 1 ? fmt::format("; the nearest one is '{}'", Nearest(text, choices)) : "";
     return InvalidArgument("option {} ({}): expected {}, found '{}'{}", name, origin, Expected(*row), text, nearest);
   }
   origins.insert_or_assign(std::string(name), origin);
+  if (!ours) accepted.insert_or_assign(std::string(name), ShowValue(*row, scratch));
+  if (name == "filter_bias_and_bn")
+    return Set("weight_decay_filter", accepted["filter_bias_and_bn"] == "true" ? "disable" : "auto", origin);
   return {};
 }
 
@@ -93,10 +101,32 @@ Status ReadOptionsFile(const std::filesystem::path& path, Settings& settings) {
   return ReadOptionsYaml(std::string(bytes.begin(), bytes.end()), path.string(), settings);
 }
 
+Status CheckDevice(const Options& o) {
+  if (o.device_target == "CPU") return {};
+  return Unavailable("option device_target: this build computes on the CPU alone, found {}; leave it out, or set CPU",
+                     o.device_target);
+}
+
 Status CheckTogether(const Options& o) {
-  if (o.scheduler != "constant" && o.min_lr > o.lr) {
+  RIFFLE_TRY(CheckDevice(o));
+  const Schedule& schedule = FindSchedule(o.scheduler);
+  if (!schedule.warms_up && o.warmup_epochs > 0) {
+    return InvalidArgument(
+        "options scheduler and warmup_epochs: {} begins low by itself, found {} epochs of warm-up; add "
+        "--warmup_epochs=0",
+        o.scheduler, o.warmup_epochs);
+  }
+  if (schedule.ends_at_min_lr && o.min_lr > o.lr) {
     return InvalidArgument("options lr and min_lr: expected min_lr at most lr, found min_lr {} and lr {}; set --min_lr",
                            o.min_lr, o.lr);
+  }
+  const UpdateRule& rule = FindUpdateRule(o.opt);
+  if (o.use_nesterov && rule.slots != FindUpdateRule("nesterov").slots) {
+    return InvalidArgument("options opt and use_nesterov: Nesterov's form is one of sgd and momentum, found {}", o.opt);
+  }
+  if (o.betas && o.betas->size() != rule.betas.size()) {
+    return InvalidArgument("options opt and betas: {} has {} betas, found {}", o.opt, rule.betas.size(),
+                           o.betas->size());
   }
   if ((o.use_nesterov || o.opt == "nesterov") && o.momentum == 0) {
     return InvalidArgument("options momentum and use_nesterov: Nesterov's form needs a momentum above 0, found 0");
@@ -154,7 +184,12 @@ Status CheckTogether(const Options& o) {
 void ResolveAutomatic(Options& o) {
   if (o.threads == 0) o.threads = Threads();
   if (o.num_parallel_workers == 0) o.num_parallel_workers = UsableCores();
-  if (!o.decay_epochs) o.decay_epochs = std::max(1, o.epoch_size - o.warmup_epochs);
+  if (!o.decay_epochs) {
+    const int all = std::max(1, o.epoch_size - o.warmup_epochs);
+    o.decay_epochs = o.scheduler == "step_decay"             ? (all + 2) / 3
+                     : o.scheduler.ends_with("cosine_decay") ? std::max(1, all / o.num_cycles)
+                                                             : all;
+  }
 }
 
 std::string ToYaml(const Options& options) {

@@ -23,6 +23,7 @@ struct Options {
   // General
   std::string config = "";
   int64_t seed = 42;
+  std::string device_target = "CPU";
   int threads = 0;  ///< 0: see ResolveAutomatic
 
   // Data
@@ -87,9 +88,11 @@ struct Options {
 
   // Optimizer
   int epoch_size = 90;
-  std::string opt = "momentum";
+  std::string opt = "adam";
   double momentum = 0.9;
   bool use_nesterov = false;
+  std::optional<std::vector<double>> betas = std::nullopt;
+  std::optional<double> eps = std::nullopt;
   double weight_decay = 1e-6;
   std::string weight_decay_filter = "disable";
   std::optional<double> layer_decay = std::nullopt;
@@ -107,7 +110,11 @@ struct Options {
   double min_lr = 1e-6;
   int warmup_epochs = 3;
   double warmup_factor = 0.0;
-  std::optional<int> decay_epochs = std::nullopt;
+  std::optional<int> decay_epochs = std::nullopt;  ///< None: see ResolveAutomatic
+  double decay_rate = 0.9;
+  std::vector<double> multi_step_decay_milestones = {30, 60, 90};
+  int num_cycles = 1;
+  double cycle_decay = 1.0;
   bool lr_epoch_stair = false;
 
   // Loss
@@ -137,7 +144,8 @@ struct Options {
 /// Options, and where those stood that are not at their default.
 struct Settings {
   Options options;
-  std::map<std::string, std::string, std::less<>> origins;  ///< option -> "command line", "recipe.yaml line 7"
+  std::map<std::string, std::string, std::less<>> accepted;  ///< values of options that do nothing (AcceptedOptions)
+  std::map<std::string, std::string, std::less<>> origins;   ///< option -> "command line", "recipe.yaml line 7"
 
   /// Whether a file or the command line gave this option a value, be it the default one.
   bool IsSet(std::string_view name) const { return origins.contains(name); }
@@ -152,12 +160,16 @@ Status ReadOptionsFile(const std::filesystem::path& path, Settings& settings);
 /// The same from text; `name` stands for the file in messages.
 Status ReadOptionsYaml(const std::string& yaml, const std::string& name, Settings& settings);
 
-/// Checks what no option can check alone: lr against min_lr, momentum against use_nesterov, aug_splits against
-/// auto_augment, the lengths of mean and std.
+/// Unavailable if this build cannot compute on device_target.
+Status CheckDevice(const Options& options);
+
+/// Checks what no option can check alone, and the device: lr against min_lr, momentum against use_nesterov, aug_splits
+/// against auto_augment, the lengths of mean and std.
 Status CheckTogether(const Options& options);
 
 /// Puts numbers in the place of `auto`: threads and num_parallel_workers become the cores that the process may use,
-/// decay_epochs the epochs after the warm-up (at least 1).
+/// decay_epochs the epochs after the warm-up, for cosine_decay divided by the cycles, for step_decay by three (at least
+/// 1).
 void ResolveAutomatic(Options& options);
 
 /// All options but `config` as YAML, in the order of the table; ReadOptionsYaml reads it back to the same values.

@@ -92,6 +92,13 @@ TEST(OptionsTest, TuplesAndListsAreReadWithAnyBracketsOrNone) {
     EXPECT_THAT(After("scale", text).options.scale, ElementsAre(0.1, 0.9)) << text;
   }
   EXPECT_THAT(After("mean", "[127.5]").options.mean, ElementsAre(127.5));
+  for (const char* text : {"[30,60,90]", "30,60,90", "(30, 60, 90)"}) {
+    EXPECT_THAT(After("multi_step_decay_milestones", text).options.multi_step_decay_milestones,
+                ElementsAre(30, 60, 90));
+  }
+  EXPECT_EQ(After("betas", "(0.8,0.99)").options.betas, (std::vector{0.8, 0.99}));
+  EXPECT_EQ(After("betas", "None").options.betas, std::nullopt);
+  Refused("betas", "0.9,1");
   EXPECT_THAT(After("mean", "127.5").options.mean, ElementsAre(127.5));
   for (const char* text : {"", "()", "(0.1", "0.1,0.9]", "(0.1,0.9]", "0.1", "0.1,0.5,0.9", "0.1,,0.9", "0.1 0.9"}) {
     Refused("scale", text);
@@ -131,7 +138,8 @@ TEST(OptionsTest, ChoicesIgnoreCaseAndNameTheNearest) {
   EXPECT_EQ(After("stage2_stride", "1").options.stage2_stride, 1);
   EXPECT_EQ(After("resume", "").options.resume, "");
   EXPECT_EQ(Refused("opt", "momentun"),
-            "option opt (command line): expected one of sgd, momentum, nesterov, found 'momentun'; the nearest one is "
+            "option opt (command line): expected one of sgd, momentum, nesterov, adam, adamw, nadam, lion, rmsprop, "
+            "adagrad, lamb, adan, found 'momentun'; the nearest one is "
             "'momentum'");
   EXPECT_THAT(Refused("model", "shufflenet_v1_g3_x3_0"), EndsWith("the nearest one is 'shufflenet_v1_g3_x1_0'"));
   EXPECT_EQ(After("model", "shufflenet_v1_g3_05").options.model, "shufflenet_v1_g3_05");
@@ -242,15 +250,25 @@ TEST(OptionsYamlTest, TheRecordReadsBackToTheSameOptions) {
 
 TEST(OptionsTest, CombinationsThatMakeNoSenseAreRefused) {
   EXPECT_TRUE(CheckTogether(Options{}).ok());
+  EXPECT_EQ(CheckTogether({.device_target = "Ascend"}).code(), ErrorCode::kUnavailable);
+  EXPECT_EQ(After("device_target", "cpu").options.device_target, "CPU");
   EXPECT_THAT(CheckTogether({.lr = 1e-7}).message(), HasSubstr("found min_lr 1e-06 and lr 1e-07"));
   EXPECT_TRUE(CheckTogether({.scheduler = "constant", .lr = 1e-7}).ok());
-  EXPECT_FALSE(CheckTogether({.momentum = 0, .use_nesterov = true}).ok());
+  EXPECT_TRUE(CheckTogether({.scheduler = "step_decay", .lr = 1e-7}).ok()) << "which min_lr has no part in";
+  EXPECT_THAT(CheckTogether({.scheduler = "one_cycle"}).message(), EndsWith("add --warmup_epochs=0"));
+  EXPECT_TRUE(CheckTogether({.scheduler = "cyclic", .warmup_epochs = 0}).ok());
+  EXPECT_FALSE(CheckTogether({.opt = "sgd", .momentum = 0, .use_nesterov = true}).ok());
   EXPECT_FALSE(CheckTogether({.opt = "nesterov", .momentum = 0}).ok());
   EXPECT_TRUE(CheckTogether({.opt = "sgd", .momentum = 0}).ok());
   EXPECT_THAT(CheckTogether({.aug_splits = 1}).message(), HasSubstr("expected 0 (one version of each picture)"));
   EXPECT_THAT(CheckTogether({.color_jitter = 0, .aug_splits = 3}).message(), HasSubstr("add --auto_augment=augmix"));
   EXPECT_TRUE(CheckTogether({.aug_splits = 3}).ok()) << "the colour jitter makes versions differ";
   EXPECT_TRUE(CheckTogether({.color_jitter = 0, .auto_augment = "augmix", .aug_splits = 3}).ok());
+  EXPECT_FALSE(CheckTogether({.opt = "adam", .use_nesterov = true}).ok());
+  EXPECT_TRUE(CheckTogether({.opt = "sgd", .use_nesterov = true}).ok());
+  EXPECT_EQ(CheckTogether({.opt = "adan", .betas = std::vector{0.9, 0.99}}).message(),
+            "options opt and betas: adan has 3 betas, found 2");
+  EXPECT_TRUE(CheckTogether({.opt = "adam", .betas = std::vector{0.9, 0.99}}).ok());
   EXPECT_FALSE(CheckTogether({.mean = {1}}).ok());
   EXPECT_FALSE(CheckTogether({.mean = {1, 2}, .std = {1, 2}}).ok());
 }
@@ -261,6 +279,16 @@ TEST(OptionsTest, AutomaticValuesBecomeNumbers) {
   EXPECT_EQ(options.decay_epochs, 16);
   EXPECT_EQ(options.threads, Threads());
   EXPECT_EQ(options.num_parallel_workers, UsableCores());
+
+  const auto decay = [](const Options& o) {
+    Options resolved = o;
+    ResolveAutomatic(resolved);
+    return *resolved.decay_epochs;
+  };
+  EXPECT_EQ(decay({.epoch_size = 20, .warmup_epochs = 4, .num_cycles = 3}), 5);
+  EXPECT_EQ(decay({.epoch_size = 20, .scheduler = "linear_decay", .warmup_epochs = 4, .num_cycles = 3}), 16);
+  EXPECT_EQ(decay({.epoch_size = 94, .scheduler = "step_decay", .warmup_epochs = 4}), 30);
+  EXPECT_EQ(decay({.epoch_size = 2, .scheduler = "step_decay", .warmup_epochs = 0}), 1);
 
   Options given{.threads = 3, .num_parallel_workers = 5, .epoch_size = 1, .warmup_epochs = 3};
   ResolveAutomatic(given);

@@ -61,6 +61,7 @@ inline Options TinyOptions(const std::filesystem::path& folder, int epochs) {
   Options options;
   options.epoch_size = epochs;
   options.batch_size = 6;
+  options.opt = "momentum";
   options.lr = 0.003;
   options.warmup_epochs = 1;
   options.decay_epochs = 3;  // whatever epoch_size is, so that a longer run begins as a shorter one

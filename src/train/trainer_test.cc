@@ -71,6 +71,37 @@ TEST(Trainer, AResumedRunEndsWithTheBitsOfOneThatWasNotStopped) {
   for (const std::string& file : FilesIn(whole)) EXPECT_EQ(ReadBytes(parts / file), ReadBytes(whole / file)) << file;
 }
 
+TEST(Trainer, ResumesEveryOptimizerWithItsSlotsAndItsUpdates) {
+  for (const char* opt : {"adan", "lamb", "nadam", "rmsprop"}) {
+    const std::filesystem::path folder = TestFolder(), whole = folder / opt,
+                                parts = folder / (std::string(opt) + "-parts");
+    std::filesystem::create_directories(whole);
+    std::filesystem::create_directories(parts);
+    const auto options = [&](const std::filesystem::path& out, int epochs) {
+      Options o = TinyOptions(out, epochs);
+      o.opt = opt;
+      return o;
+    };
+    ASSERT_EQ(TinyRun(options(whole, 2)).Train().message(), "");
+    ASSERT_EQ(TinyRun(options(parts, 1)).Train().message(), "");
+    TinyRun next(options(parts, 2));
+    ASSERT_EQ(next.trainer->Resume(*Checkpoint::Open(parts / Numbered(1))).message(), "");
+    ASSERT_EQ(next.Train().message(), "");
+    EXPECT_EQ(ReadBytes(parts / Numbered(2)), ReadBytes(whole / Numbered(2))) << opt;
+  }
+}
+
+TEST(Trainer, ResumesNoOtherOptimizer) {
+  const std::filesystem::path folder = TestFolder();
+  ASSERT_EQ(TinyRun(TinyOptions(folder, 1)).Train().message(), "");
+  Options options = TinyOptions(folder, 2);
+  options.opt = "adam";
+  TinyRun run(options);
+  const Status status = run.trainer->Resume(*Checkpoint::Open(folder / Numbered(1)));
+  EXPECT_EQ(status.code(), ErrorCode::kInvalidArgument);
+  EXPECT_THAT(status.message(), HasSubstr("it holds velocity, this --opt needs mean, square;"));
+}
+
 TEST(Trainer, TheNumberOfThreadsChangesNoBit) {
   const std::filesystem::path folder = TestFolder();
   std::vector<std::vector<uint8_t>> files;

@@ -18,6 +18,7 @@ class RealPictures : public EndToEnd {
                    "--data_dir=" + data.string(),
                    std::string("--model=") + kModelName,
                    "--epoch_size=1",
+                   "--opt=momentum",
                    "--warmup_epochs=0",
                    "--ckpt_save_dir=" + (folder_ / "out").string()};
     words.insert(words.end(), more.begin(), more.end());

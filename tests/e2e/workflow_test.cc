@@ -19,6 +19,7 @@ class Workflow : public EndToEnd {
                    "--image_resize=32",
                    "--stem=small",
                    "--batch_size=12",
+                   "--opt=momentum",
                    "--lr=0.02",
                    "--warmup_epochs=0",
                    "--decay_epochs=4",

@@ -1,0 +1,30 @@
+// Options of MindCV's without a counterpart here: a configuration may set them, and the run says that they do nothing.
+// And words that other programs have for options of ours.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "train/option_table.h"
+
+namespace riffle {
+
+/// One row of a table of their own.
+struct AcceptedOption {
+  OptionRow row;                        ///< its field only lends its type; its help says why it does nothing
+  std::vector<std::string_view> usual;  ///< values that ask for what happens anyway: no word about them
+};
+std::span<const AcceptedOption> AcceptedOptions();
+
+/// The row of a name; null if there is none.
+const OptionRow* FindAccepted(std::string_view name);
+
+/// One line that names the accepted options which are set, and why they do nothing; "" if there are none.
+std::string AcceptedNote(const Settings& settings);
+
+/// Our option for a word that other programs use (epochs, learning_rate); "" if it is none of those known.
+std::string_view SynonymOf(std::string_view word);
+
+}  // namespace riffle
