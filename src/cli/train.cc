@@ -177,7 +177,7 @@ Status Run(const Invocation& invocation, const Console& console) {
   RIFFLE_ASSIGN(const bool resumed, LoadStart(options, *trainer, log));
   if (invocation.Has("dry_run")) {
     const int width = console.terminal_width > 0 ? console.terminal_width : kCurveWidth;
-    console.out << LearningRateCurve(options, data.train_loader->BatchesPerEpoch(), width);
+    console.out << LearningRateCurve(options, data.train_loaders->BatchesPerEpoch(), width);
     log.Line("A dry run: nothing was trained or written");
     return {};
   }
@@ -225,6 +225,8 @@ Command TrainCommand() {
             "a recipe from a file, with two options of your own"},
            {"train --dataset=folder --data_dir=photos --ckpt_path=ckpt/shufflenet_v1_g3_x1_0-best.safetensors",
             "fine-tunes on photos/train/CLASS/*.jpg"},
+           {"train -c configs/cifar10/shufflenet_v1_g3_x0_5.yaml --data_dir=data --dry_run",
+            "what a recipe will do: its configuration, the memory, the learning rate as a curve"},
            {"train -c configs/cifar10/shufflenet_v1_g3_x0_5.yaml --data_dir=data --resume auto",
             "goes on after the newest checkpoint in ckpt_save_dir"}},
       .run = Run,
