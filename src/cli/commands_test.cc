@@ -87,7 +87,7 @@ TEST(StartupTest, NamesWhatTheRunIs) {
   EXPECT_THAT(text, StartsWith("Essential Experiment Configurations:\n"));
   for (const char* line : {"\nNumber of training samples: 50000\n", "\nNumber of validation samples: 10000\n",
                            "\nNumber of classes: 10\n", "\nBatch size: 64\n", "\nModel: shufflenet_v1_g3_x0_5\n",
-                           "\nNumber of epochs: 20\n", "\nOptimizer: momentum\n", "\nLearning rate: 0.1\n"}) {
+                           "\nNumber of epochs: 20\n", "\nOptimizer: adam\n", "\nLearning rate: 0.1\n"}) {
     EXPECT_THAT(text, HasSubstr(line));
   }
 }

@@ -32,7 +32,8 @@ TEST(Recipes, AllParseAndMakeSense) {
     EXPECT_EQ(CheckTogether(options).message(), "") << entry.path();
     EXPECT_TRUE(ModelFromOptions(options, 10).ok()) << entry.path();
     EXPECT_TRUE(FindDataset(options.dataset).ok()) << entry.path();
-    EXPECT_LT(LearningRate(options, options.epoch_size - 1, 1), options.lr / 10) << entry.path() << " ends high";
+    EXPECT_LT(LearningRate(options, int64_t{100} * options.epoch_size - 1, 100), options.lr / 10)
+        << entry.path() << " ends high";
   }
   EXPECT_GE(recipes, 9);
 }

@@ -25,6 +25,7 @@ class FineTuning : public EndToEnd {
                    "--stem=small",
                    "--batch_size=8",
                    "--epoch_size=1",
+                   "--opt=momentum",
                    "--warmup_epochs=0",
                    "--ckpt_save_dir=" + (folder_ / out).string()};
     words.insert(words.end(), more.begin(), more.end());
@@ -39,6 +40,7 @@ class FineTuning : public EndToEnd {
     const Result<SafetensorsFile> file = SafetensorsFile::Open(path);
     const Result<TensorView> tensor = file->Find(name);
     EXPECT_TRUE(tensor.ok()) << tensor.status().message();
+    if (!tensor.ok()) return "";
     return {reinterpret_cast<const char*>(tensor->bytes.data()), tensor->bytes.size()};
   }
 };
