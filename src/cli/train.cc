@@ -16,6 +16,7 @@
 #include "report/progress.h"
 #include "train/accepted_options.h"
 #include "train/class_weights.h"
+#include "train/idle_options.h"
 #include "train/trainer.h"
 
 namespace riffle {
@@ -151,7 +152,8 @@ Status Run(const Invocation& invocation, const Console& console) {
   RIFFLE_ASSIGN(const OpTable<float>* ops, FindBackend(""));
 
   Log log(console.out, console.terminal_width);
-  if (const std::string note = AcceptedNote(settings); !note.empty()) log.Line(note);
+  for (const std::string& note : {AcceptedNote(settings), IdleNote(settings)})
+    if (!note.empty()) log.Line(note);
   RIFFLE_TRY(DownloadIfAsked(options, log));
   CheckpointInfo info;
   RIFFLE_ASSIGN(TrainingData data, OpenTrainingData(options, &info, log));
