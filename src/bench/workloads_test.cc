@@ -120,7 +120,8 @@ TEST_F(Workloads, AnotherProgramGetsTheLossesOfTheFirstStepsAndTheWeightsFromBef
   TrainingWorkload workload(plan_, ops_, kImages), again(plan_, ops_, kImages);
   ASSERT_TRUE(WriteTrainingExchange(folder_, plan_, workload).ok());
   ParameterValues<float> values(plan_.registry);
-  ASSERT_TRUE(Checkpoint::Open(folder_ / "weights.safetensors")->Load(plan_.registry, WeightSet::kOnline, &values).ok());
+  ASSERT_TRUE(
+      Checkpoint::Open(folder_ / "weights.safetensors")->Load(plan_.registry, WeightSet::kOnline, &values).ok());
   EXPECT_TRUE(std::equal(values.trainable.begin(), values.trainable.end(), again.network().values().trainable.begin()));
   const auto batch = SafetensorsFile::Open(folder_ / "batch.safetensors");
   const std::vector<double> losses = *Values<double>(*batch->Find("losses"));

@@ -15,7 +15,8 @@ void UseDefaultsOf(const DatasetInfo& dataset, Settings& settings);
 
 // The rest reads the options as they are after that.
 
-/// Of validation and use. Errors: InvalidArgument if the numbers make no sense together, such as a mean for other channels.
+/// Of validation and use. Errors: InvalidArgument if the numbers make no sense together, such as a mean for other
+/// channels.
 Result<Preprocessing> PreprocessingFrom(const Options& options);
 
 /// `dataset` decides how training pictures are cut out, the options the rest. Errors: InvalidArgument.

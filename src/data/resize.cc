@@ -129,7 +129,7 @@ void NarrowRgb(const PictureView& source, ResizeScratch& scratch, uint8_t* out) 
   for (int64_t x = 0; x < size; ++x)
     for (int64_t k = 0; k < axis.count[x]; ++k)
       std::fill_n(&scratch.repeated[4 * (x * taps + k)], 4, axis.weights[x * axis.max_count + k]);
-  scratch.wide_row.resize(static_cast<size_t>(4 * (source.width + kTapsPerGroup)));
+  scratch.wide_row.resize(4 * static_cast<size_t>(source.width + kTapsPerGroup));
   NarrowRgbRows(source,
                 {.size = static_cast<int>(size),
                  .first = axis.first.data(),

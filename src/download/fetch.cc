@@ -168,7 +168,7 @@ Outcome Attempt(const std::string& url, const fs::path& part, const std::string&
   const Result<const LibCurl*> curl = LoadLibCurl();
   if (!curl.ok()) return {Outcome::kGiveUp, curl.status().code(), curl.status().message()};
   Transfer transfer(**curl, url, part, policy, observer);
-  const Outcome outcome = transfer.Run();
+  Outcome outcome = transfer.Run();
   if (outcome.what != Outcome::kComplete) return outcome;
   const Result<std::string> found = Md5OfFile(part);
   if (!found.ok()) return {Outcome::kGiveUp, found.status().code(), found.status().message()};

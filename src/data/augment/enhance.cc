@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <numeric>
 
 #include "data/augment/enhance_pass.h"
@@ -18,7 +19,7 @@ uint8_t Mixed(int poor, int value, float factor) {
 }
 
 int RoundedMean(int64_t sum, int64_t count) {
-  return static_cast<int>(static_cast<double>(sum) / static_cast<double>(count) + 0.5);
+  return static_cast<int>(std::floor(static_cast<double>(sum) / static_cast<double>(count) + 0.5));
 }
 
 void MixWithConstant(Picture& picture, int poor, float factor) {
