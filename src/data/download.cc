@@ -74,7 +74,7 @@ Status DownloadDataset(const DatasetInfo& info, const fs::path& data_dir, const 
         info.name);
   const fs::path folder = data_dir / info.name;
   RIFFLE_ASSIGN(const std::vector<FetchRequest> requests, Requests(info, folder, download));
-  const Status before = OpensWhole(info, data_dir);
+  Status before = OpensWhole(info, data_dir);
   if (before.ok() || before.code() == ErrorCode::kInvalidArgument) return before;  // there, or there twice
   std::error_code error;
   fs::create_directories(folder, error);
