@@ -17,6 +17,7 @@ enum Stream : uint32_t { kPixels, kLabels, kParameters };
 
 Options TrainingOptions() {
   Options options;
+  options.opt = "momentum";
   options.momentum = kBenchMomentum;
   options.weight_decay = kBenchWeightDecay;
   return options;
