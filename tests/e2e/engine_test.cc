@@ -12,39 +12,11 @@ using ::testing::Not;
 class Engine : public EndToEnd {
  protected:
   Engine() { WriteColours(folder_ / "colours", 24, 12); }
-  Words TrainWords(const std::string& out, Words more) const {
-    Words words = {"train",
-                   "--dataset=folder",
-                   "--data_dir=" + (folder_ / "colours").string(),
-                   std::string("--model=") + kModelName,
-                   "--image_resize=32",
-                   "--stem=small",
-                   "--batch_size=8",
-                   "--lr=0.02",
-                   "--warmup_epochs=0",
-                   "--decay_epochs=4",
-                   "--bn_momentum=0.7",
-                   "--ckpt_save_dir=" + (folder_ / out).string()};
-    words.insert(words.end(), more.begin(), more.end());
-    return words;
+  Words TrainWords(const std::string& out, const Words& more) const {
+    return TrainOn("colours", out, {"--batch_size=8", "--lr=0.02", "--decay_epochs=4", "--bn_momentum=0.7"}, more);
   }
-  std::string Train(const std::string& out, Words more) const { return Riffle(TrainWords(out, std::move(more))); }
-  fs::path Numbered(const std::string& out, int epoch) const {
-    return folder_ / out /
-           (std::string(kModelName) + "-" + std::to_string(epoch) + "_" + std::to_string(3 * epoch) + ".safetensors");
-  }
-  nlohmann::json Validate(const fs::path& checkpoint, Words more, std::string* said = nullptr) const {
-    Words words = {"validate",
-                   "--dataset=folder",
-                   "--data_dir=" + (folder_ / "colours").string(),
-                   "--ckpt_path=" + checkpoint.string(),
-                   "--json",
-                   (folder_ / "v.json").string()};
-    words.insert(words.end(), more.begin(), more.end());
-    const std::string out = Riffle(words);
-    if (said) *said = out;
-    return nlohmann::json::parse(Text(folder_ / "v.json"));
-  }
+  std::string Train(const std::string& out, const Words& more) const { return Riffle(TrainWords(out, more)); }
+  fs::path Numbered(const std::string& out, int epoch) const { return EndToEnd::Numbered(out, epoch, 3); }
   std::vector<nlohmann::json> Metrics(const std::string& out) const {
     return JsonLines(Text(folder_ / out / "metrics.jsonl"));
   }

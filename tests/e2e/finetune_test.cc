@@ -16,24 +16,10 @@ class FineTuning : public EndToEnd {
     for (const char* split : {"train", "val"}) fs::remove_all(folder_ / "two" / split / "red");
     Train("colours", "body", {"--lr=0.02"});
   }
-  std::string Train(const std::string& data, const std::string& out, Words more) const {
-    Words words = {"train",
-                   "--dataset=folder",
-                   "--data_dir=" + (folder_ / data).string(),
-                   std::string("--model=") + kModelName,
-                   "--image_resize=32",
-                   "--stem=small",
-                   "--batch_size=8",
-                   "--epoch_size=1",
-                   "--opt=momentum",
-                   "--warmup_epochs=0",
-                   "--ckpt_save_dir=" + (folder_ / out).string()};
-    words.insert(words.end(), more.begin(), more.end());
-    return Riffle(words);
+  std::string Train(const std::string& data, const std::string& out, const Words& more) const {
+    return Riffle(TrainOn(data, out, {"--batch_size=8", "--epoch_size=1", "--opt=momentum"}, more));
   }
-  fs::path Numbered(const std::string& out, int steps) const {
-    return folder_ / out / (std::string(kModelName) + "-1_" + std::to_string(steps) + ".safetensors");
-  }
+  fs::path Numbered(const std::string& out, int steps) const { return EndToEnd::Numbered(out, 1, steps); }
   std::string Start() const { return "--ckpt_path=" + Numbered("body", 3).string(); }
   // The bytes of one tensor.
   static std::string Tensor(const fs::path& path, std::string_view name) {

@@ -10,40 +10,16 @@ class Losses : public EndToEnd {
  protected:
   Losses() { WriteColours(folder_ / "colours", 48, 21); }
   Words TrainWords(const std::string& out, const Words& more) const {
-    Words words = {"train",
-                   "--dataset=folder",
-                   "--data_dir=" + (folder_ / "colours").string(),
-                   std::string("--model=") + kModelName,
-                   "--image_resize=32",
-                   "--stem=small",
-                   "--batch_size=12",
-                   "--epoch_size=2",
-                   "--lr=0.02",
-                   "--warmup_epochs=0",
-                   "--bn_momentum=0.7",
-                   "--val_while_train",
-                   "--ckpt_save_dir=" + (folder_ / out).string()};
-    words.insert(words.end(), more.begin(), more.end());
-    return words;
+    return TrainOn("colours", out,
+                   {"--batch_size=12", "--epoch_size=2", "--lr=0.02", "--bn_momentum=0.7", "--val_while_train"}, more);
   }
   /// The metrics of the last epoch.
   nlohmann::json Train(const std::string& out, const Words& more) const {
     Riffle(TrainWords(out, more));
     return JsonLines(Text(folder_ / out / "metrics.jsonl")).back();
   }
-  fs::path Last(const std::string& out) const { return folder_ / out / (std::string(kModelName) + "-2_8.safetensors"); }
-  double ValidationLoss(const std::string& out, const Words& more) const {
-    const fs::path json = folder_ / "validate.json";
-    Words words = {"validate",
-                   "--dataset=folder",
-                   "--data_dir=" + (folder_ / "colours").string(),
-                   "--ckpt_path=" + Last(out).string(),
-                   "--json",
-                   json.string()};
-    words.insert(words.end(), more.begin(), more.end());
-    Riffle(words);
-    return nlohmann::json::parse(Text(json))["loss"];
-  }
+  fs::path Last(const std::string& out) const { return Numbered(out, 2, 4); }
+  double ValidationLoss(const std::string& out, const Words& more) const { return Validate(Last(out), more)["loss"]; }
 };
 
 TEST_F(Losses, ValidationTakesTheLossOfTrainingWithoutMixing) {

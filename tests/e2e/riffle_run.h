@@ -1,6 +1,7 @@
 // For the end-to-end tests: runs the binary, and makes the small data that it works on.
 #pragma once
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <sys/wait.h>
 
@@ -20,6 +21,8 @@ namespace riffle {
 
 namespace fs = std::filesystem;
 using Words = std::vector<std::string>;
+
+inline constexpr const char* kModelName = "shufflenet_v1_g3_x0_25";
 
 /// How a process ended, and what it wrote.
 struct Outcome {
@@ -65,6 +68,39 @@ class EndToEnd : public testing::Test {
     EXPECT_EQ(std::ranges::count(outcome.err, '\n'), 1) << outcome.err;
   }
 
+  /// `riffle train` on folder_/data at 32 px into folder_/out: a suite's options, then those of one run.
+  Words TrainOn(const std::string& data, const std::string& out, const Words& suite, const Words& more) const {
+    Words words = {"train",
+                   "--dataset=folder",
+                   "--data_dir=" + (folder_ / data).string(),
+                   std::string("--model=") + kModelName,
+                   "--image_resize=32",
+                   "--stem=small",
+                   "--warmup_epochs=0",
+                   "--ckpt_save_dir=" + (folder_ / out).string()};
+    words.insert(words.end(), suite.begin(), suite.end());
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  }
+  /// What `riffle validate` finds on folder_/colours; `said`: what it prints.
+  nlohmann::json Validate(const fs::path& checkpoint, const Words& more = {}, std::string* said = nullptr) const {
+    const fs::path json = folder_ / "validate.json";
+    Words words = {"validate",
+                   "--dataset=folder",
+                   "--data_dir=" + (folder_ / "colours").string(),
+                   "--ckpt_path=" + checkpoint.string(),
+                   "--json",
+                   json.string()};
+    words.insert(words.end(), more.begin(), more.end());
+    const std::string out = Riffle(words);
+    if (said) *said = out;
+    return nlohmann::json::parse(Text(json));
+  }
+  /// The checkpoint that a run saved after an epoch.
+  fs::path Numbered(const std::string& out, int epoch, int steps_per_epoch) const {
+    return folder_ / out / fmt::format("{}-{}_{}.safetensors", kModelName, epoch, epoch * steps_per_epoch);
+  }
+
   static std::string Text(const fs::path& path) {
     const Result<std::string> text = ReadTextFile(path);
     EXPECT_TRUE(text.ok()) << text.status().message();
@@ -93,8 +129,6 @@ inline bool SameTensors(const fs::path& a, const fs::path& b) {
            return x.name == y.name && x.dtype == y.dtype && x.shape == y.shape && std::ranges::equal(x.bytes, y.bytes);
          });
 }
-
-inline constexpr const char* kModelName = "shufflenet_v1_g3_x0_25";
 
 /// A 24-bit BMP of noise in which one of blue, green, red is strong.
 inline void WriteBmp(const fs::path& path, int size, int strong_channel, RandomStream& random) {

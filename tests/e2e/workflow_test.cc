@@ -11,43 +11,16 @@ using ::testing::Not;
 class Workflow : public EndToEnd {
  protected:
   Workflow() { WriteColours(folder_ / "colours", 48, 21); }
-  Words TrainWords(const std::string& out, Words more = {}) const {
-    Words words = {"train",
-                   "--dataset=folder",
-                   "--data_dir=" + (folder_ / "colours").string(),
-                   std::string("--model=") + kModelName,
-                   "--image_resize=32",
-                   "--stem=small",
-                   "--batch_size=12",
-                   "--opt=momentum",
-                   "--lr=0.02",
-                   "--warmup_epochs=0",
-                   "--decay_epochs=4",
-                   "--bn_momentum=0.7",
-                   "--val_while_train",
-                   "--ckpt_save_dir=" + (folder_ / out).string()};
-    words.insert(words.end(), more.begin(), more.end());
-    return words;
+  Words TrainWords(const std::string& out, const Words& more = {}) const {
+    return TrainOn("colours", out,
+                   {"--batch_size=12", "--opt=momentum", "--lr=0.02", "--decay_epochs=4", "--bn_momentum=0.7",
+                    "--val_while_train"},
+                   more);
   }
-  std::string Train(const std::string& out, Words more = {}) const { return Riffle(TrainWords(out, std::move(more))); }
-  fs::path Numbered(const std::string& out, int epoch) const {
-    return folder_ / out /
-           (std::string(kModelName) + "-" + std::to_string(epoch) + "_" + std::to_string(4 * epoch) + ".safetensors");
-  }
+  std::string Train(const std::string& out, const Words& more = {}) const { return Riffle(TrainWords(out, more)); }
+  fs::path Numbered(const std::string& out, int epoch) const { return EndToEnd::Numbered(out, epoch, 4); }
   fs::path Best(const std::string& out) const {
     return folder_ / out / (std::string(kModelName) + "-best.safetensors");
-  }
-  nlohmann::json Validate(const fs::path& checkpoint, Words more = {}) const {
-    const fs::path json = folder_ / "validate.json";
-    Words words = {"validate",
-                   "--dataset=folder",
-                   "--data_dir=" + (folder_ / "colours").string(),
-                   "--ckpt_path=" + checkpoint.string(),
-                   "--json",
-                   json.string()};
-    words.insert(words.end(), more.begin(), more.end());
-    Riffle(words);
-    return nlohmann::json::parse(Text(json));
   }
 };
 
