@@ -59,7 +59,7 @@ Result<std::string> KindOf(const Invocation& invocation) {
     return option == "threads" ? kind != "data" : of_data ? kind == "data" : kind != "data" && kind != "peak";
   };
   for (const auto& [option, origin] : invocation.settings.origins)
-    if (origin == "command line" && !is_for(option)) return reject(option);
+    if (origin == kCommandLine && !is_for(option)) return reject(option);
   return kind;
 }
 

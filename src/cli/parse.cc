@@ -9,8 +9,6 @@
 namespace riffle {
 namespace {
 
-constexpr const char* kOrigin = "command line";
-
 class Parser {
  public:
   Parser(const Command& command, std::span<const std::string> words) : command_(command), words_(words) {}
@@ -121,11 +119,11 @@ class Parser {
   Status Apply() {
     for (const auto& [name, value] : assignments_) {
       if (name != "config") continue;
-      RIFFLE_TRY(invocation_.settings.Set(name, value, kOrigin));
+      RIFFLE_TRY(invocation_.settings.Set(name, value, std::string(kCommandLine)));
       RIFFLE_TRY(ReadOptionsFile(value, invocation_.settings));
     }
     for (const auto& [name, value] : assignments_) {
-      if (name != "config") RIFFLE_TRY(invocation_.settings.Set(name, value, kOrigin));
+      if (name != "config") RIFFLE_TRY(invocation_.settings.Set(name, value, std::string(kCommandLine)));
     }
     return {};
   }

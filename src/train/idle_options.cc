@@ -57,7 +57,7 @@ std::string IdleNote(const Settings& settings) {
   std::string note;
   for (const Dependence& d : kDependences) {
     const auto origin = settings.origins.find(d.option);
-    if (origin == settings.origins.end() || origin->second != "command line" || d.counts(settings.options)) continue;
+    if (origin == settings.origins.end() || origin->second != kCommandLine || d.counts(settings.options)) continue;
     note += fmt::format("{} --{} (needs {})", note.empty() ? "Without effect here:" : ",", d.option, d.needs);
   }
   return note;

@@ -141,6 +141,9 @@ struct Options {
   bool operator==(const Options&) const = default;
 };
 
+/// The origin of an option that was typed.
+inline constexpr std::string_view kCommandLine = "command line";
+
 /// Options, and where those stood that are not at their default.
 struct Settings {
   Options options;

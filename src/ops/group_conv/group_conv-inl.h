@@ -69,6 +69,7 @@ struct RowBlocks {
 
 // Row blocks that are computed, and then passed over once more, together: a slab. Its rows stay in L2.
 constexpr int kSlabBlocks = 4;
+HWY_INLINE int64_t SlabRows(int rows) { return std::min(rows, kSlabBlocks * kMaxRows); }  // at most
 
 // What happens to a finished tile.
 struct Store {

@@ -30,7 +30,7 @@ constexpr int kDotColumns = 4;                    // rows of x: their sums over 
 // Pixels that are handled at a time: dy of one block, and of two slabs of dx (one of them on its way from memory) x,
 // the other branch's gradient and the raw rows fit into L2.
 int64_t BackwardBlock(const GroupConvShape& shape) {
-  const int64_t slab = std::min(shape.in_per_group(), kSlabBlocks * kMaxRows);
+  const int64_t slab = SlabRows(shape.in_per_group());
   return BlockPixels(shape.out_per_group() + 6 * slab, shape.pixels);
 }
 
@@ -298,7 +298,7 @@ void Backward(const GroupConvShape& shape, const riffle::GroupConvBackward<float
     Scratch own;
     const int64_t stride = RowStride(block);
     const Rows<float> dy{own.Floats(m * stride), stride};
-    const Rows<float> product{own.Floats(std::min<int64_t>(k, kSlabBlocks * kMaxRows) * stride), stride};
+    const Rows<float> product{own.Floats(SlabRows(shape.in_per_group()) * stride), stride};
     RowPrefetch start;
     AddGradient(task, g, 0, m, first, pixels_from(first), start);
     start.Advance(1, 1);

@@ -28,7 +28,7 @@ namespace {
 // Pixels that are handled at a time: the rows of two blocks of x (one on its way from memory), a slab of the product
 // and its rows of y fit into L2.
 int64_t ForwardBlock(const GroupConvShape& shape) {
-  const int64_t slab = std::min(shape.out_per_group(), kSlabBlocks * kMaxRows);
+  const int64_t slab = SlabRows(shape.out_per_group());
   return BlockPixels(2 * shape.in_per_group() + 2 * slab, shape.pixels);
 }
 
@@ -93,7 +93,7 @@ HWY_NOINLINE void ForwardChunk(const GroupConvShape& shape, const riffle::GroupC
   const RowBlocks row_blocks(static_cast<int>(m));
   Scratch scratch;
   const int64_t stride = RowStride(block);
-  const Rows<float> product{scratch.Floats(std::min<int64_t>(m, kSlabBlocks * kMaxRows) * stride), stride};
+  const Rows<float> product{scratch.Floats(SlabRows(shape.out_per_group()) * stride), stride};
   float* lanes = scratch.Floats(m * 2 * kLanes);
   FillZero(lanes, m * 2 * kLanes);
   const auto store_row = OutgrowsCaches(shape.out_channels * shape.pixels) ? StoreRow<true> : StoreRow<false>;
