@@ -1,79 +1,59 @@
 // Speed of the group convolution on the shapes of shufflenet_v1_g3_x1_0 at 224 px. Arguments: groups, in, out channels,
-// pixels.
-#include <benchmark/benchmark.h>
-
-#include <vector>
-
-#include "base/threads.h"
-#include "ops/cpu.h"
+// pixels of a row.
+#include "ops/testing/bench.h"
 
 namespace riffle {
 namespace {
 
-struct Fixture {
-  explicit Fixture(const benchmark::State& state)
+struct GroupConv {
+  explicit GroupConv(const benchmark::State& state)
       : shape{static_cast<int>(state.range(0)), static_cast<int>(state.range(1)), static_cast<int>(state.range(2)),
               state.range(3)},
-        stride(RowStride(shape.pixels)),
-        x(shape.in_channels * stride),
-        dx(shape.in_channels * stride),
-        y(shape.out_channels * stride),
-        dy(shape.out_channels * stride),
-        weight(shape.weights()),
-        dweight(shape.weights()),
-        prepared(cpu::GroupConvPreparedSize(shape)),
-        moments(shape.out_channels),
-        pull_back(shape.out_channels, PullBack<float>{1, 1, 0}),
-        sums(shape.in_channels),
-        in_moments(shape.in_channels) {
-    SetThreads(1);
-    std::fill(x.begin(), x.end(), 0.5f);
-    std::fill(dy.begin(), dy.end(), 0.25f);
+        x(RandomMap(shape.in_channels, shape.pixels)),
+        weight(RandomMap(1, shape.weights())),
+        prepared(1, cpu::GroupConvPreparedSize(shape)) {
     cpu::GroupConvPrepare(shape, prepared.data(), {.weight = weight.data()});
   }
+  double flops() const { return 2.0 * static_cast<double>(shape.weights() * shape.pixels); }
+  int64_t in_floats() const { return shape.in_channels * shape.pixels; }
+  int64_t out_floats() const { return shape.out_channels * shape.pixels; }
   GroupConvShape shape;
-  int64_t stride;
-  AlignedArray<float> x, dx, y, dy, weight, dweight, prepared;
-  std::vector<Moments<float>> moments;
-  std::vector<PullBack<float>> pull_back;
-  std::vector<GradientSums<float>> sums;
-  std::vector<Moments<float>> in_moments;
+  Map<float> x, weight, prepared;
 };
 
-void Report(benchmark::State& state, const GroupConvShape& shape, double products) {
-  const double flops = 2.0 * products * static_cast<double>(shape.weights() * shape.pixels);
-  state.counters["GFLOP/s"] = benchmark::Counter(flops * 1e-9, benchmark::Counter::kIsIterationInvariantRate);
-}
-
 void Inference(benchmark::State& state) {
-  Fixture f(state);
-  for (auto _ : state)
-    cpu::GroupConvForward(
-        f.shape,
-        {.y = {f.y.data(), f.stride}, .x = {f.x.data(), f.stride}, .prepared = f.prepared.data(), .relu = true});
-  Report(state, f.shape, 1);
+  GroupConv conv(state);
+  Map<float> y(conv.shape.out_channels, conv.shape.pixels);
+  const GroupConvForward<float> call = {
+      .y = y.rows(), .x = conv.x.rows(), .prepared = conv.prepared.data(), .relu = true};
+  Time(state, conv.flops(), FloatBytes(conv.in_floats() + conv.out_floats() + conv.shape.weights()),
+       [&] { cpu::GroupConvForward(conv.shape, call); });
 }
 
-void TrainingForward(benchmark::State& state) {
-  Fixture f(state);
-  for (auto _ : state)
-    cpu::GroupConvForward(f.shape, {.y = {f.y.data(), f.stride},
-                                    .x = {f.x.data(), f.stride},
-                                    .prepared = f.prepared.data(),
-                                    .moments = f.moments.data()});
-  Report(state, f.shape, 1);
+void Forward(benchmark::State& state) {
+  GroupConv conv(state);
+  Map<float> y(conv.shape.out_channels, conv.shape.pixels);
+  std::vector<Moments<float>> moments(conv.shape.out_channels);
+  const GroupConvForward<float> call = {
+      .y = y.rows(), .x = conv.x.rows(), .prepared = conv.prepared.data(), .moments = moments.data()};
+  Time(state, conv.flops(), FloatBytes(conv.in_floats() + conv.out_floats() + conv.shape.weights()),
+       [&] { cpu::GroupConvForward(conv.shape, call); });
 }
 
-void TrainingBackward(benchmark::State& state) {
-  Fixture f(state);
-  for (auto _ : state)
-    cpu::GroupConvBackward(f.shape, {.dx = {.dz = {f.dx.data(), f.stride}, .add = {f.dx.data(), f.stride}},
-                                     .dweight = f.dweight.data(),
-                                     .dy = {{f.dy.data(), f.stride}, {f.y.data(), f.stride}, f.pull_back.data()},
-                                     .x = {f.x.data(), f.stride},
-                                     .in = {.relu = true},
-                                     .weight = f.weight.data()});
-  Report(state, f.shape, 2);
+void Backward(benchmark::State& state) {
+  GroupConv conv(state);
+  RandomGradient dy(conv.shape.out_channels, conv.shape.pixels);
+  Map<float> dx(conv.shape.in_channels, conv.shape.pixels),
+      shortcut = RandomMap(conv.shape.in_channels, conv.shape.pixels);
+  Map<float> dweight(1, conv.shape.weights());
+  const GroupConvBackward<float> call = {.dx = {.dz = dx.rows(), .add = shortcut.rows()},
+                                         .dweight = dweight.data(),
+                                         .dy = dy.source(),
+                                         .x = conv.x.rows(),
+                                         .in = {.relu = true},
+                                         .weight = conv.weight.data()};
+  Time(state, 2 * conv.flops(), FloatBytes(3 * conv.in_floats() + 2 * (conv.out_floats() + conv.shape.weights())),
+       [&] { cpu::GroupConvBackward(conv.shape, call); });
 }
 
 // Stages 2, 3 and 4: conv1 and conv3 of a unit with stride 1.
@@ -84,9 +64,9 @@ void Shapes(benchmark::internal::Benchmark* b, int64_t images) {
   }
 }
 
-BENCHMARK(Inference)->Apply([](auto* b) { Shapes(b, 1); });
-BENCHMARK(TrainingForward)->Apply([](auto* b) { Shapes(b, 64); });
-BENCHMARK(TrainingBackward)->Apply([](auto* b) { Shapes(b, 64); });
+BENCHMARK(Inference)->Name("GroupConvInference")->Apply([](auto* b) { Shapes(b, 1); });
+BENCHMARK(Forward)->Name("GroupConvForward")->Apply([](auto* b) { Shapes(b, 64); });
+BENCHMARK(Backward)->Name("GroupConvBackward")->Apply([](auto* b) { Shapes(b, 64); });
 
 }  // namespace
 }  // namespace riffle
