@@ -28,29 +28,26 @@ std::vector<ClassProbability> Likeliest(std::span<const float> logits, const std
   return classes;
 }
 
-Result<std::unique_ptr<PictureClassifier>> PictureClassifier::Create(const std::filesystem::path& path,
+Result<std::unique_ptr<PictureClassifier>> PictureClassifier::Create(const Checkpoint& checkpoint,
                                                                      const OpTable<float>& ops, bool online) {
-  RIFFLE_ASSIGN(const Checkpoint checkpoint, Checkpoint::Open(path));
-  RIFFLE_ASSIGN(Plan plan, MakePlan(checkpoint.info().model));
-  RIFFLE_ASSIGN(Transform transform, Transform::ForEvaluation(checkpoint.info().preprocessing));
-  ParameterValues<float> values(plan.registry);
+  const CheckpointInfo& info = checkpoint.info();
   const WeightSet set = online ? WeightSet::kOnline : checkpoint.best_weights();
-  RIFFLE_TRY(checkpoint.Load(plan.registry, set, &values));
-  std::unique_ptr<PictureClassifier> classifier(
-      new PictureClassifier(checkpoint.info(), std::move(plan), std::move(transform), ops));
-  classifier->session_.SetWeights(values);
-  classifier->averaged_ = set == WeightSet::kEma;
-  return classifier;
+  RIFFLE_ASSIGN(Transform transform, Transform::ForEvaluation(info.preprocessing));
+  RIFFLE_ASSIGN(std::unique_ptr<LoadedNetwork> network, LoadNetwork(checkpoint, set, info.model, ops));
+  return std::unique_ptr<PictureClassifier>(
+      new PictureClassifier(info, set == WeightSet::kEma, std::move(network), std::move(transform)));
 }
 
-PictureClassifier::PictureClassifier(CheckpointInfo info, Plan plan, Transform transform, const OpTable<float>& ops)
+PictureClassifier::PictureClassifier(CheckpointInfo info, bool averaged, std::unique_ptr<LoadedNetwork> network,
+                                     Transform transform)
     : info_(std::move(info)),
-      plan_(std::move(plan)),
-      session_(plan_, ops),
+      averaged_(averaged),
+      network_(std::move(network)),
+      pictures_(network_->plan.maps[0]),
       transform_(std::move(transform)),
-      stride_(RowStride(plan_.maps[0].area())),
-      pixels_(static_cast<size_t>(plan_.maps[0].channels * stride_)),
-      logits_(static_cast<size_t>(plan_.model.num_classes)) {}
+      stride_(pictures_.stride(1)),
+      pixels_(static_cast<size_t>(pictures_.size(1))),
+      logits_(static_cast<size_t>(info_.model.num_classes)) {}
 
 Result<std::vector<ClassProbability>> PictureClassifier::ClassifyFile(const std::filesystem::path& picture,
                                                                       size_t count) {
@@ -61,10 +58,10 @@ Result<std::vector<ClassProbability>> PictureClassifier::ClassifyFile(const std:
 }
 
 Result<std::vector<ClassProbability>> PictureClassifier::ClassifyEncoded(std::span<const uint8_t> bytes, size_t count) {
-  RIFFLE_TRY(Decode(bytes, plan_.maps[0].channels, picture_));
+  RIFFLE_TRY(Decode(bytes, pictures_.channels, picture_));
   RandomStream unused(0, RandomPurpose::kAugmentation, 0, 0);  // evaluation draws nothing
   RIFFLE_TRY(transform_.Apply(picture_.View(), unused, scratch_, pixels_.data(), stride_));
-  session_.Run(1, {pixels_.data(), stride_}, logits_.data());
+  network_->session.Run(1, {pixels_.data(), stride_}, logits_.data());
   return Likeliest(logits_, info_.classes, count);
 }
 
@@ -91,12 +88,12 @@ Classification Answer(const Classify& classify) try {
 
 std::unique_ptr<Classifier> Classifier::Load(const std::string& checkpoint, std::string* error, int threads) try {
   SetThreads(threads > 0 ? threads : UsableCores());
-  const Result<const OpTable<float>*> ops = FindBackend("");
-  if (!ops.ok()) {
-    *error = ops.status().message();
-    return nullptr;
-  }
-  auto made = PictureClassifier::Create(checkpoint, **ops);
+  const auto open = [&]() -> Result<std::unique_ptr<PictureClassifier>> {
+    RIFFLE_ASSIGN(const OpTable<float>* ops, FindBackend(""));
+    RIFFLE_ASSIGN(const Checkpoint opened, Checkpoint::Open(checkpoint));
+    return PictureClassifier::Create(opened, *ops);
+  };
+  auto made = open();
   if (!made.ok()) {
     *error = made.status().message();
     return nullptr;

@@ -8,8 +8,7 @@
 
 #include "data/transform.h"
 #include "riffle/riffle.hpp"
-#include "runtime/session.h"
-#include "train/checkpoint.h"
+#include "train/loaded_network.h"
 
 namespace riffle {
 
@@ -17,9 +16,9 @@ namespace riffle {
 class PictureClassifier {
  public:
   /// With the averaged weights where the checkpoint has them, unless the `online` ones are asked for. Errors: those of
-  /// Checkpoint::Open and Load. `ops` must outlive it.
-  static Result<std::unique_ptr<PictureClassifier>> Create(const std::filesystem::path& checkpoint,
-                                                           const OpTable<float>& ops, bool online = false);
+  /// LoadNetwork. `ops` must outlive it.
+  static Result<std::unique_ptr<PictureClassifier>> Create(const Checkpoint& checkpoint, const OpTable<float>& ops,
+                                                           bool online = false);
 
   /// The `count` likeliest classes, equal ones by index. Errors: those of ReadFile and Decode, with the path.
   Result<std::vector<ClassProbability>> ClassifyFile(const std::filesystem::path& picture, size_t count);
@@ -27,17 +26,17 @@ class PictureClassifier {
 
   const CheckpointInfo& info() const { return info_; }
   /// Test-time flip, as Session::SetFlip.
-  void SetFlip(bool flip) { session_.SetFlip(flip); }
+  void SetFlip(bool flip) { network_->session.SetFlip(flip); }
   /// Whether these are the averaged weights of a run that kept an average.
   bool averaged() const { return averaged_; }
 
  private:
-  PictureClassifier(CheckpointInfo info, Plan plan, Transform transform, const OpTable<float>& ops);
+  PictureClassifier(CheckpointInfo info, bool averaged, std::unique_ptr<LoadedNetwork> network, Transform transform);
 
   const CheckpointInfo info_;
-  bool averaged_ = false;
-  const Plan plan_;
-  Session session_;
+  const bool averaged_;
+  const std::unique_ptr<LoadedNetwork> network_;
+  const Map& pictures_;  ///< of the network's plan
   const Transform transform_;
   const int64_t stride_;
   AlignedArray<float> pixels_;

@@ -1,11 +1,13 @@
 // `riffle predict`: the classes of pictures.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "api/classifier.h"
 #include "base/threads.h"
 #include "cli/command.h"
+#include "cli/run_folder.h"
 #include "ops/backends.h"
 
 namespace riffle {
@@ -27,6 +29,16 @@ std::string JsonOf(const std::string& file, const std::vector<ClassProbability>&
   return object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
 }
 
+/// One error that tells of all, with the code of the first.
+Status Together(const std::vector<Status>& errors) {
+  constexpr size_t kTold = 10;
+  if (errors.empty()) return {};
+  std::string message = errors[0].message();
+  for (size_t i = 1; i < std::min(errors.size(), kTold); ++i) message += "; " + errors[i].message();
+  if (errors.size() > kTold) message += fmt::format("; and {} more", errors.size() - kTold);
+  return {errors[0].code(), message};
+}
+
 Status Run(const Invocation& invocation, const Console& console) {
   const Options& options = invocation.settings.options;
   if (invocation.arguments.empty()) {
@@ -38,21 +50,23 @@ Status Run(const Invocation& invocation, const Console& console) {
   }
   if (options.threads > 0) SetThreads(options.threads);
   RIFFLE_ASSIGN(const OpTable<float>* ops, FindBackend(""));
+  const bool json = invocation.Has("json");
+  std::ostream nowhere(nullptr);
+  Log log(json ? nowhere : console.out, 0);  // a program reads objects, and nothing else
+  RIFFLE_ASSIGN(const Checkpoint checkpoint, OpenCheckpoint(options.ckpt_path, log));
   RIFFLE_ASSIGN(const std::unique_ptr<PictureClassifier> classifier,
-                PictureClassifier::Create(ResolveCheckpointPath(options.ckpt_path), *ops, invocation.Has("online")));
-  if (classifier->averaged() && !invocation.Has("json"))
-    console.out << fmt::format("{}: averaged weights\n", options.ckpt_path);
+                PictureClassifier::Create(checkpoint, *ops, invocation.Has("online")));
+  if (classifier->averaged()) log.Line(fmt::format("{}: averaged weights", checkpoint.path()));
   classifier->SetFlip(options.tta_flip);
-  Status first_error;
+  std::vector<Status> errors;
   for (const std::string& file : invocation.arguments) {
     const Result<std::vector<ClassProbability>> classes = classifier->ClassifyFile(file, kShown);
-    if (classes.ok()) {
-      console.out << (invocation.Has("json") ? JsonOf : TextOf)(file, *classes) << std::flush;
-    } else if (first_error.ok()) {  // the other pictures still get their answers
-      first_error = classes.status();
-    }
+    if (classes.ok())
+      console.out << (json ? JsonOf : TextOf)(file, *classes) << std::flush;
+    else
+      errors.push_back(classes.status());  // the other pictures still get their answers
   }
-  return first_error;
+  return Together(errors);
 }
 
 }  // namespace

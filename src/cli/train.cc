@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <set>
 
 #include "base/file.h"
 #include "base/threads.h"
@@ -77,7 +78,10 @@ class Reporter : public TrainObserver {
 
   void OnEpochBegin(int) override { progress_.BeginEpoch(); }
 
-  void OnUnreadable(const std::string& why) override { log_.Line("Skipped, another picture takes its place: " + why); }
+  void OnUnreadable(const std::string& why) override {
+    if (!unreadable_.insert(why).second) return;  // another resolution has another loader, which tells it again
+    log_.Line("Skipped, another picture takes its place: " + why);
+  }
 
   void OnStep(const StepEvent& e) override {
     progress_.Report({.epoch = e.epoch,
@@ -120,6 +124,7 @@ class Reporter : public TrainObserver {
   Log& log_;
   MetricsLog metrics_;
   Progress progress_;
+  std::set<std::string> unreadable_;  // that were told
 };
 
 /// Where the weights come from: a run that is resumed, a checkpoint to start from, or chance. Whether it is resumed.

@@ -8,12 +8,10 @@
 namespace riffle {
 namespace {
 
-// The map whose memory holds this one's rows, or gradient rows.
-int StorageRoot(const Plan& plan, int map) {
-  while (plan.maps[map].stored_in >= 0) map = plan.maps[map].stored_in;
-  return map;
-}
+// Backward reads the maps again, so that none may be written over.
+int StorageRoot(const Plan& plan, int map) { return plan.StorageRoot(map, /*in_place=*/false); }
 
+// Where a map's gradient lies: in that of `root`, from `row` on.
 struct GradientPlace {
   int root;
   int row;
@@ -22,13 +20,6 @@ GradientPlace GradientRoot(const Plan& plan, int map) {
   int row = 0;
   for (; plan.maps[map].gradient_in >= 0; map = plan.maps[map].gradient_in) row += plan.maps[map].gradient_row;
   return {map, row};
-}
-
-int64_t MapStride(const Map& map, int64_t images) {
-  return map.vectors ? map.channels : RowStride(images * map.area());
-}
-int64_t MapSize(const Map& map, int64_t images) {
-  return MapStride(map, images) * (map.vectors ? images : map.channels);
 }
 
 // An average pool's backward reads no map, a residual's only its raw input; every other step's reads its input.
@@ -59,7 +50,7 @@ std::vector<BufferLife> Lives(const Plan& plan, int64_t images) {
   // The loss reads the logits while it writes their gradient, and callers read them until the next forward pass.
   use(plan.output(), 2 * steps);
   for (int m = 0; m < 3 * maps; ++m)
-    if (lives[m].last >= 0 && m != 0) lives[m].size = MapSize(plan.maps[m % maps], images);
+    if (lives[m].last >= 0 && m != 0) lives[m].size = plan.maps[m % maps].size(images);
   return lives;
 }
 
@@ -72,7 +63,7 @@ int64_t TrainingArenaBytes(const Plan& plan, int64_t images) {
 }
 
 int64_t TrainingMemoryBytes(const Plan& plan, int64_t images) {
-  const int64_t pictures = plan.maps[0].channels * MapStride(plan.maps[0], images);
+  const int64_t pictures = plan.maps[0].size(images);
   const int64_t parameters = 3 * plan.registry.trainable_arena() + plan.registry.statistics_arena();
   return TrainingArenaBytes(plan, images) + (pictures + parameters) * static_cast<int64_t>(sizeof(float));
 }
@@ -118,7 +109,7 @@ void Network<T>::Bind(int64_t images) {
   gradients_of_maps_.assign(maps, {});
   recomputed_.assign(maps, {});
   for (size_t m = 1; m < maps; ++m) {
-    const int64_t stride = MapStride(plan_->maps[m], images);
+    const int64_t stride = plan_->maps[m].stride(images);
     maps_[m] = {arena_.data() + layout.offset[StorageRoot(*plan_, static_cast<int>(m))], stride};
     const GradientPlace place = GradientRoot(*plan_, static_cast<int>(m));
     gradients_of_maps_[m] = Rows<T>{arena_.data() + layout.offset[maps + place.root], stride}.From(place.row);

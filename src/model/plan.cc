@@ -259,6 +259,15 @@ std::vector<int> ShufflePermutation(int channels, int groups, ShuffleDirection d
   return in_row;
 }
 
+int Plan::StorageRoot(int map, bool in_place) const {
+  for (;;) {
+    const Map& m = maps[map];
+    const int holder = m.stored_in >= 0 ? m.stored_in : in_place ? m.in_place_of : -1;
+    if (holder < 0) return map;
+    map = holder;
+  }
+}
+
 int64_t Plan::Macs(const Step& step) const {
   const Map& out = maps[step.y];
   const int64_t values = step.channels * out.area();

@@ -47,6 +47,9 @@ struct Map {
   int in_place_of = -1;
 
   int64_t area() const { return height * width; }
+  /// Values from one row, or vector, to the next, and of the whole map, for so many pictures.
+  int64_t stride(int64_t images) const { return vectors ? channels : RowStride(images * area()); }
+  int64_t size(int64_t images) const { return stride(images) * (vectors ? images : channels); }
 };
 
 /// A batch norm: the raw map it normalises, and its parameters.
@@ -88,6 +91,9 @@ struct Plan {
   ParameterRegistry registry;
 
   int output() const { return steps.back().y; }  ///< the map of logits
+  /// The map whose memory holds this one's rows: itself, the concat that it begins, or, where maps may be written over
+  /// (inference), the one that it takes the place of.
+  int StorageRoot(int map, bool in_place) const;
   /// Multiply-accumulates of a step on one picture, as the papers count: convolutions and the head.
   int64_t Macs(const Step& step) const;
   int64_t Macs() const;

@@ -8,19 +8,6 @@
 namespace riffle {
 namespace {
 
-// The map whose memory holds this one: itself, the map it is written over, or the one it is a part of.
-int StorageRoot(const Plan& plan, int map) {
-  for (;;) {
-    const Map& m = plan.maps[map];
-    if (m.stored_in >= 0)
-      map = m.stored_in;
-    else if (m.in_place_of >= 0)
-      map = m.in_place_of;
-    else
-      return map;
-  }
-}
-
 // Lives of all maps that lie in arenas: not the pictures, and nothing that the head reads or writes.
 MemoryPlan PlanMaps(const Plan& plan, int64_t images) {
   std::vector<BufferLife> lives(plan.maps.size(),
@@ -28,11 +15,11 @@ MemoryPlan PlanMaps(const Plan& plan, int64_t images) {
   for (size_t i = 0; i < plan.steps.size(); ++i)
     for (int map : {plan.steps[i].x, plan.steps[i].y, plan.steps[i].shortcut}) {
       if (map <= 0 || plan.maps[map].vectors) continue;
-      const int root = StorageRoot(plan, map);
+      const int root = plan.StorageRoot(map, /*in_place=*/true);
       BufferLife& life = lives[root];
       life.first = std::min(life.first, static_cast<int>(i));
       life.last = std::max(life.last, static_cast<int>(i));
-      life.size = RowStride(images * plan.maps[root].area()) * plan.maps[root].channels;
+      life.size = plan.maps[root].size(images);
     }
   return PlanMemory(lives);
 }
@@ -87,8 +74,8 @@ Session::Layout Session::LayoutOf(int64_t images) const {
   const MemoryPlan memory = PlanMaps(plan_, images);
   Layout layout{.images = images, .offset = {}, .stride = {}};
   for (size_t m = 0; m < plan_.maps.size(); ++m) {
-    layout.offset.push_back(memory.offset[StorageRoot(plan_, static_cast<int>(m))]);
-    layout.stride.push_back(RowStride(images * plan_.maps[m].area()));
+    layout.offset.push_back(memory.offset[plan_.StorageRoot(static_cast<int>(m), /*in_place=*/true)]);
+    layout.stride.push_back(plan_.maps[m].stride(images));
   }
   return layout;
 }
@@ -117,9 +104,8 @@ void Session::Run(int64_t images, Rows<const float> pictures, float* logits) {
 
 Rows<const float> Session::Mirrored(int64_t images, Rows<const float> pictures) {
   const Map& map = plan_.maps[0];
-  const int64_t stride = RowStride(images * map.area());
-  if (static_cast<int64_t>(mirrored_.size()) < map.channels * stride)
-    mirrored_ = AlignedArray<float>(map.channels * stride);
+  const int64_t stride = map.stride(images);
+  if (static_cast<int64_t>(mirrored_.size()) < map.size(images)) mirrored_ = AlignedArray<float>(map.size(images));
   ParallelFor(map.channels * images, [&](int64_t i) {
     const int64_t at = i % images * map.area();
     const float* from = pictures.data + i / images * pictures.stride + at;

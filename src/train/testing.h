@@ -69,6 +69,33 @@ inline Options TinyOptions(const std::filesystem::path& folder, int epochs) {
   return options;
 }
 
+/// With an average, and updates of two batches.
+inline Options AveragingOptions(const std::filesystem::path& folder, int epochs) {
+  Options options = TinyOptions(folder, epochs);
+  options.ema = true;
+  options.ema_decay = 0.9;
+  options.gradient_accumulation_steps = 2;
+  options.clip_grad = true;
+  options.clip_value = 0.1;
+  return options;
+}
+
+/// Names as Save gives them; an epoch of 20 pictures is 3 batches of 6.
+inline std::string Numbered(int epoch) { return CheckpointName(TinyModel(), epoch, 3 * epoch); }
+inline std::string Best() { return BestCheckpointName(TinyModel()); }
+
+/// Keeps what it is told.
+struct Recorder : TrainObserver {
+  void OnStep(const StepEvent& e) override { steps.push_back(e); }
+  Status OnEpoch(const EpochEvent& e) override {
+    epochs.push_back(e);
+    return refusal;
+  }
+  std::vector<StepEvent> steps;
+  std::vector<EpochEvent> epochs;
+  Status refusal;
+};
+
 /// A run of TinyData with its loaders.
 struct TinyRun {
   explicit TinyRun(const Options& run_options, CheckpointInfo info = TinyInfo()) : options(run_options) {

@@ -78,6 +78,16 @@ TEST_F(Engine, TrainsSmallFinishesLargeAndIsUsedLarger) {
   Fails(TrainWords("x", {"--resolution_schedule=1:32"}), 2, "resolution_schedule");
 }
 
+TEST_F(Engine, ABrokenPictureIsReplacedInAllItsVersionsAndNamedOnceWhateverTheResolution) {
+  std::ofstream(folder_ / "colours/train/red/2.bmp") << "no picture";
+  const std::string said = Train(
+      "out", {"--epoch_size=2", "--resolution_schedule=0:16,1:32", "--aug_splits=3", "--auto_augment=augmix-m5-w2-d1"});
+  const size_t first = said.find("red/2.bmp");
+  EXPECT_NE(first, std::string::npos) << said;
+  EXPECT_EQ(said.find("red/2.bmp", first + 1), std::string::npos) << said;
+  EXPECT_TRUE(fs::exists(Numbered("out", 2)));
+}
+
 TEST_F(Engine, BatchNormIsRecalibratedAfterTrainingAndByACommandOfItsOwn) {
   Train("plain", {"--epoch_size=1"});
   EXPECT_THAT(Train("again", {"--epoch_size=1", "--bn_recalibration=2"}), HasSubstr("averaged anew over 2 batches"));

@@ -116,6 +116,9 @@ TEST_F(Errors, PicturesThatAreNoneDoNotCostTheOthersTheirAnswers) {
   const Words words = {"predict", (folder_ / "x.jpg").string(), good, checkpoint, "--json"};
   Fails(words, kDamaged, "x.jpg");
   EXPECT_EQ(JsonLines(Run(words).out).at(0)["file"], good);
+  const Words two_bad = {"predict", (folder_ / "x.jpg").string(), (folder_ / "y.jpg").string(), checkpoint};
+  Fails(two_bad, kDamaged, "x.jpg");
+  Fails(two_bad, kDamaged, "y.jpg");
 }
 
 TEST_F(Errors, PlacesThatCannotBeWritten) {
