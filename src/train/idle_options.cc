@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "data/registry.h"
+#include "train/schedule.h"
 
 namespace riffle {
 namespace {
@@ -16,7 +17,7 @@ bool Averages(const Options& o) { return o.ema; }
 bool Validates(const Options& o) { return o.val_while_train; }
 bool Downloads(const Options& o) { return o.dataset_download; }
 bool StartsFrom(const Options& o) { return !o.ckpt_path.empty(); }
-bool HasCycles(const Options& o) { return o.scheduler == "cosine_decay" || o.scheduler == "cyclic"; }
+bool HasCycles(const Options& o) { return FindSchedule(o.scheduler).has_cycles; }
 bool HasMilestones(const Options& o) { return o.scheduler == "multi_step_decay"; }
 bool CropsAnySize(const Options& o) {
   const Result<const DatasetInfo*> dataset = FindDataset(o.dataset);

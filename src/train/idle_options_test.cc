@@ -27,6 +27,12 @@ TEST(IdleOptions, NoWordWhereTheyCount) {
   EXPECT_EQ(NoteOf({{"dataset", "imagenet"}, {"scale", "0.3,1"}}), "");
 }
 
+TEST(IdleOptions, CyclesCountUnderBothNamesOfTheCosineAndNotInALine) {
+  for (const char* scheduler : {"cosine_decay", "warmup_cosine_decay", "cyclic"})
+    EXPECT_EQ(NoteOf({{"scheduler", scheduler}, {"num_cycles", "2"}}), "") << scheduler;
+  EXPECT_THAT(NoteOf({{"scheduler", "linear_decay"}, {"num_cycles", "2"}}), testing::HasSubstr("--num_cycles"));
+}
+
 TEST(IdleOptions, TheDatasetDecidesWhetherTheCropsSizeCounts) {
   EXPECT_THAT(NoteOf({{"dataset", "cifar10"}, {"scale", "0.3,1"}}), testing::HasSubstr("--scale (needs a dataset"));
 }

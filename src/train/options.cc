@@ -47,7 +47,8 @@ Status ReadEntry(const YAML::Node& key, const YAML::Node& value, const std::stri
   if (!key.IsScalar()) return InvalidArgument("{}: expected 'option: value', found a key that is no word", origin);
   const std::string& name = key.Scalar();
   if (name == "config") return InvalidArgument("option config ({}): a file of options cannot name another", origin);
-  const OptionRow* row = FindOption(name) ? FindOption(name) : FindAccepted(name);
+  const OptionRow* row = FindOption(name);
+  if (row == nullptr) row = FindAccepted(name);
   if (row == nullptr) return settings.Set(name, "", origin);
   const auto text = TextOf(value, *row);
   if (!text) return InvalidArgument("option {} ({}): expected {}, found a nested value", name, origin, Expected(*row));
@@ -185,10 +186,7 @@ void ResolveAutomatic(Options& o) {
   if (o.threads == 0) o.threads = Threads();
   if (o.num_parallel_workers == 0) o.num_parallel_workers = UsableCores();
   if (!o.decay_epochs) {
-    const int all = std::max(1, o.epoch_size - o.warmup_epochs);
-    o.decay_epochs = o.scheduler == "step_decay"             ? (all + 2) / 3
-                     : o.scheduler.ends_with("cosine_decay") ? std::max(1, all / o.num_cycles)
-                                                             : all;
+    o.decay_epochs = FindSchedule(o.scheduler).usual_decay_epochs(o, std::max(1, o.epoch_size - o.warmup_epochs));
   }
 }
 

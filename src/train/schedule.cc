@@ -55,17 +55,23 @@ double Cyclic(const Options& o, const Position& at) {
   return o.min_lr + (o.lr * std::pow(o.cycle_decay, cycle) - o.min_lr) * height;
 }
 
+int AllEpochs(const Options&, int epochs) { return epochs; }
+
+int OneOfItsCycles(const Options& o, int epochs) { return std::max(1, epochs / o.num_cycles); }
+
+int AThird(const Options&, int epochs) { return (epochs + 2) / 3; }
+
 constexpr Schedule kSchedules[] = {
-    {"constant", true, false, Constant},
-    {"cosine_decay", true, true, Cosine},
-    {"warmup_cosine_decay", true, true, Cosine},  // MindCV's name of it until 2023
-    {"exponential_decay", true, false, Exponential},
-    {"step_decay", true, false, Step},
-    {"multi_step_decay", true, false, MultiStep},
-    {"polynomial_decay", true, true, Polynomial},
-    {"linear_decay", true, true, Linear},
-    {"one_cycle", false, true, OneCycle},
-    {"cyclic", false, true, Cyclic},
+    {"constant", true, false, false, AllEpochs, Constant},
+    {"cosine_decay", true, true, true, OneOfItsCycles, Cosine},
+    {"warmup_cosine_decay", true, true, true, OneOfItsCycles, Cosine},  // MindCV's name of it until 2023
+    {"exponential_decay", true, false, false, AllEpochs, Exponential},
+    {"step_decay", true, false, false, AThird, Step},
+    {"multi_step_decay", true, false, false, AllEpochs, MultiStep},
+    {"polynomial_decay", true, true, false, AllEpochs, Polynomial},
+    {"linear_decay", true, true, false, AllEpochs, Linear},
+    {"one_cycle", false, true, false, AllEpochs, OneCycle},
+    {"cyclic", false, true, true, AllEpochs, Cyclic},
 };
 
 }  // namespace

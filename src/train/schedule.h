@@ -21,6 +21,9 @@ struct Schedule {
   std::string_view name;
   bool warms_up;  ///< warmup_epochs come first
   bool ends_at_min_lr;
+  bool has_cycles;  ///< num_cycles of them, each cycle_decay as high as the one before
+  /// decay_epochs where it is not set, for so many epochs (at least 1) after the warm-up.
+  int (*usual_decay_epochs)(const Options&, int epochs);
   double (*rate)(const Options&, const SchedulePosition&);
 };
 std::span<const Schedule> Schedules();

@@ -11,7 +11,7 @@ struct Stem {
   int64_t in_floats() const { return shape.in_channels * shape.in.pixels(); }
   int64_t out_floats() const { return shape.out_channels * out_pixels(); }
   StemConvShape shape;
-  Map<float> x, weight = RandomMap(1, 27 * 24);
+  Map<float> x, weight = RandomMap(1, 9 * shape.in_channels * shape.out_channels);
 };
 
 void Forward(benchmark::State& state) {
