@@ -25,7 +25,7 @@ Result<std::unique_ptr<EpochLoaders>> EpochLoaders::Create(const Options& option
 }
 
 Result<Loader*> EpochLoaders::At(int epoch) {
-  const int size = ResolutionAt(schedule_, epoch);
+  const int size = SizeAt(epoch);
   if (schedule_.size() > 1 && (epoch == 0 || size != loader_->image_size()))
     log_.Line(fmt::format("Training on pictures of {} × {} pixels from epoch {} on", size, size, epoch + 1));
   if (size != loader_->image_size()) {

@@ -26,6 +26,9 @@ class EpochLoaders {
   static Result<std::unique_ptr<EpochLoaders>> Create(const Options& options, const Dataset& data,
                                                       const Preprocessing& preprocessing, Log& log);
 
+  /// The size of an epoch's pictures; epochs count from 0.
+  int SizeAt(int epoch) const { return ResolutionAt(schedule_, epoch); }
+
   /// The loader of an epoch, from 0, valid until the next call. Another size than before is told in one line.
   Result<Loader*> At(int epoch);
 

@@ -1,7 +1,9 @@
 // `riffle train`: trains a network. From options to data, network and trainer, and what a run tells on the way.
 #include <fmt/format.h>
 
+#include <cmath>
 #include <filesystem>
+#include <optional>
 #include <set>
 
 #include "base/file.h"
@@ -12,6 +14,7 @@
 #include "cli/epoch_loaders.h"
 #include "cli/run_folder.h"
 #include "cli/startup.h"
+#include "cli/validation_progress.h"
 #include "ops/backends.h"
 #include "report/metrics.h"
 #include "report/progress.h"
@@ -73,8 +76,12 @@ void BalanceClasses(const Dataset& data, int num_classes, Options& options) {
 /// Tells the user, and writes the record.
 class Reporter : public TrainObserver {
  public:
-  Reporter(const Options& options, Log& log, MetricsLog metrics)
-      : options_(options), log_(log), metrics_(std::move(metrics)), progress_(log, options.log_interval) {}
+  /// `batch_cost` of each epoch: what the time left goes by.
+  Reporter(const Options& options, Log& log, MetricsLog metrics, Progress::BatchCost batch_cost)
+      : options_(options),
+        log_(log),
+        metrics_(std::move(metrics)),
+        progress_(log, options.log_interval, std::chrono::steady_clock::now, std::move(batch_cost)) {}
 
   void OnEpochBegin(int) override { progress_.BeginEpoch(); }
 
@@ -94,11 +101,18 @@ class Reporter : public TrainObserver {
                       .waiting_seconds = e.waiting_seconds});
   }
 
+  void OnValidationBegin() override { validation_progress_.emplace(log_, options_.log_interval); }
+
+  void OnValidation(const Evaluation& so_far, int64_t batch, int64_t batches) override {
+    validation_progress_->Report(so_far, batch, batches);
+  }
+
   void OnRecalibrated(int64_t batches) override {
     log_.Line(fmt::format("Batch-norm statistics averaged anew over {} batches", batches));
   }
 
   Status OnEpoch(const EpochEvent& e) override {
+    validation_progress_.reset();
     const double images_per_second = static_cast<double>(e.images) / e.seconds;
     EpochMetrics row{.epoch = e.epoch,
                      .step = e.step,
@@ -124,7 +138,8 @@ class Reporter : public TrainObserver {
   Log& log_;
   MetricsLog metrics_;
   Progress progress_;
-  std::set<std::string> unreadable_;  // that were told
+  std::optional<ValidationProgress> validation_progress_;  // of a validation that goes on
+  std::set<std::string> unreadable_;                       // that were told
 };
 
 /// Where the weights come from: a run that is resumed, a checkpoint to start from, or chance. Whether it is resumed.
@@ -196,7 +211,8 @@ Status Run(const Invocation& invocation, const Console& console) {
     log.Line(fmt::format("The run has its {} epochs; raise --epoch_size to go on", options.epoch_size));
     return {};
   }
-  Reporter reporter(options, log, std::move(metrics));
+  const auto pixels = [&](int epoch) { return std::pow(data.train_loaders->SizeAt(epoch - 1), 2); };
+  Reporter reporter(options, log, std::move(metrics), pixels);
   RIFFLE_TRY(
       trainer->Run({[&](int epoch) { return data.train_loaders->At(epoch); }, data.validation_loader.get()}, reporter));
   if (trainer->info().best_top1_percent) {

@@ -9,9 +9,9 @@
 #include "cli/data_options.h"
 #include "cli/download.h"
 #include "cli/run_folder.h"
+#include "cli/validation_progress.h"
 #include "model/zoo.h"
 #include "ops/backends.h"
-#include "report/progress.h"
 #include "train/evaluate.h"
 #include "train/loaded_network.h"
 
@@ -101,16 +101,11 @@ Status Run(const Invocation& invocation, const Console& console) {
                              set == WeightSet::kEma ? " (averaged weights)" : "", data->size(), options.val_split,
                              model.image_size, model.image_size)
               << std::flush;
-  Progress progress(log, options.log_interval);
-  progress.BeginEpoch();
   RIFFLE_ASSIGN(LabelLoss label_loss, LabelLoss::Create(options, model.num_classes, *ops));
+  ValidationProgress progress(log, options.log_interval);
   RIFFLE_ASSIGN(const Evaluation result, Evaluate(network->session, label_loss, *loader,
                                                   [&](const Evaluation& so_far, int64_t batch, int64_t batches) {
-                                                    progress.Report({.batch = batch,
-                                                                     .batches = batches,
-                                                                     .loss = so_far.loss(),
-                                                                     .images = so_far.images,
-                                                                     .waiting_seconds = so_far.waiting_seconds});
+                                                    progress.Report(so_far, batch, batches);
                                                   }));
   log.Live("");
   return Report(result, invocation, console);

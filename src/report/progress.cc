@@ -20,21 +20,21 @@ std::string DurationText(double seconds) {
   return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
 }
 
-Progress::Progress(Log& log, int log_interval, Clock now)
-    : log_(log), log_interval_(log_interval), now_(std::move(now)), start_(now_()) {
+Progress::Progress(Log& log, int log_interval, Clock now, BatchCost cost)
+    : log_(log), log_interval_(log_interval), now_(std::move(now)), cost_(std::move(cost)), start_(now_()) {
   BeginEpoch();
 }
 
 void Progress::BeginEpoch() { epoch_start_ = last_line_ = now_(); }
 
 double Progress::SecondsLeft(const BatchReport& b, double elapsed_seconds) const {
-  const int64_t later_epochs = std::max(0, b.epochs - b.epoch);
-  const int64_t batches_left = later_epochs * b.batches + b.batches - b.batch;
-  return elapsed_seconds / static_cast<double>(batches_done_) * static_cast<double>(batches_left);
+  double cost_left = cost_(b.epoch) * static_cast<double>(b.batches - b.batch);
+  for (int later = b.epoch + 1; later <= b.epochs; ++later) cost_left += cost_(later) * static_cast<double>(b.batches);
+  return elapsed_seconds / cost_done_ * cost_left;
 }
 
 void Progress::Report(const BatchReport& b) {
-  ++batches_done_;
+  cost_done_ += cost_(b.epoch);
   const auto now = now_();
   const double elapsed = Seconds(now - start_);
   const double epoch_seconds = std::max(1e-9, Seconds(now - epoch_start_));

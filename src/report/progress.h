@@ -26,8 +26,11 @@ struct BatchReport {
 class Progress {
  public:
   using Clock = std::function<std::chrono::steady_clock::time_point()>;
+  using BatchCost = std::function<double(int epoch)>;
 
-  Progress(Log& log, int log_interval, Clock now = std::chrono::steady_clock::now);
+  /// `cost` is that of a batch of an epoch, from 1, in a unit of the caller's: the time left goes by it.
+  Progress(
+      Log& log, int log_interval, Clock now = std::chrono::steady_clock::now, BatchCost cost = [](int) { return 1.0; });
   ~Progress() { log_.Live(""); }
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
@@ -45,9 +48,10 @@ class Progress {
   Log& log_;
   const int log_interval_;
   const Clock now_;
+  const BatchCost cost_;
   const std::chrono::steady_clock::time_point start_;
   std::chrono::steady_clock::time_point epoch_start_, last_line_;
-  int64_t batches_done_ = 0;
+  double cost_done_ = 0;
 };
 
 /// "0:00:07", "26:40:00".

@@ -103,6 +103,17 @@ TEST_F(ProgressTest, APlainLineTellsLossSpeedWaitingAndTimeLeft) {
       << "19 batches are left at 64 s each";
 }
 
+TEST_F(ProgressTest, TheTimeLeftGoesByWhatABatchOfEachEpochCosts) {
+  Log log = MakeLog(0);
+  Progress progress(log, 1, Clock(), [](int epoch) { return epoch == 3 ? 4.0 : 1.0; });
+  now_ms_ += 2000;
+  progress.Report({.epoch = 1, .epochs = 3, .batch = 1, .batches = 2});
+  EXPECT_THAT(Written(), HasSubstr("left: 0:00:22\n")) << "three batches of 2 s and two of 8 s";
+  now_ms_ += 6000;
+  progress.Report({.epoch = 3, .epochs = 3, .batch = 1, .batches = 2});
+  EXPECT_THAT(Written(), HasSubstr("left: 0:00:06\n")) << "8 s for 1 + 4, and 4 to come";
+}
+
 TEST_F(ProgressTest, TheLiveLineComesAfterTwoSecondsAndTenTimesASecond) {
   Log log = MakeLog(200);
   Progress progress(log, 100, Clock());

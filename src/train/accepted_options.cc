@@ -39,7 +39,8 @@ std::vector<AcceptedOption> MakeTable() {
       {row("summary", kFlag, "metrics.jsonl holds the figures of each epoch"), {"false"}},
       {row("filter_bias_and_bn", kFlag,
            "of 2022; read as weight_decay_filter, False as 'auto', True as 'disable': it decayed batch norm too"),
-       {}},
+       {},
+       {{"false", "weight_decay_filter", "auto"}, {"true", "weight_decay_filter", "disable"}}},
   };
 }
 
@@ -102,9 +103,16 @@ const OptionRow* FindAccepted(std::string_view name) {
   return nullptr;
 }
 
+const ReadAs* MeaningOf(std::string_view name, std::string_view value) {
+  for (const AcceptedOption& option : AcceptedOptions())
+    for (const ReadAs& meaning : option.read_as)
+      if (option.row.name == name && meaning.value == value) return &meaning;
+  return nullptr;
+}
+
 std::string AcceptedNote(const Settings& settings) {
   std::string note;
-  for (const auto& [row, usual] : AcceptedOptions()) {
+  for (const auto& [row, usual, read_as] : AcceptedOptions()) {
     const auto value = settings.accepted.find(row.name);
     if (value == settings.accepted.end() || std::ranges::count(usual, value->second)) continue;
     note += fmt::format("{}{} ({})", note.empty() ? "Options without effect here: " : ", ", row.name, row.help);

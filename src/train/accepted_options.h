@@ -11,15 +11,24 @@
 
 namespace riffle {
 
+/// What a value of an old option says in words of today.
+struct ReadAs {
+  std::string_view value, option, option_value;
+};
+
 /// One row of a table of their own.
 struct AcceptedOption {
   OptionRow row;                        ///< its field only lends its type; its help says why it does nothing
   std::vector<std::string_view> usual;  ///< values that ask for what happens anyway: no word about them
+  std::vector<ReadAs> read_as = {};     ///< values that set an option of ours
 };
 std::span<const AcceptedOption> AcceptedOptions();
 
 /// The row of a name; null if there is none.
 const OptionRow* FindAccepted(std::string_view name);
+
+/// The option of ours that this value of an accepted one sets; null if it sets none.
+const ReadAs* MeaningOf(std::string_view name, std::string_view value);
 
 /// One line that names the accepted options which are set, and why they do nothing; "" if there are none.
 std::string AcceptedNote(const Settings& settings);

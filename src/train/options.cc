@@ -74,10 +74,11 @@ Status Settings::Set(std::string_view name, std::string_view text, const std::st
     return InvalidArgument("option {} ({}): expected {}, found '{}'{}", name, origin, Expected(*row), text, nearest);
   }
   origins.insert_or_assign(std::string(name), origin);
-  if (!ours) accepted.insert_or_assign(std::string(name), ShowValue(*row, scratch));
-  if (name == "filter_bias_and_bn")
-    return Set("weight_decay_filter", accepted["filter_bias_and_bn"] == "true" ? "disable" : "auto", origin);
-  return {};
+  if (ours) return {};
+  const std::string value = ShowValue(*row, scratch);
+  accepted.insert_or_assign(std::string(name), value);
+  const ReadAs* meaning = MeaningOf(name, value);
+  return meaning ? Set(meaning->option, meaning->option_value, origin) : Status{};
 }
 
 Status ReadOptionsYaml(const std::string& yaml, const std::string& name, Settings& settings) try {

@@ -184,6 +184,7 @@ Status Trainer::CheckFinite() {
 }
 
 Status Trainer::Validate(Loader& loader, EpochEvent* event, TrainObserver& observer) {
+  observer.OnValidationBegin();
   session_.SetWeights(BestWeights());
   RIFFLE_ASSIGN(event->validation, Evaluate(session_, objective_->label_loss(), loader,
                                             [&](const Evaluation& so_far, int64_t batch, int64_t batches) {

@@ -52,6 +52,7 @@ class TrainObserver {
   /// A picture was left out, another stands in its place; once for each. `why` names it.
   virtual void OnUnreadable(const std::string& /*why*/) {}
   virtual void OnStep(const StepEvent&) {}
+  virtual void OnValidationBegin() {}
   virtual void OnValidation(const Evaluation& /*so_far*/, int64_t /*batch*/, int64_t /*batches*/) {}
   virtual Status OnEpoch(const EpochEvent&) { return {}; }
   virtual void OnRecalibrated(int64_t /*batches*/) {}

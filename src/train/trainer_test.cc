@@ -1,6 +1,7 @@
 // The training loop: it learns, a run in two parts is the run in one, and what is broken reaches no checkpoint.
 #include "train/trainer.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <cmath>
@@ -34,6 +35,29 @@ TEST(Trainer, LearnsAndTellsWhatItDoes) {
   EXPECT_EQ(recorder.steps[5].mean_loss, recorder.epochs[1].train_loss);
   EXPECT_EQ(recorder.steps[0].lr, 0) << "warm-up begins at the factor 0";
   EXPECT_EQ(recorder.steps[3].lr, 0.003) << "and is over after an epoch";
+}
+
+TEST(Trainer, TellsEpochsAndValidationsInTheirOrder) {
+  struct Story : TrainObserver {
+    void OnEpochBegin(int epoch) override { text += fmt::format("epoch {}:", epoch); }
+    void OnStep(const StepEvent& e) override { text += fmt::format(" {}/{}", e.batch, e.batches); }
+    void OnValidationBegin() override { text += " validation:"; }
+    void OnValidation(const Evaluation& so_far, int64_t batch, int64_t batches) override {
+      text += fmt::format(" {}/{} ({})", batch, batches, so_far.images);
+    }
+    Status OnEpoch(const EpochEvent&) override {
+      text += "\n";
+      return {};
+    }
+    std::string text;
+  } story;
+  Options options = TinyOptions(TestFolder(), 3);
+  options.val_interval = 2;
+  ASSERT_EQ(TinyRun(options).Train(story).message(), "");
+  EXPECT_EQ(story.text,
+            "epoch 1: 1/3 2/3 3/3\n"
+            "epoch 2: 1/3 2/3 3/3 validation: 1/4 (4) 2/4 (8) 3/4 (12) 4/4 (14)\n"
+            "epoch 3: 1/3 2/3 3/3 validation: 1/4 (4) 2/4 (8) 3/4 (12) 4/4 (14)\n");
 }
 
 TEST(Trainer, AResumedRunEndsWithTheBitsOfOneThatWasNotStopped) {
