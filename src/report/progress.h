@@ -29,8 +29,7 @@ class Progress {
   using BatchCost = std::function<double(int epoch)>;
 
   /// `cost` is that of a batch of an epoch, from 1, in a unit of the caller's: the time left goes by it.
-  Progress(
-      Log& log, int log_interval, Clock now = std::chrono::steady_clock::now, BatchCost cost = [](int) { return 1.0; });
+  Progress(Log& log, int log_interval, Clock now = std::chrono::steady_clock::now, BatchCost cost = AllAlike);
   ~Progress() { log_.Live(""); }
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
@@ -43,6 +42,7 @@ class Progress {
   void Report(const BatchReport& batch);
 
  private:
+  static double AllAlike(int /*epoch*/) { return 1; }
   double SecondsLeft(const BatchReport& batch, double elapsed_seconds) const;
 
   Log& log_;
