@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/testing/test_folder.h"
 #include "model/initialise.h"
 #include "model/zoo.h"
 #include "ops/op_table.h"
@@ -34,7 +35,6 @@ TEST(Likeliest, LargeLogitsDoNotOverflow) {
 // A checkpoint of an untrained network for 8 × 8 pictures, and a picture for it.
 struct Files {
   Files() {
-    std::filesystem::create_directories(folder);
     CheckpointInfo info;
     info.model = *FindModel("shufflenet_v1_g3_x0_25");
     info.model.num_classes = 3;
@@ -49,7 +49,7 @@ struct Files {
     bitmap.resize(58);
     std::ofstream(picture, std::ios::binary) << bitmap;
   }
-  const std::filesystem::path folder = std::filesystem::path(testing::TempDir()) / "riffle_classifier";
+  const std::filesystem::path folder = TestFolder();
   const std::filesystem::path checkpoint = folder / "c.safetensors", picture = folder / "p.bmp";
 };
 

@@ -4,18 +4,12 @@
 
 #include <fstream>
 
+#include "base/testing/test_folder.h"
+
 namespace riffle {
 namespace {
 
 namespace fs = std::filesystem;
-
-fs::path TestFolder() {
-  const auto* info = testing::UnitTest::GetInstance()->current_test_info();
-  fs::path folder = fs::path(testing::TempDir()) / (std::string("riffle_") + info->name());
-  fs::remove_all(folder);
-  fs::create_directories(folder);
-  return folder;
-}
 
 TEST(File, WhatWasWrittenIsRead) {
   const fs::path file = TestFolder() / "a";

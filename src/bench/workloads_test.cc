@@ -6,6 +6,7 @@
 #include <cmath>
 #include <filesystem>
 
+#include "base/testing/test_folder.h"
 #include "base/threads.h"
 #include "bench/exchange.h"
 #include "bench/profile.h"
@@ -28,12 +29,9 @@ class Workloads : public testing::Test {
     return model;
   }
 
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
   const OpTable<float>& ops_ = **FindBackend("");
   const Plan plan_ = *MakePlan(SmallModel());
-  const std::filesystem::path folder_ = std::filesystem::path(testing::TempDir()) / "riffle_exchange" /
-                                        testing::UnitTest::GetInstance()->current_test_info()->name();
+  const std::filesystem::path folder_ = TestFolder() / "exchange";
 };
 
 TEST_F(Workloads, BenchWeightsKeepTheLogitsInARangeThatCanBeCompared) {

@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "base/file.h"
+#include "base/testing/test_folder.h"
 #include "cli/run.h"
 
 namespace riffle {
@@ -25,8 +26,7 @@ Outcome Riffle(std::vector<std::string> words) {
 
 class BenchCommandTest : public testing::Test {
  protected:
-  const std::string json_file_ =
-      testing::TempDir() + testing::UnitTest::GetInstance()->current_test_info()->name() + ".json";
+  const std::string json_file_ = TestFolder() / "bench.json";
   const std::vector<std::string> small_ = {"--model=shufflenet_v1_g3_x0_25", "--image_resize=32", "--num_classes=10",
                                            "--seconds=0", "--json=" + json_file_};
 
@@ -38,7 +38,6 @@ class BenchCommandTest : public testing::Test {
     EXPECT_THAT(outcome.out, HasSubstr("shufflenet_v1_g3_x0_25"));
     return nlohmann::json::parse(*ReadTextFile(json_file_));
   }
-  void TearDown() override { std::filesystem::remove(json_file_); }
 };
 
 TEST_F(BenchCommandTest, InferAndTrainTellRateAndShareOfThePeak) {
@@ -72,7 +71,7 @@ TEST_F(BenchCommandTest, PeakTellsBothRoofs) {
 }
 
 TEST_F(BenchCommandTest, DataTellsTheStagesOfAFolder) {
-  const std::filesystem::path folder = std::filesystem::path(testing::TempDir()) / "riffle_bench_data";
+  const std::filesystem::path folder = TestFolder();
   std::filesystem::create_directories(folder / "train/sun");
   std::string bmp(58, '\0');  // one pixel
   bmp[0] = 'B', bmp[1] = 'M', bmp[10] = 54, bmp[14] = 40, bmp[18] = 1, bmp[22] = 1, bmp[26] = 1, bmp[28] = 24;

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "base/testing/test_folder.h"
 #include "cli/run.h"
 
 namespace riffle {
@@ -29,8 +30,7 @@ Outcome Riffle(const std::vector<std::string>& words) {
 
 // One readable picture of 1 × 1 pixel in class "sun", and one file that is none.
 std::string SmallFolder() {
-  const fs::path folder = fs::path(testing::TempDir()) / "riffle_data_command";
-  fs::remove_all(folder);
+  const fs::path folder = TestFolder();
   fs::create_directories(folder / "train/sun");
   std::string bmp(58, '\0');
   bmp[0] = 'B', bmp[1] = 'M', bmp[10] = 54, bmp[14] = 40, bmp[18] = 1, bmp[22] = 1, bmp[26] = 1, bmp[28] = 24;

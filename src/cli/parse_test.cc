@@ -3,13 +3,13 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 #include <new>
 #include <sstream>
 
+#include "base/testing/test_folder.h"
 #include "cli/help.h"
 #include "cli/run.h"
 #include "train/option_table.h"
@@ -122,15 +122,11 @@ TEST(ParseTest, WhatIsUnknownNamesTheNearest) {
 
 class ParseFileTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    path_ = std::filesystem::temp_directory_path() / ("riffle_parse_test_" + std::to_string(getpid()) + ".yaml");
-  }
-  void TearDown() override { std::filesystem::remove(path_); }
   std::string Write(const std::string& yaml) {
     std::ofstream(path_) << yaml;
     return path_.string();
   }
-  std::filesystem::path path_;
+  const std::filesystem::path path_ = TestFolder() / "options.yaml";
 };
 
 TEST_F(ParseFileTest, TheCommandLineOverridesTheFileWhereverItStands) {

@@ -7,8 +7,6 @@
 #include <jpeglib.h>
 // clang-format on
 
-#include <unistd.h>
-
 #include <algorithm>
 
 #include "data/test_support.h"
@@ -135,10 +133,9 @@ void WriteBitmaps(const fs::path& folder) {
 
 // One file of every kind, made once, removed at the end.
 struct PictureFiles {
-  fs::path folder = fs::path(testing::TempDir()) / fmt::format("riffle_pictures_{}", ::getpid());
+  fs::path folder = TestFolder();
 
   PictureFiles() {
-    fs::create_directories(folder);
     WriteBytes(folder / "rgb.raw", SomePicture(45, 61, 3).pixels);
     RunPython(kWrite, {folder.string()});
     WritePng(folder / "interlaced.png", SomePicture(45, 61, 3), true, false);
@@ -147,7 +144,6 @@ struct PictureFiles {
     WriteBitmaps(folder);
     RunPython(kRead, {folder.string()});
   }
-  ~PictureFiles() { fs::remove_all(folder); }
 };
 
 const fs::path& Files() {

@@ -1,4 +1,4 @@
-// For the tests of this folder: places for files, pictures, and Pillow as the oracle.
+// For the tests of this folder: pictures, and Pillow as the oracle.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -11,19 +11,10 @@
 
 #include "base/file.h"
 #include "base/random.h"
+#include "base/testing/test_folder.h"
 #include "data/picture.h"
 
 namespace riffle {
-
-/// An empty folder of this test's own.
-inline std::filesystem::path TestFolder() {
-  const auto* info = testing::UnitTest::GetInstance()->current_test_info();
-  std::filesystem::path folder = std::filesystem::path(testing::TempDir()) /
-                                 (std::string("riffle_") + info->test_suite_name() + "_" + info->name());
-  std::filesystem::remove_all(folder);
-  std::filesystem::create_directories(folder);
-  return folder;
-}
 
 inline void WriteBytes(const std::filesystem::path& path, const std::vector<uint8_t>& bytes) {
   std::filesystem::create_directories(path.parent_path());

@@ -17,11 +17,11 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 
 TEST(Safetensors, WritesTheBytesOfTheFormat) {
-  const TemporaryFile file;
+  const std::filesystem::path file = TestFolder() / "w.safetensors";
   const std::vector<float> pair = {1, -2};
   const std::vector<uint8_t> b = {7};
   const std::vector<TensorView> tensors = {ViewOf<float>("pair", {2}, pair), ViewOf<uint8_t>("b", {}, b)};
-  ASSERT_EQ(WriteSafetensors(file.path, tensors, {{"k", "v"}}).message(), "");
+  ASSERT_EQ(WriteSafetensors(file, tensors, {{"k", "v"}}).message(), "");
   // The checksum is Python's zlib.crc32 of [{"k":"v","riffle.format":"1"},["b","U8",[]],["pair","F32",[2]]], the byte
   // 07 and the two floats.
   const std::string header =
@@ -31,11 +31,11 @@ TEST(Safetensors, WritesTheBytesOfTheFormat) {
   std::string expected = std::string(1, static_cast<char>(padded)) + std::string(7, '\0') + header +
                          std::string(padded - header.size(), ' ');
   expected += std::string("\x00\x00\x80\x3f\x00\x00\x00\xc0\x07", 9);
-  EXPECT_EQ(*ReadTextFile(file.path), expected);
+  EXPECT_EQ(*ReadTextFile(file), expected);
 }
 
 TEST(Safetensors, ComesBackAsItWas) {
-  const TemporaryFile file;
+  const std::filesystem::path file = TestFolder() / "w.safetensors";
   const std::vector<float> floats = {1, -0.0f, std::numeric_limits<float>::denorm_min(), HUGE_VALF, 5, 6};
   const std::vector<double> doubles = {0.1, -1e300};
   const std::vector<int64_t> longs = {INT64_MIN, INT64_MAX};
@@ -48,9 +48,9 @@ TEST(Safetensors, ComesBackAsItWas) {
       ViewOf<int32_t>("int", {}, ints),          {"half", DType::kF16, {1}, halves},
       {"bfloat", DType::kBf16, {1, 1}, halves}};
   const Metadata metadata = {{"classes", "[\"Käfer\",\"ant\\n\"]"}, {"", "empty key"}, {"riffle.model", "{}"}};
-  ASSERT_EQ(WriteSafetensors(file.path, tensors, metadata).message(), "");
+  ASSERT_EQ(WriteSafetensors(file, tensors, metadata).message(), "");
 
-  const Result<SafetensorsFile> read = SafetensorsFile::Open(file.path);
+  const Result<SafetensorsFile> read = SafetensorsFile::Open(file);
   ASSERT_TRUE(read.ok()) << read.status().message();
   EXPECT_EQ(read->metadata(), metadata);
   ASSERT_EQ(read->tensors().size(), tensors.size());
@@ -95,11 +95,11 @@ TEST(Safetensors, NamesAFileThatCannotBeRead) {
 }
 
 TEST(SafetensorsWriter, RefusesWhatAReaderCouldNotRead) {
-  const TemporaryFile file;
+  const std::filesystem::path file = TestFolder() / "w.safetensors";
   const std::vector<float> x = {1, 2};
   const auto error = [&](std::vector<TensorView> tensors, const Metadata& metadata = {}) {
-    const Status status = WriteSafetensors(file.path, tensors, metadata);
-    EXPECT_FALSE(std::filesystem::exists(file.path));
+    const Status status = WriteSafetensors(file, tensors, metadata);
+    EXPECT_FALSE(std::filesystem::exists(file));
     return status.message();
   };
   const TensorView good = ViewOf<float>("x", {2}, x);

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <gmock/gmock.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <string>
@@ -10,17 +9,10 @@
 #include <vector>
 
 #include "base/file.h"
+#include "base/testing/test_folder.h"
 #include "formats/safetensors.h"
 
 namespace riffle {
-
-// A file's name for one test, removed at its end.
-struct TemporaryFile {
-  std::filesystem::path path = std::filesystem::temp_directory_path() /
-                               fmt::format("riffle-{}-{}.safetensors", ::getpid(),
-                                           testing::UnitTest::GetInstance()->current_test_info()->name());
-  ~TemporaryFile() { std::filesystem::remove(path); }
-};
 
 inline std::vector<uint8_t> Bytes(std::string_view text) { return {text.begin(), text.end()}; }
 
@@ -47,13 +39,13 @@ inline std::string ErrorOfTensor(const std::string& description, size_t data_byt
 
 // A small file of ours, with a tensor of each kind of size.
 inline std::vector<uint8_t> SmallFile() {
-  const TemporaryFile file;
+  const std::filesystem::path file = TestFolder() / "small.safetensors";
   const std::vector<float> weights = {1, -2, 0.5f, 3};
   const std::vector<int64_t> step = {7};
   const std::vector<TensorView> tensors = {ViewOf<float>("w", {2, 2}, weights), ViewOf<int64_t>("step", {}, step),
                                            ViewOf<uint8_t>("none", {0, 3}, {})};
-  EXPECT_EQ(WriteSafetensors(file.path, tensors, {{"epoch", "3"}}).message(), "");
-  return *ReadFile(file.path);
+  EXPECT_EQ(WriteSafetensors(file, tensors, {{"epoch", "3"}}).message(), "");
+  return *ReadFile(file);
 }
 
 }  // namespace riffle

@@ -3,7 +3,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cmath>
 #include <fstream>
@@ -11,6 +10,7 @@
 #include <sstream>
 
 #include "base/file.h"
+#include "base/testing/test_folder.h"
 
 namespace riffle {
 namespace {
@@ -20,12 +20,6 @@ using ::testing::HasSubstr;
 
 class MetricsTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    folder_ = std::filesystem::temp_directory_path() / ("riffle_metrics_test_" + std::to_string(getpid()));
-    std::filesystem::create_directories(folder_);
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
   void Run(int resumed_epoch, int first, int last, double loss = 1.0) {
     Result<MetricsLog> log = MetricsLog::Open(folder_, resumed_epoch);
     ASSERT_TRUE(log.ok()) << log.status().message();
@@ -52,7 +46,7 @@ class MetricsTest : public ::testing::Test {
   }
   void AppendText(const char* name, const std::string& text) { std::ofstream(folder_ / name, std::ios::app) << text; }
 
-  std::filesystem::path folder_;
+  const std::filesystem::path folder_ = TestFolder();
 };
 
 TEST_F(MetricsTest, AnEpochIsOneObjectWhoseNumbersReadBackExactly) {

@@ -15,6 +15,7 @@
 
 #include "base/file.h"
 #include "base/random.h"
+#include "base/testing/test_folder.h"
 #include "formats/safetensors.h"
 
 namespace riffle {
@@ -33,14 +34,6 @@ struct Outcome {
 /// An empty folder for each test, with the binary at hand.
 class EndToEnd : public testing::Test {
  protected:
-  EndToEnd() {
-    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
-    folder_ = fs::path(testing::TempDir()) / (std::string("riffle_e2e_") + test->test_suite_name() + test->name());
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
-  }
-  ~EndToEnd() override { fs::remove_all(folder_); }
-
   /// Runs `riffle words...`, whatever comes of it.
   Outcome Run(const Words& words) const {
     std::string command = Quoted(RIFFLE_BINARY);
@@ -114,7 +107,7 @@ class EndToEnd : public testing::Test {
     return lines;
   }
 
-  fs::path folder_;
+  const fs::path folder_ = TestFolder();
 
  private:
   static std::string Quoted(const std::string& word) { return "'" + word + "'"; }
