@@ -1,7 +1,5 @@
 #include "cli/epoch_loaders.h"
 
-#include <fmt/format.h>
-
 #include "cli/data_options.h"
 
 namespace riffle {
@@ -16,8 +14,8 @@ Result<std::unique_ptr<Loader>> MakeTrainLoader(const Options& options, const Da
 }
 
 Result<std::unique_ptr<EpochLoaders>> EpochLoaders::Create(const Options& options, const Dataset& data,
-                                                           const Preprocessing& preprocessing, Log& log) {
-  std::unique_ptr<EpochLoaders> loaders(new EpochLoaders(options, data, preprocessing, log));
+                                                           const Preprocessing& preprocessing) {
+  std::unique_ptr<EpochLoaders> loaders(new EpochLoaders(options, data, preprocessing));
   RIFFLE_ASSIGN(loaders->schedule_, ParseResolutionSchedule(options.resolution_schedule));
   if (loaders->schedule_.empty()) loaders->schedule_ = {{.epoch = 0, .size = options.image_resize}};
   RIFFLE_ASSIGN(loaders->loader_, MakeTrainLoader(options, data, preprocessing, loaders->schedule_.front().size));
@@ -26,8 +24,6 @@ Result<std::unique_ptr<EpochLoaders>> EpochLoaders::Create(const Options& option
 
 Result<Loader*> EpochLoaders::At(int epoch) {
   const int size = SizeAt(epoch);
-  if (schedule_.size() > 1 && (epoch == 0 || size != loader_->image_size()))
-    log_.Line(fmt::format("Training on pictures of {} × {} pixels from epoch {} on", size, size, epoch + 1));
   if (size != loader_->image_size()) {
     loader_.reset();  // two would take twice the memory
     RIFFLE_ASSIGN(loader_, MakeTrainLoader(options_, data_, preprocessing_, size));

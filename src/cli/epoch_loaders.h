@@ -7,7 +7,6 @@
 #include "data/dataset.h"
 #include "data/loader.h"
 #include "data/preprocessing.h"
-#include "report/log.h"
 #include "train/options.h"
 #include "train/resolution.h"
 
@@ -21,27 +20,29 @@ Result<std::unique_ptr<Loader>> MakeTrainLoader(const Options& options, const Da
 /// One loader at a time: another size is another loader.
 class EpochLoaders {
  public:
-  /// The first epoch's loader is made at once, so that its errors come early. `options`, `data` and `log` must outlive
-  /// it. Errors: those of ParseResolutionSchedule and MakeTrainLoader.
+  /// The first epoch's loader is made at once, so that its errors come early. `options` and `data` must outlive it.
+  /// Errors: those of ParseResolutionSchedule and MakeTrainLoader.
   static Result<std::unique_ptr<EpochLoaders>> Create(const Options& options, const Dataset& data,
-                                                      const Preprocessing& preprocessing, Log& log);
+                                                      const Preprocessing& preprocessing);
 
   /// The size of an epoch's pictures; epochs count from 0.
   int SizeAt(int epoch) const { return ResolutionAt(schedule_, epoch); }
 
-  /// The loader of an epoch, from 0, valid until the next call. Another size than before is told in one line.
+  /// Whether the sizes differ.
+  bool Changes() const { return schedule_.size() > 1; }
+
+  /// The loader of an epoch, from 0, valid until the next call.
   Result<Loader*> At(int epoch);
 
   int64_t BatchesPerEpoch() const { return loader_->BatchesPerEpoch(); }
 
  private:
-  EpochLoaders(const Options& options, const Dataset& data, Preprocessing preprocessing, Log& log)
-      : options_(options), data_(data), preprocessing_(std::move(preprocessing)), log_(log) {}
+  EpochLoaders(const Options& options, const Dataset& data, Preprocessing preprocessing)
+      : options_(options), data_(data), preprocessing_(std::move(preprocessing)) {}
 
   const Options& options_;
   const Dataset& data_;
   const Preprocessing preprocessing_;
-  Log& log_;
   std::vector<ResolutionStep> schedule_;
   std::unique_ptr<Loader> loader_;
 };

@@ -60,9 +60,8 @@ class Parser {
   Status ReadOption(const std::string& name, std::optional<std::string> value) {
     const auto own = std::ranges::find(command_.own_options, name, &CommandOption::name);
     if (own != command_.own_options.end()) return ReadOwnOption(*own, std::move(value));
-    const OptionRow* row = command_.Uses(name)        ? FindOption(name)
-                           : command_.TakesAccepted() ? FindAccepted(name)
-                                                      : nullptr;
+    const AcceptedOption* accepted = command_.TakesAccepted() ? FindAccepted(name) : nullptr;
+    const OptionRow* row = command_.Uses(name) ? FindOption(name) : accepted ? &accepted->row : nullptr;
     if (row == nullptr) return Unknown(name);
     if (!value) value = IsFlag(*row) ? TakeBool() : TakeWord();
     if (!value) {

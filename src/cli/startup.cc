@@ -2,12 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <vector>
-
-#include "report/plot.h"
 #include "report/table.h"
-#include "train/schedule.h"
 
 namespace riffle {
 
@@ -36,20 +31,6 @@ std::string EssentialConfigurations(const Options& o, const RunFacts& facts) {
   add("Threads", fmt::format("{} compute, {} read data", o.threads, o.num_parallel_workers));
   add("Memory of a training step", BytesText(facts.memory_bytes));
   return text;
-}
-
-std::string LearningRateCurve(const Options& options, int64_t steps_per_epoch, int width) {
-  const int64_t steps = steps_per_epoch * options.epoch_size;
-  std::vector<double> rates;
-  for (int64_t step = 0; step < steps; ++step) rates.push_back(LearningRate(options, step, steps_per_epoch));
-  std::string text =
-      fmt::format("Learning rate of {} steps, {} an epoch, from {:.4g} over {:.4g} to {:.4g}:\n", Grouped(steps),
-                  Grouped(steps_per_epoch), rates.front(), std::ranges::max(rates), rates.back());
-  return text + PlotText({.values = rates,
-                          .x_end = static_cast<double>(options.epoch_size),
-                          .x_title = "epochs",
-                          .y_title = "lr",
-                          .width = width});
 }
 
 }  // namespace riffle

@@ -21,8 +21,4 @@ struct RunFacts {
 /// threads, memory. REQUIRES: ResolveAutomatic(options) was called.
 std::string EssentialConfigurations(const Options& options, const RunFacts& facts);
 
-/// What a dry run shows: the steps of the run, and its learning rate as a curve of `width` columns.
-/// REQUIRES: ResolveAutomatic(options) was called.
-std::string LearningRateCurve(const Options& options, int64_t steps_per_epoch, int width);
-
 }  // namespace riffle

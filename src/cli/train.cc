@@ -11,6 +11,7 @@
 #include "cli/command.h"
 #include "cli/data_options.h"
 #include "cli/download.h"
+#include "cli/dry_run.h"
 #include "cli/epoch_loaders.h"
 #include "cli/run_folder.h"
 #include "cli/startup.h"
@@ -44,7 +45,7 @@ Result<std::unique_ptr<Loader>> MakeValLoader(const Options& options, const Data
 }
 
 /// Opens the data; `info` gets the model, the preprocessing and the names of the classes.
-Result<TrainingData> OpenTrainingData(const Options& options, CheckpointInfo* info, Log& log) {
+Result<TrainingData> OpenTrainingData(const Options& options, CheckpointInfo* info) {
   TrainingData data;
   RIFFLE_ASSIGN(info->preprocessing, PreprocessingFrom(options));
   RIFFLE_ASSIGN(data.train, OpenDataset(TrainDataset(options)));
@@ -57,7 +58,7 @@ Result<TrainingData> OpenTrainingData(const Options& options, CheckpointInfo* in
                            num_classes);
   }
   for (int i = data_classes; i < num_classes; ++i) info->classes.push_back(fmt::format("unused {}", i));
-  RIFFLE_ASSIGN(data.train_loaders, EpochLoaders::Create(options, *data.train, info->preprocessing, log));
+  RIFFLE_ASSIGN(data.train_loaders, EpochLoaders::Create(options, *data.train, info->preprocessing));
   if (options.val_while_train) {
     RIFFLE_ASSIGN(data.validation, OpenDataset(ValDataset(options, data.train->classes())));
     RIFFLE_ASSIGN(data.validation_loader, MakeValLoader(options, *data.validation, info->preprocessing));
@@ -76,14 +77,22 @@ void BalanceClasses(const Dataset& data, int num_classes, Options& options) {
 /// Tells the user, and writes the record.
 class Reporter : public TrainObserver {
  public:
-  /// `batch_cost` of each epoch: what the time left goes by.
-  Reporter(const Options& options, Log& log, MetricsLog metrics, Progress::BatchCost batch_cost)
+  /// The time left goes by the pixels of each epoch.
+  Reporter(const Options& options, const EpochLoaders& loaders, Log& log, MetricsLog metrics)
       : options_(options),
+        loaders_(loaders),
         log_(log),
         metrics_(std::move(metrics)),
-        progress_(log, options.log_interval, std::chrono::steady_clock::now, std::move(batch_cost)) {}
+        progress_(log, options.log_interval, std::chrono::steady_clock::now,
+                  [this](int epoch) { return std::pow(loaders_.SizeAt(epoch - 1), 2); }) {}
 
-  void OnEpochBegin(int) override { progress_.BeginEpoch(); }
+  void OnEpochBegin(int epoch) override {
+    const int size = loaders_.SizeAt(epoch - 1);
+    if (loaders_.Changes() && size != size_)
+      log_.Line(fmt::format("Training on pictures of {0} × {0} pixels from epoch {1} on", size, epoch));
+    size_ = size;
+    progress_.BeginEpoch();
+  }
 
   void OnUnreadable(const std::string& why) override {
     if (!unreadable_.insert(why).second) return;  // another resolution has another loader, which tells it again
@@ -135,7 +144,9 @@ class Reporter : public TrainObserver {
 
  private:
   const Options& options_;
+  const EpochLoaders& loaders_;
   Log& log_;
+  int size_ = 0;  // of the pictures so far
   MetricsLog metrics_;
   Progress progress_;
   std::optional<ValidationProgress> validation_progress_;  // of a validation that goes on
@@ -176,7 +187,7 @@ Status Run(const Invocation& invocation, const Console& console) {
     if (!note.empty()) log.Line(note);
   RIFFLE_TRY(DownloadIfAsked(options, log));
   CheckpointInfo info;
-  RIFFLE_ASSIGN(TrainingData data, OpenTrainingData(options, &info, log));
+  RIFFLE_ASSIGN(TrainingData data, OpenTrainingData(options, &info));
   options.num_classes = info.model.num_classes;
   BalanceClasses(*data.train, info.model.num_classes, options);
   info.options = ToYaml(options);
@@ -199,7 +210,11 @@ Status Run(const Invocation& invocation, const Console& console) {
   RIFFLE_ASSIGN(const bool resumed, LoadStart(options, *trainer, log));
   if (invocation.Has("dry_run")) {
     const int width = console.terminal_width > 0 ? console.terminal_width : kCurveWidth;
-    console.out << LearningRateCurve(options, data.train_loaders->BatchesPerEpoch(), width);
+    console.out << LearningRateCurve(options, data.train_loaders->BatchesPerEpoch(), width) << std::endl;
+    log.Line("Measuring how long it will take");
+    RIFFLE_ASSIGN(const std::string time_needed,
+                  TimeNeeded(options, *trainer, *data.train_loaders, data.validation_loader.get()));
+    console.out << time_needed << std::endl;
     log.Line("A dry run: nothing was trained or written");
     return {};
   }
@@ -211,8 +226,7 @@ Status Run(const Invocation& invocation, const Console& console) {
     log.Line(fmt::format("The run has its {} epochs; raise --epoch_size to go on", options.epoch_size));
     return {};
   }
-  const auto pixels = [&](int epoch) { return std::pow(data.train_loaders->SizeAt(epoch - 1), 2); };
-  Reporter reporter(options, log, std::move(metrics), pixels);
+  Reporter reporter(options, *data.train_loaders, log, std::move(metrics));
   RIFFLE_TRY(
       trainer->Run({[&](int epoch) { return data.train_loaders->At(epoch); }, data.validation_loader.get()}, reporter));
   if (trainer->info().best_top1_percent) {
@@ -238,8 +252,8 @@ Command TrainCommand() {
       .options = AllOptions(),
       .own_options = {{.name = "dry_run",
                        .value_name = "",
-                       .help = "everything but the training: opens the data, shows the configuration, the memory and "
-                               "the learning-rate curve, writes nothing"}},
+                       .help = "everything but the training: opens the data, shows the configuration, the memory, the "
+                               "learning-rate curve and, from a few batches, how long it will take; writes nothing"}},
       .examples =
           {{"train --model=shufflenet_v1_g3_x0_5 --dataset=cifar10 --data_dir=data --image_resize=32 --stem=small "
             "--val_while_train",
@@ -249,7 +263,7 @@ Command TrainCommand() {
            {"train --dataset=folder --data_dir=photos --ckpt_path=ckpt/shufflenet_v1_g3_x1_0-best.safetensors",
             "fine-tunes on photos/train/CLASS/*.jpg"},
            {"train -c configs/cifar10/shufflenet_v1_g3_x0_5.yaml --data_dir=data --dry_run",
-            "what a recipe will do: its configuration, the memory, the learning rate as a curve"},
+            "what a recipe will do: its configuration, the memory, the learning rate as a curve, how long it takes"},
            {"train -c configs/cifar10/shufflenet_v1_g3_x0_5.yaml --data_dir=data --resume auto",
             "goes on after the newest checkpoint in ckpt_save_dir"}},
       .run = Run,

@@ -38,7 +38,7 @@ std::vector<AcceptedOption> MakeTable() {
       {row("save_checkpoint", kFlag, "checkpoints are always saved; see ckpt_save_interval"), {"true"}},
       {row("summary", kFlag, "metrics.jsonl holds the figures of each epoch"), {"false"}},
       {row("filter_bias_and_bn", kFlag,
-           "of 2022; read as weight_decay_filter, False as 'auto', True as 'disable': it decayed batch norm too"),
+           "MindCV's of 2022: False means weight_decay_filter 'auto', True 'disable', for it decayed batch norm, too"),
        {},
        {{"false", "weight_decay_filter", "auto"}, {"true", "weight_decay_filter", "disable"}}},
   };
@@ -97,27 +97,31 @@ std::span<const AcceptedOption> AcceptedOptions() {
   return table;
 }
 
-const OptionRow* FindAccepted(std::string_view name) {
+const AcceptedOption* FindAccepted(std::string_view name) {
   for (const AcceptedOption& option : AcceptedOptions())
-    if (option.row.name == name) return &option.row;
+    if (option.row.name == name) return &option;
   return nullptr;
 }
 
-const ReadAs* MeaningOf(std::string_view name, std::string_view value) {
-  for (const AcceptedOption& option : AcceptedOptions())
-    for (const ReadAs& meaning : option.read_as)
-      if (option.row.name == name && meaning.value == value) return &meaning;
-  return nullptr;
+const ReadAs* AcceptedOption::MeaningOf(std::string_view value) const {
+  const auto meaning = std::ranges::find(read_as, value, &ReadAs::value);
+  return meaning == read_as.end() ? nullptr : &*meaning;
 }
 
 std::string AcceptedNote(const Settings& settings) {
-  std::string note;
-  for (const auto& [row, usual, read_as] : AcceptedOptions()) {
-    const auto value = settings.accepted.find(row.name);
-    if (value == settings.accepted.end() || std::ranges::count(usual, value->second)) continue;
-    note += fmt::format("{}{} ({})", note.empty() ? "Options without effect here: " : ", ", row.name, row.help);
+  std::string idle, translated;
+  for (const AcceptedOption& option : AcceptedOptions()) {
+    const auto set = settings.accepted.find(option.row.name);
+    if (set == settings.accepted.end() || std::ranges::count(option.usual, set->second)) continue;
+    const auto& [name, value] = *set;
+    if (const ReadAs* meaning = option.MeaningOf(value)) {
+      translated += fmt::format("{}{}={} as {}={}", translated.empty() ? "Read " : ", ", name, value, meaning->option,
+                                meaning->option_value);
+    } else {
+      idle += fmt::format("{}{} ({})", idle.empty() ? "Options without effect here: " : ", ", name, option.row.help);
+    }
   }
-  return note;
+  return fmt::format("{}{}{}", idle, idle.empty() || translated.empty() ? "" : ". ", translated);
 }
 
 std::string_view SynonymOf(std::string_view word) {

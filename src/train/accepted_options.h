@@ -21,16 +21,17 @@ struct AcceptedOption {
   OptionRow row;                        ///< its field only lends its type; its help says why it does nothing
   std::vector<std::string_view> usual;  ///< values that ask for what happens anyway: no word about them
   std::vector<ReadAs> read_as = {};     ///< values that set an option of ours
+
+  /// What this value sets; null if nothing.
+  const ReadAs* MeaningOf(std::string_view value) const;
 };
 std::span<const AcceptedOption> AcceptedOptions();
 
 /// The row of a name; null if there is none.
-const OptionRow* FindAccepted(std::string_view name);
+const AcceptedOption* FindAccepted(std::string_view name);
 
-/// The option of ours that this value of an accepted one sets; null if it sets none.
-const ReadAs* MeaningOf(std::string_view name, std::string_view value);
-
-/// One line that names the accepted options which are set, and why they do nothing; "" if there are none.
+/// One line that names the accepted options which are set, why they do nothing, or what they are read as; "" if there
+/// are none.
 std::string AcceptedNote(const Settings& settings);
 
 /// Our option for a word that other programs use (epochs, learning_rate); "" if it is none of those known.

@@ -1,6 +1,7 @@
 // Options that a user typed, and that change nothing beside the others.
 #pragma once
 
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -12,8 +13,8 @@ namespace riffle {
 /// An option, and when it counts.
 struct Dependence {
   std::string_view option;
-  std::string_view needs;  ///< "--teacher_ckpt", for the message
-  bool (*counts)(const Options&);
+  std::string needs;  ///< "--teacher_ckpt", for the message
+  std::function<bool(const Options&)> counts;
 };
 std::span<const Dependence> Dependences();
 

@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <set>
+
 #include "train/option_table.h"
 
 namespace riffle {
@@ -39,11 +41,31 @@ TEST(IdleOptions, TheDatasetDecidesWhetherTheCropsSizeCounts) {
 
 TEST(IdleOptions, AFileMayHoldThemWithoutAWord) { EXPECT_EQ(NoteOf({{"clip_value", "5"}}, "recipe.yaml line 3"), ""); }
 
-TEST(IdleOptions, AllAreOptions) {
+TEST(IdleOptions, TheScheduleAndTheOptimizerNameWhatTheyUse) {
+  EXPECT_EQ(NoteOf({{"scheduler", "constant"}, {"decay_epochs", "5"}}),
+            "Without effect here: --decay_epochs (needs --scheduler=cosine_decay, warmup_cosine_decay, step_decay, "
+            "polynomial_decay, linear_decay)");
+  EXPECT_EQ(NoteOf({{"scheduler", "step_decay"}, {"decay_epochs", "5"}, {"decay_rate", "0.1"}}), "");
+  EXPECT_EQ(NoteOf({{"opt", "adam"}, {"momentum", "0.5"}}),
+            "Without effect here: --momentum (needs --opt=sgd, momentum, nesterov, rmsprop)");
+  EXPECT_EQ(NoteOf({{"opt", "rmsprop"}, {"momentum", "0.5"}, {"eps", "1e-5"}}), "");
+}
+
+TEST(IdleOptions, AllAreOptionsAndNoneCountsWithoutWhatItNeeds) {
+  const Options without{.dataset = "cifar10",
+                        .shuffle = false,
+                        .auto_augment = "autoaug",
+                        .ckpt_path = "body.safetensors",
+                        .ckpt_save_policy = "all",
+                        .opt = "lion",
+                        .weight_decay = 0,
+                        .scheduler = "constant",
+                        .warmup_epochs = 0};
+  std::set<std::string_view> seen;
   for (const Dependence& d : Dependences()) {
     EXPECT_NE(FindOption(d.option), nullptr) << d.option;
-    EXPECT_FALSE(d.counts(Options{.dataset = "cifar10", .scheduler = "constant"}))
-        << d.option << " counts without what it needs";
+    EXPECT_TRUE(seen.insert(d.option).second) << d.option;
+    EXPECT_FALSE(d.counts(without)) << d.option << " counts without what it needs";
   }
 }
 

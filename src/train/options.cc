@@ -48,7 +48,7 @@ Status ReadEntry(const YAML::Node& key, const YAML::Node& value, const std::stri
   const std::string& name = key.Scalar();
   if (name == "config") return InvalidArgument("option config ({}): a file of options cannot name another", origin);
   const OptionRow* row = FindOption(name);
-  if (row == nullptr) row = FindAccepted(name);
+  if (const AcceptedOption* other = FindAccepted(name)) row = &other->row;
   if (row == nullptr) return settings.Set(name, "", origin);
   const auto text = TextOf(value, *row);
   if (!text) return InvalidArgument("option {} ({}): expected {}, found a nested value", name, origin, Expected(*row));
@@ -59,7 +59,9 @@ Status ReadEntry(const YAML::Node& key, const YAML::Node& value, const std::stri
 
 Status Settings::Set(std::string_view name, std::string_view text, const std::string& origin) {
   Options scratch;
-  const OptionRow *ours = FindOption(name), *row = ours ? ours : FindAccepted(name);
+  const OptionRow* ours = FindOption(name);
+  const AcceptedOption* other = FindAccepted(name);
+  const OptionRow* row = other ? &other->row : ours;
   if (row == nullptr) {
     return InvalidArgument("unknown option '{}' ({}); the nearest one is '{}'", name, origin, NearestOption(name));
   }
@@ -77,7 +79,7 @@ Status Settings::Set(std::string_view name, std::string_view text, const std::st
   if (ours) return {};
   const std::string value = ShowValue(*row, scratch);
   accepted.insert_or_assign(std::string(name), value);
-  const ReadAs* meaning = MeaningOf(name, value);
+  const ReadAs* meaning = other->MeaningOf(value);
   return meaning ? Set(meaning->option, meaning->option_value, origin) : Status{};
 }
 
@@ -118,7 +120,7 @@ Status CheckTogether(const Options& o) {
         "--warmup_epochs=0",
         o.scheduler, o.warmup_epochs);
   }
-  if (schedule.ends_at_min_lr && o.min_lr > o.lr) {
+  if (schedule.Uses("min_lr") && o.min_lr > o.lr) {
     return InvalidArgument("options lr and min_lr: expected min_lr at most lr, found min_lr {} and lr {}; set --min_lr",
                            o.min_lr, o.lr);
   }

@@ -61,20 +61,24 @@ int OneOfItsCycles(const Options& o, int epochs) { return std::max(1, epochs / o
 
 int AThird(const Options&, int epochs) { return (epochs + 2) / 3; }
 
+constexpr std::array<std::string_view, 4> kCosine = {"min_lr", "decay_epochs", "num_cycles", "cycle_decay"};
+
 constexpr Schedule kSchedules[] = {
-    {"constant", true, false, false, AllEpochs, Constant},
-    {"cosine_decay", true, true, true, OneOfItsCycles, Cosine},
-    {"warmup_cosine_decay", true, true, true, OneOfItsCycles, Cosine},  // MindCV's name of it until 2023
-    {"exponential_decay", true, false, false, AllEpochs, Exponential},
-    {"step_decay", true, false, false, AThird, Step},
-    {"multi_step_decay", true, false, false, AllEpochs, MultiStep},
-    {"polynomial_decay", true, true, false, AllEpochs, Polynomial},
-    {"linear_decay", true, true, false, AllEpochs, Linear},
-    {"one_cycle", false, true, false, AllEpochs, OneCycle},
-    {"cyclic", false, true, true, AllEpochs, Cyclic},
+    {"constant", true, {}, AllEpochs, Constant},
+    {"cosine_decay", true, kCosine, OneOfItsCycles, Cosine},
+    {"warmup_cosine_decay", true, kCosine, OneOfItsCycles, Cosine},  // MindCV's name of it until 2023
+    {"exponential_decay", true, {"decay_rate"}, AllEpochs, Exponential},
+    {"step_decay", true, {"decay_epochs", "decay_rate"}, AThird, Step},
+    {"multi_step_decay", true, {"multi_step_decay_milestones", "decay_rate"}, AllEpochs, MultiStep},
+    {"polynomial_decay", true, {"min_lr", "decay_epochs", "decay_rate"}, AllEpochs, Polynomial},
+    {"linear_decay", true, {"min_lr", "decay_epochs"}, AllEpochs, Linear},
+    {"one_cycle", false, {"min_lr"}, AllEpochs, OneCycle},
+    {"cyclic", false, {"min_lr", "num_cycles", "cycle_decay"}, AllEpochs, Cyclic},
 };
 
 }  // namespace
+
+bool Schedule::Uses(std::string_view option) const { return std::ranges::count(options, option) > 0; }
 
 std::span<const Schedule> Schedules() { return kSchedules; }
 

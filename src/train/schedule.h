@@ -2,6 +2,7 @@
 // never stopped.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -20,11 +21,13 @@ struct SchedulePosition {
 struct Schedule {
   std::string_view name;
   bool warms_up;  ///< warmup_epochs come first
-  bool ends_at_min_lr;
-  bool has_cycles;  ///< num_cycles of them, each cycle_decay as high as the one before
+  /// The options that its rate depends on, beside lr, epoch_size, the warm-up's and lr_epoch_stair; "" fills the rest.
+  std::array<std::string_view, 4> options;
   /// decay_epochs where it is not set, for so many epochs (at least 1) after the warm-up.
   int (*usual_decay_epochs)(const Options&, int epochs);
   double (*rate)(const Options&, const SchedulePosition&);
+
+  bool Uses(std::string_view option) const;
 };
 std::span<const Schedule> Schedules();
 

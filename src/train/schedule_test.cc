@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <set>
 
 namespace riffle {
 namespace {
@@ -53,6 +54,36 @@ TEST(Schedule, StairsHoldTheRateWithinAnEpoch) {
     for (int step = 0; step < 100; ++step)
       EXPECT_EQ(LearningRate(stairs, step, 10), LearningRate(o, step / 10 * 10, 10)) << schedule.name << " at " << step;
   }
+}
+
+TEST(Schedule, DependsOnTheOptionsThatItNamesAndOnNoOther) {
+  const auto change = [](std::string_view option, Options o) {
+    EXPECT_TRUE(option == "min_lr" || option == "decay_epochs" || option == "decay_rate" || option == "num_cycles" ||
+                option == "cycle_decay" || option == "multi_step_decay_milestones")
+        << "no change is known for " << option;
+    if (option == "min_lr") o.min_lr = 0.05;
+    if (option == "decay_epochs") o.decay_epochs = 3;
+    if (option == "decay_rate") o.decay_rate = 0.25;
+    if (option == "num_cycles") o.num_cycles = 1;
+    if (option == "cycle_decay") o.cycle_decay = 0.5;
+    if (option == "multi_step_decay_milestones") o.multi_step_decay_milestones = {5};
+    return o;
+  };
+  std::set<std::string_view> named;
+  for (const Schedule& schedule : Schedules()) named.insert(schedule.options.begin(), schedule.options.end());
+  named.erase("");
+  for (const Schedule& schedule : Schedules())
+    for (const std::string_view option : named) {
+      Options o = Base();
+      o.scheduler = schedule.name;
+      o.decay_rate = 0.5;
+      o.num_cycles = 2;
+      o.multi_step_decay_milestones = {2};
+      const Options changed = change(option, o);
+      bool differs = false;
+      for (int step = 0; step < 40; ++step) differs |= LearningRate(o, step, 4) != LearningRate(changed, step, 4);
+      EXPECT_EQ(differs, schedule.Uses(option)) << schedule.name << " with another " << option;
+    }
 }
 
 TEST(Schedule, Constant) {

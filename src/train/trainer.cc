@@ -12,6 +12,11 @@
 #include "train/transfer.h"
 
 namespace riffle {
+
+bool ValidatesAfter(int epoch, const Options& options) {
+  return epoch % options.val_interval == 0 || epoch == options.epoch_size;
+}
+
 Result<std::unique_ptr<Trainer>> Trainer::Create(const Options& options, CheckpointInfo info,
                                                  const OpTable<float>& ops) {
   RIFFLE_TRY(CheckClassNames(info.classes));
@@ -79,11 +84,10 @@ Status Trainer::Run(const TrainLoaders& loaders, TrainObserver& observer) {
     RIFFLE_ASSIGN(Loader * loader, loaders.train(info_.epoch));
     RIFFLE_TRY(TrainOnPicturesOf(*loader));
     RIFFLE_ASSIGN(EpochEvent event, TrainEpoch(*loader, observer));
-    const bool last = event.epoch == options_.epoch_size;
-    if (last && options_.bn_recalibration > 0) RIFFLE_TRY(Recalibrate(*loader, observer));
+    if (event.epoch == options_.epoch_size && options_.bn_recalibration > 0) RIFFLE_TRY(Recalibrate(*loader, observer));
     RIFFLE_TRY(CheckFinite());
     info_.top1_percent.reset();
-    if (loaders.validation && (last || event.epoch % options_.val_interval == 0))
+    if (loaders.validation && ValidatesAfter(event.epoch, options_))
       RIFFLE_TRY(Validate(*loaders.validation, &event, observer));
     RIFFLE_TRY(observer.OnEpoch(event));  // first, so that no checkpoint is ahead of the record
     RIFFLE_TRY(Save(event, observer));
@@ -194,6 +198,25 @@ Status Trainer::Validate(Loader& loader, EpochEvent* event, TrainObserver& obser
   event->best = !info_.best_top1_percent || *info_.top1_percent > *info_.best_top1_percent;
   if (event->best) info_.best_top1_percent = info_.top1_percent;
   return {};
+}
+
+Result<Pace> Trainer::PaceOfTraining(Loader& loader) {
+  RIFFLE_TRY(TrainOnPicturesOf(loader));
+  return MeasurePace(loader, [&](const Batch& batch) {
+    const UpdateGroup group =
+        GroupOf(batch.position.batch, loader.BatchesPerEpoch(), options_.gradient_accumulation_steps);
+    return TrainStep(batch, group, LearningRate(options_, info_.step++, loader.BatchesPerEpoch())).status();
+  });
+}
+
+Result<Pace> Trainer::PaceOfValidation(Loader& loader) {
+  session_.SetWeights(BestWeights());
+  std::vector<float> logits;
+  return MeasurePace(loader, [&](const Batch& batch) -> Status {
+    logits.resize(static_cast<size_t>(batch.images) * plan_->model.num_classes);
+    session_.Run(batch.images, batch.pixels, logits.data());
+    return {};
+  });
 }
 
 Status Trainer::Save(const EpochEvent& event, TrainObserver& observer) {

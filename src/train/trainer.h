@@ -17,6 +17,7 @@
 #include "train/gradients.h"
 #include "train/objective.h"
 #include "train/optimizer.h"
+#include "train/pace.h"
 
 namespace riffle {
 
@@ -68,6 +69,9 @@ struct TrainLoaders {
   Loader* validation = nullptr;
 };
 
+/// Whether a run with a validation set validates after this epoch, from 1.
+bool ValidatesAfter(int epoch, const Options& options);
+
 /// One run. Everything that it does is a function of (options, data): batches come from positions, random numbers from
 /// places.
 class Trainer {
@@ -87,6 +91,11 @@ class Trainer {
   /// Trains from the current epoch to the last, and saves into options.ckpt_save_dir. A loss or a parameter that is
   /// not finite ends the run with an error before it can reach a checkpoint.
   Status Run(const TrainLoaders& loaders, TrainObserver& observer);
+
+  /// For a dry run: the pace of real training steps on this loader's pictures, and of validation. What the steps change
+  /// is saved nowhere. REQUIRES: Run is not called afterwards. Errors: those of Run.
+  Result<Pace> PaceOfTraining(Loader& loader);
+  Result<Pace> PaceOfValidation(Loader& loader);
 
   const Plan& plan() const { return *plan_; }
   const CheckpointInfo& info() const { return info_; }

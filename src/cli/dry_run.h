@@ -1,0 +1,20 @@
+// `riffle train --dry_run`: what a run will do to the learning rate, and how long it will take.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "cli/epoch_loaders.h"
+#include "train/trainer.h"
+
+namespace riffle {
+
+/// The steps of the run, and its learning rate as a curve of `width` columns. REQUIRES: ResolveAutomatic(options).
+std::string LearningRateCurve(const Options& options, int64_t steps_per_epoch, int width);
+
+/// The pace of training on pictures of each size, of validation, and the time that the epochs which `trainer` has still
+/// to train will take, from some seconds of each. `validation` may be null. REQUIRES: the trainer does not Run
+/// afterwards. Errors: those of Trainer::Run.
+Result<std::string> TimeNeeded(const Options& options, Trainer& trainer, EpochLoaders& loaders, Loader* validation);
+
+}  // namespace riffle

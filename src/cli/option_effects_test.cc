@@ -1,0 +1,378 @@
+// What each option of `riffle train` changes, and that it changes nothing else: a small run with the option beside the
+// same run without it, one test a row. Every option of the table has its row here, or the test at the end says which
+// one has not.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
+
+#include "base/file.h"
+#include "cli/run.h"
+#include "data/draw/draw.h"
+#include "data/registry.h"
+#include "data/test_support.h"
+#include "formats/safetensors.h"
+#include "train/option_table.h"
+
+namespace riffle {
+namespace {
+
+namespace fs = std::filesystem;
+using Words = std::vector<std::string>;
+
+/// A row: what the option changes, of these words.
+///   first     the loss of the first batch, before any update: the weights at the start, the pictures, the loss
+///   batches   how many lines tell of a batch
+///   rate      the learning rate of each epoch
+///   weights   those of the last checkpoint, statistics included
+///   state     the names of all its tensors: averages and the optimizer's slots are among them
+///   network   its description of the network
+///   use       its preprocessing
+///   classes   their names
+///   figures   what validations found
+///   files     the names of what the run left
+struct Effect {
+  std::string option, value, changes;
+  Words context = {};  ///< options of both runs
+  Words others = {};   ///< options whose record follows from this one
+};
+
+void PrintTo(const Effect& effect, std::ostream* out) { *out << effect.option << '=' << effect.value; }
+
+// JPEG is a data set of large photographs, SHARDS the usual one packed, BOTH the usual one beside Fashion-MNIST, BODY a
+// checkpoint, FILE a file of options.
+const std::vector<Effect>& Effects() {
+  const std::string pictures = "first weights figures";  // what training sees
+  const std::string updates = "weights figures";         // what it makes of it
+  static const std::vector<Effect> effects = {
+      {"config", "FILE", pictures, {}, {"label_smoothing"}},
+      {"seed", "7", pictures},
+      {"threads", "1", ""},
+
+      {"dataset",
+       "fashion_mnist",
+       "first weights network use classes",
+       {"--data_dir=BOTH", "--val_while_train=False", "--num_samples=12", "--color_jitter=0", "--hflip=0"},
+       {"in_channels", "num_classes", "mean", "std", "crop_pct"}},
+      {"data_dir", "JPEG", pictures},
+      {"train_split", "more", pictures},
+      {"val_split", "more", "figures"},
+      {"num_parallel_workers", "1", ""},
+      {"shuffle", "False", pictures},
+      {"num_samples", "8", "batches rate files " + pictures},
+      {"batch_size", "6", "batches rate files " + pictures},
+      {"drop_remainder", "False", "batches rate files " + updates, {"--batch_size=5"}},
+      {"shuffle_buffer", "2", pictures, {"--data_dir=SHARDS"}},
+      {"aug_repeats", "3", pictures},
+
+      {"image_resize", "40", "network use " + pictures},
+      {"scale", "0.9,1", pictures},
+      {"ratio", "1,1", pictures},
+      {"hflip", "1", pictures},
+      {"vflip", "1", pictures},
+      {"color_jitter", "0.4", pictures},
+      {"auto_augment", "autoaug", pictures},
+      {"aug_splits", "3", pictures, {"--auto_augment=augmix-m5-w2-d1"}},
+      {"re_prob", "1", pictures},
+      {"re_scale", "0.5,0.6", pictures, {"--re_prob=1"}},
+      {"re_ratio", "1,1", pictures, {"--re_prob=1"}},
+      {"re_value", "random", pictures, {"--re_prob=1"}},
+      {"re_max_attempts", "100", pictures, {"--re_prob=1", "--re_scale=0.8,1", "--re_ratio=0.1,9"}},
+      {"interpolation", "bicubic", "use " + pictures},
+      {"exact_decode", "True", pictures, {"--data_dir=JPEG", "--scale=1,1"}},
+      {"mean", "1,2,3", "use " + pictures},
+      {"std", "50,60,70", "use " + pictures},
+      {"crop_pct", "0.5", "use figures"},
+      {"val_resize", "48", "network use figures"},
+      {"resolution_schedule", "0:16,1:32", pictures},
+
+      {"model", "shufflenet_v1_g3_x0_5", "network files " + pictures},
+      {"num_classes", "5", "network classes " + pictures},
+      {"in_channels", "1", "network use " + pictures, {}, {"mean", "std"}},
+      {"stem", "imagenet", "network " + pictures},
+      {"stage2_stride", "1", "network " + pictures},
+      {"conventions", "megvii", "network " + pictures},
+      {"zero_init_residual", "False", pictures},
+      {"bn_eps", "0.01", "network " + pictures},
+      {"bn_momentum", "0.3", "network " + updates},
+
+      {"ckpt_path", "BODY", pictures},
+      {"resume_opt", "True", updates, {"--ckpt_path=BODY"}},
+      {"resume", "auto", ""},  // in a new folder; tests/e2e/workflow_test.cc goes on in another
+      {"ckpt_save_interval", "2", "files"},
+      {"ckpt_save_policy", "all", "files", {"--keep_checkpoint_max=1"}},
+      {"keep_checkpoint_max", "1", "files"},
+
+      {"epoch_size", "3", "batches rate files " + updates},
+      {"opt", "adamw", "state " + updates},
+      {"momentum", "0.5", updates},
+      {"use_nesterov", "True", updates},
+      {"betas", "0.5,0.6", updates, {"--opt=adam"}},
+      {"eps", "0.1", updates, {"--opt=adam"}},
+      {"weight_decay", "0.1", updates},
+      {"weight_decay_filter", "auto", updates, {"--weight_decay=0.1"}},
+      {"layer_decay", "0.5", updates},
+      {"freeze", "body", pictures},
+      {"gradient_accumulation_steps", "3", "rate " + updates},
+      {"clip_grad", "True", updates, {"--clip_value=0.01"}},
+      {"clip_value", "0.01", updates, {"--clip_grad"}},
+      {"ema", "True", "state figures"},
+      {"ema_decay", "0.5", "figures", {"--ema"}},
+      {"bn_recalibration", "2", updates},
+
+      {"scheduler", "linear_decay", "rate " + updates},
+      {"lr", "0.05", "rate " + updates},
+      {"min_lr", "0.01", "rate " + updates},
+      {"warmup_epochs", "1", "rate " + updates},
+      {"warmup_factor", "0.5", "rate " + updates, {"--warmup_epochs=1"}},
+      {"decay_epochs", "1", "rate " + updates},
+      {"decay_rate", "0.5", "rate " + updates, {"--scheduler=exponential_decay"}},
+      {"multi_step_decay_milestones", "1", "rate " + updates, {"--scheduler=multi_step_decay"}},
+      {"num_cycles", "4", "rate " + updates, {"--scheduler=cyclic"}},
+      {"cycle_decay", "0.5", "rate " + updates, {"--scheduler=cyclic", "--num_cycles=2"}},
+      {"lr_epoch_stair", "True", "rate " + updates},
+
+      {"loss", "BCE", pictures},
+      {"label_smoothing", "0.1", pictures},
+      {"class_weights", "1,2,3", pictures},
+      {"reduction", "sum", updates},
+      {"mixup", "1", pictures},
+      {"cutmix", "1", pictures},
+      {"cutmix_prob", "0", pictures, {"--mixup=1"}},
+      {"teacher_ckpt", "BODY", pictures},
+      {"distill_type", "decoupled", pictures, {"--teacher_ckpt=BODY"}},
+      {"distill_weight", "0.9", pictures, {"--teacher_ckpt=BODY"}},
+      {"distill_temperature", "1", pictures, {"--teacher_ckpt=BODY"}},
+      {"distill_alpha", "3", pictures, {"--teacher_ckpt=BODY", "--distill_type=decoupled"}},
+      {"distill_beta", "1", pictures, {"--teacher_ckpt=BODY", "--distill_type=decoupled"}},
+
+      {"val_while_train", "False", "figures files"},
+      {"val_interval", "2", "figures"},
+      {"tta_flip", "True", "figures"},
+      {"log_interval", "3", "batches"},
+  };
+  return effects;
+}
+
+/// Options that make a run an error here, or say where it leaves its files: the tests that show what they do.
+const std::set<std::string_view> kElsewhere = {
+    "device_target",         // options_test.cc
+    "max_unreadable_share",  // below
+    "dataset_download",      // download_test.cc, with the next two
+    "dataset_url",          "dataset_checksums",
+    "pretrained",     // tests/e2e/errors_test.cc
+    "ckpt_save_dir",  // each run here has its own
+};
+
+/// Two photographs of each class: PNG files, larger than what the network sees.
+void WritePhotographs(const fs::path& root, int height, int width, uint32_t first) {
+  for (const std::string split : {"train", "val", "more"})
+    for (uint32_t i = 0; i < (split == "val" ? 6 : 12); ++i) {
+      const Result<std::string> png = EncodePng(SomePicture(height, width, 3, first++).View());
+      const std::string name = fmt::format("{}.png", i);
+      WriteBytes(root / split / Words{"ants", "bees", "wasps"}[i % 3] / name, {png->begin(), png->end()});
+    }
+}
+
+constexpr const char* kToJpeg = R"(
+import pathlib, sys
+from PIL import Image
+for path in pathlib.Path(sys.argv[1]).rglob("*.png"):
+    Image.open(path).save(path.with_suffix(".jpg"), quality=95)
+    path.unlink()
+)";
+
+class SmallRun : public testing::Test {
+ protected:
+  SmallRun() { WritePhotographs(folder_ / "photos", 48, 60, 0); }
+
+  /// The exit code of `riffle words...`; what it printed is in out_ and err_.
+  int Run(Words words) {
+    for (std::string& word : words)
+      for (const auto& [name, make] : places_)
+        if (const size_t at = word.find(name); at != std::string::npos) word.replace(at, name.size(), (this->*make)());
+    std::ostringstream out, err;
+    const int exit_code = RunCommandLine(words, {out, 0}, err);
+    out_ = out.str(), err_ = err.str();
+    return exit_code;
+  }
+
+  Words Training(const std::string& out, const Words& context, const Words& more) const {
+    Words words = {"train",
+                   "--dataset=folder",
+                   "--data_dir=" + (folder_ / "photos").string(),
+                   "--model=shufflenet_v1_g3_x0_25",
+                   "--image_resize=32",
+                   "--stem=small",
+                   "--color_jitter=0",
+                   "--batch_size=4",
+                   "--epoch_size=2",
+                   "--opt=momentum",
+                   "--lr=0.02",
+                   "--warmup_epochs=0",
+                   "--decay_epochs=3",
+                   "--bn_momentum=0.7",
+                   "--val_while_train",
+                   "--log_interval=1",
+                   "--ckpt_save_dir=" + (folder_ / out).string()};
+    words.insert(words.end(), context.begin(), context.end());
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  }
+
+  /// Runs it; what a row's words stand for.
+  std::map<std::string, std::string> Train(const std::string& out, const Words& context, const Words& more) {
+    EXPECT_EQ(Run(Training(out, context, more)), 0) << err_;
+    std::map<std::string, std::string> seen;
+    const std::string printed = out_;
+    for (size_t at = printed.find("batch: ["); at != std::string::npos; at = printed.find("batch: [", at + 1)) {
+      if (seen["first"].empty()) seen["first"] = printed.substr(printed.find("loss: ", at), 14);
+      seen["batches"] += '|';
+    }
+    fs::path newest;
+    for (const auto& entry : fs::directory_iterator(folder_ / out)) {
+      const fs::path& path = entry.path();
+      if (path.extension() == ".safetensors" && path.string().find("best") == std::string::npos && path > newest)
+        newest = path;
+    }
+    std::ifstream metrics(folder_ / out / "metrics.jsonl");
+    for (std::string line; std::getline(metrics, line);) {
+      const nlohmann::json row = nlohmann::json::parse(line);
+      seen["rate"] += row["lr"].dump() + ' ';
+      for (const char* name : {"val_top1_percent", "val_top5_percent", "val_loss"})
+        if (row.contains(name)) seen["figures"] += row[name].dump() + ' ';
+    }
+    const Result<SafetensorsFile> file = SafetensorsFile::Open(newest);
+    EXPECT_TRUE(file.ok()) << file.status().message();
+    for (const TensorView& tensor : file->tensors()) {
+      seen["state"] += tensor.name + ' ';
+      if (!tensor.name.starts_with("ema.") && !tensor.name.starts_with("optimizer."))
+        seen["weights"].append(tensor.bytes.begin(), tensor.bytes.end());
+    }
+    seen["network"] = file->metadata().at("model");
+    seen["use"] = file->metadata().at("preprocessing");
+    seen["classes"] = file->metadata().at("classes");
+    record_ = file->metadata().at("options");
+    std::set<std::string> names;
+    for (const auto& entry : fs::directory_iterator(folder_ / out)) names.insert(entry.path().filename());
+    for (const std::string& name : names) seen["files"] += name + ' ';
+    return seen;
+  }
+
+  std::string Jpeg() {
+    const fs::path root = folder_ / "jpegs";
+    if (!fs::exists(root)) {
+      WritePhotographs(root, 240, 320, 100);
+      RunPython(kToJpeg, {root.string()});
+    }
+    return root.string();
+  }
+  std::string Shards() {
+    const fs::path root = folder_ / "shards";
+    if (!fs::exists(root)) {
+      std::ostringstream said, err;
+      EXPECT_EQ(RunCommandLine(Words{"data", "pack", (folder_ / "photos").string(), "--out", (root / "photos").string(),
+                                     "--shard_size=5"},
+                               {said, 0}, err),
+                0)
+          << err.str();
+    }
+    return root.string();
+  }
+  std::string Both() {
+    const fs::path root = folder_ / "both";
+    if (!fs::exists(root)) {
+      fs::create_directory(root);
+      fs::create_directory_symlink(folder_ / "photos", root / "photos");
+      fs::create_directory_symlink((*FindDataset("fashion_mnist"))->system_folder, root / "fashion");
+    }
+    return root.string();
+  }
+  std::string Body() {
+    const fs::path best = folder_ / "body/shufflenet_v1_g3_x0_25-best.safetensors";
+    if (!fs::exists(best)) {
+      std::ostringstream said, err;
+      EXPECT_EQ(RunCommandLine(Training("body", {"--seed=3"}, {}), {said, 0}, err), 0) << err.str();
+    }
+    return best.string();
+  }
+  std::string File() {
+    const fs::path path = folder_ / "recipe.yaml";
+    std::ofstream(path) << "label_smoothing: 0.1\nepoch_size: 9\n";  // the command line has another epoch_size
+    return path.string();
+  }
+
+  const fs::path folder_ = TestFolder();
+  const std::map<std::string, std::string (SmallRun::*)()> places_ = {{"JPEG", &SmallRun::Jpeg},
+                                                                      {"SHARDS", &SmallRun::Shards},
+                                                                      {"BOTH", &SmallRun::Both},
+                                                                      {"BODY", &SmallRun::Body},
+                                                                      {"FILE", &SmallRun::File}};
+  std::string out_, err_, record_;
+};
+
+/// The options whose lines in two records differ.
+std::set<std::string> Differences(const std::string& a, const std::string& b) {
+  std::set<std::string> names;
+  std::istringstream first(a), second(b);
+  for (std::string x, y; std::getline(first, x) && std::getline(second, y);)
+    if (x != y) names.insert(x.substr(0, x.find(':')));
+  names.erase("ckpt_save_dir");
+  return names;
+}
+
+class OptionEffect : public SmallRun, public testing::WithParamInterface<Effect> {};
+
+TEST_P(OptionEffect, IsWhatItShouldBeAndNothingElse) {
+  const Effect& effect = GetParam();
+  Words without = effect.context, with = effect.context;
+  with.push_back(fmt::format("--{}={}", effect.option, effect.value));
+  const auto before = Train("without", without, {});
+  const std::string record_before = record_;
+  const auto after = Train("with", with, {});
+
+  std::set<std::string> changed, expected;
+  for (const auto& [what, value] : before)
+    if (!after.contains(what) || after.at(what) != value) changed.insert(what);
+  for (const auto& [what, value] : after)
+    if (!before.contains(what)) changed.insert(what);
+  std::istringstream words(effect.changes);
+  for (std::string word; words >> word;) expected.insert(word);
+  EXPECT_EQ(changed, expected);
+
+  std::set<std::string> recorded(effect.others.begin(), effect.others.end());
+  if (effect.option != "config") recorded.insert(effect.option);
+  EXPECT_EQ(Differences(record_before, record_), recorded);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, OptionEffect, testing::ValuesIn(Effects()),
+                         [](const auto& instance) { return instance.param.option; });
+
+TEST_F(SmallRun, ToleratesAShareOfUnreadablePicturesOrNone) {
+  WriteBytes(folder_ / "photos/train/ants/broken.png", {'x'});
+  EXPECT_EQ(Run(Training("tolerated", {}, {})), 0) << err_;
+  EXPECT_THAT(out_, testing::HasSubstr("broken.png"));
+  EXPECT_NE(Run(Training("refused", {}, {"--max_unreadable_share=0"})), 0);
+  EXPECT_THAT(err_, testing::HasSubstr("broken.png"));
+}
+
+TEST_F(SmallRun, IsMeasuredByADryRunThatWritesNothing) {
+  EXPECT_EQ(Run(Training("dry", {"--resolution_schedule=0:16,1:32", "--val_interval=2", "--dry_run"}, {})), 0) << err_;
+  for (const char* row : {"1  *16 × 16 ", "2  *32 × 32 ", "1 validation  *32 × 32 ", "\nAbout 0:00:0. in all"})
+    EXPECT_THAT(out_, testing::ContainsRegex(row));
+  EXPECT_FALSE(fs::exists(folder_ / "dry"));
+}
+
+TEST(OptionEffectTable, HasARowForEveryOption) {
+  std::multiset<std::string_view> rows(kElsewhere.begin(), kElsewhere.end());
+  for (const Effect& effect : Effects()) rows.insert(effect.option);
+  for (const OptionRow& row : OptionTable())
+    EXPECT_EQ(rows.count(row.name), 1) << "a row is missing for option " << row.name;
+  EXPECT_EQ(rows.size(), OptionTable().size());
+}
+
+}  // namespace
+}  // namespace riffle

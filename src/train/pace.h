@@ -1,0 +1,21 @@
+// How fast a loop over batches goes, from a few of them.
+#pragma once
+
+#include <functional>
+
+#include "data/loader.h"
+
+namespace riffle {
+
+struct Pace {
+  double seconds_per_batch = 0;
+  double images_per_second = 0;
+  double waiting_share = 0;  ///< of the time, for data
+};
+
+/// Does `work` on batches from the loader's first on, over and over where they are few: two that are not counted, since
+/// they find cold memory and prefetched pictures, then more for two seconds, at least three. Errors: those of
+/// Loader::Next and of `work`.
+Result<Pace> MeasurePace(Loader& loader, const std::function<Status(const Batch&)>& work);
+
+}  // namespace riffle
