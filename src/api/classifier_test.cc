@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "base/testing/test_folder.h"
+#include "data/test_support.h"
 #include "model/initialise.h"
 #include "model/zoo.h"
 #include "ops/op_table.h"
@@ -45,9 +45,7 @@ struct Files {
     ParameterValues<float> values(plan.registry);
     Initialise(plan, {.seed = 1}, &values);
     EXPECT_TRUE(SaveCheckpoint(checkpoint, info, plan.registry, values, nullptr).ok());
-    std::string bitmap("BM\x3a\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0\1\0\0\0\1\0\0\0\1\0\x18\0", 30);  // 1 × 1, 24 bits
-    bitmap.resize(58);
-    std::ofstream(picture, std::ios::binary) << bitmap;
+    WriteBytes(picture, Bmp(1, 1, 0));
   }
   const std::filesystem::path folder = TestFolder();
   const std::filesystem::path checkpoint = folder / "c.safetensors", picture = folder / "p.bmp";

@@ -6,8 +6,8 @@
 #include <sstream>
 
 #include "base/file.h"
-#include "base/testing/test_folder.h"
 #include "cli/run.h"
+#include "data/test_support.h"
 
 namespace riffle {
 namespace {
@@ -72,10 +72,7 @@ TEST_F(BenchCommandTest, PeakTellsBothRoofs) {
 
 TEST_F(BenchCommandTest, DataTellsTheStagesOfAFolder) {
   const std::filesystem::path folder = TestFolder();
-  std::filesystem::create_directories(folder / "train/sun");
-  std::string bmp(58, '\0');  // one pixel
-  bmp[0] = 'B', bmp[1] = 'M', bmp[10] = 54, bmp[14] = 40, bmp[18] = 1, bmp[22] = 1, bmp[26] = 1, bmp[28] = 24;
-  for (const char* name : {"a.bmp", "b.bmp"}) ASSERT_TRUE(WriteFileAtomically(folder / "train/sun" / name, bmp).ok());
+  for (const char* name : {"a.bmp", "b.bmp"}) WriteBytes(folder / "train/sun" / name, Bmp(1, 1, 0));
   const Outcome outcome = Riffle({"bench", "data", "--data_dir", folder.string(), "--image_resize=16", "--batch_size=2",
                                   "--seconds=0", "--num_parallel_workers=1", "--json=" + json_file_});
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;

@@ -7,8 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "base/testing/test_folder.h"
 #include "cli/run.h"
+#include "data/test_support.h"
 
 namespace riffle {
 namespace {
@@ -31,10 +31,7 @@ Outcome Riffle(const std::vector<std::string>& words) {
 // One readable picture of 1 × 1 pixel in class "sun", and one file that is none.
 std::string SmallFolder() {
   const fs::path folder = TestFolder();
-  fs::create_directories(folder / "train/sun");
-  std::string bmp(58, '\0');
-  bmp[0] = 'B', bmp[1] = 'M', bmp[10] = 54, bmp[14] = 40, bmp[18] = 1, bmp[22] = 1, bmp[26] = 1, bmp[28] = 24;
-  std::ofstream(folder / "train/sun/whole.bmp", std::ios::binary) << bmp;
+  WriteBytes(folder / "train/sun/whole.bmp", Bmp(1, 1, 0));
   std::ofstream(folder / "train/sun/broken.jpg") << "no picture";
   return folder.string();
 }

@@ -52,7 +52,8 @@ Result<std::string> TimeNeeded(const Options& options, Trainer& trainer, EpochLo
     add(fmt::format("{} validation{}", validations, validations == 1 ? "" : "s"), validation->image_size(), pace,
         validations * validation->BatchesPerEpoch());
   }
-  return fmt::format("{}About {} in all, if nothing else uses the cores\n", table.Text(), DurationText(total_seconds));
+  return fmt::format("{}About {} in all, if the machine stays as busy as now\n", table.Text(),
+                     DurationText(total_seconds));
 }
 
 }  // namespace riffle

@@ -9,16 +9,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A 24-bit bitmap: a format that a test can write by hand.
-std::vector<uint8_t> Bmp(int width, int height, uint8_t shade) {
-  const int row_bytes = (width * 3 + 3) / 4 * 4;
-  std::vector<uint8_t> file(54 + row_bytes * height, shade);
-  std::fill_n(file.begin(), 54, uint8_t{0});
-  file[0] = 'B', file[1] = 'M', file[10] = 54, file[14] = 40;
-  file[18] = static_cast<uint8_t>(width), file[22] = static_cast<uint8_t>(height), file[26] = 1, file[28] = 24;
-  return file;
-}
-
 Result<DataCheck> Check(const fs::path& folder, DataCheckProgress progress = {}) {
   return CheckData(**FindDataset("folder"), folder, progress);
 }

@@ -230,17 +230,10 @@ TEST(Cifar, TheSharedCopyIsRead) {
   EXPECT_NEAR(red / 1024e4, 125.3, 1.5) << "the mean of red, as in the registry";
 }
 
-std::vector<uint8_t> SmallBmp(uint8_t blue) {  // one pixel of 24 bits
-  std::vector<uint8_t> file(58);
-  file[0] = 'B', file[1] = 'M', file[10] = 54, file[14] = 40, file[18] = 1, file[22] = 1, file[26] = 1, file[28] = 24;
-  file[54] = blue, file[55] = 20, file[56] = 30;
-  return file;
-}
-
 void WriteClasses(const fs::path& split) {
-  WriteBytes(split / "bees/b.BMP", SmallBmp(2));
-  WriteBytes(split / "bees/a.Jpeg", SmallBmp(1));  // by content, not by name
-  WriteBytes(split / "ants/c.png", SmallBmp(0));
+  WriteBytes(split / "bees/b.BMP", Bmp(1, 1, 2));
+  WriteBytes(split / "bees/a.Jpeg", Bmp(1, 1, 1));  // by content, not by name
+  WriteBytes(split / "ants/c.png", Bmp(1, 1, 0));
   WriteText(split / "ants/notes.txt", "no picture");
   WriteText(split / "ants/.hidden.jpg", "no picture");
   WriteText(split / "beside.jpg", "no class");
@@ -259,8 +252,7 @@ TEST(Folder, ClassesAndFilesAreSortedWhateverTheirEndings) {
     EXPECT_EQ((*dataset)->label(i), i == 0 ? 0 : 1);
     const auto view = (*dataset)->Read(i, scratch);
     ASSERT_TRUE(view.ok()) << view.status().message();
-    EXPECT_EQ(std::vector<uint8_t>(view->Row(0), view->Row(0) + 3),
-              (std::vector<uint8_t>{30, 20, static_cast<uint8_t>(i)}));
+    EXPECT_EQ(std::vector<uint8_t>(view->Row(0), view->Row(0) + 3), std::vector<uint8_t>(3, static_cast<uint8_t>(i)));
   }
   EXPECT_EQ((*dataset)->NameOf(2), (folder / "set/train/bees/b.BMP").string());
 }

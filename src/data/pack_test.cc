@@ -16,21 +16,12 @@ namespace fs = std::filesystem;
 
 bool Has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
-// A 24-bit bitmap of 4 × 3 pixels of one shade.
-std::vector<uint8_t> Bmp(uint8_t shade) {
-  std::vector<uint8_t> file(54 + 12 * 3, shade);
-  std::fill_n(file.begin(), 54, uint8_t{0});
-  file[0] = 'B', file[1] = 'M', file[10] = 54, file[14] = 40;
-  file[18] = 4, file[22] = 3, file[26] = 1, file[28] = 24;
-  return file;
-}
-
 // Twelve pictures in two classes; a name with dots and a class without pictures in val.
 fs::path SomeFolder(const fs::path& root) {
   for (int i = 0; i < 12; ++i)
     WriteBytes(root / "train" / (i % 3 ? "cat" : "dog") / fmt::format("p.{}.BMP", i),
-               Bmp(static_cast<uint8_t>(10 * i)));
-  WriteBytes(root / "val/cat/v.bmp", Bmp(7));
+               Bmp(4, 3, static_cast<uint8_t>(10 * i)));
+  WriteBytes(root / "val/cat/v.bmp", Bmp(4, 3, 7));
   fs::create_directories(root / "val/dog");
   return root;
 }
@@ -128,7 +119,7 @@ for dialect, name in ((tarfile.GNU_FORMAT, 'gnu'), (tarfile.PAX_FORMAT, 'pax'), 
 
 TEST(Shards, ThoseOfOtherProgramsAreRead) {
   const fs::path folder = TestFolder();
-  WriteBytes(folder / "p.bmp", Bmp(33));
+  WriteBytes(folder / "p.bmp", Bmp(4, 3, 33));
   for (const char* dialect : {"gnu", "pax", "ustar"}) fs::create_directories(folder / dialect);
   ASSERT_NO_FATAL_FAILURE(RunPython(kTarfile, {folder.string()}));
   for (const char* dialect : {"gnu", "pax", "ustar"}) {

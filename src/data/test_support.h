@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -36,6 +37,16 @@ inline void RunPython(const std::string& program, const std::vector<std::string>
   std::string command = "/usr/bin/python3 '" + file.string() + "'";
   for (const std::string& argument : arguments) command += " '" + argument + "'";
   ASSERT_EQ(std::system(command.c_str()), 0) << "install python3-pil, or see above: " << command;
+}
+
+/// A 24-bit bitmap of one shade: a format that a test can write by hand. REQUIRES: sides of less than 256
+inline std::vector<uint8_t> Bmp(int width, int height, uint8_t shade) {
+  const int row_bytes = (width * 3 + 3) / 4 * 4;
+  std::vector<uint8_t> file(54 + row_bytes * height, shade);
+  std::fill_n(file.begin(), 54, uint8_t{0});
+  file[0] = 'B', file[1] = 'M', file[10] = 54, file[14] = 40;
+  file[18] = static_cast<uint8_t>(width), file[22] = static_cast<uint8_t>(height), file[26] = 1, file[28] = 24;
+  return file;
 }
 
 /// Smooth colours with some noise and hard edges, as photographs have them.
