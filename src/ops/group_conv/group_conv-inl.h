@@ -46,7 +46,8 @@ constexpr int64_t kPanel = kVectors * static_cast<int64_t>(hn::MaxLanes(D()));  
 // In training, rows go through the caches by blocks of pixels: as long a run of each row as keeps `floats_per_pixel` in
 // L2, but not so long that few tasks are left.
 HWY_INLINE int64_t BlockPixels(int64_t floats_per_pixel, int64_t pixels) {
-  constexpr int64_t kFloatsInL2 = int64_t{144} << 10;  // somewhat more than half of the 1 MB that a core has today
+  // Somewhat more than half of L2: 1 MB of it comes with 32 registers, 512 KB is usual without.
+  constexpr int64_t kFloatsInL2 = int64_t{kManyRegisters ? 144 : 72} << 10;
   constexpr int64_t kFewestBlocks = 8, kMostPixels = 1024;
   const int64_t most = std::min({kFloatsInL2 / floats_per_pixel, pixels / kFewestBlocks, kMostPixels});
   return std::max<int64_t>(2, most / kPanel) * kPanel;
@@ -59,12 +60,12 @@ HWY_INLINE int64_t ChunkPixels(int64_t pixels, int64_t block) {
   return (blocks + kMostChunks - 1) / kMostChunks * block;
 }
 
-// Row blocks of nearly equal height.
+// Row blocks of nearly equal height: the first `taller` have a row more than the others.
 struct RowBlocks {
-  int rows, count;
-  explicit RowBlocks(int all_rows) : rows(all_rows), count((all_rows + kMaxRows - 1) / kMaxRows) {}
-  int first(int block) const { return block * (rows / count) + std::min(block, rows % count); }
-  int height(int block) const { return first(block + 1) - first(block); }
+  int count, least, taller;
+  explicit RowBlocks(int rows) : count((rows + kMaxRows - 1) / kMaxRows), least(rows / count), taller(rows % count) {}
+  int first(int block) const { return block * least + std::min(block, taller); }
+  int height(int block) const { return least + (block < taller ? 1 : 0); }
 };
 
 // Row blocks that are computed, and then passed over once more, together: a slab. Its rows stay in L2.
@@ -81,39 +82,58 @@ struct Store {
 };
 
 // y[0..R)[p..p+V·lanes) = packed[reduction][R]ᵀ · x[reduction][p..]; with kMasked one vector of `count` pixels.
+// Loops over the tile are unrolled early, or GCC keeps the accumulators in memory before and after the reduction.
 template <int R, int V, bool kMasked>
 HWY_INLINE void Tile(const float* HWY_RESTRICT packed, int64_t reduction, Rows<const float> x, int64_t p, int64_t count,
                      const Store& store, int row) {
   const D d;
   const size_t lanes = hn::Lanes(d);
   const auto mask = hn::FirstN(d, static_cast<size_t>(count));
+  const auto load = [&](const float* at) HWY_ATTR { return kMasked ? hn::MaskedLoad(mask, d, at) : hn::LoadU(d, at); };
   Vec acc[R][V];
+  const float* HWY_RESTRICT bias = store.bias ? store.bias + row : nullptr;
+  HWY_UNROLL(8)
   for (int r = 0; r < R; ++r) {
-    const Vec start = store.bias ? hn::Set(d, store.bias[row + r]) : hn::Zero(d);
+    const Vec start = bias ? hn::Set(d, bias[r]) : hn::Zero(d);
+    HWY_UNROLL(8)
     for (int v = 0; v < V; ++v) acc[r][v] = start;
   }
   const float* HWY_RESTRICT from = x.data + p;
   for (int64_t k = 0; k < reduction; ++k, from += x.stride, packed += R) {
     Vec pixels[V];
-    for (int v = 0; v < V; ++v) pixels[v] = kMasked ? hn::MaskedLoad(mask, d, from) : hn::LoadU(d, from + v * lanes);
+    HWY_UNROLL(8)
+    for (int v = 0; v < V; ++v) pixels[v] = load(from + v * lanes);
+    HWY_UNROLL(8)
     for (int r = 0; r < R; ++r) {
       const Vec w = hn::Set(d, packed[r]);
+      HWY_UNROLL(8)
       for (int v = 0; v < V; ++v) acc[r][v] = hn::MulAdd(w, pixels[v], acc[r][v]);
     }
   }
+  if (store.residual) {
+    const Rows<const float> add{store.residual[row] + p, store.residual.stride};
+    HWY_UNROLL(8)
+    for (int r = 0; r < R; ++r) {
+      HWY_UNROLL(8)
+      for (int v = 0; v < V; ++v) acc[r][v] = hn::Add(acc[r][v], load(add[r] + v * lanes));
+    }
+  }
+  if (store.relu) {
+    HWY_UNROLL(8)
+    for (int r = 0; r < R; ++r) {
+      HWY_UNROLL(8)
+      for (int v = 0; v < V; ++v) acc[r][v] = hn::Max(hn::Zero(d), acc[r][v]);  // in this order a NaN passes
+    }
+  }
+  const Rows<float> y{store.y[row - store.first] + p, store.y.stride};
+  HWY_UNROLL(8)
   for (int r = 0; r < R; ++r) {
+    HWY_UNROLL(8)
     for (int v = 0; v < V; ++v) {
-      const int64_t at = p + static_cast<int64_t>(v * lanes);
-      Vec y = acc[r][v];
-      if (store.residual) {
-        const float* s = store.residual[row + r] + at;
-        y = hn::Add(y, kMasked ? hn::MaskedLoad(mask, d, s) : hn::LoadU(d, s));
-      }
-      if (store.relu) y = hn::Max(hn::Zero(d), y);  // in this order a NaN passes
-      if (kMasked)
-        hn::BlendedStore(y, mask, d, store.y[row - store.first + r] + at);
+      if constexpr (kMasked)
+        hn::BlendedStore(acc[r][v], mask, d, y[r] + v * lanes);
       else
-        hn::StoreU(y, d, store.y[row - store.first + r] + at);
+        hn::StoreU(acc[r][v], d, y[r] + v * lanes);
     }
   }
 }
