@@ -21,23 +21,32 @@ std::string DurationText(double seconds) {
 }
 
 Progress::Progress(Log& log, int log_interval, Clock now, BatchCost cost)
-    : log_(log), log_interval_(log_interval), now_(std::move(now)), cost_(std::move(cost)), start_(now_()) {
-  BeginEpoch();
+    : log_(log),
+      log_interval_(log_interval),
+      now_(std::move(now)),
+      cost_(std::move(cost)),
+      start_{now_()},
+      epoch_before_(start_),
+      epoch_(start_),
+      last_line_(start_.time) {}
+
+void Progress::BeginEpoch() {
+  epoch_before_ = epoch_;
+  epoch_ = {now_(), cost_done_};
+  last_line_ = epoch_.time;
 }
 
-void Progress::BeginEpoch() { epoch_start_ = last_line_ = now_(); }
-
-double Progress::SecondsLeft(const BatchReport& b, double elapsed_seconds) const {
+double Progress::SecondsLeft(const BatchReport& b) const {
   double cost_left = cost_(b.epoch) * static_cast<double>(b.batches - b.batch);
   for (int later = b.epoch + 1; later <= b.epochs; ++later) cost_left += cost_(later) * static_cast<double>(b.batches);
-  return elapsed_seconds / cost_done_ * cost_left;
+  return Seconds(now_() - epoch_before_.time) / (cost_done_ - epoch_before_.cost_done) * cost_left;
 }
 
 void Progress::Report(const BatchReport& b) {
   cost_done_ += cost_(b.epoch);
   const auto now = now_();
-  const double elapsed = Seconds(now - start_);
-  const double epoch_seconds = std::max(1e-9, Seconds(now - epoch_start_));
+  const double elapsed = Seconds(now - start_.time);
+  const double epoch_seconds = std::max(1e-9, Seconds(now - epoch_.time));
   const double since_line = Seconds(now - last_line_);
   const bool is_training = b.epochs > 0;
   const bool is_last = b.batch == b.batches;
@@ -50,7 +59,7 @@ void Progress::Report(const BatchReport& b) {
 
   const double speed = static_cast<double>(b.images) / epoch_seconds;
   const double waiting_percent = std::min(100.0, 100 * b.waiting_seconds / epoch_seconds);
-  const std::string left = DurationText(SecondsLeft(b, elapsed));
+  const std::string left = DurationText(SecondsLeft(b));
   if (log_.HasLive()) {
     const std::string where = is_training ? fmt::format("epoch {}/{}", b.epoch, b.epochs) : "validation";
     const std::string lr = is_training ? fmt::format("  lr {:.4g}", b.lr) : "";

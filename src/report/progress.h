@@ -34,7 +34,8 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  /// Before the first batch of an epoch, so that speed does not count what came between.
+  /// Before the first batch of an epoch: speed does not count what came between, and the time left goes by the epoch
+  /// before and this one, so that what held the machine up long ago is forgotten.
   void BeginEpoch();
 
   /// After each batch. On a terminal nothing shows in the first two seconds, then the live line. Elsewhere a line for
@@ -43,14 +44,19 @@ class Progress {
 
  private:
   static double AllAlike(int /*epoch*/) { return 1; }
-  double SecondsLeft(const BatchReport& batch, double elapsed_seconds) const;
+  double SecondsLeft(const BatchReport& batch) const;
 
   Log& log_;
   const int log_interval_;
   const Clock now_;
   const BatchCost cost_;
-  const std::chrono::steady_clock::time_point start_;
-  std::chrono::steady_clock::time_point epoch_start_, last_line_;
+  struct Mark {
+    std::chrono::steady_clock::time_point time;
+    double cost_done = 0;
+  };
+  const Mark start_;
+  Mark epoch_before_, epoch_;  // where they began
+  std::chrono::steady_clock::time_point last_line_;
   double cost_done_ = 0;
 };
 

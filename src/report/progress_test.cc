@@ -114,6 +114,18 @@ TEST_F(ProgressTest, TheTimeLeftGoesByWhatABatchOfEachEpochCosts) {
   EXPECT_THAT(Written(), HasSubstr("left: 0:00:06\n")) << "8 s for 1 + 4, and 4 to come";
 }
 
+TEST_F(ProgressTest, TheTimeLeftForgetsWhatWasBeforeTheEpochBefore) {
+  Log log = MakeLog(0);
+  Progress progress(log, 1, Clock());
+  for (const int seconds : {1000, 10, 10}) {
+    progress.BeginEpoch();
+    now_ms_ += 1000 * seconds;
+    Written();
+    progress.Report({.epoch = 1, .epochs = 3, .batch = 1, .batches = 1});
+  }
+  EXPECT_THAT(Written(), HasSubstr("left: 0:00:20\n")) << "two epochs of a batch, the slow one forgotten";
+}
+
 TEST_F(ProgressTest, TheLiveLineComesAfterTwoSecondsAndTenTimesASecond) {
   Log log = MakeLog(200);
   Progress progress(log, 100, Clock());
