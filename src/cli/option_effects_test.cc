@@ -50,7 +50,7 @@ const std::vector<Effect>& Effects() {
   static const std::vector<Effect> effects = {
       {"config", "FILE", pictures, {}, {"label_smoothing"}},
       {"seed", "7", pictures},
-      {"threads", "1", ""},
+      {"threads", "1", "", {"--threads=2"}},
 
       {"dataset",
        "fashion_mnist",
@@ -60,7 +60,7 @@ const std::vector<Effect>& Effects() {
       {"data_dir", "JPEG", pictures},
       {"train_split", "more", pictures},
       {"val_split", "more", "figures"},
-      {"num_parallel_workers", "1", ""},
+      {"num_parallel_workers", "1", "", {"--num_parallel_workers=2"}},
       {"shuffle", "False", pictures},
       {"num_samples", "8", "batches rate files " + pictures},
       {"batch_size", "6", "batches rate files " + pictures},
