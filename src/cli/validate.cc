@@ -76,6 +76,7 @@ Status Report(const Evaluation& e, const Invocation& invocation, const Console& 
 Status Run(const Invocation& invocation, const Console& console) {
   Settings settings = invocation.settings;
   Options& options = settings.options;
+  RIFFLE_TRY(CheckPretrained(options));
   RIFFLE_TRY(RequireCheckpoint(options));
   RIFFLE_TRY(CheckDevice(options));
   ResolveAutomatic(options);
@@ -117,32 +118,12 @@ Command ValidateCommand() {
   return {
       .name = "validate",
       .summary = "measures a checkpoint on a dataset: top-1, top-5, loss",
-      .options = {"config",
-                  "device_target",
-                  "threads",
-                  "dataset",
-                  "data_dir",
-                  "val_split",
-                  "dataset_download",
-                  "dataset_url",
-                  "dataset_checksums",
-                  "num_parallel_workers",
-                  "batch_size",
-                  "image_resize",
-                  "val_resize",
-                  "interpolation",
-                  "mean",
-                  "std",
-                  "crop_pct",
-                  "model",
-                  "num_classes",
-                  "in_channels",
-                  "ckpt_path",
-                  "loss",
-                  "label_smoothing",
-                  "class_weights",
-                  "tta_flip",
-                  "log_interval"},
+      .options = {"config",     "device_target",    "threads",     "dataset",           "data_dir",
+                  "val_split",  "dataset_download", "dataset_url", "dataset_checksums", "num_parallel_workers",
+                  "batch_size", "image_resize",     "val_resize",  "interpolation",     "mean",
+                  "std",        "crop_pct",         "model",       "num_classes",       "in_channels",
+                  "pretrained", "ckpt_path",        "loss",        "label_smoothing",   "class_weights",
+                  "tta_flip",   "log_interval"},
       .own_options = {{.name = "json",
                        .value_name = "FILE",
                        .help = "write top1_percent, top5_percent, loss, images, images_per_second there"},

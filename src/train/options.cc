@@ -111,6 +111,15 @@ Status CheckDevice(const Options& o) {
                      o.device_target);
 }
 
+Status CheckPretrained(const Options& o) {
+  if (!o.pretrained) return {};
+  if (!o.ckpt_path.empty())
+    return InvalidArgument("options pretrained and ckpt_path: both say where the weights come from; leave one out");
+  return InvalidArgument(
+      "option pretrained: no weights have been published for Riffle yet; name a checkpoint of your own with "
+      "--ckpt_path=FILE, or leave --pretrained out to train from scratch");
+}
+
 Status CheckTogether(const Options& o) {
   RIFFLE_TRY(CheckDevice(o));
   const Schedule& schedule = FindSchedule(o.scheduler);
@@ -135,14 +144,7 @@ Status CheckTogether(const Options& o) {
   if ((o.use_nesterov || o.opt == "nesterov") && o.momentum == 0) {
     return InvalidArgument("options momentum and use_nesterov: Nesterov's form needs a momentum above 0, found 0");
   }
-  if (o.pretrained && !o.ckpt_path.empty()) {
-    return InvalidArgument("options pretrained and ckpt_path: both say where the weights come from; leave one out");
-  }
-  if (o.pretrained) {
-    return InvalidArgument(
-        "option pretrained: no weights have been published for Riffle yet; start from a checkpoint of your own with "
-        "--ckpt_path=FILE, or leave --pretrained out to train from scratch");
-  }
+  RIFFLE_TRY(CheckPretrained(o));
   if (o.resume_opt && o.ckpt_path.empty()) {
     return InvalidArgument("option resume_opt: expected --ckpt_path=FILE, from which to take the optimizer's state");
   }

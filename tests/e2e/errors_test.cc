@@ -58,7 +58,9 @@ TEST_F(Errors, ValuesThatMakeNoSenseAreNamedWithTheirOption) {
 TEST_F(Errors, PublishedWeightsThatThereAreNot) {
   Fails({"train", "--model=shufflenet_v1_g3_x2_0", "--pretrained", "--opt=momentum", "--lr=0.001", "dataset=cifar10",
          "--num_classes=10", "--dataset_download"},
-        kInvalid, "--ckpt_path");
+        kInvalid, "no weights have been published for Riffle yet; name a checkpoint of your own with --ckpt_path");
+  Fails({"validate", "--model=shufflenet_v1_g3_x2_0", "--dataset=imagenet", "--val_split=val", "--pretrained"},
+        kInvalid, "no weights have been published");
   Fails(Train({"--resume_opt"}), kInvalid, "--ckpt_path");
   EXPECT_FALSE(fs::exists(folder_ / "out"));
 }
