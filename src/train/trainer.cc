@@ -75,10 +75,7 @@ Status Trainer::Resume(const Checkpoint& checkpoint) {
 }
 
 Status Trainer::Run(const TrainLoaders& loaders, TrainObserver& observer) {
-  if (ema_ && !info_.ema_updates) {
-    StartEma(network_.values(), &*ema_);
-    info_.ema_updates = 0;
-  }
+  StartAverage();
   while (info_.epoch < options_.epoch_size) {
     observer.OnEpochBegin(info_.epoch + 1);
     RIFFLE_ASSIGN(Loader * loader, loaders.train(info_.epoch));
@@ -93,6 +90,12 @@ Status Trainer::Run(const TrainLoaders& loaders, TrainObserver& observer) {
     RIFFLE_TRY(Save(event, observer));
   }
   return {};
+}
+
+void Trainer::StartAverage() {
+  if (!ema_ || info_.ema_updates) return;
+  StartEma(network_.values(), &*ema_);
+  info_.ema_updates = 0;
 }
 
 Status Trainer::TrainOnPicturesOf(const Loader& loader) {
@@ -201,6 +204,7 @@ Status Trainer::Validate(Loader& loader, EpochEvent* event, TrainObserver& obser
 }
 
 Result<Pace> Trainer::PaceOfTraining(Loader& loader) {
+  StartAverage();
   RIFFLE_TRY(TrainOnPicturesOf(loader));
   return MeasurePace(loader, [&](const Batch& batch) {
     const UpdateGroup group =

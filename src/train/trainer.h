@@ -109,6 +109,8 @@ class Trainer {
   /// What is validated and used: the moving average if the run keeps one.
   const ParameterValues<float>& BestWeights() { return ema_ ? *ema_ : network_.values(); }
   Status Validate(Loader& loader, EpochEvent* event, TrainObserver& observer);
+  /// Of the weights as they are, if the run keeps an average and has none yet.
+  void StartAverage();
   Status TrainOnPicturesOf(const Loader& loader);
   Status Recalibrate(Loader& loader, TrainObserver& observer);
   Status CheckFinite();

@@ -89,5 +89,13 @@ TEST(TrainerAverages, StatisticsOfTheWeightsInUseAreComputedAnewAfterTheLastEpoc
   }
 }
 
+TEST(TrainerAverages, ADryRunStepsWithTheAverageThatTheRunWouldKeep) {
+  TinyRun run(AveragingOptions(TestFolder(), 1));
+  const Result<Pace> pace = run.trainer->PaceOfTraining(*run.train_loader);
+  ASSERT_TRUE(pace.ok()) << pace.status().message();
+  ASSERT_TRUE(run.trainer->info().ema_updates.has_value());
+  EXPECT_EQ(*run.trainer->info().ema_updates, run.trainer->info().updates);
+}
+
 }  // namespace
 }  // namespace riffle
