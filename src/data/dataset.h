@@ -13,6 +13,13 @@
 
 namespace riffle {
 
+/// Files that lie where pictures lie and are none of the data set's, of one kind.
+struct LeftOut {
+  std::string why;  ///< ".gif files, which are not read": what they are, for a line that a person reads
+  int64_t files = 0;
+  std::string example;  ///< the name of one of them
+};
+
 /// A numbered collection of labelled pictures. Thread-safe: it never changes after it was opened.
 class Dataset {
  public:
@@ -21,6 +28,8 @@ class Dataset {
   /// Class names in the order of the labels.
   const std::vector<std::string>& classes() const { return classes_; }
   int64_t size() const { return static_cast<int64_t>(labels_.size()); }
+  /// What was found among the pictures and passed over when the data set was opened; empty: nothing.
+  const std::vector<LeftOut>& left_out() const { return left_out_; }
   /// The class of picture i, in [0, classes().size()).
   int32_t label(int64_t i) const { return labels_[i]; }
   /// What messages call picture i: a path, or "cifar10 train #17".
@@ -39,6 +48,7 @@ class Dataset {
  protected:
   std::vector<std::string> classes_;
   std::vector<int32_t> labels_;
+  std::vector<LeftOut> left_out_;
 };
 
 struct DatasetOptions {
