@@ -1,6 +1,7 @@
 // One aligned, zeroed block of memory. Parameters, gradients, activations and workspaces each live in one.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -45,5 +46,11 @@ class AlignedArray {
   std::unique_ptr<T[], Free> data_;
   size_t size_ = 0;
 };
+
+/// REQUIRES: `to` is as long as `from`.
+template <class T>
+void CopyValues(const AlignedArray<T>& from, AlignedArray<T>* to) {
+  std::copy(from.begin(), from.end(), to->begin());
+}
 
 }  // namespace riffle

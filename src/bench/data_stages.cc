@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <chrono>
 
-#include "data/decode.h"
-#include "data/normalise.h"
-#include "data/resize.h"
+#include "picture/decode.h"
+#include "picture/normalise.h"
+#include "picture/resize.h"
 #include "report/table.h"
 
 namespace riffle {

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "checkpoint/checkpoint.h"
 #include "formats/safetensors.h"
-#include "train/checkpoint.h"
 
 namespace riffle {
 namespace {
@@ -24,11 +24,13 @@ Result<CheckpointInfo> InfoOf(const ModelDescription& model) {
 }
 
 Status WriteWeights(const std::filesystem::path& folder, const Plan& plan, const ParameterValues<float>& values) {
+  Snapshot state(plan.registry);
+  Copy(values, &state.values);
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   if (error) return IoError("{}: cannot make this folder: {}", folder.string(), error.message());
   RIFFLE_ASSIGN(const CheckpointInfo info, InfoOf(plan.model));
-  return SaveCheckpoint(folder / "weights.safetensors", info, plan.registry, values, nullptr);
+  return SaveCheckpoint(folder / "weights.safetensors", info, plan.registry, state);
 }
 
 /// The batch picture by picture: [N, C, H, W].

@@ -7,7 +7,7 @@
 #include "bench/measure.h"
 #include "model/network.h"
 #include "runtime/session.h"
-#include "train/optimizer.h"
+#include "train/update/optimizer.h"
 
 namespace riffle {
 

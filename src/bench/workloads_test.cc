@@ -10,10 +10,10 @@
 #include "base/threads.h"
 #include "bench/exchange.h"
 #include "bench/profile.h"
+#include "checkpoint/checkpoint.h"
 #include "formats/safetensors.h"
 #include "model/zoo.h"
 #include "ops/backends.h"
-#include "train/checkpoint.h"
 
 namespace riffle {
 namespace {

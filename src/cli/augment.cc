@@ -11,8 +11,8 @@
 #include "cli/command.h"
 #include "cli/data_options.h"
 #include "cli/download.h"
-#include "data/draw/draw.h"
 #include "data/order.h"
+#include "picture/draw/draw.h"
 #include "report/log.h"
 
 namespace riffle {

@@ -6,9 +6,9 @@
 
 #include "base/file.h"
 #include "cli/run.h"
-#include "data/decode.h"
-#include "data/draw/draw.h"
-#include "data/test_support.h"
+#include "picture/decode.h"
+#include "picture/draw/draw.h"
+#include "picture/testing/pictures.h"
 
 namespace riffle {
 namespace {

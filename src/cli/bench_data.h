@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "bench/data_stages.h"
-#include "train/options.h"
+#include "settings/settings.h"
 
 namespace riffle {
 

@@ -7,7 +7,7 @@
 
 #include "base/file.h"
 #include "cli/run.h"
-#include "data/test_support.h"
+#include "picture/testing/pictures.h"
 
 namespace riffle {
 namespace {

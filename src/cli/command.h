@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/status.h"
-#include "train/options.h"
+#include "settings/settings.h"
 
 namespace riffle {
 

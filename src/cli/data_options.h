@@ -3,9 +3,9 @@
 
 #include "data/dataset.h"
 #include "data/loader.h"
-#include "data/preprocessing.h"
 #include "data/transform.h"
-#include "train/options.h"
+#include "picture/preprocessing.h"
+#include "settings/settings.h"
 
 namespace riffle {
 

@@ -8,7 +8,7 @@
 #include <sstream>
 
 #include "cli/run.h"
-#include "data/test_support.h"
+#include "picture/testing/pictures.h"
 
 namespace riffle {
 namespace {

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "report/log.h"
-#include "train/options.h"
+#include "settings/settings.h"
 
 namespace riffle {
 

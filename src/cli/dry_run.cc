@@ -8,7 +8,7 @@
 #include "report/plot.h"
 #include "report/progress.h"
 #include "report/table.h"
-#include "train/schedule.h"
+#include "train/update/schedule.h"
 
 namespace riffle {
 

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "cli/epoch_loaders.h"
-#include "train/trainer.h"
+#include "train/loop/trainer.h"
 
 namespace riffle {
 

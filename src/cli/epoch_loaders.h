@@ -6,9 +6,9 @@
 
 #include "data/dataset.h"
 #include "data/loader.h"
-#include "data/preprocessing.h"
-#include "train/options.h"
-#include "train/resolution.h"
+#include "picture/preprocessing.h"
+#include "settings/settings.h"
+#include "train/loop/resolution.h"
 
 namespace riffle {
 

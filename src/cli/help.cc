@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "cli/run.h"
-#include "train/accepted_options.h"
+#include "settings/accepted_options.h"
 
 namespace riffle {
 namespace {

@@ -11,11 +11,11 @@
 
 #include "base/file.h"
 #include "cli/run.h"
-#include "data/draw/draw.h"
 #include "data/registry.h"
-#include "data/test_support.h"
 #include "formats/safetensors.h"
-#include "train/option_table.h"
+#include "picture/draw/draw.h"
+#include "picture/testing/pictures.h"
+#include "settings/option_table.h"
 
 namespace riffle {
 namespace {

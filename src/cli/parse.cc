@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "base/text.h"
-#include "train/accepted_options.h"
+#include "settings/accepted_options.h"
 
 namespace riffle {
 namespace {

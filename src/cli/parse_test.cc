@@ -12,7 +12,7 @@
 #include "base/testing/test_folder.h"
 #include "cli/help.h"
 #include "cli/run.h"
-#include "train/option_table.h"
+#include "settings/option_table.h"
 
 namespace riffle {
 namespace {

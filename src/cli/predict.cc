@@ -4,11 +4,11 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "api/classifier.h"
 #include "base/threads.h"
 #include "cli/command.h"
 #include "cli/run_folder.h"
 #include "ops/backends.h"
+#include "runtime/classifier.h"
 
 namespace riffle {
 namespace {

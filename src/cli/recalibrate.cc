@@ -1,5 +1,5 @@
 // `riffle recalibrate`: batch-norm statistics of a finished network, computed anew on training pictures.
-#include "train/recalibrate.h"
+#include "train/loop/recalibrate.h"
 
 #include <fmt/format.h>
 
@@ -14,7 +14,7 @@
 #include "cli/epoch_loaders.h"
 #include "cli/run_folder.h"
 #include "ops/backends.h"
-#include "train/option_table.h"
+#include "settings/option_table.h"
 
 namespace riffle {
 namespace {
@@ -76,8 +76,10 @@ Status Run(const Invocation& invocation, const Console& console) {
   info.ema_updates.reset();  // the averaged weights, if these are such, are now the only ones
   info.top1_percent.reset();
   info.best_top1_percent.reset();
+  Snapshot state(plan.registry);
+  Copy(network.values(), &state.values);
   const fs::path out = invocation.own.find("out")->second;
-  RIFFLE_TRY(SaveCheckpoint(out, info, plan.registry, network.values(), nullptr));
+  RIFFLE_TRY(SaveCheckpoint(out, info, plan.registry, state));
   log.Line(fmt::format("{}: the {}weights of {}, batch-norm statistics averaged over {} batches of {}, {} × {} pixels",
                        out.string(), checkpoint.best_weights() == WeightSet::kEma ? "averaged " : "", checkpoint.path(),
                        used, options.batch_size, options.image_resize, options.image_resize));

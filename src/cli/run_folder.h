@@ -4,8 +4,8 @@
 #include <filesystem>
 #include <optional>
 
+#include "checkpoint/checkpoint.h"
 #include "report/log.h"
-#include "train/checkpoint.h"
 
 namespace riffle {
 

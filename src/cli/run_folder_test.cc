@@ -24,8 +24,7 @@ class RunFolder : public testing::Test {
     CheckpointInfo numbered = info;
     numbered.epoch = epoch;
     numbered.step = 10 * epoch;
-    ASSERT_TRUE(
-        SaveCheckpoint(Path(epoch), numbered, plan.registry, ParameterValues<float>(plan.registry), nullptr).ok());
+    ASSERT_TRUE(SaveCheckpoint(Path(epoch), numbered, plan.registry, Snapshot(plan.registry)).ok());
   }
   std::filesystem::path Path(int epoch) { return folder_ / CheckpointName(TinyModel(), epoch, 10 * epoch); }
   // The epoch of the newest checkpoint, -1 if there is none.

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include "train/options.h"
+#include "settings/settings.h"
 
 namespace riffle {
 

@@ -19,10 +19,10 @@
 #include "ops/backends.h"
 #include "report/metrics.h"
 #include "report/progress.h"
-#include "train/accepted_options.h"
-#include "train/class_weights.h"
-#include "train/idle_options.h"
-#include "train/trainer.h"
+#include "settings/accepted_options.h"
+#include "settings/idle_options.h"
+#include "train/loop/trainer.h"
+#include "train/loss/class_weights.h"
 
 namespace riffle {
 namespace {

@@ -12,8 +12,8 @@
 #include "cli/validation_progress.h"
 #include "model/zoo.h"
 #include "ops/backends.h"
-#include "train/evaluate.h"
-#include "train/loaded_network.h"
+#include "runtime/loaded_network.h"
+#include "train/loop/evaluate.h"
 
 namespace riffle {
 namespace {

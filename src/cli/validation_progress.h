@@ -2,7 +2,7 @@
 #pragma once
 
 #include "report/progress.h"
-#include "train/evaluate.h"
+#include "train/loop/evaluate.h"
 
 namespace riffle {
 

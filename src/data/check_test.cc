@@ -2,7 +2,7 @@
 #include "data/check.h"
 
 #include "base/threads.h"
-#include "data/test_support.h"
+#include "picture/testing/pictures.h"
 
 namespace riffle {
 namespace {

@@ -2,10 +2,10 @@
 #include <benchmark/benchmark.h>
 
 #include "data/loader.h"
-#include "data/normalise.h"
 #include "data/readers.h"
-#include "data/resize.h"
 #include "data/transform.h"
+#include "picture/normalise.h"
+#include "picture/resize.h"
 
 namespace riffle {
 namespace {

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "base/status.h"
-#include "data/picture.h"
-#include "data/region.h"
+#include "picture/picture.h"
+#include "picture/region.h"
 
 namespace riffle {
 

@@ -9,10 +9,10 @@
 #include <map>
 
 #include "data/readers.h"
-#include "data/test_support.h"
 #include "download/checksum.h"
 #include "download/testing/archives.h"
 #include "download/testing/http_server.h"
+#include "picture/testing/pictures.h"
 
 namespace riffle {
 namespace {

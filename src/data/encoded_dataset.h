@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "data/dataset.h"
-#include "data/decode.h"
+#include "picture/decode.h"
 
 namespace riffle {
 

@@ -7,7 +7,7 @@
 #include <set>
 
 #include "data/order.h"
-#include "data/test_support.h"
+#include "picture/testing/pictures.h"
 
 namespace riffle {
 namespace {

@@ -7,7 +7,7 @@
 #include "data/readers.h"
 #include "data/shards.h"
 #include "data/splits.h"
-#include "data/test_support.h"
+#include "picture/testing/pictures.h"
 
 namespace riffle {
 namespace {

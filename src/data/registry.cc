@@ -4,6 +4,7 @@
 #include "data/registry.h"
 
 #include <array>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -152,9 +153,25 @@ bool IsCalled(std::string_view word, std::string_view name, std::span<const std:
   return false;
 }
 
+// The mean of the colours for grey, and grey for each colour.
+std::vector<float> ForChannels(std::span<const float> values, int channels) {
+  if (static_cast<int>(values.size()) == channels) return {values.begin(), values.end()};
+  const float mean = std::accumulate(values.begin(), values.end(), 0.0f) / static_cast<float>(values.size());
+  return std::vector<float>(channels, mean);
+}
+
 }  // namespace
 
 std::span<const DatasetInfo> Datasets() { return kDatasets; }
+
+Preprocessing DefaultPreprocessing(const DatasetInfo& info, int image_size, int channels) {
+  return {.image_size = image_size,
+          .channels = channels,
+          .crop_pct = info.crop_pct,
+          .interpolation = Interpolation::kBilinear,
+          .mean = ForChannels(info.mean, channels),
+          .std = ForChannels(info.std, channels)};
+}
 
 Result<const DatasetInfo*> FindDataset(std::string_view name) {
   std::vector<std::string_view> names;

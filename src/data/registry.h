@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/status.h"
+#include "picture/preprocessing.h"
 
 namespace riffle {
 
@@ -62,6 +63,10 @@ struct DatasetInfo {
   std::span<const std::string_view> urls = {};  ///< folders with the downloads: the publisher's, then mirrors
   std::span<const DownloadInfo> downloads = {};
 };
+
+/// The data set's own: statistics and crop_pct of the registry. Where `channels` is not the set's, grey statistics
+/// stand for each colour, and the mean of the colours' for grey.
+Preprocessing DefaultPreprocessing(const DatasetInfo& info, int image_size, int channels);
 
 /// All rows, in the order in which help and documentation list them.
 std::span<const DatasetInfo> Datasets();

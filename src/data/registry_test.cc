@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include "data/preprocessing.h"
 #include "data/transform.h"
+#include "picture/preprocessing.h"
 
 namespace riffle {
 namespace {
@@ -21,6 +21,13 @@ TEST(Registry, EveryRowIsFoundByItsNamesAndMakesAValidTransform) {
     }
   }
   EXPECT_EQ((*FindDataset(""))->layout, DatasetLayout::kFolder);
+}
+
+TEST(Registry, StatisticsFollowTheChannels) {
+  const Preprocessing grey = DefaultPreprocessing(**FindDataset("imagenet"), 32, 1);
+  EXPECT_FLOAT_EQ(grey.mean.at(0), (123.675f + 116.28f + 103.53f) / 3);
+  const Preprocessing color = DefaultPreprocessing(**FindDataset("mnist"), 32, 3);
+  EXPECT_EQ(color.std, std::vector<float>(3, .3081f * 255));
 }
 
 TEST(Registry, AnUnknownDatasetIsToldTheNearest) {

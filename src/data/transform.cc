@@ -4,8 +4,7 @@
 #include <cmath>
 
 #include "data/augment/color_jitter.h"
-#include "data/crop.h"
-#include "data/normalise.h"
+#include "picture/crop.h"
 
 namespace riffle {
 namespace {
@@ -46,17 +45,10 @@ Status Check(const Augmentation& augmentation, int channels) {
   return Check(augmentation.erasing, channels);
 }
 
-Transform::Transform(const Preprocessing& preprocessing) : preprocessing_(preprocessing) {
-  for (int c = 0; c < preprocessing.channels; ++c) {
-    scale_.push_back(1 / preprocessing.std[c]);
-    shift_.push_back(-preprocessing.mean[c] / preprocessing.std[c]);
-  }
-}
-
 Result<Transform> Transform::ForTraining(const Preprocessing& preprocessing, const Augmentation& augmentation) {
-  RIFFLE_TRY(Check(preprocessing));
+  RIFFLE_ASSIGN(EvaluationView view, EvaluationView::Create(preprocessing));
   RIFFLE_TRY(Check(augmentation, preprocessing.channels));
-  Transform transform(preprocessing);
+  Transform transform(std::move(view));
   transform.augmentation_ = augmentation;
   transform.training_ = true;
   transform.context_.interpolation = preprocessing.interpolation;
@@ -66,25 +58,8 @@ Result<Transform> Transform::ForTraining(const Preprocessing& preprocessing, con
 }
 
 Result<Transform> Transform::ForEvaluation(const Preprocessing& preprocessing) {
-  RIFFLE_TRY(Check(preprocessing));
-  return Transform(preprocessing);
-}
-
-// The short side to ResizedShortSide(), the long one in proportion (rounded down), and image_size × image_size from the
-// middle (odd remainders: one pixel more at the bottom and right), as MindSpore's Resize and CenterCrop do.
-Result<PictureView> Transform::FitAndCenter(const PictureView& picture, TransformScratch& scratch) const {
-  const int size = preprocessing_.image_size, short_side = preprocessing_.ResizedShortSide();
-  const int64_t smaller = std::min(picture.height, picture.width);
-  const int64_t height = int64_t{picture.height} * short_side / smaller;
-  const int64_t width = int64_t{picture.width} * short_side / smaller;
-  if (height > kMaxResizedSide || width > kMaxResizedSide)
-    return InvalidArgument("{} × {} pixels are too long and thin to be resized to a short side of {}", picture.width,
-                           picture.height, short_side);
-  const Window middle{(height - size) / 2, (width - size) / 2, size, size};
-  if (smaller == short_side)
-    return picture.Crop(static_cast<int>(middle.top), static_cast<int>(middle.left), size, size);
-  Resize(picture, height, width, middle, preprocessing_.interpolation, scratch.resize, scratch.resized);
-  return scratch.resized.View();
+  RIFFLE_ASSIGN(EvaluationView view, EvaluationView::Create(preprocessing));
+  return Transform(std::move(view));
 }
 
 Need Transform::Choose(int height, int width, RandomStream& random) const {
@@ -93,24 +68,24 @@ Need Transform::Choose(int height, int width, RandomStream& random) const {
   // A scaled-down picture that is resized again loses a little sharpness; with pixels to spare the eye does not see it.
   constexpr double kSpare = 1.5;
   if (!augmentation_.exact_decode)
-    need.least_height = need.least_width = static_cast<int>(std::ceil(kSpare * preprocessing_.image_size));
+    need.least_height = need.least_width = static_cast<int>(std::ceil(kSpare * image_size()));
   return need;
 }
 
 Result<PictureView> Transform::Crop(const Region& region, RandomStream& random, TransformScratch& scratch) const {
   switch (augmentation_.crop) {
     case TrainCrop::kNone:
-      return FitAndCenter(region.pixels, scratch);
+      return view_.Fit(region.pixels, scratch.view);
     case TrainCrop::kPadded:
       RandomPaddedCrop(region.pixels, augmentation_.padding, random, scratch.cropped);
-      return FitAndCenter(scratch.cropped.View(), scratch);
+      return view_.Fit(scratch.cropped.View(), scratch.view);
     case TrainCrop::kRandomResized:
       break;
   }
-  const int size = preprocessing_.image_size;
+  const int size = image_size();
   Resize(region.pixels, {region.top, region.left, region.height, region.width}, size, size, {0, 0, size, size},
-         preprocessing_.interpolation, scratch.resize, scratch.resized);
-  return scratch.resized.View();
+         view_.preprocessing().interpolation, scratch.view.resize, scratch.view.resized);
+  return scratch.view.resized.View();
 }
 
 // Policy and colour jitter, in memory of the scratch's own where there is either.
@@ -131,14 +106,8 @@ Status Transform::Apply(const PictureView& picture, RandomStream& random, Transf
 
 Status Transform::Apply(const Region& region, RandomStream& random, TransformScratch& scratch, float* out,
                         int64_t channel_stride, int64_t split_stride) const {
-  const int found = region.pixels.channels;
-  if (found != channels())
-    return InvalidArgument("a picture of {} channel(s) was expected, one of {} found", channels(), found);
-  if (!training_) {
-    RIFFLE_ASSIGN(const PictureView ready, FitAndCenter(region.pixels, scratch));
-    WriteNormalised(ready, false, false, scale_, shift_, out, channel_stride);
-    return {};
-  }
+  if (!training_) return view_.Apply(region.pixels, scratch.view, out, channel_stride);
+  RIFFLE_TRY(view_.CheckChannels(region.pixels));
   RIFFLE_ASSIGN(const PictureView cropped, Crop(region, random, scratch));
   // Drawn here and done on the way out, where mirroring costs nothing: colours do not care, and rotations, shears and
   // translations go either way alike.
@@ -146,7 +115,7 @@ Status Transform::Apply(const Region& region, RandomStream& random, TransformScr
   for (int split = 0; split < splits(); ++split, out += split_stride) {
     const bool clean = splits() > 1 && split == 0;
     const PictureView ready = clean ? cropped : Augment(cropped, random, scratch);
-    WriteNormalised(ready, hflip, vflip, scale_, shift_, out, channel_stride);
+    view_.Normalise(ready, hflip, vflip, out, channel_stride);
     EraseRandomly(augmentation_.erasing, channels(), image_size(), random, out, channel_stride);
   }
   return {};

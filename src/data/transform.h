@@ -9,10 +9,10 @@
 #include "base/status.h"
 #include "data/augment/erasing.h"
 #include "data/augment/policy.h"
-#include "data/picture.h"
-#include "data/preprocessing.h"
-#include "data/region.h"
 #include "data/registry.h"
+#include "picture/evaluation_view.h"
+#include "picture/picture.h"
+#include "picture/region.h"
 
 namespace riffle {
 
@@ -39,8 +39,8 @@ Status Check(const Augmentation& augmentation, int channels);
 
 /// Memory that transforms use again. One for each thread.
 struct TransformScratch {
-  Picture cropped, resized, augmented;
-  ResizeScratch resize;
+  Picture cropped, augmented;
+  ViewScratch view;
   AugmentScratch augment;
 };
 
@@ -52,8 +52,8 @@ class Transform {
   static Result<Transform> ForTraining(const Preprocessing& preprocessing, const Augmentation& augmentation);
   static Result<Transform> ForEvaluation(const Preprocessing& preprocessing);
 
-  int channels() const { return preprocessing_.channels; }
-  int image_size() const { return preprocessing_.image_size; }
+  int channels() const { return view_.preprocessing().channels; }
+  int image_size() const { return view_.preprocessing().image_size; }
   int splits() const { return augmentation_.splits; }
 
   /// Writes channel c of the picture to out + c · channel_stride, image_size rows of image_size values; version s of
@@ -70,16 +70,14 @@ class Transform {
                int64_t channel_stride, int64_t split_stride = 0) const;
 
  private:
-  explicit Transform(const Preprocessing& preprocessing);
-  Result<PictureView> FitAndCenter(const PictureView& picture, TransformScratch& scratch) const;
+  explicit Transform(EvaluationView view) : view_(std::move(view)) {}
   Result<PictureView> Crop(const Region& region, RandomStream& random, TransformScratch& scratch) const;
   PictureView Augment(const PictureView& picture, RandomStream& random, TransformScratch& scratch) const;
 
-  Preprocessing preprocessing_;
+  EvaluationView view_;
   Augmentation augmentation_;
   bool training_ = false;
   AugmentContext context_;
-  std::vector<float> scale_, shift_;  // per channel: value · scale + shift
 };
 
 }  // namespace riffle

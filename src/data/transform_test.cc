@@ -5,8 +5,8 @@
 
 #include "data/augment/color_jitter.h"
 #include "data/augment/enhance.h"
-#include "data/crop.h"
-#include "data/test_support.h"
+#include "picture/crop.h"
+#include "picture/testing/pictures.h"
 
 namespace riffle {
 namespace {

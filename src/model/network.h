@@ -24,6 +24,7 @@ class Network {
   Network(const Plan& plan, const OpTable<T>& ops);
 
   ParameterValues<T>& values() { return values_; }
+  const ParameterValues<T>& values() const { return values_; }
   /// Laid out as values().trainable; overwritten by Backward().
   AlignedArray<T>& gradients() { return gradients_; }
 

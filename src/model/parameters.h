@@ -60,4 +60,11 @@ struct ParameterValues {
   AlignedArray<T> statistics;
 };
 
+/// REQUIRES: both are of one registry.
+template <class T>
+void Copy(const ParameterValues<T>& from, ParameterValues<T>* to) {
+  CopyValues(from.trainable, &to->trainable);
+  CopyValues(from.statistics, &to->statistics);
+}
+
 }  // namespace riffle

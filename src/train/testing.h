@@ -10,32 +10,15 @@
 #include <vector>
 
 #include "base/file.h"
+#include "checkpoint/testing/tiny.h"
 #include "data/readers.h"
-#include "data/test_support.h"
-#include "model/zoo.h"
 #include "ops/backends.h"
-#include "train/trainer.h"
+#include "picture/testing/pictures.h"
+#include "train/loop/trainer.h"
 
 namespace riffle {
 
 inline const OpTable<float>& TestOps() { return **FindBackend(""); }
-
-/// A quarter of the width, two classes, pictures of 8 × 8 pixels.
-inline ModelDescription TinyModel() {
-  ModelDescription model = *FindModel("shufflenet_v1_g3_x0_25");
-  model.num_classes = 2;
-  model.image_size = 8;
-  model.stem = Stem::kSmall;
-  model.bn_momentum = 0.5;  // a dozen steps are a run
-  return model;
-}
-
-inline CheckpointInfo TinyInfo() {
-  return {.model = TinyModel(),
-          .preprocessing = DefaultPreprocessing(**FindDataset("cifar10"), 8, 3),
-          .classes = {"dark", "bright"},
-          .options = "lr: 0.1\n"};
-}
 
 /// Noise: dark for class 0, bright for class 1.
 inline std::unique_ptr<Dataset> TinyData(int images, uint32_t number = 0) {

@@ -5,9 +5,9 @@
 
 #include "base/random.h"
 #include "ops/backends.h"
-#include "train/distillation.h"
-#include "train/jensen_shannon.h"
-#include "train/label_loss.h"
+#include "train/loss/distillation.h"
+#include "train/loss/jensen_shannon.h"
+#include "train/loss/label_loss.h"
 
 namespace riffle {
 namespace {

@@ -1,5 +1,5 @@
 // Ten steps of each optimizer that LibTorch has, against LibTorch. The others: src/train/optimizer_test.cc.
-#include "train/optimizer.h"
+#include "train/update/optimizer.h"
 
 #include <gtest/gtest.h>
 #include <torch/torch.h>

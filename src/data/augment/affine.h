@@ -4,8 +4,8 @@
 #include <array>
 #include <cstdint>
 
-#include "data/picture.h"
-#include "data/resize.h"
+#include "picture/picture.h"
+#include "picture/resize.h"
 
 namespace riffle {
 
@@ -23,8 +23,6 @@ inline AffineMap ShearY(double factor) { return {.yx = factor}; }
 /// What lies `pixels` to the right (TranslationY: below) moves here.
 inline AffineMap TranslationX(double pixels) { return {.x0 = pixels}; }
 inline AffineMap TranslationY(double pixels) { return {.y0 = pixels}; }
-
-using Color3 = std::array<uint8_t, 3>;
 
 /// Moves the picture within its frame. What comes from outside gets `fill` (its first value where the picture is grey).
 /// Filters are nearest, bilinear and bicubic; box counts as nearest, hamming as bilinear, lanczos as bicubic. `scratch`

@@ -1,7 +1,7 @@
 // Gaussian blur, value for value as Pillow computes it.
 #pragma once
 
-#include "data/picture.h"
+#include "picture/picture.h"
 
 namespace riffle {
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/random.h"
-#include "data/picture.h"
+#include "picture/picture.h"
 
 namespace riffle {
 

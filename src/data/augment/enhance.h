@@ -5,7 +5,7 @@
 
 #include <span>
 
-#include "data/picture.h"
+#include "picture/picture.h"
 
 namespace riffle {
 

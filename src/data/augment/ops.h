@@ -6,7 +6,7 @@
 
 #include "base/random.h"
 #include "data/augment/affine.h"
-#include "data/picture.h"
+#include "picture/picture.h"
 
 namespace riffle {
 

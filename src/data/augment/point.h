@@ -5,7 +5,7 @@
 #include <array>
 #include <cstdint>
 
-#include "data/picture.h"
+#include "picture/picture.h"
 
 namespace riffle {
 

@@ -9,7 +9,7 @@
 #include "base/random.h"
 #include "base/status.h"
 #include "data/augment/ops.h"
-#include "data/picture.h"
+#include "picture/picture.h"
 
 namespace riffle {
 

@@ -7,7 +7,7 @@
 #include <map>
 #include <numeric>
 
-#include "data/test_support.h"
+#include "picture/testing/pictures.h"
 
 namespace riffle {
 namespace {

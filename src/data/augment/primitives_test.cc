@@ -7,7 +7,7 @@
 #include "data/augment/blur.h"
 #include "data/augment/enhance.h"
 #include "data/augment/point.h"
-#include "data/test_support.h"
+#include "picture/testing/pictures.h"
 
 namespace riffle {
 namespace {

@@ -1,0 +1,65 @@
+#include "riffle/riffle.hpp"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "model/initialise.h"
+#include "model/zoo.h"
+#include "ops/op_table.h"
+#include "picture/testing/pictures.h"
+
+namespace riffle {
+namespace {
+
+const std::vector<std::string> kNames = {"ant", "bee", "cat"};
+
+// A checkpoint of an untrained network for 8 × 8 pictures, and a picture for it.
+struct Files {
+  Files() {
+    CheckpointInfo info;
+    info.model = *FindModel("shufflenet_v1_g3_x0_25");
+    info.model.num_classes = 3;
+    info.model.image_size = 8;
+    info.classes = kNames;
+    info.preprocessing = {.image_size = 8, .channels = 3, .mean = {0, 0, 0}, .std = {1, 1, 1}};
+    const Plan plan = *MakePlan(info.model);
+    Snapshot state(plan.registry);
+    Initialise(plan, {.seed = 1}, &state.values);
+    EXPECT_TRUE(SaveCheckpoint(checkpoint, info, plan.registry, state).ok());
+    WriteBytes(picture, Bmp(1, 1, 0));
+  }
+  const std::filesystem::path folder = TestFolder();
+  const std::filesystem::path checkpoint = folder / "c.safetensors", picture = folder / "p.bmp";
+};
+
+TEST(Classifier, ClassifiesAFileAndItsBytesAlike) {
+  const Files files;
+  std::string error;
+  const auto classifier = Classifier::Load(files.checkpoint.string(), &error, 1);
+  ASSERT_TRUE(classifier) << error;
+  EXPECT_EQ(classifier->classes(), kNames);
+  const Classification from_file = classifier->ClassifyFile(files.picture.string());
+  ASSERT_TRUE(from_file) << from_file.error;
+  ASSERT_EQ(from_file.classes.size(), 3u);
+  std::ifstream stream(files.picture, std::ios::binary);
+  const std::string bytes((std::istreambuf_iterator<char>(stream)), {});
+  const Classification from_bytes = classifier->ClassifyEncoded(bytes.data(), bytes.size());
+  ASSERT_TRUE(from_bytes) << from_bytes.error;
+  EXPECT_EQ(from_bytes.classes[0].probability, from_file.classes[0].probability);
+}
+
+TEST(Classifier, ErrorsAreTextAndNameTheFile) {
+  const Files files;
+  std::string error;
+  EXPECT_FALSE(Classifier::Load("/nowhere/x.safetensors", &error));
+  EXPECT_NE(error.find("/nowhere/x.safetensors"), std::string::npos);
+  const auto classifier = Classifier::Load(files.checkpoint.string(), &error, 1);
+  ASSERT_TRUE(classifier) << error;
+  EXPECT_NE(classifier->ClassifyFile("/nowhere/p.jpg").error.find("/nowhere/p.jpg"), std::string::npos);
+  EXPECT_FALSE(classifier->ClassifyEncoded("text", 4));
+}
+
+}  // namespace
+}  // namespace riffle

@@ -1,0 +1,216 @@
+#include "checkpoint/checkpoint.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <set>
+
+#include "base/json.h"
+
+namespace riffle {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Keys of the metadata, shared by writer and reader.
+constexpr std::string_view kModel = "model", kPreprocessing = "preprocessing", kClasses = "classes",
+                           kOptions = "options", kEpoch = "epoch", kStep = "step", kUpdates = "updates",
+                           kEmaUpdates = "ema_updates", kTop1 = "top1_percent", kBest = "best_top1_percent";
+
+std::string SlotName(std::string_view slot, std::string_view parameter) {
+  return fmt::format("optimizer.{}.{}", slot, parameter);
+}
+
+std::string NameIn(WeightSet set, const Parameter& p) { return set == WeightSet::kEma ? "ema." + p.name : p.name; }
+
+/// The slots that a file holds: "mean" of "optimizer.mean.stem.conv.weight".
+std::set<std::string_view> SlotsIn(const SafetensorsFile& file) {
+  constexpr std::string_view kPrefix = "optimizer.";
+  std::set<std::string_view> slots;
+  for (const TensorView& tensor : file.tensors()) {
+    std::string_view name = tensor.name;
+    if (!name.starts_with(kPrefix)) continue;
+    name.remove_prefix(kPrefix.size());
+    slots.insert(name.substr(0, name.find('.')));
+  }
+  return slots;
+}
+
+TensorView View(const Parameter& p, std::string name, const AlignedArray<float>& arena) {
+  return ViewOf<float>(std::move(name), p.shape, std::span(arena.data() + p.offset, static_cast<size_t>(p.size)));
+}
+
+Status Read(const SafetensorsFile& file, const Parameter& p, std::string_view name, AlignedArray<float>* arena) {
+  RIFFLE_ASSIGN(const TensorView tensor, file.Find(name));
+  if (tensor.shape != p.shape)
+    return InvalidArgument("{}: tensor {} has shape {}, the network has {}", file.path(), name, ShapeText(tensor.shape),
+                           ShapeText(p.shape));
+  const std::span<float> values(arena->data() + p.offset, static_cast<size_t>(p.size));
+  Status status = CopyValues<float>(tensor, values);
+  if (!status.ok()) return std::move(status).In(file.path());
+  if (!std::ranges::all_of(values, [](float v) { return std::isfinite(v); }))
+    return DataLoss("{}: tensor {} holds values that are not finite numbers: the network is of no use", file.path(),
+                    name);
+  return {};
+}
+
+template <class T>
+Result<T> Number(const Metadata& metadata, std::string_view key, const std::string& path) {
+  const std::string& text = metadata.find(std::string(key))->second;
+  T value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || !(value >= 0))
+    return DataLoss("{}: metadata \"{}\": expected a number, found {}", path, key, Quoted(text));
+  return value;
+}
+
+/// The same for an entry that need not be there.
+template <class T>
+Status ReadOptional(const Metadata& metadata, std::string_view key, const std::string& path, std::optional<T>* value) {
+  if (!metadata.contains(std::string(key))) return {};
+  RIFFLE_ASSIGN(*value, Number<T>(metadata, key, path));
+  return {};
+}
+
+Result<std::vector<std::string>> Classes(const std::string& text, const std::string& path) {
+  const Result<nlohmann::json> array = ParseJson(text);
+  if (!array.ok() || !array->is_array() || !std::ranges::all_of(*array, [](const auto& c) { return c.is_string(); }))
+    return DataLoss("{}: metadata \"classes\": expected an array of names, found {}", path, Quoted(text));
+  return array->get<std::vector<std::string>>();
+}
+
+Result<CheckpointInfo> ParseInfo(const SafetensorsFile& file) {
+  const Metadata& metadata = file.metadata();
+  for (std::string_view key : {kModel, kPreprocessing, kClasses, kOptions, kEpoch, kStep})
+    if (!metadata.contains(std::string(key)))
+      return InvalidArgument("{}: a safetensors file, but not a checkpoint of riffle: its metadata has no \"{}\"",
+                             file.path(), key);
+  const auto text = [&](std::string_view key) -> const std::string& { return metadata.find(std::string(key))->second; };
+  CheckpointInfo info;
+  auto model = ModelFromJson(text(kModel));
+  if (!model.ok()) return Status(model.status()).In(file.path());
+  info.model = *model;
+  auto preprocessing = PreprocessingFromJson(text(kPreprocessing));
+  if (!preprocessing.ok()) return Status(preprocessing.status()).In(file.path());
+  info.preprocessing = *preprocessing;
+  RIFFLE_ASSIGN(info.classes, Classes(text(kClasses), file.path()));
+  info.options = text(kOptions);
+  RIFFLE_ASSIGN(info.epoch, Number<int>(metadata, kEpoch, file.path()));
+  RIFFLE_ASSIGN(info.step, Number<int64_t>(metadata, kStep, file.path()));
+  std::optional<int64_t> updates;
+  RIFFLE_TRY(ReadOptional(metadata, kUpdates, file.path(), &updates));
+  info.updates = updates.value_or(info.step);
+  RIFFLE_TRY(ReadOptional(metadata, kEmaUpdates, file.path(), &info.ema_updates));
+  RIFFLE_TRY(ReadOptional(metadata, kTop1, file.path(), &info.top1_percent));
+  RIFFLE_TRY(ReadOptional(metadata, kBest, file.path(), &info.best_top1_percent));
+  if (static_cast<int>(info.classes.size()) != info.model.num_classes)
+    return DataLoss("{}: {} class names for a head of {} classes", file.path(), info.classes.size(),
+                    info.model.num_classes);
+  if (info.preprocessing.channels != info.model.in_channels || info.preprocessing.image_size != info.model.image_size)
+    return DataLoss("{}: its preprocessing makes pictures of {} channels and {} pixels, its network takes {} and {}",
+                    file.path(), info.preprocessing.channels, info.preprocessing.image_size, info.model.in_channels,
+                    info.model.image_size);
+  return info;
+}
+
+}  // namespace
+
+Status CheckClassNames(const std::vector<std::string>& classes) {
+  const auto replace = nlohmann::json::error_handler_t::replace;
+  for (const std::string& name : classes)
+    if (nlohmann::json::parse(nlohmann::json(name).dump(-1, ' ', false, replace)) != name)
+      return InvalidArgument("the class name {} is not UTF-8, which a checkpoint has to hold: rename its folder",
+                             nlohmann::json(name).dump(-1, ' ', true, replace));
+  return {};
+}
+
+Status SaveCheckpoint(const fs::path& path, const CheckpointInfo& info, const ParameterRegistry& registry,
+                      const Snapshot& snapshot) {
+  RIFFLE_TRY(CheckClassNames(info.classes));
+  std::vector<TensorView> tensors;
+  const auto add = [&](WeightSet set, const ParameterValues<float>& of) {
+    for (const Parameter& p : registry.trainable()) tensors.push_back(View(p, NameIn(set, p), of.trainable));
+    for (const Parameter& p : registry.statistics()) tensors.push_back(View(p, NameIn(set, p), of.statistics));
+  };
+  add(WeightSet::kOnline, snapshot.values);
+  if (snapshot.average) add(WeightSet::kEma, *snapshot.average);
+  for (const Snapshot::Slot& slot : snapshot.slots)
+    for (const Parameter& p : registry.trainable())
+      tensors.push_back(View(p, SlotName(slot.name, p.name), slot.values));
+  Metadata metadata{{std::string(kModel), ToJson(info.model)},
+                    {std::string(kPreprocessing), ToJson(info.preprocessing)},
+                    {std::string(kClasses), nlohmann::json(info.classes).dump()},
+                    {std::string(kOptions), info.options},
+                    {std::string(kEpoch), std::to_string(info.epoch)},
+                    {std::string(kStep), std::to_string(info.step)},
+                    {std::string(kUpdates), std::to_string(info.updates)}};
+  if (info.ema_updates) metadata[std::string(kEmaUpdates)] = std::to_string(*info.ema_updates);
+  if (info.top1_percent) metadata[std::string(kTop1)] = fmt::format("{}", *info.top1_percent);
+  if (info.best_top1_percent) metadata[std::string(kBest)] = fmt::format("{}", *info.best_top1_percent);
+  return WriteSafetensors(path, tensors, metadata);
+}
+
+Result<Checkpoint> Checkpoint::Open(const fs::path& path) {
+  RIFFLE_ASSIGN(SafetensorsFile file, SafetensorsFile::Open(path));
+  RIFFLE_ASSIGN(CheckpointInfo info, ParseInfo(file));
+  return Checkpoint(std::move(file), std::move(info));
+}
+
+Status Checkpoint::Load(const ParameterRegistry& registry, WeightSet set, ParameterValues<float>* values) const {
+  for (const Parameter& p : registry.trainable()) RIFFLE_TRY(Read(file_, p, NameIn(set, p), &values->trainable));
+  for (const Parameter& p : registry.statistics()) RIFFLE_TRY(Read(file_, p, NameIn(set, p), &values->statistics));
+  return {};
+}
+
+Status Checkpoint::Load(const ParameterRegistry& registry, Snapshot* snapshot) const {
+  RIFFLE_TRY(Load(registry, WeightSet::kOnline, &snapshot->values));
+  if (snapshot->average) RIFFLE_TRY(Load(registry, WeightSet::kEma, &*snapshot->average));
+  if (snapshot->slots.empty()) return {};
+  std::set<std::string_view> needed;
+  for (const Snapshot::Slot& slot : snapshot->slots) needed.insert(slot.name);
+  const std::set<std::string_view> found = SlotsIn(file_);
+  if (!found.empty() && found != needed)
+    return InvalidArgument(
+        "{}: the state of another optimizer: it holds {}, this --opt needs {}; go on with the optimizer that the run "
+        "had, or start anew from its weights with --ckpt_path",
+        path(), fmt::join(found, ", "), fmt::join(needed, ", "));
+  for (Snapshot::Slot& slot : snapshot->slots)
+    for (const Parameter& p : registry.trainable())
+      RIFFLE_TRY(Read(file_, p, SlotName(slot.name, p.name), &slot.values));
+  return {};
+}
+
+fs::path ResolveCheckpointPath(const fs::path& asked) {
+  fs::path ours = asked;
+  ours.replace_extension(".safetensors");
+  std::error_code ignored;
+  return asked.extension() == ".ckpt" && !fs::exists(asked, ignored) && fs::exists(ours, ignored) ? ours : asked;
+}
+
+std::string CheckpointName(const ModelDescription& model, int epoch, int64_t step) {
+  return fmt::format("{}-{}_{}.safetensors", model.name, epoch, step);
+}
+
+std::string BestCheckpointName(const ModelDescription& model) { return model.name + "-best.safetensors"; }
+
+std::vector<CheckpointFile> ListCheckpoints(const fs::path& folder, const ModelDescription& model) {
+  std::vector<CheckpointFile> files;
+  std::error_code ignored;
+  for (fs::directory_iterator entry(folder, ignored), end; entry != end; entry.increment(ignored)) {
+    const std::string name = entry->path().filename().string();
+    if (!name.starts_with(model.name + "-")) continue;
+    CheckpointFile file{.path = entry->path()};
+    const char *at = name.data() + model.name.size() + 1, *last = name.data() + name.size();
+    const auto epoch = std::from_chars(at, last, file.epoch);
+    if (epoch.ec != std::errc() || epoch.ptr == last || *epoch.ptr != '_') continue;
+    const auto step = std::from_chars(epoch.ptr + 1, last, file.step);
+    if (step.ec == std::errc() && CheckpointName(model, file.epoch, file.step) == name) files.push_back(file);
+  }
+  std::sort(files.begin(), files.end(),
+            [](const auto& a, const auto& b) { return std::pair(a.epoch, a.step) < std::pair(b.epoch, b.step); });
+  return files;
+}
+
+}  // namespace riffle

@@ -1,0 +1,91 @@
+// Checkpoints: one safetensors file that holds everything a network needs, and everything its training needs to go on.
+//   tensors   the registry's names; the moving average of each as "ema.<name>"; optimizer slots as
+//             "optimizer.<slot>.<parameter>"
+//   metadata  model, preprocessing, classes (JSON), options (YAML), epoch, step, updates, ema_updates, top1_percent,
+//             best_top1_percent
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "checkpoint/snapshot.h"
+#include "formats/safetensors.h"
+#include "model/description.h"
+#include "picture/preprocessing.h"
+
+namespace riffle {
+
+/// What a checkpoint says besides its tensors.
+struct CheckpointInfo {
+  ModelDescription model;
+  Preprocessing preprocessing;
+  std::vector<std::string> classes;         ///< names by index
+  std::string options;                      ///< of the run, as ToYaml(Options) wrote them
+  int epoch = 0;                            ///< epochs that are done
+  int64_t step = 0;                         ///< batches that are done
+  int64_t updates = 0;                      ///< that the optimizer's state has seen; files without it: as `step`
+  std::optional<int64_t> ema_updates;       ///< that the moving average has seen; none: there is no average
+  std::optional<double> top1_percent;       ///< of the epoch's validation, if it had one
+  std::optional<double> best_top1_percent;  ///< of the run so far, where it validates
+};
+
+/// InvalidArgument for a name that is not UTF-8: a checkpoint could not hold it.
+Status CheckClassNames(const std::vector<std::string>& classes);
+
+/// A run that keeps a moving average (ema.h) has two sets of weights.
+enum class WeightSet {
+  kOnline,  ///< those that the optimizer changes
+  kEma,     ///< their average, which is validated and used
+};
+
+/// Written beside, flushed, renamed. REQUIRES: the snapshot has an average if info.ema_updates is set. Errors: those of
+/// CheckClassNames and WriteSafetensors.
+Status SaveCheckpoint(const std::filesystem::path& path, const CheckpointInfo& info, const ParameterRegistry& registry,
+                      const Snapshot& snapshot);
+
+/// An open checkpoint: its info is checked, its tensors are read on demand.
+class Checkpoint {
+ public:
+  /// NotFound, DataLoss (truncated, damaged, hostile), InvalidArgument (a safetensors file that is no checkpoint of
+  /// ours).
+  static Result<Checkpoint> Open(const std::filesystem::path& path);
+
+  const std::string& path() const { return file_.path(); }
+  const CheckpointInfo& info() const { return info_; }
+
+  /// The weights to use: the average if there is one.
+  WeightSet best_weights() const { return info_.ema_updates ? WeightSet::kEma : WeightSet::kOnline; }
+
+  /// All parameters and statistics of one set. InvalidArgument names the tensor whose shape or type differs, NotFound
+  /// one that is missing, DataLoss one with values that are not finite.
+  Status Load(const ParameterRegistry& registry, WeightSet set, ParameterValues<float>* values) const;
+  /// All that `snapshot` has room for, with the same errors; InvalidArgument if the checkpoint holds the slots of
+  /// another optimizer.
+  Status Load(const ParameterRegistry& registry, Snapshot* snapshot) const;
+
+ private:
+  Checkpoint(SafetensorsFile file, CheckpointInfo info) : file_(std::move(file)), info_(std::move(info)) {}
+
+  SafetensorsFile file_;
+  CheckpointInfo info_;
+};
+
+/// The file that `--ckpt_path` means: itself, or X.safetensors where X.ckpt was asked for and is not there.
+std::filesystem::path ResolveCheckpointPath(const std::filesystem::path& asked);
+
+/// "{model}-{epoch}_{step}.safetensors" and "{model}-best.safetensors".
+std::string CheckpointName(const ModelDescription& model, int epoch, int64_t step);
+std::string BestCheckpointName(const ModelDescription& model);
+
+/// A checkpoint by its name: where it stands in the run.
+struct CheckpointFile {
+  std::filesystem::path path;
+  int epoch = 0;
+  int64_t step = 0;
+};
+/// The numbered checkpoints of a model in a folder, oldest first; empty if there is no such folder.
+std::vector<CheckpointFile> ListCheckpoints(const std::filesystem::path& folder, const ModelDescription& model);
+
+}  // namespace riffle

@@ -1,0 +1,49 @@
+#include "picture/decode.h"
+
+#include <cstring>
+#include <string>
+
+#include "picture/decode_formats.h"
+
+namespace riffle {
+namespace {
+
+bool StartsWith(std::span<const uint8_t> file, size_t offset, const char* magic, size_t length) {
+  return file.size() >= offset + length && std::memcmp(file.data() + offset, magic, length) == 0;
+}
+
+bool IsJpeg(std::span<const uint8_t> file) { return StartsWith(file, 0, "\xFF\xD8\xFF", 3); }
+
+Status DecodeOther(std::span<const uint8_t> file, Picture& out) {
+  if (StartsWith(file, 0, "\x89PNG\r\n\x1A\n", 8)) return DecodePng(file, out);
+  if (StartsWith(file, 0, "RIFF", 4) && StartsWith(file, 8, "WEBP", 4)) return DecodeWebp(file, out);
+  if (StartsWith(file, 0, "BM", 2)) return DecodeBmp(file, out);
+  std::string start;
+  for (size_t i = 0; i < file.size() && i < 8; ++i) start += fmt::format("{}{:02x}", i ? " " : "", file[i]);
+  return DataLoss("not a JPEG, PNG, WebP or BMP picture: {} bytes{}{}", file.size(),
+                  start.empty() ? "" : " that start with ", start);
+}
+
+}  // namespace
+
+Status CheckPictureSize(const char* format, int64_t height, int64_t width) {
+  if (height <= 0 || width <= 0) return DataLoss("{} of {} × {} pixels: empty", format, width, height);
+  if (height > kMaxPicturePixels / width)
+    return DataLoss("{} of {} × {} pixels: more than the {} that are allowed", format, width, height,
+                    kMaxPicturePixels);
+  return {};
+}
+
+Result<Region> DecodeRegion(std::span<const uint8_t> file, int channels, const ChooseNeed& choose, Picture& scratch) {
+  if (IsJpeg(file)) return DecodeJpeg(file, channels, choose, scratch);
+  RIFFLE_TRY(DecodeOther(file, scratch));
+  ConvertChannels(scratch, channels);
+  const CropBox box = choose(scratch.height, scratch.width).box;
+  return Region::Whole(scratch.View().Crop(box.top, box.left, box.height, box.width));
+}
+
+Status Decode(std::span<const uint8_t> file, int channels, Picture& out) {
+  return DecodeRegion(file, channels, Need::Whole, out).status();
+}
+
+}  // namespace riffle

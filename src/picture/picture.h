@@ -1,0 +1,50 @@
+// A decoded picture: 8 bits a value, row by row, the channels of a pixel side by side (HWC), grey or RGB.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace riffle {
+
+using Color3 = std::array<uint8_t, 3>;  ///< red, green, blue
+
+/// Somebody else's pixels, or a rectangle of them. Owns nothing.
+struct PictureView {
+  const uint8_t* pixels = nullptr;
+  int height = 0;
+  int width = 0;
+  int channels = 0;       ///< 1: grey, 3: RGB
+  int64_t row_bytes = 0;  ///< from one row to the next; more than width · channels in a crop
+
+  const uint8_t* Row(int64_t y) const { return pixels + y * row_bytes; }
+  /// The rectangle whose first pixel is (top, left). REQUIRES: it lies inside this view.
+  PictureView Crop(int top, int left, int crop_height, int crop_width) const {
+    return {Row(top) + static_cast<int64_t>(left) * channels, crop_height, crop_width, channels, row_bytes};
+  }
+};
+
+struct Picture {
+  int height = 0;
+  int width = 0;
+  int channels = 0;         ///< 1: grey, 3: RGB
+  bool incomplete = false;  ///< the file was cut off or damaged: what is missing is a guess of the decoder, or grey
+  std::vector<uint8_t> pixels;
+
+  /// Gives the picture another shape. The pixels are undefined afterwards; memory is only ever taken, so that a picture
+  /// used again and again stops allocating.
+  void Reshape(int new_height, int new_width, int new_channels) {
+    height = new_height, width = new_width, channels = new_channels, incomplete = false;
+    pixels.resize(static_cast<size_t>(height) * width * channels);
+  }
+  int64_t RowBytes() const { return static_cast<int64_t>(width) * channels; }
+  uint8_t* Row(int64_t y) { return pixels.data() + y * RowBytes(); }
+  PictureView View() const { return {pixels.data(), height, width, channels, RowBytes()}; }
+};
+
+/// Grey to RGB by repetition, RGB to grey by ITU-R 601 luma as Pillow's convert("L") rounds it.
+/// REQUIRES: `channels` is 1 or 3.
+void ConvertChannels(Picture& picture, int channels);
+
+}  // namespace riffle

@@ -1,0 +1,52 @@
+// A checkpoint and pictures in, classes out: what the public Classifier (riffle/riffle.hpp) and `riffle predict` share.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "picture/evaluation_view.h"
+#include "riffle/riffle.hpp"
+#include "runtime/loaded_network.h"
+
+namespace riffle {
+
+/// Decodes, fits and classifies one picture after another; keeps its memory. Not thread-safe.
+class PictureClassifier {
+ public:
+  /// With the averaged weights where the checkpoint has them, unless the `online` ones are asked for. Errors: those of
+  /// LoadNetwork. `ops` must outlive it.
+  static Result<std::unique_ptr<PictureClassifier>> Create(const Checkpoint& checkpoint, const OpTable<float>& ops,
+                                                           bool online = false);
+
+  /// The `count` likeliest classes, equal ones by index. Errors: those of ReadFile and Decode, with the path.
+  Result<std::vector<ClassProbability>> ClassifyFile(const std::filesystem::path& picture, size_t count);
+  Result<std::vector<ClassProbability>> ClassifyEncoded(std::span<const uint8_t> bytes, size_t count);
+
+  const CheckpointInfo& info() const { return info_; }
+  /// Test-time flip, as Session::SetFlip.
+  void SetFlip(bool flip) { network_->session.SetFlip(flip); }
+  /// Whether these are the averaged weights of a run that kept an average.
+  bool averaged() const { return averaged_; }
+
+ private:
+  PictureClassifier(CheckpointInfo info, bool averaged, std::unique_ptr<LoadedNetwork> network, EvaluationView view);
+
+  const CheckpointInfo info_;
+  const bool averaged_;
+  const std::unique_ptr<LoadedNetwork> network_;
+  const Map& pictures_;  ///< of the network's plan
+  const EvaluationView view_;
+  const int64_t stride_;
+  AlignedArray<float> pixels_;
+  std::vector<float> logits_;
+  Picture picture_;
+  ViewScratch scratch_;
+};
+
+/// The `count` likeliest of `names` under softmax(logits), equal ones by index.
+std::vector<ClassProbability> Likeliest(std::span<const float> logits, const std::vector<std::string>& names,
+                                        size_t count);
+
+}  // namespace riffle

@@ -1,0 +1,262 @@
+// The rows. Names, defaults (in options.h) and meanings are those of MindCV's config.py unless the help says otherwise.
+#include "settings/option_table.h"
+
+#include <algorithm>
+
+#include "data/augment/erasing.h"
+#include "data/augment/policy.h"
+#include "data/registry.h"
+#include "model/zoo.h"
+#include "picture/resize.h"
+#include "train/update/schedule.h"
+#include "train/update/update_rules.h"
+
+namespace riffle {
+namespace {
+
+Limits Any() { return {}; }
+Limits AtLeast(double low) { return {.low = low}; }
+Limits Above(double low) { return {.low = low, .low_is_excluded = true}; }
+Limits Within(double low, double high) { return {.low = low, .high = high}; }
+Limits AboveUpTo(double low, double high) { return {.low = low, .high = high, .low_is_excluded = true}; }
+Limits FromToBelow(double low, double high) { return {.low = low, .high = high, .high_is_excluded = true}; }
+/// Text that a parser of the layer below understands; its message is the user's.
+template <auto kParse>
+Limits CheckedBy() {
+  return {.check = [](std::string_view text) { return kParse(text).status(); }};
+}
+Limits OneOf(std::vector<std::string_view> choices) { return {.choices = std::move(choices)}; }
+
+std::vector<std::string_view> DatasetNames() {
+  std::vector<std::string_view> names;
+  for (const DatasetInfo& dataset : Datasets()) {
+    names.push_back(dataset.name);
+    names.insert(names.end(), dataset.aliases.begin(), dataset.aliases.end());
+  }
+  return names;
+}
+
+std::vector<std::string_view> FilterNames() {
+  std::vector<std::string_view> names;
+  for (const InterpolationName& filter : InterpolationNames()) names.push_back(filter.name);
+  return names;
+}
+
+std::vector<std::string_view> OptimizerNames() {
+  std::vector<std::string_view> names;
+  for (const UpdateRule& rule : UpdateRules()) names.push_back(rule.name);
+  return names;
+}
+
+std::vector<std::string_view> ScheduleNames() {
+  std::vector<std::string_view> names;
+  for (const Schedule& schedule : Schedules()) names.push_back(schedule.name);
+  return names;
+}
+
+Limits AModel() {
+  Limits limits{.choices_text = "a model that 'riffle models' lists"};
+  for (const ZooEntry& entry : Zoo()) {
+    limits.choices.push_back(entry.name);
+    limits.choices.push_back(entry.alias);
+  }
+  return limits;
+}
+
+using enum OptionGroup;
+using O = Options;
+
+std::vector<OptionRow> MakeTable() {
+  return {
+      {"config", kGeneral, &O::config, Any(), "YAML file of options (also -c); the command line overrides it"},
+      {"seed", kGeneral, &O::seed, AtLeast(0), "seed of the initial weights, the shuffling and the augmentation"},
+      {"device_target", kGeneral, &O::device_target, OneOf({"CPU", "GPU", "Ascend"}), "what computes"},
+      {"threads", kGeneral, &O::threads, Within(0, 4096), "threads that compute; 0 for the cores this process may use"},
+
+      {"dataset", kData, &O::dataset, OneOf(DatasetNames()), "dataset; 'imagenet', 'folder' and '' read class folders"},
+      {"data_dir", kData, &O::data_dir, Any(), "folder at or below which the dataset lies"},
+      {"train_split", kData, &O::train_split, Any(), "split to train on"},
+      {"val_split", kData, &O::val_split, Any(), "split to validate on"},
+      {"dataset_download", kData, &O::dataset_download, Any(),
+       "fetch mnist, fashion_mnist, cifar10 or cifar100 to data_dir if it is not there"},
+      {"dataset_url", kData, &O::dataset_url, Any(),
+       "folder of a mirror to fetch from; '' for the publisher and its mirrors"},
+      {"dataset_checksums", kData, &O::dataset_checksums, Any(),
+       "file of md5 sums, as md5sum writes it, for a mirror that packs anew; '' for the published sums"},
+      {"num_parallel_workers", kData, &O::num_parallel_workers, Within(0, 4096),
+       "threads that read and transform pictures; 0 for the cores this process may use"},
+      {"shuffle", kData, &O::shuffle, Any(), "shuffle the training pictures anew in each epoch"},
+      {"num_samples", kData, &O::num_samples, AtLeast(1), "use only so many training pictures; None for all"},
+      {"batch_size", kData, &O::batch_size, Within(1, 65536), "pictures in a batch"},
+      {"drop_remainder", kData, &O::drop_remainder, Any(), "leave out a last training batch that is not full"},
+      {"max_unreadable_share", kData, &O::max_unreadable_share, Within(0, 1),
+       "share of the training pictures that may be unreadable: they are named and replaced; more, or 0 and one, is an "
+       "error"},
+      {"shuffle_buffer", kData, &O::shuffle_buffer, AtLeast(0),
+       "read shards one after another and shuffle among so many pictures; 0 shuffles all of them"},
+      {"aug_repeats", kData, &O::aug_repeats, Within(0, 1024),
+       "an epoch takes each of fewer pictures so often, augmented anew each time; 0 for once"},
+
+      {"image_resize", kTransforms, &O::image_resize, Within(8, 4096), "height and width that the network sees"},
+      {"scale", kTransforms, &O::scale, AboveUpTo(0, 1), "share of the area that a random resized crop takes"},
+      {"ratio", kTransforms, &O::ratio, Above(0), "width over height of a random resized crop"},
+      {"hflip", kTransforms, &O::hflip, Within(0, 1), "probability of a horizontal flip"},
+      {"vflip", kTransforms, &O::vflip, Within(0, 1), "probability of a vertical flip"},
+      {"color_jitter", kTransforms, &O::color_jitter, AtLeast(0),
+       "strength of random brightness, contrast and saturation, off under auto_augment (but 3a); unless set, that of "
+       "the "
+       "dataset; None for 0"},
+      {"auto_augment", kTransforms, &O::auto_augment, CheckedBy<ParseAugmentPolicy>(),
+       "policy of random operations: randaug-m7-n2-mstd0.5, autoaug, autoaugr, 3a, trivialaugwide, augmix-m5-w4-d2 and "
+       "timm's rand, original, v0; None for none"},
+      {"aug_splits", kTransforms, &O::aug_splits, Within(0, 16),
+       "versions of each picture in a batch, the first without auto_augment; 0 for one, 3 for AugMix (docs/losses.md)"},
+      {"re_prob", kTransforms, &O::re_prob, Within(0, 1), "probability of random erasing"},
+      {"re_scale", kTransforms, &O::re_scale, AboveUpTo(0, 1), "share of the area that random erasing takes"},
+      {"re_ratio", kTransforms, &O::re_ratio, Above(0), "height over width of an erased rectangle"},
+      {"re_value", kTransforms, &O::re_value, CheckedBy<ParseErasingValue>(),
+       "what an erased rectangle gets after normalisation: a number (0 is the mean), one per channel, or 'random'"},
+      {"re_max_attempts", kTransforms, &O::re_max_attempts, AtLeast(1),
+       "rectangles that random erasing proposes until one fits"},
+      {"interpolation", kTransforms, &O::interpolation, OneOf(FilterNames()), "filter of resizing"},
+      {"exact_decode", kTransforms, &O::exact_decode, Any(),
+       "decode training pictures in full; False decodes at 1/2, 1/4 or 1/8 where that leaves pixels enough"},
+      {"mean", kTransforms, &O::mean, Any(), "mean of each channel, 0 to 255; unless set, that of the dataset"},
+      {"std", kTransforms, &O::std, Above(0), "deviation of each channel, 0 to 255; unless set, that of the dataset"},
+      {"crop_pct", kTransforms, &O::crop_pct, AboveUpTo(0, 1),
+       "share of the resized picture that the centre crop of validation keeps"},
+      {"val_resize", kTransforms, &O::val_resize, Within(8, 4096),
+       "height and width at validation and use, which the checkpoint records; None for image_resize"},
+      {"resolution_schedule", kTransforms, &O::resolution_schedule, Any(),
+       "train on pictures of other sizes: epoch:size pairs such as 0:128,60:160,80:224, the last one image_resize; '' "
+       "for image_resize throughout"},
+
+      {"model", kModel, &O::model, AModel(), "network"},
+      {"num_classes", kModel, &O::num_classes, Within(1, 10000000), "outputs; None for the classes of the dataset"},
+      {"in_channels", kModel, &O::in_channels, OneOf({"1", "3"}), "channels of a picture"},
+      {"stem", kModel, &O::stem, OneOf({"imagenet", "small"}),
+       "first layers: stride-2 convolution and max-pool, or stride 1 and no pool, for pictures of about 32 px"},
+      {"stage2_stride", kModel, &O::stage2_stride, OneOf({"1", "2"}), "stride of stage 2; 1 only with the small stem"},
+      {"conventions", kModel, &O::conventions, OneOf({"mindcv", "megvii", "paper"}),
+       "which published implementation to agree with where they differ"},
+      {"zero_init_residual", kModel, &O::zero_init_residual, Any(),
+       "start each unit that adds its input as the identity; False starts as MindCV does"},
+      {"bn_eps", kModel, &O::bn_eps, Above(0), "what batch norm adds to the variance"},
+      {"bn_momentum", kModel, &O::bn_momentum, Within(0, 1),
+       "share of the old batch-norm statistics that a step keeps"},
+
+      {"ckpt_path", kCheckpoints, &O::ckpt_path, Any(), "checkpoint to start from"},
+      {"pretrained", kCheckpoints, &O::pretrained, Any(),
+       "start from published weights: there are none yet, so that it is an error; --ckpt_path takes your own"},
+      {"resume_opt", kCheckpoints, &O::resume_opt, Any(), "take the optimizer's state from ckpt_path, too"},
+      {"resume", kCheckpoints, &O::resume, OneOf({"", "auto"}),
+       "'auto' continues from the newest checkpoint in ckpt_save_dir"},
+      {"ckpt_save_dir", kCheckpoints, &O::ckpt_save_dir, Any(), "folder for checkpoints, logs and the options used"},
+      {"ckpt_save_interval", kCheckpoints, &O::ckpt_save_interval, AtLeast(1),
+       "epochs from one checkpoint to the next"},
+      {"ckpt_save_policy", kCheckpoints, &O::ckpt_save_policy, OneOf({"latest_k", "top_k", "all", "None"}),
+       "checkpoints to keep beside the best one: the newest, those with the best validation top-1 (and the newest), or "
+       "all; None is all, too"},
+      {"keep_checkpoint_max", kCheckpoints, &O::keep_checkpoint_max, AtLeast(1),
+       "how many checkpoints latest_k and top_k keep"},
+
+      {"epoch_size", kTraining, &O::epoch_size, AtLeast(1), "epochs to train"},
+      {"opt", kTraining, &O::opt, OneOf(OptimizerNames()), "optimizer"},
+      {"momentum", kTraining, &O::momentum, FromToBelow(0, 1), "momentum of sgd, momentum, nesterov and rmsprop"},
+      {"use_nesterov", kTraining, &O::use_nesterov, Any(), "Nesterov's form of sgd and momentum"},
+      {"betas", kTraining, &O::betas, FromToBelow(0, 1),
+       "decay of the averages that adam, adamw, nadam, lion, rmsprop, lamb and adan keep; None for the usual ones"},
+      {"eps", kTraining, &O::eps, AtLeast(0),
+       "what adaptive optimizers add to the root that they divide by; None for the usual: 1e-8, lamb 1e-6, rmsprop "
+       "and adagrad 1e-10"},
+      {"weight_decay", kTraining, &O::weight_decay, AtLeast(0),
+       "L2 coefficient; adamw, lion, lamb and adan shrink the weights beside the gradient"},
+      {"weight_decay_filter", kTraining, &O::weight_decay_filter, OneOf({"disable", "auto", "norm_and_bias"}),
+       "'disable' decays all parameters, 'auto' and 'norm_and_bias' leave out batch norm and biases"},
+      {"layer_decay", kTraining, &O::layer_decay, AboveUpTo(0, 1),
+       "factor on the learning rate from each unit to the one below it: the head learns fastest; None for 1"},
+      {"freeze", kTraining, &O::freeze, OneOf({"", "body"}), "'body' trains the head alone"},
+      {"gradient_accumulation_steps", kTraining, &O::gradient_accumulation_steps, AtLeast(1),
+       "batches per update, which takes the mean of their gradients"},
+      {"clip_grad", kTraining, &O::clip_grad, Any(), "clip the gradients by their global norm"},
+      {"clip_value", kTraining, &O::clip_value, Above(0), "norm at which clip_grad clips"},
+      {"ema", kTraining, &O::ema, Any(), "keep a moving average of the weights; it is validated and used"},
+      {"ema_decay", kTraining, &O::ema_decay, FromToBelow(0, 1),
+       "share of the old average that an update keeps; smaller during the first few thousand"},
+      {"bn_recalibration", kTraining, &O::bn_recalibration, AtLeast(0),
+       "batches over which batch-norm statistics are averaged anew after the last epoch; 0 for none"},
+
+      {"scheduler", kSchedule, &O::scheduler, OneOf(ScheduleNames()), "learning rate after the warm-up"},
+      {"lr", kSchedule, &O::lr, AtLeast(0), "highest learning rate"},
+      {"min_lr", kSchedule, &O::min_lr, AtLeast(0),
+       "learning rate at which cosine, polynomial and linear decay, one_cycle and cyclic end"},
+      {"warmup_epochs", kSchedule, &O::warmup_epochs, AtLeast(0), "epochs of linear warm-up"},
+      {"warmup_factor", kSchedule, &O::warmup_factor, Within(0, 1), "share of lr at which the warm-up starts"},
+      {"decay_epochs", kSchedule, &O::decay_epochs, AtLeast(1),
+       "epochs of a cosine cycle, a polynomial or linear decay, or a step; None for all after the warm-up, divided by "
+       "num_cycles, or by three for step_decay"},
+      {"decay_rate", kSchedule, &O::decay_rate, Above(0),
+       "factor of each step of step_decay and multi_step_decay, and of each epoch of exponential_decay; power of "
+       "polynomial_decay"},
+      {"multi_step_decay_milestones", kSchedule, &O::multi_step_decay_milestones, AtLeast(0),
+       "epochs after the warm-up at which multi_step_decay steps"},
+      {"num_cycles", kSchedule, &O::num_cycles, AtLeast(1), "cycles of cosine_decay and cyclic"},
+      {"cycle_decay", kSchedule, &O::cycle_decay, AboveUpTo(0, 1), "factor on the peak from one cycle to the next"},
+      {"lr_epoch_stair", kSchedule, &O::lr_epoch_stair, Any(), "change the learning rate between epochs only"},
+
+      {"loss", kLoss, &O::loss, OneOf({"CE", "BCE"}),
+       "cross-entropy of the softmax, or binary cross-entropy of each class"},
+      {"label_smoothing", kLoss, &O::label_smoothing, FromToBelow(0, 1), "share of the label spread over all classes"},
+      {"class_weights", kLoss, &O::class_weights, Any(),
+       "what each class counts in the loss: a number for each, or 'balanced' for the inverse of its pictures"},
+      {"reduction", kLoss, &O::reduction, OneOf({"mean", "sum"}),
+       "minimise the mean over the batch, or the sum; of BCE over the classes, too"},
+      {"mixup", kLoss, &O::mixup, AtLeast(0), "alpha of Mixup, which blends pictures and their labels; 0 for none"},
+      {"cutmix", kLoss, &O::cutmix, AtLeast(0),
+       "alpha of CutMix, which pastes boxes of other pictures; 0 for none; with mixup, either by chance"},
+      {"cutmix_prob", kLoss, &O::cutmix_prob, Within(0, 1), "probability that a batch is mixed, by Mixup or CutMix"},
+      {"teacher_ckpt", kLoss, &O::teacher_ckpt, Any(), "checkpoint of a network to learn from, too (docs/losses.md)"},
+      {"distill_type", kLoss, &O::distill_type, OneOf({"plain", "decoupled"}),
+       "divergence from the teacher: of the whole prediction, or of its class and the others apart"},
+      {"distill_weight", kLoss, &O::distill_weight, Within(0, 1),
+       "share of the teacher in the loss; labels have the rest"},
+      {"distill_temperature", kLoss, &O::distill_temperature, Above(0), "temperature of both softmaxes"},
+      {"distill_alpha", kLoss, &O::distill_alpha, AtLeast(0), "decoupled: factor of the divergence of the class"},
+      {"distill_beta", kLoss, &O::distill_beta, AtLeast(0), "decoupled: factor of the divergence of the others"},
+
+      {"val_while_train", kReport, &O::val_while_train, Any(), "validate during training and keep the best checkpoint"},
+      {"val_interval", kReport, &O::val_interval, AtLeast(1), "epochs from one validation to the next"},
+      {"tta_flip", kReport, &O::tta_flip, Any(),
+       "test-time flip: average the logits of each picture and its mirror image"},
+      {"log_interval", kReport, &O::log_interval, AtLeast(1), "batches from one line of progress to the next"},
+  };
+}
+
+}  // namespace
+
+std::span<const OptionRow> OptionTable() {
+  static const std::vector<OptionRow> table = MakeTable();
+  return table;
+}
+
+const OptionRow* FindOption(std::string_view name) {
+  const std::span<const OptionRow> table = OptionTable();
+  const auto row = std::ranges::find(table, name, &OptionRow::name);
+  return row == table.end() ? nullptr : &*row;
+}
+
+std::string_view Title(OptionGroup group) {
+  constexpr std::string_view kTitles[] = {"General",
+                                          "Data",
+                                          "Transforms",
+                                          "Model",
+                                          "Checkpoints",
+                                          "Training",
+                                          "Learning rate",
+                                          "Loss",
+                                          "Validation and report",
+                                          "Without effect here, for files of MindCV's"};
+  return kTitles[static_cast<size_t>(group)];
+}
+
+}  // namespace riffle

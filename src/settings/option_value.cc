@@ -1,0 +1,245 @@
+// Values of options: from text, to text, and what is wrong with them. One overload or template for each kind of type.
+#include <fmt/ranges.h>
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "settings/option_table.h"
+
+namespace riffle {
+namespace {
+
+std::string Lower(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return lower;
+}
+
+std::string_view Trim(std::string_view text) {
+  const size_t first = text.find_first_not_of(" \t");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}
+
+/// "(a, b)", "[a,b]" and "a,b" without their brackets; nullopt if the brackets do not match.
+std::optional<std::string_view> WithoutBrackets(std::string_view text) {
+  text = Trim(text);
+  if (text.empty()) return std::nullopt;
+  const bool opens = text.front() == '(' || text.front() == '[';
+  if (!opens) return text;
+  const char closing = text.front() == '(' ? ')' : ']';
+  if (text.size() < 2 || text.back() != closing) return std::nullopt;
+  return text.substr(1, text.size() - 2);
+}
+
+template <class T>
+constexpr bool kIsOptional = false;
+template <class T>
+constexpr bool kIsOptional<std::optional<T>> = true;
+template <class T>
+constexpr bool kIsList = false;
+template <class T>
+constexpr bool kIsList<std::vector<T>> = true;
+template <class T, size_t n>
+constexpr bool kIsList<std::array<T, n>> = true;
+template <class T>
+constexpr bool kIsPair = false;
+template <class T>
+constexpr bool kIsPair<std::array<T, 2>> = true;
+
+/// The type of a row's field, as a value to pass around.
+template <class T>
+T TypeOf(T Options::*);
+
+// ---- from text
+// -------------------------------------------------------------------------------------------------------
+
+bool Parse(std::string_view text, std::string& value) {
+  value = text;
+  return true;
+}
+
+/// MindCV's str2bool.
+bool Parse(std::string_view text, bool& value) {
+  const std::string word = Lower(Trim(text));
+  const auto is_one_of = [&](auto... words) { return ((word == words) || ...); };
+  value = is_one_of("yes", "true", "t", "y", "1", "on");
+  return value || is_one_of("no", "false", "f", "n", "0", "off");
+}
+
+template <class Number>
+requires std::is_arithmetic_v<Number>
+bool Parse(std::string_view text, Number& value) {
+  text = Trim(text);
+  if (text.starts_with('+') && !text.starts_with("+-")) text.remove_prefix(1);
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc{} && end == text.data() + text.size() && std::isfinite(static_cast<double>(value));
+}
+
+template <class T>
+bool Parse(std::string_view text, std::vector<T>& values) {
+  const auto inner = WithoutBrackets(text);
+  if (!inner) return false;
+  std::string_view rest = Trim(*inner);
+  if (rest.ends_with(',')) rest.remove_suffix(1);  // Python's (0.5,)
+  values.clear();
+  for (bool more = true; more;) {
+    const size_t comma = rest.find(',');
+    if (!Parse(rest.substr(0, comma), values.emplace_back())) return false;
+    more = comma != std::string_view::npos;
+    if (more) rest.remove_prefix(comma + 1);
+  }
+  return true;
+}
+
+template <class T>
+bool Parse(std::string_view text, std::optional<T>& value) {
+  const std::string word = Lower(Trim(text));
+  if (word.empty() || word == "none" || word == "null" || word == "~") {
+    value.reset();
+    return true;
+  }
+  return Parse(text, value.emplace());
+}
+
+template <class T, size_t n>
+bool Parse(std::string_view text, std::array<T, n>& values) {
+  std::vector<T> list;
+  if (!Parse(text, list) || list.size() != n) return false;
+  std::copy(list.begin(), list.end(), values.begin());
+  return true;
+}
+
+// ---- limits
+// ----------------------------------------------------------------------------------------------------------
+
+template <class T>
+bool IsWithin(const T& value, const Limits& limits) {
+  if constexpr (kIsOptional<T>) {
+    return !value || IsWithin(*value, limits);
+  } else if constexpr (kIsList<T>) {
+    const bool each = std::ranges::all_of(value, [&](const auto& v) { return IsWithin(v, limits); });
+    return each && (!kIsPair<T> || std::ranges::is_sorted(value));
+  } else if constexpr (std::is_arithmetic_v<T>) {
+    const double v = static_cast<double>(value);
+    const bool low_ok = limits.low_is_excluded ? v > limits.low : v >= limits.low;
+    return low_ok && (limits.high_is_excluded ? v < limits.high : v <= limits.high);
+  } else {
+    return true;
+  }
+}
+
+std::string RangeText(const Limits& l) {
+  const std::string low = fmt::format("{} {}", l.low_is_excluded ? "above" : "of at least", l.low);
+  const std::string high = fmt::format("{} {}", l.high_is_excluded ? "below" : "at most", l.high);
+  if (std::isinf(l.low)) return std::isinf(l.high) ? "" : " " + high;
+  if (std::isinf(l.high)) return " " + low;
+  if (!l.low_is_excluded && !l.high_is_excluded) return fmt::format(" from {} to {}", l.low, l.high);
+  return fmt::format(" {} and {}", low, high);
+}
+
+template <class T>
+std::string TypeText(const Limits& limits) {
+  const std::string range = RangeText(limits);
+  if constexpr (kIsOptional<T>) {
+    return TypeText<typename T::value_type>(limits) + ", or None";
+  } else if constexpr (kIsPair<T>) {
+    return fmt::format("two numbers{}, the lower one first, such as (0.5,1.0)", range);
+  } else if constexpr (kIsList<T>) {
+    return fmt::format("numbers{}, separated by commas, such as [0.5,0.5,0.5]", range);
+  } else if constexpr (std::is_same_v<T, bool>) {
+    return "yes or no (true, t, y, 1, on; false, f, n, 0, off)";
+  } else if constexpr (std::is_integral_v<T>) {
+    return "an integer" + range;
+  } else if constexpr (std::is_floating_point_v<T>) {
+    return "a number" + range;
+  } else {
+    return "text";
+  }
+}
+
+// ---- to text
+// ---------------------------------------------------------------------------------------------------------
+
+template <class T>
+std::string Show(const T& value) {
+  if constexpr (kIsOptional<T>) {
+    return value ? Show(*value) : "None";
+  } else if constexpr (kIsList<T>) {
+    return fmt::format("[{}]", fmt::join(value, ", "));
+  } else {
+    return fmt::format("{}", value);
+  }
+}
+
+template <class T>
+std::string Yaml(const T& value) {
+  if constexpr (kIsOptional<T>) {
+    return value ? Yaml(*value) : "null";
+  } else if constexpr (std::is_same_v<T, std::string>) {
+    YAML::Emitter quoted;
+    quoted << value;
+    return quoted.c_str();
+  } else {
+    return Show(value);
+  }
+}
+
+}  // namespace
+
+bool IsFlag(const OptionRow& row) { return std::holds_alternative<bool Options::*>(row.field); }
+
+std::string Expected(const OptionRow& row) {
+  if (!row.limits.choices_text.empty()) return std::string(row.limits.choices_text);
+  if (!row.limits.choices.empty()) {
+    std::vector<std::string_view> choices = row.limits.choices;
+    for (std::string_view& choice : choices) choice = choice.empty() ? "''" : choice;
+    return fmt::format("{}{}", choices.size() > 1 ? "one of " : "", fmt::join(choices, ", "));
+  }
+  return std::visit([&](auto field) { return TypeText<decltype(TypeOf(field))>(row.limits); }, row.field);
+}
+
+std::string_view ValueName(const OptionRow& row) {
+  return std::visit(
+      [&](auto field) -> std::string_view {
+        using T = decltype(TypeOf(field));
+        if constexpr (std::is_same_v<T, int>) return "N";
+        if (!row.limits.choices.empty()) return "NAME";
+        if constexpr (kIsPair<T>) return "LOW,HIGH";
+        if constexpr (kIsList<T> || std::is_same_v<T, std::optional<std::vector<double>>>) return "X,X,X";
+        if constexpr (std::is_same_v<T, bool>) return "[BOOL]";
+        if constexpr (std::is_same_v<T, std::string>) return "TEXT";
+        if constexpr (std::is_same_v<T, double> || std::is_same_v<T, std::optional<double>>) return "X";
+        return "N";
+      },
+      row.field);
+}
+
+std::string ShowValue(const OptionRow& row, const Options& options) {
+  return std::visit([&](auto field) { return Show(options.*field); }, row.field);
+}
+
+std::string YamlValue(const OptionRow& row, const Options& options) {
+  return std::visit([&](auto field) { return Yaml(options.*field); }, row.field);
+}
+
+bool ParseValue(const OptionRow& row, std::string_view text, Options& options) {
+  if (const auto& choices = row.limits.choices; !choices.empty()) {
+    const auto same = [&](std::string_view choice) { return Lower(choice) == Lower(Trim(text)); };
+    const auto choice = std::ranges::find_if(choices, same);
+    if (choice == choices.end()) return false;
+    text = *choice;
+  }
+  return std::visit(
+      [&](auto field) {
+        auto value = options.*field;
+        const bool ok = Parse(text, value) && IsWithin(value, row.limits);
+        if (ok) options.*field = std::move(value);
+        return ok;
+      },
+      row.field);
+}
+
+}  // namespace riffle

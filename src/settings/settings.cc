@@ -1,0 +1,222 @@
+// Options: setting one by name, reading and writing YAML, and what follows from several of them together.
+#include "settings/settings.h"
+
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "base/threads.h"
+#include "data/augment/policy.h"
+#include "model/zoo.h"
+#include "settings/accepted_options.h"
+#include "settings/option_table.h"
+#include "train/loop/resolution.h"
+#include "train/update/schedule.h"
+#include "train/update/update_rules.h"
+
+namespace riffle {
+namespace {
+
+constexpr uint64_t kMaxYamlBytes = 1 << 20;
+
+std::string NearestOption(std::string_view name) {
+  if (const std::string_view known = SynonymOf(name); FindOption(known)) return std::string(known);
+  std::vector<std::string_view> names;
+  for (const OptionRow& row : OptionTable()) names.push_back(row.name);
+  return std::string(Nearest(name, names));
+}
+
+/// The text of a YAML value as the command line would have it; nullopt for a map or a list of lists.
+std::optional<std::string> TextOf(const YAML::Node& node, const OptionRow& row) {
+  const bool is_text = std::holds_alternative<std::string Options::*>(row.field);
+  if (node.IsNull()) return is_text ? "" : "None";
+  if (node.IsScalar()) return node.Scalar();
+  if (!node.IsSequence()) return std::nullopt;
+  std::string text;
+  for (const YAML::Node& element : node) {
+    if (!element.IsScalar()) return std::nullopt;
+    text += (text.empty() ? "" : ",") + element.Scalar();
+  }
+  return text;
+}
+
+Status ReadEntry(const YAML::Node& key, const YAML::Node& value, const std::string& origin, Settings& settings) {
+  if (!key.IsScalar()) return InvalidArgument("{}: expected 'option: value', found a key that is no word", origin);
+  const std::string& name = key.Scalar();
+  if (name == "config") return InvalidArgument("option config ({}): a file of options cannot name another", origin);
+  const OptionRow* row = FindOption(name);
+  if (const AcceptedOption* other = FindAccepted(name)) row = &other->row;
+  if (row == nullptr) return settings.Set(name, "", origin);
+  const auto text = TextOf(value, *row);
+  if (!text) return InvalidArgument("option {} ({}): expected {}, found a nested value", name, origin, Expected(*row));
+  return settings.Set(name, *text, origin);
+}
+
+}  // namespace
+
+Status Settings::Set(std::string_view name, std::string_view text, const std::string& origin) {
+  Options scratch;
+  const OptionRow* ours = FindOption(name);
+  const AcceptedOption* other = FindAccepted(name);
+  const OptionRow* row = other ? &other->row : ours;
+  if (row == nullptr) {
+    return InvalidArgument("unknown option '{}' ({}); the nearest one is '{}'", name, origin, NearestOption(name));
+  }
+  if (row->limits.check != nullptr) {
+    if (Status status = row->limits.check(text); !status.ok())
+      return std::move(status).In(fmt::format("option {} ({})", name, origin));
+  }
+  if (!ParseValue(*row, text, ours ? options : scratch)) {
+    const auto& choices = row->limits.choices;
+    const std::string nearest =
+        choices.size() > 1 ? fmt::format("; the nearest one is '{}'", Nearest(text, choices)) : "";
+    return InvalidArgument("option {} ({}): expected {}, found '{}'{}", name, origin, Expected(*row), text, nearest);
+  }
+  origins.insert_or_assign(std::string(name), origin);
+  if (ours) return {};
+  const std::string value = ShowValue(*row, scratch);
+  accepted.insert_or_assign(std::string(name), value);
+  const ReadAs* meaning = other->MeaningOf(value);
+  return meaning ? Set(meaning->option, meaning->option_value, origin) : Status{};
+}
+
+Status ReadOptionsYaml(const std::string& yaml, const std::string& name, Settings& settings) try {
+  const YAML::Node root = YAML::Load(yaml);
+  if (root.IsNull()) return {};
+  if (!root.IsMap()) return InvalidArgument("{}: expected lines of 'option: value', found another kind of YAML", name);
+  std::set<std::string> seen;
+  for (const auto& entry : root) {
+    const std::string origin = fmt::format("{} line {}", name, entry.first.Mark().line + 1);
+    RIFFLE_TRY(ReadEntry(entry.first, entry.second, origin, settings));
+    if (!seen.insert(entry.first.Scalar()).second) {
+      return InvalidArgument("option {} ({}): it stands in this file twice; keep one", entry.first.Scalar(), origin);
+    }
+  }
+  return {};
+} catch (const YAML::Exception& error) {
+  return InvalidArgument("{} line {}: not YAML: {}", name, error.mark.line + 1, error.msg);
+}
+
+Status ReadOptionsFile(const std::filesystem::path& path, Settings& settings) {
+  RIFFLE_ASSIGN(const std::vector<uint8_t> bytes, ReadFile(path, kMaxYamlBytes));
+  return ReadOptionsYaml(std::string(bytes.begin(), bytes.end()), path.string(), settings);
+}
+
+Status CheckDevice(const Options& o) {
+  if (o.device_target == "CPU") return {};
+  return Unavailable("option device_target: this build computes on the CPU alone, found {}; leave it out, or set CPU",
+                     o.device_target);
+}
+
+Status CheckPretrained(const Options& o) {
+  if (!o.pretrained) return {};
+  if (!o.ckpt_path.empty())
+    return InvalidArgument("options pretrained and ckpt_path: both say where the weights come from; leave one out");
+  return InvalidArgument(
+      "option pretrained: no weights have been published for Riffle yet; name a checkpoint of your own with "
+      "--ckpt_path=FILE, or leave --pretrained out to train from scratch");
+}
+
+Status CheckTogether(const Options& o) {
+  RIFFLE_TRY(CheckDevice(o));
+  const Schedule& schedule = FindSchedule(o.scheduler);
+  if (!schedule.warms_up && o.warmup_epochs > 0) {
+    return InvalidArgument(
+        "options scheduler and warmup_epochs: {} begins low by itself, found {} epochs of warm-up; add "
+        "--warmup_epochs=0",
+        o.scheduler, o.warmup_epochs);
+  }
+  if (schedule.Uses("min_lr") && o.min_lr > o.lr) {
+    return InvalidArgument("options lr and min_lr: expected min_lr at most lr, found min_lr {} and lr {}; set --min_lr",
+                           o.min_lr, o.lr);
+  }
+  const UpdateRule& rule = FindUpdateRule(o.opt);
+  if (o.use_nesterov && rule.slots != FindUpdateRule("nesterov").slots) {
+    return InvalidArgument("options opt and use_nesterov: Nesterov's form is one of sgd and momentum, found {}", o.opt);
+  }
+  if (o.betas && o.betas->size() != rule.betas.size()) {
+    return InvalidArgument("options opt and betas: {} has {} betas, found {}", o.opt, rule.betas.size(),
+                           o.betas->size());
+  }
+  if ((o.use_nesterov || o.opt == "nesterov") && o.momentum == 0) {
+    return InvalidArgument("options momentum and use_nesterov: Nesterov's form needs a momentum above 0, found 0");
+  }
+  RIFFLE_TRY(CheckPretrained(o));
+  if (o.resume_opt && o.ckpt_path.empty()) {
+    return InvalidArgument("option resume_opt: expected --ckpt_path=FILE, from which to take the optimizer's state");
+  }
+  if (o.ckpt_save_policy == "top_k" && !o.val_while_train) {
+    return InvalidArgument(
+        "option ckpt_save_policy: 'top_k' orders checkpoints by their validation; add --val_while_train");
+  }
+  if (o.bn_recalibration > 0 && o.freeze == "body") {
+    return InvalidArgument(
+        "options bn_recalibration and freeze: a frozen body keeps its batch-norm statistics; leave one out");
+  }
+  RIFFLE_ASSIGN(const std::vector<ResolutionStep> resolutions, ParseResolutionSchedule(o.resolution_schedule));
+  if (!resolutions.empty() && resolutions.back().size != o.image_resize) {
+    return InvalidArgument(
+        "options resolution_schedule and image_resize: expected the same size at the end, found {} and {}",
+        resolutions.back().size, o.image_resize);
+  }
+  if (!o.dataset_download && !(o.dataset_url.empty() && o.dataset_checksums.empty())) {
+    return InvalidArgument(
+        "options dataset_url and dataset_checksums: they say where from and with which sums to "
+        "fetch, and nothing is to be fetched; add --dataset_download");
+  }
+  const auto policy = ParseAugmentPolicy(o.auto_augment);
+  if (o.aug_splits == 1)
+    return InvalidArgument("option aug_splits: expected 0 (one version of each picture) or at least 2, found 1");
+  if (o.aug_splits > 1 && (o.mixup > 0 || o.cutmix > 0))
+    return InvalidArgument(
+        "options aug_splits, mixup and cutmix: versions of a picture are compared with one another and cannot be mixed "
+        "with other pictures; set --mixup=0 --cutmix=0, or --aug_splits=0");
+  if (o.aug_splits > 1 && policy.ok() && !*policy && o.color_jitter.value_or(0) == 0) {
+    return InvalidArgument(
+        "options aug_splits and auto_augment: the {} versions of a picture would be the same; add "
+        "--auto_augment=augmix-m5-w4-d2",
+        o.aug_splits);
+  }
+  if (o.mean.size() != o.std.size() || (o.mean.size() != 1 && o.mean.size() != 3)) {
+    return InvalidArgument("options mean and std: expected one or three numbers in each, found {} and {}",
+                           o.mean.size(), o.std.size());
+  }
+  return {};
+}
+
+void ResolveAutomatic(Options& o) {
+  if (o.threads == 0) o.threads = Threads();
+  if (o.num_parallel_workers == 0) o.num_parallel_workers = UsableCores();
+  if (!o.decay_epochs) {
+    o.decay_epochs = FindSchedule(o.scheduler).usual_decay_epochs(o, std::max(1, o.epoch_size - o.warmup_epochs));
+  }
+}
+
+std::string ToYaml(const Options& options) {
+  std::string yaml;
+  for (const OptionRow& row : OptionTable()) {
+    if (row.name != "config") yaml += fmt::format("{}: {}\n", row.name, YamlValue(row, options));
+  }
+  return yaml;
+}
+
+Result<ModelDescription> ModelFromOptions(const Options& o, int dataset_classes) {
+  RIFFLE_ASSIGN(ModelDescription model, FindModel(o.model));
+  model.num_classes = o.num_classes.value_or(dataset_classes);
+  model.in_channels = o.in_channels;
+  model.image_size = o.val_resize.value_or(o.image_resize);
+  model.stem = o.stem == "small" ? Stem::kSmall : Stem::kImagenet;
+  model.stage2_stride = o.stage2_stride;
+  const auto* named = std::ranges::find(kConventions, o.conventions, &NamedConventions::name);
+  if (named == kConventions.end()) return InvalidArgument("option conventions: there is no '{}'", o.conventions);
+  model.conventions = named->conventions;
+  model.bn_eps = o.bn_eps;
+  model.bn_momentum = o.bn_momentum;
+  RIFFLE_TRY(Check(model));
+  return model;
+}
+
+}  // namespace riffle

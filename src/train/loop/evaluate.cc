@@ -1,0 +1,60 @@
+#include "train/loop/evaluate.h"
+
+#include <chrono>
+
+namespace riffle {
+namespace {
+
+// Skipping a picture would change what the accuracy is of.
+Status WithAdvice(const Status& status) {
+  if (status.code() != ErrorCode::kDataLoss) return status;
+  return DataLoss(
+      "{}; every picture of a validation counts: repair or remove this one ('riffle data check' lists all such)",
+      status.message());
+}
+
+}  // namespace
+
+int RankOf(int label, std::span<const float> logits) {
+  int rank = 0;
+  for (int k = 0; k < static_cast<int>(logits.size()); ++k) {
+    const bool behind = logits[k] < logits[label] || (logits[k] == logits[label] && k > label);
+    rank += k != label && !behind;  // so that nothing is behind a logit that is no number
+  }
+  return rank;
+}
+
+Result<Evaluation> Evaluate(Session& session, LabelLoss& label_loss, Loader& loader,
+                            const EvaluationProgress& progress) {
+  const auto start = std::chrono::steady_clock::now();
+  const double waited = loader.WaitedSeconds();
+  const int classes = session.plan().model.num_classes;
+  std::vector<float> logits, targets, loss;
+  Evaluation result;
+  loader.Seek({});
+  for (int64_t b = 0; b < loader.BatchesPerEpoch(); ++b) {
+    Result<const Batch*> next = loader.Next();
+    if (!next.ok()) return WithAdvice(next.status());
+    const Batch* const batch = *next;
+    const size_t images = static_cast<size_t>(batch->images);
+    logits.resize(images * classes);
+    targets.resize(images * classes);
+    loss.resize(images);
+    session.Run(batch->images, batch->pixels, logits.data());
+    label_loss.MakeTargets(batch->labels, targets.data());
+    label_loss.Run(batch->images, logits.data(), targets.data(), 1, loss.data(), nullptr);
+    for (size_t n = 0; n < images; ++n) {
+      const int rank = RankOf(batch->labels[n], std::span(logits).subspan(n * classes, classes));
+      result.top1 += rank < 1;
+      result.top5 += rank < 5;
+      result.loss_sum += loss[n];
+    }
+    result.images += batch->images;
+    result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    result.waiting_seconds = loader.WaitedSeconds() - waited;
+    if (progress) progress(result, b + 1, loader.BatchesPerEpoch());
+  }
+  return result;
+}
+
+}  // namespace riffle

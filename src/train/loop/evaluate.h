@@ -1,0 +1,41 @@
+// Exact evaluation: every picture of a data set counts once, whatever the batch size.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "base/status.h"
+#include "data/loader.h"
+#include "runtime/session.h"
+#include "train/loss/label_loss.h"
+
+namespace riffle {
+
+struct Evaluation {
+  int64_t images = 0;
+  int64_t top1 = 0;  ///< pictures whose best class is their own
+  int64_t top5 = 0;  ///< pictures whose class is among the best five
+  double loss_sum = 0;
+  double seconds = 0;
+  double waiting_seconds = 0;  ///< of these, for data
+
+  double top1_percent() const { return 100.0 * static_cast<double>(top1) / static_cast<double>(images); }
+  double top5_percent() const { return 100.0 * static_cast<double>(top5) / static_cast<double>(images); }
+  double loss() const { return loss_sum / static_cast<double>(images); }
+};
+
+/// Called after each batch with what there is so far.
+using EvaluationProgress = std::function<void(const Evaluation& so_far, int64_t batch, int64_t batches)>;
+
+/// One epoch of the loader, which must neither shuffle nor drop a remainder, from its first batch on. Sums run over the
+/// pictures in order.
+Result<Evaluation> Evaluate(Session& session, LabelLoss& label_loss, Loader& loader,
+                            const EvaluationProgress& progress = {});
+
+/// Classes that come before `label` when sorted by falling logit, equal ones by index. A label whose logit is NaN comes
+/// last, and one whose logit is not comes after each NaN: a broken network is never right.
+int RankOf(int label, std::span<const float> logits);
+
+}  // namespace riffle

@@ -1,0 +1,87 @@
+// Recalibration: statistics on a fixed set are the averages that one gets by hand.
+#include "train/loop/recalibrate.h"
+
+#include <gmock/gmock.h>
+
+#include "model/initialise.h"
+#include "train/testing.h"
+
+namespace riffle {
+namespace {
+
+// 20 pictures in three batches of 6, unchanged and in order.
+class Recalibrating : public testing::Test {
+ protected:
+  Recalibrating() {
+    Initialise(plan_, {.seed = 3}, &network_.values());
+    std::fill(Statistics().begin(), Statistics().end(), 77.0f);
+  }
+  AlignedArray<float>& Statistics() { return network_.values().statistics; }
+  std::vector<float> Of(std::string_view name) {
+    for (const Parameter& p : plan_.registry.statistics())
+      if (p.name == name) return {Statistics().data() + p.offset, Statistics().data() + p.offset + p.size};
+    return {};
+  }
+  // Mean and unbiased variance of one channel of the first convolution over one batch, by its definition.
+  std::pair<double, double> MomentsOf(const Batch& batch, size_t channel) {
+    const float* weight = network_.values().trainable.data() + plan_.registry.trainable()[0].offset + channel * 27;
+    std::vector<double> outputs;
+    for (int n = 0; n < batch.images; ++n)
+      for (int y = 0; y < 8; ++y)
+        for (int x = 0; x < 8; ++x) {
+          double sum = 0;
+          for (int c = 0; c < 3; ++c)
+            for (int v = std::max(0, y - 1); v < std::min(8, y + 2); ++v)
+              for (int u = std::max(0, x - 1); u < std::min(8, x + 2); ++u)
+                sum += double{weight[c * 9 + (v - y + 1) * 3 + u - x + 1]} *
+                       batch.pixels.data[c * batch.pixels.stride + n * 64 + v * 8 + u];
+          outputs.push_back(sum);
+        }
+    double mean = 0, squares = 0;
+    for (double o : outputs) mean += o / static_cast<double>(outputs.size());
+    for (double o : outputs) squares += (o - mean) * (o - mean);
+    return {mean, squares / static_cast<double>(outputs.size() - 1)};
+  }
+
+  const Plan plan_ = *MakePlan(TinyModel());
+  const std::unique_ptr<Dataset> data_ = TinyData(20);
+  const Transform transform_ = *Transform::ForEvaluation(TinyInfo().preprocessing);
+  const std::unique_ptr<Loader> loader_ =
+      std::move(*Loader::Create(*data_, transform_, {.batch_size = 6, .shuffle = false}));
+  Network<float> network_{plan_, TestOps()};
+};
+
+TEST_F(Recalibrating, StatisticsAreTheAveragesOfThoseOfTheBatches) {
+  ASSERT_EQ(*RecalibrateStatistics(2, 0, *loader_, &network_), 2);
+  const std::vector<float> means = Of("stem.bn.running_mean"), variances = Of("stem.bn.running_variance");
+  ASSERT_FALSE(means.empty());
+  loader_->Seek({});
+  std::vector<double> expected_means(means.size()), expected_variances(means.size());
+  for (int b = 0; b < 2; ++b) {
+    const Batch& batch = **loader_->Next();
+    for (size_t c = 0; c < means.size(); ++c) {
+      const auto [mean, variance] = MomentsOf(batch, c);
+      expected_means[c] += mean / 2;
+      expected_variances[c] += variance / 2;
+    }
+  }
+  for (size_t c = 0; c < means.size(); ++c) {
+    EXPECT_NEAR(means[c], expected_means[c], 1e-6);
+    EXPECT_NEAR(variances[c], expected_variances[c], 1e-5 * expected_variances[c]);
+  }
+}
+
+TEST_F(Recalibrating, WhatStoodThereBeforeCountsForNothingAndTrainingGoesOnAsBefore) {
+  ASSERT_TRUE(RecalibrateStatistics(3, 0, *loader_, &network_).ok());
+  const std::vector<float> once(Statistics().begin(), Statistics().end());
+  EXPECT_EQ(network_.bn_momentum(), 0.5) << "of the model";
+  ASSERT_TRUE(RecalibrateStatistics(3, 0, *loader_, &network_).ok());
+  EXPECT_TRUE(std::ranges::equal(Statistics(), once));
+}
+
+TEST_F(Recalibrating, MoreBatchesThanAnEpochAreAnEpoch) {
+  EXPECT_EQ(*RecalibrateStatistics(100, 0, *loader_, &network_), 3);
+}
+
+}  // namespace
+}  // namespace riffle

@@ -1,0 +1,49 @@
+// Which checkpoints stay under each policy.
+#include "train/loop/retention.h"
+
+#include <gmock/gmock.h>
+
+#include "train/testing.h"
+
+namespace riffle {
+namespace {
+
+using ::testing::ElementsAre;
+
+// Epochs 1 to 6 with these figures; what is left of them.
+std::vector<int> Left(std::string_view policy, int keep) {
+  const std::filesystem::path folder = TestFolder();
+  const std::vector<std::optional<double>> top1 = {50, 70, 60, std::nullopt, 70, 55};
+  CheckpointInfo info = TinyInfo();
+  const Plan plan = *MakePlan(info.model);
+  for (; info.epoch < static_cast<int>(top1.size());) {
+    info.top1_percent = top1[info.epoch++];
+    EXPECT_TRUE(SaveCheckpoint(folder / CheckpointName(info.model, info.epoch, 10), info, plan.registry,
+                               Snapshot(plan.registry))
+                    .ok());
+  }
+  EXPECT_EQ(RemoveOldCheckpoints(folder, info.model, policy, keep).message(), "");
+  std::vector<int> left;
+  for (const CheckpointFile& file : ListCheckpoints(folder, info.model)) left.push_back(file.epoch);
+  return left;
+}
+
+TEST(Retention, LatestKeepsTheNewest) {
+  EXPECT_THAT(Left("latest_k", 2), ElementsAre(5, 6));
+  EXPECT_THAT(Left("latest_k", 9), ElementsAre(1, 2, 3, 4, 5, 6));
+}
+
+TEST(Retention, TopKeepsTheBestAndTheNewest) {
+  EXPECT_THAT(Left("top_k", 1), ElementsAre(2, 6)) << "of equal ones the older";
+  EXPECT_THAT(Left("top_k", 3), ElementsAre(2, 3, 5, 6));
+  EXPECT_THAT(Left("top_k", 4), ElementsAre(2, 3, 5, 6)) << "the newest is the fourth best";
+  EXPECT_THAT(Left("top_k", 5), ElementsAre(1, 2, 3, 5, 6)) << "an epoch without validation comes last";
+}
+
+TEST(Retention, AllKeepsAll) {
+  EXPECT_THAT(Left("all", 1), ElementsAre(1, 2, 3, 4, 5, 6));
+  EXPECT_THAT(Left("None", 1), ElementsAre(1, 2, 3, 4, 5, 6));
+}
+
+}  // namespace
+}  // namespace riffle

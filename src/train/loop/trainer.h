@@ -1,0 +1,137 @@
+// The training loop: epochs of batches, validation, checkpoints. A library: it tells an observer what happens and
+// prints nothing.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "checkpoint/checkpoint.h"
+#include "data/loader.h"
+#include "model/network.h"
+#include "runtime/session.h"
+#include "train/loop/evaluate.h"
+#include "train/loop/pace.h"
+#include "train/loss/objective.h"
+#include "train/update/gradients.h"
+#include "train/update/optimizer.h"
+
+namespace riffle {
+
+/// A batch that is done.
+struct StepEvent {
+  int epoch = 0;      ///< from 1
+  int64_t batch = 0;  ///< from 1
+  int64_t batches = 0;
+  double loss = 0;       ///< of this batch
+  double mean_loss = 0;  ///< of the epoch so far
+  double lr = 0;
+  int64_t images = 0;          ///< of the epoch so far
+  double waiting_seconds = 0;  ///< of the epoch so far, for data
+};
+
+/// An epoch that is done.
+struct EpochEvent {
+  int epoch = 0;
+  int64_t step = 0;  ///< batches since the start of the run
+  double lr = 0;
+  double train_loss = 0;  ///< mean over the epoch's pictures
+  int64_t images = 0;
+  double seconds = 0;  ///< of training
+  std::optional<Evaluation> validation;
+  bool best = false;  ///< the best validation so far
+};
+
+/// What the command line shows and records. A Status that is not ok ends the run.
+class TrainObserver {
+ public:
+  virtual ~TrainObserver() = default;
+  virtual void OnEpochBegin(int /*epoch*/) {}
+  /// A picture was left out, another stands in its place; once for each. `why` names it.
+  virtual void OnUnreadable(const std::string& /*why*/) {}
+  virtual void OnStep(const StepEvent&) {}
+  virtual void OnValidationBegin() {}
+  virtual void OnValidation(const Evaluation& /*so_far*/, int64_t /*batch*/, int64_t /*batches*/) {}
+  virtual Status OnEpoch(const EpochEvent&) { return {}; }
+  virtual void OnRecalibrated(int64_t /*batches*/) {}
+  virtual void OnCheckpoint(const std::filesystem::path&) {}
+};
+
+/// Where pictures come from.
+struct TrainLoaders {
+  /// The loader of an epoch, from 0, valid until the next call. The size of its pictures is what the network trains on,
+  /// whatever it is validated on; the number of batches is that of all epochs.
+  std::function<Result<Loader*>(int epoch)> train;
+  /// May be null. Outlives the trainer.
+  Loader* validation = nullptr;
+};
+
+/// Whether a run with a validation set validates after this epoch, from 1.
+bool ValidatesAfter(int epoch, const Options& options);
+
+/// One run. Everything that it does is a function of (options, data): batches come from positions, random numbers from
+/// places.
+class Trainer {
+ public:
+  /// Errors: those of MakePlan, CheckClassNames and Objective::Create. `ops` must outlive the trainer; the parameters
+  /// are initialised from options.seed.
+  static Result<std::unique_ptr<Trainer>> Create(const Options& options, CheckpointInfo info,
+                                                 const OpTable<float>& ops);
+
+  /// Starts from a checkpoint's weights, and with options.resume_opt its optimizer, as far as Transfer (transfer.h)
+  /// takes them; returns its line. InvalidArgument names what differs.
+  Result<std::string> StartFrom(const Checkpoint& checkpoint);
+  /// Goes on where a checkpoint of this run ended, with its optimizer, moving average, epoch and step. InvalidArgument
+  /// if its network is another one, or only one of the two runs keeps an average: names what differs.
+  Status Resume(const Checkpoint& checkpoint);
+
+  /// Trains from the current epoch to the last, and saves into options.ckpt_save_dir. A loss or a parameter that is
+  /// not finite ends the run with an error before it can reach a checkpoint.
+  Status Run(const TrainLoaders& loaders, TrainObserver& observer);
+
+  /// For a dry run: the pace of real training steps on this loader's pictures, and of validation. What the steps change
+  /// is saved nowhere. REQUIRES: Run is not called afterwards. Errors: those of Run.
+  Result<Pace> PaceOfTraining(Loader& loader);
+  Result<Pace> PaceOfValidation(Loader& loader);
+
+  const Plan& plan() const { return *plan_; }
+  const CheckpointInfo& info() const { return info_; }
+
+  /// The state of the run as it is now, and back. REQUIRES: a snapshot to take up is of the same plan and optimizer.
+  Snapshot TakeSnapshot() const;
+  void TakeUp(const Snapshot& snapshot);
+
+ private:
+  Trainer(const Options& options, CheckpointInfo info, std::unique_ptr<const Plan> plan,
+          std::unique_ptr<Objective> objective, const OpTable<float>& ops);
+
+  Result<double> TrainStep(const Batch& batch, const UpdateGroup& group, double lr);
+  Result<EpochEvent> TrainEpoch(Loader& loader, TrainObserver& observer);
+  /// What is validated and used: the moving average if the run keeps one.
+  const ParameterValues<float>& BestWeights() { return ema_ ? *ema_ : network_.values(); }
+  Status Validate(Loader& loader, EpochEvent* event, TrainObserver& observer);
+  /// Of the weights as they are, if the run keeps an average and has none yet.
+  void StartAverage();
+  Status TrainOnPicturesOf(const Loader& loader);
+  Status Recalibrate(Loader& loader, TrainObserver& observer);
+  Status CheckFinite();
+  Status Save(const EpochEvent& event, TrainObserver& observer);
+
+  const Options options_;
+  CheckpointInfo info_;
+  std::unique_ptr<const Plan> plan_;
+  std::unique_ptr<const Plan> train_plan_;  // where training sees pictures of another size than validation
+  const OpTable<float>& ops_;
+  Network<float> network_;
+  const std::unique_ptr<Objective> objective_;
+  const std::vector<ParameterPolicy> policies_;
+  Optimizer optimizer_;
+  std::optional<ParameterValues<float>> ema_;
+  AlignedArray<float> accumulated_;  // gradients of an update's batches so far; empty where each batch is an update
+  Session session_;
+};
+
+}  // namespace riffle

@@ -1,0 +1,299 @@
+// The training loop: it learns, a run in two parts is the run in one, and what is broken reaches no checkpoint.
+#include "train/loop/trainer.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include <cmath>
+
+#include "base/threads.h"
+#include "model/initialise.h"
+#include "train/testing.h"
+
+namespace riffle {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+TEST(Trainer, AClassNameThatNoCheckpointCanHoldIsRefusedBeforeAnEpochIsSpent) {
+  CheckpointInfo info = TinyInfo();
+  info.classes[1] = "caf\xe9";
+  EXPECT_FALSE(Trainer::Create(Options(), info, TestOps()).ok());
+}
+
+TEST(Trainer, LearnsAndTellsWhatItDoes) {
+  TinyRun run(TinyOptions(TestFolder(), 4));
+  Recorder recorder;
+  ASSERT_EQ(run.Train(recorder).message(), "");
+  ASSERT_EQ(recorder.epochs.size(), 4u);
+  ASSERT_EQ(recorder.steps.size(), 12u);
+  EXPECT_LT(recorder.epochs[3].train_loss, 0.85 * recorder.epochs[0].train_loss);
+  EXPECT_EQ(recorder.epochs[3].validation->images, 14);
+  EXPECT_GE(recorder.epochs[3].validation->top1, 12);
+  EXPECT_EQ(recorder.epochs[3].step, 12);
+  EXPECT_EQ(recorder.epochs[1].images, 18) << "the remainder of 20 pictures is dropped";
+  const double mean = (recorder.steps[3].loss + recorder.steps[4].loss + recorder.steps[5].loss) / 3;
+  EXPECT_NEAR(recorder.epochs[1].train_loss, mean, 1e-12) << "the loss of an epoch is its mean";
+  EXPECT_EQ(recorder.steps[5].mean_loss, recorder.epochs[1].train_loss);
+  EXPECT_EQ(recorder.steps[0].lr, 0) << "warm-up begins at the factor 0";
+  EXPECT_EQ(recorder.steps[3].lr, 0.003) << "and is over after an epoch";
+}
+
+TEST(Trainer, TellsEpochsAndValidationsInTheirOrder) {
+  struct Story : TrainObserver {
+    void OnEpochBegin(int epoch) override { text += fmt::format("epoch {}:", epoch); }
+    void OnStep(const StepEvent& e) override { text += fmt::format(" {}/{}", e.batch, e.batches); }
+    void OnValidationBegin() override { text += " validation:"; }
+    void OnValidation(const Evaluation& so_far, int64_t batch, int64_t batches) override {
+      text += fmt::format(" {}/{} ({})", batch, batches, so_far.images);
+    }
+    Status OnEpoch(const EpochEvent&) override {
+      text += "\n";
+      return {};
+    }
+    std::string text;
+  } story;
+  Options options = TinyOptions(TestFolder(), 3);
+  options.val_interval = 2;
+  ASSERT_EQ(TinyRun(options).Train(story).message(), "");
+  EXPECT_EQ(story.text,
+            "epoch 1: 1/3 2/3 3/3\n"
+            "epoch 2: 1/3 2/3 3/3 validation: 1/4 (4) 2/4 (8) 3/4 (12) 4/4 (14)\n"
+            "epoch 3: 1/3 2/3 3/3 validation: 1/4 (4) 2/4 (8) 3/4 (12) 4/4 (14)\n");
+}
+
+TEST(Trainer, AResumedRunEndsWithTheBitsOfOneThatWasNotStopped) {
+  const std::filesystem::path folder = TestFolder(), whole = folder / "whole", parts = folder / "parts";
+  std::filesystem::create_directories(whole);
+  std::filesystem::create_directories(parts);
+  ASSERT_EQ(TinyRun(TinyOptions(whole, 4)).Train().message(), "");
+  ASSERT_EQ(TinyRun(TinyOptions(parts, 1)).Train().message(), "");
+  for (const int epochs : {3, 4}) {
+    TinyRun next(TinyOptions(parts, epochs));
+    const std::vector<CheckpointFile> files = ListCheckpoints(parts, TinyModel());
+    ASSERT_EQ(next.trainer->Resume(*Checkpoint::Open(files.back().path)).message(), "");
+    EXPECT_EQ(next.trainer->info().epoch, files.back().epoch);
+    ASSERT_EQ(next.Train().message(), "");
+  }
+  EXPECT_EQ(FilesIn(parts), FilesIn(whole));
+  for (const std::string& file : FilesIn(whole)) EXPECT_EQ(ReadBytes(parts / file), ReadBytes(whole / file)) << file;
+}
+
+TEST(Trainer, ResumesEveryOptimizerWithItsSlotsAndItsUpdates) {
+  for (const char* opt : {"adan", "lamb", "nadam", "rmsprop"}) {
+    const std::filesystem::path folder = TestFolder(), whole = folder / opt,
+                                parts = folder / (std::string(opt) + "-parts");
+    std::filesystem::create_directories(whole);
+    std::filesystem::create_directories(parts);
+    const auto options = [&](const std::filesystem::path& out, int epochs) {
+      Options o = TinyOptions(out, epochs);
+      o.opt = opt;
+      return o;
+    };
+    ASSERT_EQ(TinyRun(options(whole, 2)).Train().message(), "");
+    ASSERT_EQ(TinyRun(options(parts, 1)).Train().message(), "");
+    TinyRun next(options(parts, 2));
+    ASSERT_EQ(next.trainer->Resume(*Checkpoint::Open(parts / Numbered(1))).message(), "");
+    ASSERT_EQ(next.Train().message(), "");
+    EXPECT_EQ(ReadBytes(parts / Numbered(2)), ReadBytes(whole / Numbered(2))) << opt;
+  }
+}
+
+TEST(Trainer, ResumesNoOtherOptimizer) {
+  const std::filesystem::path folder = TestFolder();
+  ASSERT_EQ(TinyRun(TinyOptions(folder, 1)).Train().message(), "");
+  Options options = TinyOptions(folder, 2);
+  options.opt = "adam";
+  TinyRun run(options);
+  const Status status = run.trainer->Resume(*Checkpoint::Open(folder / Numbered(1)));
+  EXPECT_EQ(status.code(), ErrorCode::kInvalidArgument);
+  EXPECT_THAT(status.message(), HasSubstr("it holds velocity, this --opt needs mean, square;"));
+}
+
+TEST(Trainer, TheNumberOfThreadsChangesNoBit) {
+  const std::filesystem::path folder = TestFolder();
+  std::vector<std::vector<uint8_t>> files;
+  for (const int threads : {1, 2, 3}) {
+    SetThreads(threads);
+    ASSERT_EQ(TinyRun(TinyOptions(folder, 2)).Train().message(), "");
+    files.push_back(ReadBytes(folder / Numbered(2)));
+  }
+  EXPECT_EQ(files[0], files[1]);
+  EXPECT_EQ(files[0], files[2]);
+}
+
+TEST(Trainer, KeepsTheLatestCheckpointsAndTheBest) {
+  Options options = TinyOptions(TestFolder(), 4);
+  options.keep_checkpoint_max = 2;
+  ASSERT_EQ(TinyRun(options).Train().message(), "");
+  EXPECT_THAT(FilesIn(options.ckpt_save_dir), ElementsAre(Numbered(3), Numbered(4), Best()));
+}
+
+TEST(Trainer, TheBestCheckpointsStayUnderTopK) {
+  Options options = TinyOptions(TestFolder(), 4);
+  options.ckpt_save_policy = "top_k";
+  options.keep_checkpoint_max = 1;
+  TinyRun run(options);
+  Recorder recorder;
+  ASSERT_EQ(run.Train(recorder).message(), "");
+  int best = 1;
+  for (const EpochEvent& e : recorder.epochs)
+    if (e.best) best = e.epoch;
+  std::vector<std::string> expected = {Best(), Numbered(best)};
+  if (best != 4) expected.push_back(Numbered(4));
+  EXPECT_THAT(FilesIn(options.ckpt_save_dir), testing::UnorderedElementsAreArray(expected));
+}
+
+TEST(Trainer, SavesAtTheIntervalAndAfterTheLastEpoch) {
+  Options options = TinyOptions(TestFolder(), 5);
+  options.ckpt_save_interval = 2;
+  TinyRun run(options);
+  run.validate = false;
+  ASSERT_EQ(run.Train().message(), "");
+  EXPECT_THAT(FilesIn(options.ckpt_save_dir), ElementsAre(Numbered(2), Numbered(4), Numbered(5)));
+}
+
+TEST(Trainer, ValidatesAtTheIntervalAndAfterTheLastEpoch) {
+  Options options = TinyOptions(TestFolder(), 5);
+  options.val_interval = 2;
+  TinyRun run(options);
+  Recorder recorder;
+  ASSERT_EQ(run.Train(recorder).message(), "");
+  std::vector<bool> validated;
+  for (const EpochEvent& e : recorder.epochs) validated.push_back(e.validation.has_value());
+  EXPECT_THAT(validated, ElementsAre(false, true, false, true, true));
+}
+
+TEST(Trainer, TheBestCheckpointIsTheFirstOfTheBestEpoch) {
+  Options options = TinyOptions(TestFolder(), 4);
+  TinyRun run(options);
+  Recorder recorder;
+  ASSERT_EQ(run.Train(recorder).message(), "");
+  int best_epoch = 0;
+  double best = -1;
+  for (const EpochEvent& e : recorder.epochs) {
+    EXPECT_EQ(e.best, e.validation->top1_percent() > best);
+    if (e.best) best_epoch = e.epoch;
+    best = std::max(best, e.validation->top1_percent());
+  }
+  const std::filesystem::path folder = options.ckpt_save_dir;
+  EXPECT_EQ(ReadBytes(folder / Best()), ReadBytes(folder / Numbered(best_epoch)));
+  EXPECT_EQ(Checkpoint::Open(folder / Best())->info().best_top1_percent, best);
+}
+
+TEST(Trainer, AnEpochThatIsNotRecordedIsNotSaved) {
+  Options options = TinyOptions(TestFolder(), 2);
+  TinyRun run(options);
+  Recorder recorder;
+  recorder.refusal = IoError("the disk is full");
+  EXPECT_EQ(run.Train(recorder).message(), "the disk is full");
+  EXPECT_THAT(FilesIn(options.ckpt_save_dir), IsEmpty());
+}
+
+TEST(Trainer, ALossThatIsNotFiniteEndsTheRunAndLeavesCheckpointsAlone) {
+  Options options = TinyOptions(TestFolder(), 1);
+  ASSERT_EQ(TinyRun(options).Train().message(), "");
+  const std::filesystem::path folder = options.ckpt_save_dir;
+  const std::vector<std::string> names = FilesIn(folder);
+  const std::vector<uint8_t> bytes = ReadBytes(folder / Numbered(1));
+  options.epoch_size = 3;
+  options.lr = 1e30;
+  TinyRun run(options);
+  ASSERT_EQ(run.trainer->Resume(*Checkpoint::Open(folder / Numbered(1))).message(), "");
+  const Status status = run.Train();
+  ASSERT_FALSE(status.ok());
+  EXPECT_THAT(status.message(), AllOf(HasSubstr("not a finite number at step 5"), HasSubstr("lower --lr")));
+  EXPECT_EQ(FilesIn(folder), names);
+  EXPECT_EQ(ReadBytes(folder / Numbered(1)), bytes);
+}
+
+TEST(Trainer, ParametersThatOverflowInTheLastStepReachNoCheckpoint) {
+  Options options = TinyOptions(TestFolder(), 1);
+  options.batch_size = 20;  // one step, of a finite loss
+  options.warmup_epochs = 0;
+  options.lr = 3e38;
+  options.momentum = 0;
+  options.weight_decay = 1e3;
+  TinyRun run(options);
+  const Status status = run.Train();
+  ASSERT_FALSE(status.ok());
+  EXPECT_THAT(status.message(), HasSubstr("the parameters are not finite numbers after step 1"));
+  EXPECT_THAT(FilesIn(options.ckpt_save_dir), IsEmpty());
+}
+
+// The error of going on with the checkpoint of another network.
+Status ResumeFrom(const CheckpointInfo& there, CheckpointInfo here = TinyInfo()) {
+  const std::filesystem::path folder = TestFolder();
+  TinyRun run(TinyOptions(folder, 1), there);
+  run.validate = false;
+  EXPECT_EQ(run.Train().message(), "");
+  const Result<Checkpoint> checkpoint = Checkpoint::Open(ListCheckpoints(folder, there.model).back().path);
+  const auto trainer = Trainer::Create(TinyOptions(folder, 2), std::move(here), TestOps());
+  return (*trainer)->Resume(*checkpoint);
+}
+
+TEST(Trainer, ResumesNoOtherNetworkAndNamesWhatDiffers) {
+  CheckpointInfo other = TinyInfo();
+  other.model.conventions.shuffle_direction = ShuffleDirection::kPaper;
+  other.model.bn_momentum = 0.8;
+  const Status status = ResumeFrom(other);
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.code(), ErrorCode::kInvalidArgument);
+  EXPECT_THAT(status.message(), AllOf(HasSubstr("shuffle_direction"), HasSubstr("bn_momentum is 0.8 there and 0.5"),
+                                      HasSubstr("--resume"), Not(HasSubstr("groups")), Not(HasSubstr("\n"))));
+}
+
+TEST(Trainer, ResumesNoOtherStem) {
+  CheckpointInfo here = TinyInfo();
+  here.model.stem = Stem::kImagenet;
+  EXPECT_FALSE(ResumeFrom(TinyInfo(), here).ok());
+}
+
+TEST(Trainer, AFrozenBodyKeepsEveryBitAndTheHeadLearns) {
+  Options options = TinyOptions(TestFolder(), 1);
+  options.lr = 0.1;
+  options.warmup_epochs = 0;
+  const std::filesystem::path folder = options.ckpt_save_dir;
+  options.epoch_size = 2;
+  options.freeze = "body";
+  options.weight_decay = 0.1;
+  options.keep_checkpoint_max = 2;
+  TinyRun run(options);
+  Recorder recorder;
+  ASSERT_EQ(run.Train(recorder).message(), "");
+  const auto first = TensorsOf(folder / Numbered(1)), second = TensorsOf(folder / Numbered(2));
+  const Plan plan = *MakePlan(TinyModel());
+  ParameterValues<float> initial(plan.registry);
+  Initialise(plan, {.seed = static_cast<uint64_t>(options.seed), .zero_init_residual = true}, &initial);
+  const auto values = [](const Parameter& p, const AlignedArray<float>& arena) {
+    return std::vector<float>(arena.data() + p.offset, arena.data() + p.offset + p.size);
+  };
+  for (const Parameter& p : plan.registry.trainable()) {
+    if (p.name == "head.weight") {
+      EXPECT_NE(second.at(p.name), first.at(p.name));
+    } else {
+      EXPECT_EQ(second.at(p.name), values(p, initial.trainable)) << p.name;
+    }
+  }
+  for (const Parameter& p : plan.registry.statistics())
+    EXPECT_EQ(second.at(p.name), values(p, initial.statistics)) << p.name << " is left alone, too";
+
+  // The loss of the first batch is the one that an evaluation finds: its batch norms use the running statistics.
+  Session session(plan, TestOps());
+  session.SetWeights(initial);
+  run.train_loader->Seek({});
+  const Batch& batch = **run.train_loader->Next();
+  std::vector<float> logits(2 * batch.images);
+  session.Run(batch.images, batch.pixels, logits.data());
+  double loss = 0;
+  for (int n = 0; n < batch.images; ++n)
+    loss += std::log1p(std::exp(logits[2 * n + 1 - batch.labels[n]] - logits[2 * n + batch.labels[n]]));
+  EXPECT_NEAR(recorder.steps[0].loss, loss / batch.images, 1e-5);
+}
+
+}  // namespace
+}  // namespace riffle

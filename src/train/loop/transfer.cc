@@ -1,0 +1,110 @@
+#include "train/loop/transfer.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+namespace riffle {
+namespace {
+
+/// Where parameters of two registries of the same layout, but for the stem and the head, go.
+enum class Take { kCopy, kSumColours, kNothing };
+
+struct Taken {
+  bool head = false;
+  bool summed_stem = false;
+
+  Take From(const Parameter& parameter) const {
+    if (parameter.kind == ParameterKind::kHeadWeight && !head) return Take::kNothing;
+    if (parameter.kind == ParameterKind::kStemWeight && summed_stem) return Take::kSumColours;
+    return Take::kCopy;
+  }
+};
+
+Status CheckBodies(const Checkpoint& checkpoint, const ModelDescription& ours) {
+  const ModelDescription& theirs = checkpoint.info().model;
+  ModelDescription fitting = ours;  // with what may differ
+  fitting.num_classes = theirs.num_classes;
+  fitting.image_size = theirs.image_size;
+  fitting.stem = theirs.stem;
+  fitting.stage2_stride = theirs.stage2_stride;
+  fitting.bn_eps = theirs.bn_eps;
+  fitting.bn_momentum = theirs.bn_momentum;
+  if (ours.in_channels == 1) fitting.in_channels = theirs.in_channels;
+  if (theirs == fitting) return {};
+  return InvalidArgument("{}: its network is another one: {}; train without --ckpt_path, or with its options",
+                         checkpoint.path(), Differences(theirs, fitting));
+}
+
+// [out][colours][kernel] to [out][1][kernel].
+void SumColours(const Parameter& from, const float* x, float* y) {
+  const int64_t colours = from.shape[1], kernel = from.shape[2] * from.shape[3];
+  for (int64_t out = 0; out < from.shape[0]; ++out)
+    for (int64_t k = 0; k < kernel; ++k) {
+      double sum = 0;
+      for (int64_t c = 0; c < colours; ++c) sum += x[(out * colours + c) * kernel + k];
+      y[out * kernel + k] = static_cast<float>(sum);
+    }
+}
+
+void CopyParameter(const Parameter& from, const AlignedArray<float>& x, const Parameter& to, AlignedArray<float>* y) {
+  std::copy_n(x.data() + from.offset, from.size, y->data() + to.offset);
+}
+
+std::string WhyNewHead(const CheckpointInfo& there, const CheckpointInfo& here) {
+  if (there.classes.size() != here.classes.size())
+    return fmt::format("it knows {} classes and the data have {}", there.classes.size(), here.classes.size());
+  const auto [theirs, ours] = std::ranges::mismatch(there.classes, here.classes);
+  return fmt::format("its classes have other names, such as '{}' and here '{}'", *theirs, *ours);
+}
+
+}  // namespace
+
+std::string Differences(const ModelDescription& there, const ModelDescription& here) {
+  const auto theirs = nlohmann::json::parse(ToJson(there)).flatten(),
+             ours = nlohmann::json::parse(ToJson(here)).flatten();
+  std::string text;
+  for (const auto& [key, value] : theirs.items())
+    if (value != ours[key])
+      text += fmt::format("{}{} is {} there and {} here", text.empty() ? "" : ", ", key.substr(1), value.dump(),
+                          ours[key].dump());
+  return text;
+}
+
+Result<std::string> Transfer(const Checkpoint& checkpoint, const CheckpointInfo& here, const Plan& plan,
+                             bool with_optimizer, Snapshot* to) {
+  const CheckpointInfo& there = checkpoint.info();
+  RIFFLE_TRY(CheckBodies(checkpoint, here.model));
+  const Taken taken{.head = there.classes == here.classes,
+                    .summed_stem = there.model.in_channels != here.model.in_channels};
+  RIFFLE_ASSIGN(const Plan their_plan, MakePlan(there.model));
+  const ParameterRegistry &theirs = their_plan.registry, &ours = plan.registry;
+  std::vector<std::string_view> slot_names;
+  if (with_optimizer)
+    for (const Snapshot::Slot& slot : to->slots) slot_names.push_back(slot.name);
+  Snapshot from(theirs, slot_names);
+  RIFFLE_TRY(checkpoint.Load(theirs, &from));
+  // The average is the better network; the optimizer's state belongs to what it has changed.
+  const WeightSet set = with_optimizer ? WeightSet::kOnline : checkpoint.best_weights();
+  if (set == WeightSet::kEma) RIFFLE_TRY(checkpoint.Load(theirs, set, &from.values));
+  for (size_t i = 0; i < ours.trainable().size(); ++i) {
+    const Parameter &source = theirs.trainable()[i], &target = ours.trainable()[i];
+    const Take take = taken.From(target);
+    if (take == Take::kSumColours)
+      SumColours(source, from.values.trainable.data() + source.offset, to->values.trainable.data() + target.offset);
+    if (take != Take::kCopy) continue;
+    CopyParameter(source, from.values.trainable, target, &to->values.trainable);
+    for (size_t s = 0; s < from.slots.size(); ++s)
+      CopyParameter(source, from.slots[s].values, target, &to->slots[s].values);
+  }
+  for (size_t i = 0; i < ours.statistics().size(); ++i)
+    CopyParameter(theirs.statistics()[i], from.values.statistics, ours.statistics()[i], &to->values.statistics);
+
+  std::string line = fmt::format("Starting from {}: its body{}{}{}", checkpoint.path(), taken.head ? " and head" : "",
+                                 set == WeightSet::kEma ? " (averaged weights)" : "",
+                                 with_optimizer ? ", with the optimizer's state" : "");
+  if (!taken.head) line += fmt::format("; the head is new, since {}", WhyNewHead(there, here));
+  if (taken.summed_stem) line += "; the first convolution's weights are summed over the colours, for grey pictures";
+  return line;
+}
+
+}  // namespace riffle

@@ -1,0 +1,67 @@
+#include "train/loss/label_loss.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/threads.h"
+#include "train/loss/class_weights.h"
+
+namespace riffle {
+
+void SmoothedTargets(std::span<const int32_t> labels, int classes, double smoothing, float* targets) {
+  const float off = static_cast<float>(smoothing / classes),
+              on = static_cast<float>(1 - smoothing + smoothing / classes);
+  std::fill_n(targets, labels.size() * classes, off);
+  for (size_t n = 0; n < labels.size(); ++n) targets[n * classes + labels[n]] = on;
+}
+
+void BinaryCrossEntropy(const CrossEntropyShape& shape, const CrossEntropy<float>& args, double scale,
+                        std::span<const float> class_weights) {
+  ParallelFor(shape.images, [&](int64_t n) {
+    double loss = 0;
+    for (int k = 0; k < shape.classes; ++k) {
+      const int64_t at = n * shape.classes + k;
+      const double z = args.logits[at], target = args.targets[at];
+      const double weight = class_weights.empty() ? 1 : class_weights[k];
+      const double small = std::exp(-std::abs(z));  // no exponential overflows
+      loss += weight * (std::max(z, 0.0) + std::log1p(small) - target * z);
+      if (!args.dlogits) continue;
+      const double sigmoid = (z < 0 ? small : 1) / (1 + small);
+      args.dlogits[at] = static_cast<float>(args.weight * scale * weight * (sigmoid - target));
+    }
+    args.loss[n] = static_cast<float>(scale * loss);
+  });
+}
+
+Result<LabelLoss> LabelLoss::Create(const Options& options, int classes, const OpTable<float>& ops) {
+  RIFFLE_ASSIGN(std::vector<float> class_weights, ParseClassWeights(options.class_weights, classes));
+  return LabelLoss(options, classes, std::move(class_weights), ops);
+}
+
+LabelLoss::LabelLoss(const Options& options, int classes, std::vector<float> class_weights, const OpTable<float>& ops)
+    : classes_(classes),
+      binary_(options.loss == "BCE"),
+      sums_classes_(options.reduction == "sum"),
+      label_smoothing_(options.label_smoothing),
+      class_weights_(std::move(class_weights)),
+      ops_(&ops) {}
+
+void LabelLoss::MakeTargets(std::span<const int32_t> labels, float* targets) const {
+  SmoothedTargets(labels, classes_, label_smoothing_, targets);
+}
+
+void LabelLoss::Run(int64_t images, const float* logits, const float* targets, double weight, float* losses,
+                    float* dlogits) {
+  const CrossEntropyShape shape = {images, classes_};
+  CrossEntropy<float> args = {
+      .loss = losses, .dlogits = dlogits, .logits = logits, .targets = targets, .weight = static_cast<float>(weight)};
+  if (binary_) return BinaryCrossEntropy(shape, args, sums_classes_ ? 1 : 1.0 / classes_, class_weights_);
+  if (!class_weights_.empty()) {  // cross-entropy is linear in its targets
+    weighted_targets_.assign(targets, targets + images * classes_);
+    for (size_t i = 0; i < weighted_targets_.size(); ++i) weighted_targets_[i] *= class_weights_[i % classes_];
+    args.targets = weighted_targets_.data();
+  }
+  ops_->cross_entropy(shape, args);
+}
+
+}  // namespace riffle

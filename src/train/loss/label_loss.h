@@ -1,0 +1,50 @@
+// The loss of labels: what a picture's class costs, given its logits. Training and validation share it.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "ops/op_table.h"
+#include "settings/settings.h"
+
+namespace riffle {
+
+/// targets[n][k]: the distribution that a picture of class label[n] should give: 1 − smoothing + smoothing / classes
+/// for its class, smoothing / classes for each other.
+void SmoothedTargets(std::span<const int32_t> labels, int classes, double smoothing, float* targets);
+
+/// Binary cross-entropy of each class with its sigmoid, as CrossEntropy's softmax (the arguments are the same):
+///   loss[n] = scale · Σ_k w[k] · (softplus(z[n][k]) − targets[n][k] · z[n][k])
+///   dlogits[n][k] = weight · scale · w[k] · (sigmoid(z[n][k]) − targets[n][k])
+/// class_weights: [classes], or empty for 1.
+void BinaryCrossEntropy(const CrossEntropyShape& shape, const CrossEntropy<float>& args, double scale,
+                        std::span<const float> class_weights);
+
+/// The loss that the options `loss`, `label_smoothing`, `class_weights` and `reduction` choose, with w = class_weights:
+///   CE   −Σ_k w[k] · target[k] · log softmax(z)[k], as PyTorch weights soft targets
+///   BCE  the mean over the classes of w[k] times the binary cross-entropy; their sum where reduction is 'sum'
+/// Not thread-safe.
+class LabelLoss {
+ public:
+  /// `ops` must outlive the loss. InvalidArgument for class weights that are none of `classes` classes.
+  static Result<LabelLoss> Create(const Options& options, int classes, const OpTable<float>& ops);
+
+  /// [images][classes]: what Run takes, before any mixing.
+  void MakeTargets(std::span<const int32_t> labels, float* targets) const;
+
+  /// losses: [images]. dlogits, if not null: `weight` times the gradient of their sum. The rest: [images][classes].
+  void Run(int64_t images, const float* logits, const float* targets, double weight, float* losses, float* dlogits);
+
+ private:
+  LabelLoss(const Options& options, int classes, std::vector<float> class_weights, const OpTable<float>& ops);
+
+  const int classes_;
+  const bool binary_, sums_classes_;
+  const double label_smoothing_;
+  const std::vector<float> class_weights_;
+  const OpTable<float>* ops_;
+  std::vector<float> weighted_targets_;
+};
+
+}  // namespace riffle

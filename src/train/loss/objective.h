@@ -1,0 +1,60 @@
+// What training minimises: from a batch to the pictures that the network sees, and from its logits to the loss and its
+// gradient.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "checkpoint/checkpoint.h"
+#include "data/loader.h"
+#include "ops/op_table.h"
+#include "settings/settings.h"
+#include "train/loss/distillation.h"
+#include "train/loss/label_loss.h"
+#include "train/loss/mix.h"
+
+namespace riffle {
+
+/// Two calls for each batch: Begin before the network's forward, Loss after it. What they do is a function of the
+/// options and the batch, its position among it; nothing is kept from one batch to the next. Not thread-safe.
+class Objective {
+ public:
+  /// `info` is that of the network to train: its description, classes and preprocessing. `ops` must outlive the
+  /// objective. Errors: InvalidArgument if the options ask for what these cannot give, and those of Teacher::Create.
+  static Result<std::unique_ptr<Objective>> Create(const Options& options, const CheckpointInfo& info,
+                                                   const OpTable<float>& ops);
+
+  /// The height and width of the pictures of the next batches; at first those of the description. Errors: those of
+  /// Teacher::SetImageSize.
+  Status SetImageSize(int size);
+
+  /// Mixes pictures, makes their targets and asks the teacher. The pictures to train on: [in_channels][images·H·W],
+  /// valid until the next Begin and as long as the batch.
+  Rows<const float> Begin(const Batch& batch);
+
+  /// The sum of the losses of the pictures of the last Begin; logits and dlogits: [images][classes]. The gradient is
+  /// that of `share` times the batch's loss, by the option `reduction` the mean over its pictures or their sum: 1 where
+  /// each batch makes a step, 1 / steps where several are accumulated. The loss of a picture is
+  ///   its label's; of a sample in several versions, that of the clean one, plus 12 times their Jensen-Shannon
+  ///   divergence with a teacher, that times 1 − distill_weight, plus distill_weight times the divergence from the
+  ///   teacher
+  double Loss(const float* logits, double share, float* dlogits);
+
+  /// What a label costs; validation takes the same.
+  LabelLoss& label_loss() { return label_loss_; }
+
+ private:
+  Objective(const Options& options, const CheckpointInfo& info, LabelLoss label_loss, std::unique_ptr<Teacher> teacher);
+  Rows<const float> Mixed(const Mix& mix, const Batch& batch);
+
+  const Options options_;
+  ModelDescription model_;  // with the size of the pictures to train on
+  LabelLoss label_loss_;
+  const std::unique_ptr<Teacher> teacher_;  // null: none
+  // Of the last Begin:
+  int images_ = 0, splits_ = 1;
+  AlignedArray<float> mixed_;
+  std::vector<float> targets_, teacher_logits_, losses_;
+};
+
+}  // namespace riffle

@@ -1,0 +1,38 @@
+#include "train/update/ema.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/threads.h"
+
+namespace riffle {
+namespace {
+
+void Approach(const AlignedArray<float>& online, float share, AlignedArray<float>* ema) {
+  constexpr int64_t kValuesPerTask = 1 << 14;
+  const int64_t values = static_cast<int64_t>(ema->size());
+  ParallelFor((values + kValuesPerTask - 1) / kValuesPerTask, [&](int64_t task) {
+    const float* p = online.data();
+    float* e = ema->data();
+    const int64_t end = std::min(values, (task + 1) * kValuesPerTask);
+    // In this form an average that has arrived stays, to the last bit.
+    for (int64_t i = task * kValuesPerTask; i < end; ++i) e[i] += share * (p[i] - e[i]);
+  });
+}
+
+}  // namespace
+
+void StartEma(const ParameterValues<float>& online, ParameterValues<float>* ema) {
+  std::ranges::copy(online.trainable, ema->trainable.begin());
+  std::ranges::copy(online.statistics, ema->statistics.begin());
+}
+
+double EmaDecay(double decay, int64_t update) { return decay * -std::expm1(-static_cast<double>(update) / 2000); }
+
+void UpdateEma(double decay, int64_t update, const ParameterValues<float>& online, ParameterValues<float>* ema) {
+  const float share = static_cast<float>(1 - EmaDecay(decay, update));
+  Approach(online.trainable, share, &ema->trainable);
+  Approach(online.statistics, share, &ema->statistics);
+}
+
+}  // namespace riffle

@@ -1,0 +1,49 @@
+// The moving average: MindCV's formula by hand, and averages that have arrived.
+#include "train/update/ema.h"
+
+#include <gmock/gmock.h>
+
+#include <cmath>
+
+#include "base/threads.h"
+#include "train/testing.h"
+
+namespace riffle {
+namespace {
+
+TEST(EmaDecay, IsMindCvsFormula) {
+  EXPECT_NEAR(EmaDecay(0.9999, 1), 0.9999 * (1 - std::exp(-1 / 2000.0)), 1e-15);
+  EXPECT_NEAR(EmaDecay(0.9999, 2000), 0.9999 * (1 - 0.36787944117144233), 1e-12);
+  EXPECT_DOUBLE_EQ(EmaDecay(0.9999, 1000000), 0.9999);
+}
+
+class Averaging : public testing::Test {
+ protected:
+  const Plan plan_ = *MakePlan(TinyModel());
+  ParameterValues<float> online_{plan_.registry}, ema_{plan_.registry};
+};
+
+TEST_F(Averaging, MovesWeightsAndStatistics) {
+  const size_t last = ema_.trainable.size() - 1;
+  online_.trainable[last] = online_.statistics[5] = 1;
+  StartEma(online_, &ema_);
+  EXPECT_EQ(ema_.trainable[last], 1);
+  EXPECT_EQ(ema_.statistics[5], 1);
+  online_.trainable[last] = 3;
+  online_.statistics[5] = -1;
+  UpdateEma(0.5, 2000, online_, &ema_);
+  const double d = 0.5 * (1 - std::exp(-1.0));
+  EXPECT_NEAR(ema_.trainable[last], d * 1 + (1 - d) * 3, 1e-6);
+  EXPECT_NEAR(ema_.statistics[5], d * 1 - (1 - d), 1e-6);
+  EXPECT_EQ(ema_.trainable[0], 0);
+}
+
+TEST_F(Averaging, LeavesWhatDoesNotMoveToTheLastBit) {
+  for (size_t i = 0; i < online_.trainable.size(); ++i) online_.trainable[i] = 1 / static_cast<float>(i + 3);
+  StartEma(online_, &ema_);
+  for (int update = 1; update < 50; ++update) UpdateEma(0.9999, 100 * update, online_, &ema_);
+  EXPECT_TRUE(std::ranges::equal(online_.trainable, ema_.trainable));
+}
+
+}  // namespace
+}  // namespace riffle

@@ -1,0 +1,32 @@
+// What happens to gradients between the backward pass and the optimizer: they are summed over the batches of an update,
+// and clipped.
+#pragma once
+
+#include <span>
+
+#include "model/parameters.h"
+#include "train/update/parameter_policy.h"
+
+namespace riffle {
+
+/// The place of a batch among those that make one update together: `gradient_accumulation_steps` of them, and in the
+/// last update of an epoch what is left, so that no gradient of one epoch waits for the next.
+struct UpdateGroup {
+  int64_t index = 0;  ///< of the batch within its group
+  int64_t size = 1;
+
+  bool first() const { return index == 0; }
+  bool last() const { return index + 1 == size; }
+};
+UpdateGroup GroupOf(int64_t batch, int64_t batches_per_epoch, int64_t batches_per_update);
+
+/// sum = gradients for the first batch of a group, sum += gradients for the others.
+void Accumulate(const AlignedArray<float>& gradients, bool first, AlignedArray<float>* sum);
+
+/// Clips by the global norm: gradients ·= max_norm / max(norm, max_norm), as MindSpore's clip_by_global_norm does.
+/// The norm, which is returned, is that of all gradients whose parameter learns (lr_scale is not 0); it is summed in
+/// double precision in the registry's order, whatever the number of threads.
+double ClipByGlobalNorm(const ParameterRegistry& registry, std::span<const ParameterPolicy> policies, double max_norm,
+                        AlignedArray<float>* gradients);
+
+}  // namespace riffle

@@ -1,0 +1,48 @@
+// Optimizers: an update rule applied to the flat arenas of parameters, gradients and slots.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "model/parameters.h"
+#include "settings/settings.h"
+#include "train/update/parameter_policy.h"
+#include "train/update/update_rules.h"
+
+namespace riffle {
+
+/// The rule that `opt` and `use_nesterov` name, with `momentum`, `betas` and `eps`, and for each parameter the weight
+/// decay and share of the learning rate of its policy. A state is slots laid out as the trainable arena; it is saved
+/// and loaded with the parameters' names.
+class Optimizer {
+ public:
+  /// REQUIRES: CheckTogether(options).
+  Optimizer(const ParameterRegistry& registry, const Options& options);
+
+  /// `update` counts the steps of the run, this one included: what depends on time is a function of it, so that a
+  /// resumed run goes on with the same bits. The same bits at any number of threads.
+  void Step(int64_t update, double lr, const AlignedArray<float>& gradients, AlignedArray<float>* parameters);
+
+  /// What the rule remembers of each weight, under the names of its row.
+  struct Slot {
+    std::string_view name;
+    AlignedArray<float> values;
+  };
+  std::vector<Slot>& slots() { return slots_; }
+  const std::vector<Slot>& slots() const { return slots_; }
+
+ private:
+  /// What one task updates: some values of a parameter.
+  struct Piece {
+    size_t parameter;
+    int64_t begin, size;  ///< in the arena
+  };
+
+  const UpdateRule& rule_;
+  UpdateConstants constants_;
+  const std::vector<ParameterPolicy> policies_;
+  std::vector<Piece> pieces_;
+  std::vector<Slot> slots_;
+};
+
+}  // namespace riffle

@@ -1,0 +1,53 @@
+#include "train/update/parameter_policy.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <map>
+
+#include "model/plan.h"
+#include "model/zoo.h"
+
+namespace riffle {
+namespace {
+
+// The policies of a whole network, by the names of its parameters.
+std::map<std::string, ParameterPolicy> Policies(const Options& options) {
+  const Plan plan = *MakePlan(*FindModel("shufflenet_v1_g3_x0_25"));
+  const std::vector<ParameterPolicy> policies = ParameterPolicies(plan.registry, options);
+  std::map<std::string, ParameterPolicy> by_name;
+  for (size_t i = 0; i < policies.size(); ++i) by_name[plan.registry.trainable()[i].name] = policies[i];
+  return by_name;
+}
+
+TEST(ParameterPolicy, TheDefaultsTreatAllParametersAlike) {
+  for (const auto& [name, policy] : Policies({.weight_decay = 0.5}))
+    EXPECT_EQ(policy, (ParameterPolicy{.weight_decay = 0.5, .lr_scale = 1})) << name;
+}
+
+TEST(ParameterPolicy, FiltersSpareBatchNorm) {
+  for (const char* filter : {"auto", "norm_and_bias"})
+    for (const auto& [name, policy] : Policies({.weight_decay = 0.5, .weight_decay_filter = filter})) {
+      const bool norm = name.ends_with("gamma") || name.ends_with("beta");
+      EXPECT_EQ(policy.weight_decay, norm ? 0 : 0.5) << name;
+    }
+}
+
+TEST(ParameterPolicy, LayerDecayCountsUnitsFromTheHead) {
+  auto policies = Policies({.layer_decay = 0.5});
+  EXPECT_EQ(policies["head.weight"].lr_scale, 1);
+  EXPECT_EQ(policies["stage4.3.conv3.weight"].lr_scale, 0.5);
+  EXPECT_EQ(policies["stage4.3.bn1.gamma"].lr_scale, 0.5);
+  EXPECT_EQ(policies["stage4.2.conv1.weight"].lr_scale, 0.25);
+  EXPECT_EQ(policies["stage2.0.depthwise.weight"].lr_scale, std::exp2(-16)) << "4 + 8 + 4 units";
+  EXPECT_EQ(policies["stem.conv.weight"].lr_scale, std::exp2(-17));
+  EXPECT_EQ(policies["stem.bn.beta"].lr_scale, std::exp2(-17));
+}
+
+TEST(ParameterPolicy, AFrozenBodyLeavesTheHeadAlone) {
+  for (const auto& [name, policy] : Policies({.layer_decay = 0.5, .freeze = "body"}))
+    EXPECT_EQ(policy.lr_scale, name == "head.weight" ? 1 : 0) << name;
+}
+
+}  // namespace
+}  // namespace riffle
