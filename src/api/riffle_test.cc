@@ -5,7 +5,9 @@
 #include <filesystem>
 #include <fstream>
 
+#include "checkpoint/checkpoint.h"
 #include "model/initialise.h"
+#include "model/plan.h"
 #include "model/zoo.h"
 #include "ops/op_table.h"
 #include "picture/testing/pictures.h"

@@ -15,12 +15,9 @@ constexpr int64_t kCalibrationImages = 2;
 
 enum Stream : uint32_t { kPixels, kLabels, kParameters };
 
-Options TrainingOptions() {
-  Options options;
-  options.opt = "momentum";
-  options.momentum = kBenchMomentum;
-  options.weight_decay = kBenchWeightDecay;
-  return options;
+OptimizerOptions TrainingOptions() {
+  return {
+      .rule = &FindUpdateRule("momentum"), .momentum = kBenchMomentum, .policy = {.weight_decay = kBenchWeightDecay}};
 }
 
 }  // namespace

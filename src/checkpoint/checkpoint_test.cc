@@ -8,6 +8,8 @@
 
 #include "base/testing/test_folder.h"
 #include "checkpoint/testing/tiny.h"
+#include "model/plan.h"
+#include "picture/testing/pictures.h"
 
 namespace riffle {
 namespace {

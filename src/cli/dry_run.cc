@@ -8,11 +8,10 @@
 #include "report/plot.h"
 #include "report/progress.h"
 #include "report/table.h"
-#include "train/update/schedule.h"
 
 namespace riffle {
 
-std::string LearningRateCurve(const Options& options, int64_t steps_per_epoch, int width) {
+std::string LearningRateCurve(const ScheduleOptions& options, int64_t steps_per_epoch, int width) {
   const int64_t steps = steps_per_epoch * options.epoch_size;
   std::vector<double> rates;
   for (int64_t step = 0; step < steps; ++step) rates.push_back(LearningRate(options, step, steps_per_epoch));
@@ -26,7 +25,8 @@ std::string LearningRateCurve(const Options& options, int64_t steps_per_epoch, i
                           .width = width});
 }
 
-Result<std::string> TimeNeeded(const Options& options, Trainer& trainer, EpochLoaders& loaders, Loader* validation) {
+Result<std::string> TimeNeeded(const TrainerOptions& options, Trainer& trainer, EpochLoaders& loaders,
+                               Loader* validation) {
   Table table({"epochs", "pictures", "pictures/s", "waiting for data", "time"});
   double total_seconds = 0;
   const auto add = [&](std::string epochs, int size, const Pace& pace, int64_t batches) {
@@ -38,10 +38,9 @@ Result<std::string> TimeNeeded(const Options& options, Trainer& trainer, EpochLo
 
   const int first = trainer.info().epoch;
   int validations = 0;
-  for (int begin = first, end = begin; begin < options.epoch_size; begin = end) {
+  for (int begin = first, end = begin; begin < options.epochs(); begin = end) {
     const int size = loaders.SizeAt(begin);
-    for (; end < options.epoch_size && loaders.SizeAt(end) == size; ++end)
-      validations += ValidatesAfter(end + 1, options);
+    for (; end < options.epochs() && loaders.SizeAt(end) == size; ++end) validations += options.ValidatesAfter(end + 1);
     RIFFLE_ASSIGN(Loader * loader, loaders.At(begin));
     RIFFLE_ASSIGN(const Pace pace, trainer.PaceOfTraining(*loader));
     add(begin + 1 == end ? fmt::format("{}", end) : fmt::format("{} to {}", begin + 1, end), size, pace,

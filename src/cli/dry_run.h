@@ -9,12 +9,13 @@
 
 namespace riffle {
 
-/// The steps of the run, and its learning rate as a curve of `width` columns. REQUIRES: ResolveAutomatic(options).
-std::string LearningRateCurve(const Options& options, int64_t steps_per_epoch, int width);
+/// The steps of the run, and its learning rate as a curve of `width` columns.
+std::string LearningRateCurve(const ScheduleOptions& options, int64_t steps_per_epoch, int width);
 
 /// The pace of training on pictures of each size, of validation, and the time that the epochs which `trainer` has still
 /// to train will take, from some seconds of each. `validation` may be null. REQUIRES: the trainer does not Run
 /// afterwards. Errors: those of Trainer::Run.
-Result<std::string> TimeNeeded(const Options& options, Trainer& trainer, EpochLoaders& loaders, Loader* validation);
+Result<std::string> TimeNeeded(const TrainerOptions& options, Trainer& trainer, EpochLoaders& loaders,
+                               Loader* validation);
 
 }  // namespace riffle

@@ -21,6 +21,7 @@
 #include "report/progress.h"
 #include "settings/accepted_options.h"
 #include "settings/idle_options.h"
+#include "settings/train_options.h"
 #include "train/loop/trainer.h"
 #include "train/loss/class_weights.h"
 
@@ -192,7 +193,8 @@ Status Run(const Invocation& invocation, const Console& console) {
   BalanceClasses(*data.train, info.model.num_classes, options);
   info.options = ToYaml(options);
   const std::string model_name = info.model.name;
-  RIFFLE_ASSIGN(const std::unique_ptr<Trainer> trainer, Trainer::Create(options, std::move(info), *ops));
+  RIFFLE_ASSIGN(const TrainerOptions trainer_options, TrainerOptionsFrom(options, info.model.num_classes));
+  RIFFLE_ASSIGN(const std::unique_ptr<Trainer> trainer, Trainer::Create(trainer_options, std::move(info), *ops));
   const Plan& plan = trainer->plan();
   ModelDescription training_model = plan.model;
   training_model.image_size = options.image_resize;
@@ -210,10 +212,11 @@ Status Run(const Invocation& invocation, const Console& console) {
   RIFFLE_ASSIGN(const bool resumed, LoadStart(options, *trainer, log));
   if (invocation.Has("dry_run")) {
     const int width = console.terminal_width > 0 ? console.terminal_width : kCurveWidth;
-    console.out << LearningRateCurve(options, data.train_loaders->BatchesPerEpoch(), width) << std::endl;
+    console.out << LearningRateCurve(trainer_options.schedule, data.train_loaders->BatchesPerEpoch(), width)
+                << std::endl;
     log.Line("Measuring how long it will take");
     RIFFLE_ASSIGN(const std::string time_needed,
-                  TimeNeeded(options, *trainer, *data.train_loaders, data.validation_loader.get()));
+                  TimeNeeded(trainer_options, *trainer, *data.train_loaders, data.validation_loader.get()));
     console.out << time_needed << std::endl;
     log.Line("A dry run: nothing was trained or written");
     return {};

@@ -13,6 +13,7 @@
 #include "model/zoo.h"
 #include "ops/backends.h"
 #include "runtime/loaded_network.h"
+#include "settings/train_options.h"
 #include "train/loop/evaluate.h"
 
 namespace riffle {
@@ -102,7 +103,8 @@ Status Run(const Invocation& invocation, const Console& console) {
                              set == WeightSet::kEma ? " (averaged weights)" : "", data->size(), options.val_split,
                              model.image_size, model.image_size)
               << std::flush;
-  RIFFLE_ASSIGN(LabelLoss label_loss, LabelLoss::Create(options, model.num_classes, *ops));
+  RIFFLE_ASSIGN(const LabelLossOptions loss, LabelLossOptionsFrom(options, model.num_classes));
+  LabelLoss label_loss(loss, model.num_classes, *ops);
   ValidationProgress progress(log, options.log_interval);
   RIFFLE_ASSIGN(const Evaluation result, Evaluate(network->session, label_loss, *loader,
                                                   [&](const Evaluation& so_far, int64_t batch, int64_t batches) {

@@ -2,7 +2,7 @@
 #include "picture/normalise.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "data/normalise.cc"
+#define HWY_TARGET_INCLUDE "picture/normalise.cc"
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
 

@@ -4,7 +4,7 @@
 #include "picture/resize_passes.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "data/resize_passes.cc"
+#define HWY_TARGET_INCLUDE "picture/resize_passes.cc"
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
 

@@ -6,7 +6,7 @@
 
 #include "data/registry.h"
 #include "settings/accepted_options.h"
-#include "train/update/schedule.h"
+#include "settings/train_options.h"
 
 namespace riffle {
 namespace {
@@ -32,7 +32,7 @@ TEST(Recipes, AllParseAndMakeSense) {
     EXPECT_EQ(CheckTogether(options).message(), "") << entry.path();
     EXPECT_TRUE(ModelFromOptions(options, 10).ok()) << entry.path();
     EXPECT_TRUE(FindDataset(options.dataset).ok()) << entry.path();
-    EXPECT_LT(LearningRate(options, int64_t{100} * options.epoch_size - 1, 100), options.lr / 10)
+    EXPECT_LT(LearningRate(ScheduleOptionsFrom(options), int64_t{100} * options.epoch_size - 1, 100), options.lr / 10)
         << entry.path() << " ends high";
   }
   EXPECT_GE(recipes, 9);
@@ -70,8 +70,8 @@ TEST(Recipes, ThoseOfMindCVHaveItsFiguresOf2022) {
 
 TEST(Recipes, ThePapersFallsInALineFromOneHalf) {
   const Options o = Recipe("shufflenetv1/shufflenet_v1_g3_x1_0_paper.yaml").options;
-  EXPECT_EQ(LearningRate(o, 0, 1251), 0.5);
-  EXPECT_NEAR(LearningRate(o, 150'120, 1251), 0.25, 1e-12);
+  EXPECT_EQ(LearningRate(ScheduleOptionsFrom(o), 0, 1251), 0.5);
+  EXPECT_NEAR(LearningRate(ScheduleOptionsFrom(o), 150'120, 1251), 0.25, 1e-12);
   EXPECT_NEAR(o.epoch_size * 1251, 300'000, 1251);
 }
 

@@ -191,7 +191,8 @@ void ResolveAutomatic(Options& o) {
   if (o.threads == 0) o.threads = Threads();
   if (o.num_parallel_workers == 0) o.num_parallel_workers = UsableCores();
   if (!o.decay_epochs) {
-    o.decay_epochs = FindSchedule(o.scheduler).usual_decay_epochs(o, std::max(1, o.epoch_size - o.warmup_epochs));
+    o.decay_epochs =
+        FindSchedule(o.scheduler).usual_decay_epochs(o.num_cycles, std::max(1, o.epoch_size - o.warmup_epochs));
   }
 }
 

@@ -40,26 +40,24 @@ inline std::unique_ptr<Loader> EvaluationLoader(const Dataset& data, int batch_s
       data, transform, {.batch_size = batch_size, .shuffle = false, .drop_remainder = false, .workers = 0}));
 }
 
-inline Options TinyOptions(const std::filesystem::path& folder, int epochs) {
-  Options options;
-  options.epoch_size = epochs;
-  options.batch_size = 6;
-  options.opt = "momentum";
-  options.lr = 0.003;
-  options.warmup_epochs = 1;
-  options.decay_epochs = 3;  // whatever epoch_size is, so that a longer run begins as a shorter one
-  options.ckpt_save_dir = folder.string();
-  return options;
+/// What those who make the loaders of a run take beside its options.
+inline constexpr int kTinyBatch = 6;
+
+inline TrainerOptions TinyOptions(const std::filesystem::path& folder, int epochs) {
+  return {.schedule = {.epoch_size = epochs,
+                       .lr = 0.003,
+                       .warmup_epochs = 1,
+                       .decay_epochs = 3},  // whatever epoch_size is, so that a longer run begins as a shorter one
+          .optimizer = {.rule = &FindUpdateRule("momentum")},
+          .ckpt_save_dir = folder};
 }
 
 /// With an average, and updates of two batches.
-inline Options AveragingOptions(const std::filesystem::path& folder, int epochs) {
-  Options options = TinyOptions(folder, epochs);
-  options.ema = true;
+inline TrainerOptions AveragingOptions(const std::filesystem::path& folder, int epochs) {
+  TrainerOptions options = TinyOptions(folder, epochs);
   options.ema_decay = 0.9;
   options.gradient_accumulation_steps = 2;
-  options.clip_grad = true;
-  options.clip_value = 0.1;
+  options.clip_norm = 0.1;
   return options;
 }
 
@@ -81,13 +79,13 @@ struct Recorder : TrainObserver {
 
 /// A run of TinyData with its loaders.
 struct TinyRun {
-  explicit TinyRun(const Options& run_options, CheckpointInfo info = TinyInfo()) : options(run_options) {
+  explicit TinyRun(const TrainerOptions& run_options, CheckpointInfo info = TinyInfo(), int batch_size = kTinyBatch)
+      : options(run_options) {
     Augmentation augmentation = DefaultAugmentation(**FindDataset("cifar10"));
     augmentation.padding = 1;  // four pixels would be most of the picture
     const Transform transform = *Transform::ForTraining(info.preprocessing, augmentation);
-    train_loader = std::move(
-        *Loader::Create(*train, transform,
-                        {.batch_size = options.batch_size, .seed = 5, .workers = 2, .end_epoch = options.epoch_size}));
+    train_loader = std::move(*Loader::Create(
+        *train, transform, {.batch_size = batch_size, .seed = 5, .workers = 2, .end_epoch = options.epochs()}));
     trainer = std::move(*Trainer::Create(options, std::move(info), TestOps()));
   }
   Status Train(TrainObserver& observer) {
@@ -98,7 +96,7 @@ struct TinyRun {
     return Train(silent);
   }
 
-  Options options;
+  TrainerOptions options;
   bool validate = true;
   std::unique_ptr<Dataset> train = TinyData(20, 1), validation = TinyData(14, 2);
   std::unique_ptr<Loader> train_loader, validation_loader = EvaluationLoader(*validation, 4);

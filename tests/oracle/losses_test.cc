@@ -49,22 +49,20 @@ TEST(LossesAgainstTorch, OfLabels) {
   const std::vector<int32_t> labels = {0, 3, 9, 3, 5, 1};
   const Tensor torch_labels = torch::tensor(std::vector<int64_t>(labels.begin(), labels.end()));
   const Tensor one_hot = torch::one_hot(torch_labels, kClasses).to(torch::kFloat64);
-  const std::string text = "1,2,0.5,3,1,0,1,1,2,0.25";
   const Tensor weights = torch::tensor(std::vector<double>{1, 2, 0.5, 3, 1, 0, 1, 1, 2, 0.25}, torch::kFloat64);
-  for (const char* kind : {"CE", "BCE"})
+  using enum LabelLossOptions::Kind;
+  for (const auto kind : {kCrossEntropy, kBinaryCrossEntropy})
     for (const bool weighted : {false, true}) {
-      Options options;
-      options.loss = kind;
-      options.label_smoothing = 0.1;
-      if (weighted) options.class_weights = text;
-      LabelLoss loss = *LabelLoss::Create(options, kClasses, **FindBackend(""));
+      LabelLossOptions options{.kind = kind, .label_smoothing = 0.1};
+      if (weighted) options.class_weights = {1, 2, 0.5, 3, 1, 0, 1, 1, 2, 0.25};
+      LabelLoss loss(options, kClasses, **FindBackend(""));
       Comparison c;
       std::vector<float> targets(kImages * kClasses);
       loss.MakeTargets(labels, targets.data());
       loss.Run(kImages, c.logits.data(), targets.data(), 0.25, c.losses.data(), c.dlogits.data());
-      SCOPED_TRACE(kind);
+      SCOPED_TRACE(static_cast<int>(kind));
       const Tensor class_weights = weighted ? weights : torch::ones({kClasses}, torch::kFloat64);
-      if (options.loss == "CE") {
+      if (kind == kCrossEntropy) {
         c.Expect(F::cross_entropy(
                      c.torch_logits, torch_labels,
                      F::CrossEntropyFuncOptions().label_smoothing(0.1).weight(class_weights).reduction(torch::kNone)),

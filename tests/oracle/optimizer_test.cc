@@ -20,7 +20,7 @@ constexpr double kLearningRate = 0.05, kDecay = 0.01;
 
 // Two parameters, one spared from weight decay, with gradients that change from step to step.
 template <class TorchOptimizer, class TorchOptions>
-void ExpectTenEqualSteps(const Options& options, TorchOptions theirs) {
+void ExpectTenEqualSteps(const OptimizerOptions& options, TorchOptions theirs) {
   ParameterRegistry registry;
   registry.Add("w", ParameterKind::kGroupConvWeight, {6, 5, 1, 1});
   registry.Add("gamma", ParameterKind::kGamma, {6});
@@ -53,17 +53,17 @@ void ExpectTenEqualSteps(const Options& options, TorchOptions theirs) {
   }
 }
 
-Options Named(const std::string& opt) {
-  Options options;
-  options.opt = opt;
+OptimizerOptions Named(std::string_view rule) {
+  OptimizerOptions options;
+  options.rule = &FindUpdateRule(rule);
   options.momentum = 0.8;
-  options.weight_decay = kDecay;
-  options.weight_decay_filter = "norm_and_bias";
+  options.policy.weight_decay = kDecay;
+  options.policy.decays_norms = false;
   return options;
 }
 
 TEST(OptimizersOfLibTorch, Sgd) {
-  Options options = Named("sgd");
+  OptimizerOptions options = Named("sgd");
   options.momentum = 0;
   ExpectTenEqualSteps<torch::optim::SGD>(options, torch::optim::SGDOptions(kLearningRate));
 }
@@ -76,14 +76,14 @@ TEST(OptimizersOfLibTorch, Momentum) {
 TEST(OptimizersOfLibTorch, Nesterov) {
   const auto theirs = torch::optim::SGDOptions(kLearningRate).momentum(0.8).nesterov(true);
   ExpectTenEqualSteps<torch::optim::SGD>(Named("nesterov"), theirs);
-  Options options = Named("momentum");
-  options.use_nesterov = true;
+  OptimizerOptions options = Named("momentum");
+  options.rule = &FindUpdateRule("nesterov");
   ExpectTenEqualSteps<torch::optim::SGD>(options, theirs);
 }
 
 TEST(OptimizersOfLibTorch, Adam) {
   ExpectTenEqualSteps<torch::optim::Adam>(Named("adam"), torch::optim::AdamOptions(kLearningRate));
-  Options options = Named("adam");
+  OptimizerOptions options = Named("adam");
   options.betas = {0.8, 0.95};
   options.eps = 1e-2;
   ExpectTenEqualSteps<torch::optim::Adam>(options,

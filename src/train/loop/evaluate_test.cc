@@ -43,9 +43,9 @@ class Evaluating : public testing::Test {
     Initialise(plan_, {.seed = 11}, &values_);
     session_.SetWeights(values_);
   }
-  Evaluation Run(int batch_size, const Options& options = {}) {
+  Evaluation Run(int batch_size, const LabelLossOptions& options = {}) {
     const std::unique_ptr<Loader> loader = EvaluationLoader(*data_, batch_size);
-    LabelLoss loss = *LabelLoss::Create(options, 2, TestOps());
+    LabelLoss loss(options, 2, TestOps());
     Result<Evaluation> result = Evaluate(session_, loss, *loader);
     EXPECT_TRUE(result.ok()) << result.status().message();
     return *result;
@@ -85,18 +85,18 @@ TEST_F(Evaluating, AgreesWithTheLogitsOfEachPicture) {
   EXPECT_EQ(result.top1, right);
   EXPECT_NEAR(result.loss_sum, loss, 1e-5 * loss);
   EXPECT_DOUBLE_EQ(result.top1_percent(), 100.0 * right / 23);
-  Options options;
+  LabelLossOptions options;
   options.label_smoothing = 0.5;
   EXPECT_GT(std::abs(Run(5, options).loss_sum - loss), 1e-4 * loss) << "label smoothing counts";
   options = {};
-  options.loss = "BCE";
+  options.kind = LabelLossOptions::Kind::kBinaryCrossEntropy;
   EXPECT_GT(std::abs(Run(5, options).loss_sum - loss), 1e-4 * loss) << "the kind of loss counts";
 }
 
 TEST_F(Evaluating, TellsItsProgressAfterEachBatch) {
   const std::unique_ptr<Loader> loader = EvaluationLoader(*data_, 10);
   std::vector<int64_t> images;
-  LabelLoss loss = *LabelLoss::Create({}, 2, TestOps());
+  LabelLoss loss({}, 2, TestOps());
   ASSERT_TRUE(Evaluate(session_, loss, *loader, [&](const Evaluation& so_far, int64_t batch, int64_t batches) {
                 images.push_back(so_far.images);
                 EXPECT_EQ(batch, static_cast<int64_t>(images.size()));

@@ -22,17 +22,20 @@ void SortByTop1(std::vector<CheckpointFile>* files) {
 
 }  // namespace
 
-Status RemoveOldCheckpoints(const std::filesystem::path& folder, const ModelDescription& model, std::string_view policy,
+Status RemoveOldCheckpoints(const std::filesystem::path& folder, const ModelDescription& model, Retention policy,
                             int keep) {
   std::vector<CheckpointFile> files = ListCheckpoints(folder, model);  // oldest first
   if (files.empty()) return {};
   const std::filesystem::path newest = files.back().path;
-  if (policy == "top_k") {
-    SortByTop1(&files);
-  } else if (policy == "latest_k") {
-    std::ranges::reverse(files);
-  } else {
-    return {};
+  switch (policy) {
+    case Retention::kLatest:
+      std::ranges::reverse(files);
+      break;
+    case Retention::kBest:
+      SortByTop1(&files);
+      break;
+    case Retention::kAll:
+      return {};
   }
   for (size_t i = keep; i < files.size(); ++i) {
     if (files[i].path == newest) continue;

@@ -2,21 +2,26 @@
 #pragma once
 
 #include <filesystem>
-#include <string_view>
 
 #include "base/status.h"
 #include "model/description.h"
 
 namespace riffle {
 
+/// The option ckpt_save_policy.
+enum class Retention {
+  kLatest,  ///< latest_k
+  kBest,    ///< top_k
+  kAll,     ///< all, None
+};
+
 /// Removes numbered checkpoints of `model` from `folder` until those are left that `policy` keeps:
-///   latest_k   the newest `keep`
-///   top_k      the `keep` best by the validation top-1 of their epoch, of equal ones the older, those of epochs
-///   without
-///              validation last; and the newest, from which a run goes on
-///   all, None  all of them
+///   kLatest  the newest `keep`
+///   kBest    the `keep` best by the validation top-1 of their epoch, of equal ones the older, those of epochs without
+///            validation last; and the newest, from which a run goes on
+///   kAll     all of them
 /// Errors: IoError.
-Status RemoveOldCheckpoints(const std::filesystem::path& folder, const ModelDescription& model, std::string_view policy,
+Status RemoveOldCheckpoints(const std::filesystem::path& folder, const ModelDescription& model, Retention policy,
                             int keep);
 
 }  // namespace riffle

@@ -11,7 +11,7 @@ namespace {
 using ::testing::ElementsAre;
 
 // Epochs 1 to 6 with these figures; what is left of them.
-std::vector<int> Left(std::string_view policy, int keep) {
+std::vector<int> Left(Retention policy, int keep) {
   const std::filesystem::path folder = TestFolder();
   const std::vector<std::optional<double>> top1 = {50, 70, 60, std::nullopt, 70, 55};
   CheckpointInfo info = TinyInfo();
@@ -29,21 +29,18 @@ std::vector<int> Left(std::string_view policy, int keep) {
 }
 
 TEST(Retention, LatestKeepsTheNewest) {
-  EXPECT_THAT(Left("latest_k", 2), ElementsAre(5, 6));
-  EXPECT_THAT(Left("latest_k", 9), ElementsAre(1, 2, 3, 4, 5, 6));
+  EXPECT_THAT(Left(Retention::kLatest, 2), ElementsAre(5, 6));
+  EXPECT_THAT(Left(Retention::kLatest, 9), ElementsAre(1, 2, 3, 4, 5, 6));
 }
 
 TEST(Retention, TopKeepsTheBestAndTheNewest) {
-  EXPECT_THAT(Left("top_k", 1), ElementsAre(2, 6)) << "of equal ones the older";
-  EXPECT_THAT(Left("top_k", 3), ElementsAre(2, 3, 5, 6));
-  EXPECT_THAT(Left("top_k", 4), ElementsAre(2, 3, 5, 6)) << "the newest is the fourth best";
-  EXPECT_THAT(Left("top_k", 5), ElementsAre(1, 2, 3, 5, 6)) << "an epoch without validation comes last";
+  EXPECT_THAT(Left(Retention::kBest, 1), ElementsAre(2, 6)) << "of equal ones the older";
+  EXPECT_THAT(Left(Retention::kBest, 3), ElementsAre(2, 3, 5, 6));
+  EXPECT_THAT(Left(Retention::kBest, 4), ElementsAre(2, 3, 5, 6)) << "the newest is the fourth best";
+  EXPECT_THAT(Left(Retention::kBest, 5), ElementsAre(1, 2, 3, 5, 6)) << "an epoch without validation comes last";
 }
 
-TEST(Retention, AllKeepsAll) {
-  EXPECT_THAT(Left("all", 1), ElementsAre(1, 2, 3, 4, 5, 6));
-  EXPECT_THAT(Left("None", 1), ElementsAre(1, 2, 3, 4, 5, 6));
-}
+TEST(Retention, AllKeepsAll) { EXPECT_THAT(Left(Retention::kAll, 1), ElementsAre(1, 2, 3, 4, 5, 6)); }
 
 }  // namespace
 }  // namespace riffle

@@ -6,31 +6,24 @@
 
 #include "model/initialise.h"
 #include "train/loop/recalibrate.h"
-#include "train/loop/retention.h"
 #include "train/loop/transfer.h"
 #include "train/update/ema.h"
-#include "train/update/schedule.h"
 
 namespace riffle {
 
-bool ValidatesAfter(int epoch, const Options& options) {
-  return epoch % options.val_interval == 0 || epoch == options.epoch_size;
-}
-
-Result<std::unique_ptr<Trainer>> Trainer::Create(const Options& options, CheckpointInfo info,
+Result<std::unique_ptr<Trainer>> Trainer::Create(const TrainerOptions& options, CheckpointInfo info,
                                                  const OpTable<float>& ops) {
   RIFFLE_TRY(CheckClassNames(info.classes));
   RIFFLE_ASSIGN(Plan plan, MakePlan(info.model));
-  RIFFLE_ASSIGN(std::unique_ptr<Objective> objective, Objective::Create(options, info, ops));
+  RIFFLE_ASSIGN(std::unique_ptr<Objective> objective, Objective::Create(options.objective, info, ops));
   std::unique_ptr<Trainer> trainer(
       new Trainer(options, std::move(info), std::make_unique<const Plan>(std::move(plan)), std::move(objective), ops));
-  Initialise(*trainer->plan_,
-             {.seed = static_cast<uint64_t>(options.seed), .zero_init_residual = options.zero_init_residual},
+  Initialise(*trainer->plan_, {.seed = options.seed, .zero_init_residual = options.zero_init_residual},
              &trainer->network_.values());
   return trainer;
 }
 
-Trainer::Trainer(const Options& options, CheckpointInfo info, std::unique_ptr<const Plan> plan,
+Trainer::Trainer(const TrainerOptions& options, CheckpointInfo info, std::unique_ptr<const Plan> plan,
                  std::unique_ptr<Objective> objective, const OpTable<float>& ops)
     : options_(options),
       info_(std::move(info)),
@@ -38,12 +31,12 @@ Trainer::Trainer(const Options& options, CheckpointInfo info, std::unique_ptr<co
       ops_(ops),
       network_(*plan_, ops),
       objective_(std::move(objective)),
-      policies_(ParameterPolicies(plan_->registry, options)),
-      optimizer_(plan_->registry, options),
+      policies_(ParameterPolicies(plan_->registry, options.optimizer.policy)),
+      optimizer_(plan_->registry, options.optimizer),
       accumulated_(options.gradient_accumulation_steps > 1 ? plan_->registry.trainable_arena() : 0),
       session_(*plan_, ops) {
   session_.SetFlip(options.tta_flip);
-  if (options.ema) ema_.emplace(plan_->registry);
+  if (options.ema_decay) ema_.emplace(plan_->registry);
 }
 
 Result<std::string> Trainer::StartFrom(const Checkpoint& checkpoint) {
@@ -60,10 +53,10 @@ Status Trainer::Resume(const Checkpoint& checkpoint) {
         "{}: cannot be resumed, its network is another one: {}; name another --ckpt_save_dir, or train without "
         "--resume",
         checkpoint.path(), Differences(checkpoint.info().model, info_.model));
-  if (options_.ema != checkpoint.info().ema_updates.has_value())
+  if (options_.ema_decay.has_value() != checkpoint.info().ema_updates.has_value())
     return InvalidArgument("{}: cannot be resumed {} --ema, for it holds {} averaged weights; {} --ema",
-                           checkpoint.path(), options_.ema ? "with" : "without", options_.ema ? "no" : "also",
-                           options_.ema ? "leave out" : "add");
+                           checkpoint.path(), options_.ema_decay ? "with" : "without",
+                           options_.ema_decay ? "no" : "also", options_.ema_decay ? "leave out" : "add");
   Snapshot snapshot = TakeSnapshot();
   RIFFLE_TRY(checkpoint.Load(plan_->registry, &snapshot));
   TakeUp(snapshot);
@@ -94,15 +87,15 @@ void Trainer::TakeUp(const Snapshot& snapshot) {
 
 Status Trainer::Run(const TrainLoaders& loaders, TrainObserver& observer) {
   StartAverage();
-  while (info_.epoch < options_.epoch_size) {
+  while (info_.epoch < options_.epochs()) {
     observer.OnEpochBegin(info_.epoch + 1);
     RIFFLE_ASSIGN(Loader * loader, loaders.train(info_.epoch));
     RIFFLE_TRY(TrainOnPicturesOf(*loader));
     RIFFLE_ASSIGN(EpochEvent event, TrainEpoch(*loader, observer));
-    if (event.epoch == options_.epoch_size && options_.bn_recalibration > 0) RIFFLE_TRY(Recalibrate(*loader, observer));
+    if (event.epoch == options_.epochs() && options_.bn_recalibration > 0) RIFFLE_TRY(Recalibrate(*loader, observer));
     RIFFLE_TRY(CheckFinite());
     info_.top1_percent.reset();
-    if (loaders.validation && ValidatesAfter(event.epoch, options_))
+    if (loaders.validation && options_.ValidatesAfter(event.epoch))
       RIFFLE_TRY(Validate(*loaders.validation, &event, observer));
     RIFFLE_TRY(observer.OnEpoch(event));  // first, so that no checkpoint is ahead of the record
     RIFFLE_TRY(Save(event, observer));
@@ -140,7 +133,7 @@ Result<EpochEvent> Trainer::TrainEpoch(Loader& loader, TrainObserver& observer) 
     RIFFLE_ASSIGN(const Batch* batch, loader.Next());
     for (const std::string& why : batch->unreadable) observer.OnUnreadable(why);
     const UpdateGroup group = GroupOf(b, batches, options_.gradient_accumulation_steps);
-    event.lr = LearningRate(options_, info_.step - group.index, batches);
+    event.lr = LearningRate(options_.schedule, info_.step - group.index, batches);
     RIFFLE_ASSIGN(const double batch_loss_sum, TrainStep(*batch, group, event.lr));
     ++info_.step;
     loss_sum += batch_loss_sum;
@@ -163,7 +156,7 @@ Result<EpochEvent> Trainer::TrainEpoch(Loader& loader, TrainObserver& observer) 
 
 // One batch, and an optimizer step where it completes its group; the sum of the pictures' losses.
 Result<double> Trainer::TrainStep(const Batch& batch, const UpdateGroup& group, double lr) {
-  const bool frozen_body = options_.freeze == "body";
+  const bool frozen_body = options_.optimizer.policy.freezes_body;
   const Rows<const float> pictures = objective_->Begin(batch);
   const float* logits =
       network_.Forward(batch.images, pictures, frozen_body ? Statistics::kRunning : Statistics::kBatch);
@@ -179,9 +172,9 @@ Result<double> Trainer::TrainStep(const Batch& batch, const UpdateGroup& group, 
     gradients = &accumulated_;
   }
   if (!group.last()) return sum;
-  if (options_.clip_grad) ClipByGlobalNorm(plan_->registry, policies_, options_.clip_value, gradients);
+  if (options_.clip_norm) ClipByGlobalNorm(plan_->registry, policies_, *options_.clip_norm, gradients);
   optimizer_.Step(++info_.updates, lr, *gradients, &network_.values().trainable);
-  if (ema_) UpdateEma(options_.ema_decay, ++*info_.ema_updates, network_.values(), &*ema_);
+  if (ema_) UpdateEma(*options_.ema_decay, ++*info_.ema_updates, network_.values(), &*ema_);
   return sum;
 }
 
@@ -227,7 +220,7 @@ Result<Pace> Trainer::PaceOfTraining(Loader& loader) {
   return MeasurePace(loader, [&](const Batch& batch) {
     const UpdateGroup group =
         GroupOf(batch.position.batch, loader.BatchesPerEpoch(), options_.gradient_accumulation_steps);
-    return TrainStep(batch, group, LearningRate(options_, info_.step++, loader.BatchesPerEpoch())).status();
+    return TrainStep(batch, group, LearningRate(options_.schedule, info_.step++, loader.BatchesPerEpoch())).status();
   });
 }
 
@@ -242,7 +235,7 @@ Result<Pace> Trainer::PaceOfValidation(Loader& loader) {
 }
 
 Status Trainer::Save(const EpochEvent& event, TrainObserver& observer) {
-  const std::filesystem::path folder = options_.ckpt_save_dir;
+  const std::filesystem::path& folder = options_.ckpt_save_dir;
   const Snapshot snapshot = TakeSnapshot();
   const auto save = [&](const std::string& name) -> Status {
     RIFFLE_TRY(SaveCheckpoint(folder / name, info_, plan_->registry, snapshot));
@@ -250,9 +243,9 @@ Status Trainer::Save(const EpochEvent& event, TrainObserver& observer) {
     return {};
   };
   if (event.best) RIFFLE_TRY(save(BestCheckpointName(info_.model)));
-  if (event.epoch % options_.ckpt_save_interval != 0 && event.epoch != options_.epoch_size) return {};
+  if (event.epoch % options_.ckpt_save_interval != 0 && event.epoch != options_.epochs()) return {};
   RIFFLE_TRY(save(CheckpointName(info_.model, info_.epoch, info_.step)));
-  return RemoveOldCheckpoints(folder, info_.model, options_.ckpt_save_policy, options_.keep_checkpoint_max);
+  return RemoveOldCheckpoints(folder, info_.model, options_.retention, options_.keep_checkpoint_max);
 }
 
 }  // namespace riffle

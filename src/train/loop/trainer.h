@@ -15,11 +15,37 @@
 #include "runtime/session.h"
 #include "train/loop/evaluate.h"
 #include "train/loop/pace.h"
+#include "train/loop/retention.h"
 #include "train/loss/objective.h"
 #include "train/update/gradients.h"
 #include "train/update/optimizer.h"
+#include "train/update/schedule.h"
 
 namespace riffle {
+
+/// What a run does: how long, how it steps, what it keeps. Fields are options of the same names unless they say more.
+struct TrainerOptions {
+  ScheduleOptions schedule;
+  OptimizerOptions optimizer;
+  ObjectiveOptions objective;
+  uint64_t seed = 42;
+  bool zero_init_residual = true;
+  bool resume_opt = false;
+  int gradient_accumulation_steps = 1;
+  std::optional<double> clip_norm = std::nullopt;  ///< clip_value where clip_grad is set
+  std::optional<double> ema_decay = std::nullopt;  ///< where ema is set
+  int bn_recalibration = 0;
+  int val_interval = 1;
+  bool tta_flip = false;
+  std::filesystem::path ckpt_save_dir = "./ckpt";
+  int ckpt_save_interval = 1;
+  Retention retention = Retention::kLatest;
+  int keep_checkpoint_max = 10;
+
+  int epochs() const { return schedule.epoch_size; }
+  /// Whether a run with a validation set validates after this epoch, from 1.
+  bool ValidatesAfter(int epoch) const { return epoch % val_interval == 0 || epoch == epochs(); }
+};
 
 /// A batch that is done.
 struct StepEvent {
@@ -69,16 +95,13 @@ struct TrainLoaders {
   Loader* validation = nullptr;
 };
 
-/// Whether a run with a validation set validates after this epoch, from 1.
-bool ValidatesAfter(int epoch, const Options& options);
-
 /// One run. Everything that it does is a function of (options, data): batches come from positions, random numbers from
 /// places.
 class Trainer {
  public:
   /// Errors: those of MakePlan, CheckClassNames and Objective::Create. `ops` must outlive the trainer; the parameters
   /// are initialised from options.seed.
-  static Result<std::unique_ptr<Trainer>> Create(const Options& options, CheckpointInfo info,
+  static Result<std::unique_ptr<Trainer>> Create(const TrainerOptions& options, CheckpointInfo info,
                                                  const OpTable<float>& ops);
 
   /// Starts from a checkpoint's weights, and with options.resume_opt its optimizer, as far as Transfer (transfer.h)
@@ -105,7 +128,7 @@ class Trainer {
   void TakeUp(const Snapshot& snapshot);
 
  private:
-  Trainer(const Options& options, CheckpointInfo info, std::unique_ptr<const Plan> plan,
+  Trainer(const TrainerOptions& options, CheckpointInfo info, std::unique_ptr<const Plan> plan,
           std::unique_ptr<Objective> objective, const OpTable<float>& ops);
 
   Result<double> TrainStep(const Batch& batch, const UpdateGroup& group, double lr);
@@ -120,7 +143,7 @@ class Trainer {
   Status CheckFinite();
   Status Save(const EpochEvent& event, TrainObserver& observer);
 
-  const Options options_;
+  const TrainerOptions options_;
   CheckpointInfo info_;
   std::unique_ptr<const Plan> plan_;
   std::unique_ptr<const Plan> train_plan_;  // where training sees pictures of another size than validation

@@ -25,11 +25,10 @@ TEST(TrainerAverages, AnAverageIsResumedWithTheBitsOfARunThatWasNotStopped) {
 }
 
 TEST(TrainerAverages, TheAverageIsThatOfTheWeightsAfterEachUpdateAndIsWhatIsValidated) {
-  Options options = AveragingOptions(TestFolder(), 3);
-  options.batch_size = 20;  // one update an epoch
+  TrainerOptions options = AveragingOptions(TestFolder(), 3);
   options.gradient_accumulation_steps = 1;
   const std::filesystem::path folder = options.ckpt_save_dir;
-  TinyRun run(options);
+  TinyRun run(options, TinyInfo(), 20);  // one update an epoch
   Recorder recorder;
   ASSERT_EQ(run.Train(recorder).message(), "");
   const auto at = [&](int epoch) { return TensorsOf(folder / CheckpointName(TinyModel(), epoch, epoch)); };
@@ -47,7 +46,7 @@ TEST(TrainerAverages, TheAverageIsThatOfTheWeightsAfterEachUpdateAndIsWhatIsVali
   ASSERT_EQ(checkpoint->Load(plan.registry, WeightSet::kEma, &values).message(), "");
   Session session(plan, TestOps());
   session.SetWeights(values);
-  LabelLoss loss = *LabelLoss::Create(options, 2, TestOps());
+  LabelLoss loss(options.objective.label, 2, TestOps());
   EXPECT_EQ(Evaluate(session, loss, *run.validation_loader)->loss_sum, recorder.epochs[2].validation->loss_sum);
 }
 
@@ -62,7 +61,7 @@ TEST(TrainerAverages, ARunWithAnAverageAndOneWithoutAreNotResumedAsEachOther) {
 }
 
 TEST(TrainerAverages, StatisticsOfTheWeightsInUseAreComputedAnewAfterTheLastEpoch) {
-  Options options = AveragingOptions(TestFolder(), 2);
+  TrainerOptions options = AveragingOptions(TestFolder(), 2);
   const std::filesystem::path folder = options.ckpt_save_dir;
   ASSERT_EQ(TinyRun(options).Train().message(), "");
   const auto plain = TensorsOf(folder / Numbered(2)), plain_before = TensorsOf(folder / Numbered(1));

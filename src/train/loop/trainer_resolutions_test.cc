@@ -10,7 +10,7 @@ using ::testing::ElementsAre;
 
 // A run on pictures of 8 pixels, of 12 from the second epoch on; it is validated on 16.
 struct GrowingRun {
-  explicit GrowingRun(const Options& options) : run(options, Info(16)) {
+  explicit GrowingRun(const TrainerOptions& options) : run(options, Info(16)) {
     const Dataset& data = *run.validation;
     run.validation_loader = std::move(*Loader::Create(data, *Transform::ForEvaluation(Info(16).preprocessing),
                                                       {.batch_size = 4, .shuffle = false, .drop_remainder = false}));
@@ -51,9 +51,9 @@ TEST(TrainerResolutions, TheTeacherSeesAndMixingTakesEachEpochsSize) {
   const std::filesystem::path folder = TestFolder(), teacher = folder / "teacher", student = folder / "student";
   for (const auto& part : {teacher, student}) std::filesystem::create_directories(part);
   ASSERT_EQ(TinyRun(AveragingOptions(teacher, 1), GrowingRun::Info(16)).Train().message(), "");
-  Options options = AveragingOptions(student, 2);
-  options.teacher_ckpt = (teacher / Numbered(1)).string();
-  options.mixup = options.cutmix = 1;
+  TrainerOptions options = AveragingOptions(student, 2);
+  options.objective.teacher_ckpt = (teacher / Numbered(1)).string();
+  options.objective.mix.mixup = options.objective.mix.cutmix = 1;
   GrowingRun run(options);
   ASSERT_EQ(run.run.Train().message(), "");
   EXPECT_THAT(run.sizes, ElementsAre(8, 12));

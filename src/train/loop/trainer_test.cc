@@ -22,7 +22,7 @@ using ::testing::Not;
 TEST(Trainer, AClassNameThatNoCheckpointCanHoldIsRefusedBeforeAnEpochIsSpent) {
   CheckpointInfo info = TinyInfo();
   info.classes[1] = "caf\xe9";
-  EXPECT_FALSE(Trainer::Create(Options(), info, TestOps()).ok());
+  EXPECT_FALSE(Trainer::Create(TrainerOptions(), info, TestOps()).ok());
 }
 
 TEST(Trainer, LearnsAndTellsWhatItDoes) {
@@ -57,7 +57,7 @@ TEST(Trainer, TellsEpochsAndValidationsInTheirOrder) {
     }
     std::string text;
   } story;
-  Options options = TinyOptions(TestFolder(), 3);
+  TrainerOptions options = TinyOptions(TestFolder(), 3);
   options.val_interval = 2;
   ASSERT_EQ(TinyRun(options).Train(story).message(), "");
   EXPECT_EQ(story.text,
@@ -90,8 +90,8 @@ TEST(Trainer, ResumesEveryOptimizerWithItsSlotsAndItsUpdates) {
     std::filesystem::create_directories(whole);
     std::filesystem::create_directories(parts);
     const auto options = [&](const std::filesystem::path& out, int epochs) {
-      Options o = TinyOptions(out, epochs);
-      o.opt = opt;
+      TrainerOptions o = TinyOptions(out, epochs);
+      o.optimizer.rule = &FindUpdateRule(opt);
       return o;
     };
     ASSERT_EQ(TinyRun(options(whole, 2)).Train().message(), "");
@@ -106,8 +106,8 @@ TEST(Trainer, ResumesEveryOptimizerWithItsSlotsAndItsUpdates) {
 TEST(Trainer, ResumesNoOtherOptimizer) {
   const std::filesystem::path folder = TestFolder();
   ASSERT_EQ(TinyRun(TinyOptions(folder, 1)).Train().message(), "");
-  Options options = TinyOptions(folder, 2);
-  options.opt = "adam";
+  TrainerOptions options = TinyOptions(folder, 2);
+  options.optimizer.rule = &FindUpdateRule("adam");
   TinyRun run(options);
   const Status status = run.trainer->Resume(*Checkpoint::Open(folder / Numbered(1)));
   EXPECT_EQ(status.code(), ErrorCode::kInvalidArgument);
@@ -127,15 +127,15 @@ TEST(Trainer, TheNumberOfThreadsChangesNoBit) {
 }
 
 TEST(Trainer, KeepsTheLatestCheckpointsAndTheBest) {
-  Options options = TinyOptions(TestFolder(), 4);
+  TrainerOptions options = TinyOptions(TestFolder(), 4);
   options.keep_checkpoint_max = 2;
   ASSERT_EQ(TinyRun(options).Train().message(), "");
   EXPECT_THAT(FilesIn(options.ckpt_save_dir), ElementsAre(Numbered(3), Numbered(4), Best()));
 }
 
 TEST(Trainer, TheBestCheckpointsStayUnderTopK) {
-  Options options = TinyOptions(TestFolder(), 4);
-  options.ckpt_save_policy = "top_k";
+  TrainerOptions options = TinyOptions(TestFolder(), 4);
+  options.retention = Retention::kBest;
   options.keep_checkpoint_max = 1;
   TinyRun run(options);
   Recorder recorder;
@@ -149,7 +149,7 @@ TEST(Trainer, TheBestCheckpointsStayUnderTopK) {
 }
 
 TEST(Trainer, SavesAtTheIntervalAndAfterTheLastEpoch) {
-  Options options = TinyOptions(TestFolder(), 5);
+  TrainerOptions options = TinyOptions(TestFolder(), 5);
   options.ckpt_save_interval = 2;
   TinyRun run(options);
   run.validate = false;
@@ -158,7 +158,7 @@ TEST(Trainer, SavesAtTheIntervalAndAfterTheLastEpoch) {
 }
 
 TEST(Trainer, ValidatesAtTheIntervalAndAfterTheLastEpoch) {
-  Options options = TinyOptions(TestFolder(), 5);
+  TrainerOptions options = TinyOptions(TestFolder(), 5);
   options.val_interval = 2;
   TinyRun run(options);
   Recorder recorder;
@@ -169,7 +169,7 @@ TEST(Trainer, ValidatesAtTheIntervalAndAfterTheLastEpoch) {
 }
 
 TEST(Trainer, TheBestCheckpointIsTheFirstOfTheBestEpoch) {
-  Options options = TinyOptions(TestFolder(), 4);
+  TrainerOptions options = TinyOptions(TestFolder(), 4);
   TinyRun run(options);
   Recorder recorder;
   ASSERT_EQ(run.Train(recorder).message(), "");
@@ -186,7 +186,7 @@ TEST(Trainer, TheBestCheckpointIsTheFirstOfTheBestEpoch) {
 }
 
 TEST(Trainer, AnEpochThatIsNotRecordedIsNotSaved) {
-  Options options = TinyOptions(TestFolder(), 2);
+  TrainerOptions options = TinyOptions(TestFolder(), 2);
   TinyRun run(options);
   Recorder recorder;
   recorder.refusal = IoError("the disk is full");
@@ -195,13 +195,13 @@ TEST(Trainer, AnEpochThatIsNotRecordedIsNotSaved) {
 }
 
 TEST(Trainer, ALossThatIsNotFiniteEndsTheRunAndLeavesCheckpointsAlone) {
-  Options options = TinyOptions(TestFolder(), 1);
+  TrainerOptions options = TinyOptions(TestFolder(), 1);
   ASSERT_EQ(TinyRun(options).Train().message(), "");
   const std::filesystem::path folder = options.ckpt_save_dir;
   const std::vector<std::string> names = FilesIn(folder);
   const std::vector<uint8_t> bytes = ReadBytes(folder / Numbered(1));
-  options.epoch_size = 3;
-  options.lr = 1e30;
+  options.schedule.epoch_size = 3;
+  options.schedule.lr = 1e30;
   TinyRun run(options);
   ASSERT_EQ(run.trainer->Resume(*Checkpoint::Open(folder / Numbered(1))).message(), "");
   const Status status = run.Train();
@@ -212,13 +212,12 @@ TEST(Trainer, ALossThatIsNotFiniteEndsTheRunAndLeavesCheckpointsAlone) {
 }
 
 TEST(Trainer, ParametersThatOverflowInTheLastStepReachNoCheckpoint) {
-  Options options = TinyOptions(TestFolder(), 1);
-  options.batch_size = 20;  // one step, of a finite loss
-  options.warmup_epochs = 0;
-  options.lr = 3e38;
-  options.momentum = 0;
-  options.weight_decay = 1e3;
-  TinyRun run(options);
+  TrainerOptions options = TinyOptions(TestFolder(), 1);
+  options.schedule.warmup_epochs = 0;
+  options.schedule.lr = 3e38;
+  options.optimizer.momentum = 0;
+  options.optimizer.policy.weight_decay = 1e3;
+  TinyRun run(options, TinyInfo(), 20);  // one step, of a finite loss
   const Status status = run.Train();
   ASSERT_FALSE(status.ok());
   EXPECT_THAT(status.message(), HasSubstr("the parameters are not finite numbers after step 1"));
@@ -254,13 +253,13 @@ TEST(Trainer, ResumesNoOtherStem) {
 }
 
 TEST(Trainer, AFrozenBodyKeepsEveryBitAndTheHeadLearns) {
-  Options options = TinyOptions(TestFolder(), 1);
-  options.lr = 0.1;
-  options.warmup_epochs = 0;
+  TrainerOptions options = TinyOptions(TestFolder(), 1);
+  options.schedule.lr = 0.1;
+  options.schedule.warmup_epochs = 0;
   const std::filesystem::path folder = options.ckpt_save_dir;
-  options.epoch_size = 2;
-  options.freeze = "body";
-  options.weight_decay = 0.1;
+  options.schedule.epoch_size = 2;
+  options.optimizer.policy.freezes_body = true;
+  options.optimizer.policy.weight_decay = 0.1;
   options.keep_checkpoint_max = 2;
   TinyRun run(options);
   Recorder recorder;
@@ -268,7 +267,7 @@ TEST(Trainer, AFrozenBodyKeepsEveryBitAndTheHeadLearns) {
   const auto first = TensorsOf(folder / Numbered(1)), second = TensorsOf(folder / Numbered(2));
   const Plan plan = *MakePlan(TinyModel());
   ParameterValues<float> initial(plan.registry);
-  Initialise(plan, {.seed = static_cast<uint64_t>(options.seed), .zero_init_residual = true}, &initial);
+  Initialise(plan, {.seed = options.seed, .zero_init_residual = true}, &initial);
   const auto values = [](const Parameter& p, const AlignedArray<float>& arena) {
     return std::vector<float>(arena.data() + p.offset, arena.data() + p.offset + p.size);
   };

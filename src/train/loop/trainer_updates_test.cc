@@ -17,7 +17,7 @@ using ::testing::ElementsAre;
 std::map<std::string, std::vector<float>> ByHand(TinyRun& run, int64_t batches, double clip) {
   const Plan plan = *MakePlan(TinyModel());
   Network<float> network(plan, TestOps());
-  Initialise(plan, {.seed = static_cast<uint64_t>(run.options.seed), .zero_init_residual = true}, &network.values());
+  Initialise(plan, {.seed = run.options.seed, .zero_init_residual = true}, &network.values());
   std::vector<double> sum(plan.registry.trainable_arena());
   for (int64_t b = 0; b < run.train_loader->BatchesPerEpoch(); ++b) {
     const Batch& batch = **run.train_loader->Next();
@@ -39,7 +39,7 @@ std::map<std::string, std::vector<float>> ByHand(TinyRun& run, int64_t batches, 
     }
     const double factor = std::min(1.0, clip / std::sqrt(squares));
     for (size_t i = 0; i < sum.size(); ++i)
-      network.values().trainable[i] -= static_cast<float>(run.options.lr * factor * std::exchange(sum[i], 0));
+      network.values().trainable[i] -= static_cast<float>(run.options.schedule.lr * factor * std::exchange(sum[i], 0));
   }
   std::map<std::string, std::vector<float>> tensors;
   for (const Parameter& p : plan.registry.trainable()) {
@@ -60,13 +60,13 @@ double Distance(const std::map<std::string, std::vector<float>>& expected,
 }
 
 TEST(TrainerUpdates, AnUpdateTakesTheMeanGradientOfItsBatchesClippedByItsNorm) {
-  Options options = TinyOptions(TestFolder(), 1);
-  options.scheduler = "constant";
-  options.warmup_epochs = 0;
-  options.opt = "sgd";
-  options.momentum = 0;
-  options.weight_decay = 0;
-  options.lr = 0.01;
+  TrainerOptions options = TinyOptions(TestFolder(), 1);
+  options.schedule.schedule = &FindSchedule("constant");
+  options.schedule.warmup_epochs = 0;
+  options.optimizer.rule = &FindUpdateRule("sgd");
+  options.optimizer.momentum = 0;
+  options.optimizer.policy.weight_decay = 0;
+  options.schedule.lr = 0.01;
   const std::filesystem::path file = std::filesystem::path(options.ckpt_save_dir) / Numbered(1);
   TinyRun oracle(options);
   const auto each = ByHand(oracle, 1, 1e9), pairs = (oracle.train_loader->Seek({}), ByHand(oracle, 2, 1e9)),
@@ -79,21 +79,20 @@ TEST(TrainerUpdates, AnUpdateTakesTheMeanGradientOfItsBatchesClippedByItsNorm) {
   ASSERT_EQ(TinyRun(options).Train().message(), "");
   EXPECT_LT(Distance(pairs, TensorsOf(file)), 1e-5);
   EXPECT_EQ(Checkpoint::Open(file)->info().updates, 2) << "two batches, and the one that was left";
-  options.clip_grad = true;
-  options.clip_value = 0.05;
+  options.clip_norm = 0.05;
   ASSERT_EQ(TinyRun(options).Train().message(), "");
   EXPECT_LT(Distance(clipped, TensorsOf(file)), 1e-5);
 }
 
 TEST(TrainerUpdates, AllBatchesOfAnUpdateHaveTheRateOfItsFirst) {
-  Options options = TinyOptions(TestFolder(), 2);
+  TrainerOptions options = TinyOptions(TestFolder(), 2);
   options.gradient_accumulation_steps = 2;
-  options.warmup_epochs = 2;
+  options.schedule.warmup_epochs = 2;
   TinyRun run(options);
   Recorder recorder;
   ASSERT_EQ(run.Train(recorder).message(), "");
   std::vector<double> sixths;  // of the warm-up, in which the schedule counts batches
-  for (const StepEvent& e : recorder.steps) sixths.push_back(std::round(e.lr / options.lr * 6));
+  for (const StepEvent& e : recorder.steps) sixths.push_back(std::round(e.lr / options.schedule.lr * 6));
   EXPECT_THAT(sixths, ElementsAre(0, 0, 2, 3, 3, 5));
 }
 

@@ -117,7 +117,7 @@ TEST(Transfer, AGreyNetworkAnswersAsTheColouredOneDoesToGreyPictures) {
   grey.model.in_channels = grey.preprocessing.channels = 1;
   grey.preprocessing.mean = grey.preprocessing.std = {100};
   Weights here(grey, -1e6f), there(TinyInfo(), 1);
-  Initialise(there.plan, {.seed = 3}, &there.values);
+  Initialise(there.plan, {.seed = 3}, &there.state.values);
   EXPECT_THAT(here.StartFrom(there), HasSubstr("summed over the colours"));
   ExpectSameBody(here, there);
 
@@ -128,7 +128,7 @@ TEST(Transfer, AGreyNetworkAnswersAsTheColouredOneDoesToGreyPictures) {
     for (int c = 0; c < 3; ++c) colours[c * stride + i] = std::sin(static_cast<float>(i));
   const auto logits = [&](Weights& weights) {
     Session session(weights.plan, TestOps());
-    session.SetWeights(weights.values);
+    session.SetWeights(weights.state.values);
     std::vector<float> answer(kImages * 2);
     session.Run(kImages, {colours.data(), stride}, answer.data());
     return answer;

@@ -90,13 +90,6 @@ Status Teacher::SetImageSize(int size) {
   return {};
 }
 
-Distillation Distillation::From(const Options& options) {
-  return {.decoupled = options.distill_type == "decoupled",
-          .temperature = options.distill_temperature,
-          .alpha = options.distill_alpha,
-          .beta = options.distill_beta};
-}
-
 void AddDistillation(const Distillation& distillation, int64_t images, int classes, const float* targets,
                      const float* teacher, const float* student, double weight, float* losses, float* dlogits) {
   ParallelFor(images, [&](int64_t n) {

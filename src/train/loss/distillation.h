@@ -7,7 +7,6 @@
 
 #include "checkpoint/checkpoint.h"
 #include "runtime/loaded_network.h"
-#include "settings/settings.h"
 
 namespace riffle {
 
@@ -44,8 +43,6 @@ class Teacher {
 struct Distillation {
   bool decoupled = false;
   double temperature = 4, alpha = 1, beta = 8;
-
-  static Distillation From(const Options& options);
 };
 
 /// losses[n] += the divergence; dlogits[n] += weight · its gradient with respect to the student's logits. The class of

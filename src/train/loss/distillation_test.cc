@@ -147,8 +147,8 @@ CheckpointInfo TeacherInfo() {
 /// Trains a teacher for some epochs; its checkpoint.
 std::string TrainTeacher(const std::filesystem::path& folder, int epochs, const CheckpointInfo& info = TeacherInfo()) {
   std::filesystem::create_directories(folder);
-  Options options = TinyOptions(folder, epochs);
-  options.decay_epochs = std::max(epochs - 1, 3);
+  TrainerOptions options = TinyOptions(folder, epochs);
+  options.schedule.decay_epochs = std::max(epochs - 1, 3);
   TinyRun run(options, info);
   run.validate = false;
   EXPECT_EQ(run.Train().message(), "");
@@ -166,21 +166,21 @@ struct LastEpoch : TrainObserver {
 TEST(Teacher, AStudentLearnsFromItAlone) {
   const std::filesystem::path folder = TestFolder();
   constexpr int kEpochs = 12;  // after 4 the teacher hardly tells the classes apart, and a student learns just that
-  Options options = TinyOptions(folder, kEpochs);
-  options.decay_epochs = kEpochs - 1;
-  options.teacher_ckpt = TrainTeacher(folder / "teacher", kEpochs);
-  options.distill_weight = 1;
-  for (const char* type : {"plain", "decoupled"}) {
-    options.distill_type = type;
-    options.label_smoothing = 0.99;  // no label says anything
+  TrainerOptions options = TinyOptions(folder, kEpochs);
+  options.schedule.decay_epochs = kEpochs - 1;
+  options.objective.teacher_ckpt = TrainTeacher(folder / "teacher", kEpochs);
+  options.objective.distill_weight = 1;
+  for (const bool decoupled : {false, true}) {
+    options.objective.distillation.decoupled = decoupled;
+    options.objective.label.label_smoothing = 0.99;  // no label says anything
     LastEpoch last;
     TinyRun student(options, StudentInfo());
     ASSERT_EQ(student.Train(last).message(), "");
-    EXPECT_GE(last.event.validation->top1, 12) << type << ", of 14";
+    EXPECT_GE(last.event.validation->top1, 12) << decoupled << ", of 14";
   }
 }
 
-std::vector<uint8_t> Trained(const std::filesystem::path& folder, const Options& options) {
+std::vector<uint8_t> Trained(const std::filesystem::path& folder, const TrainerOptions& options) {
   std::filesystem::remove_all(folder);
   std::filesystem::create_directories(folder);
   TinyRun run(options, StudentInfo());
@@ -191,27 +191,27 @@ std::vector<uint8_t> Trained(const std::filesystem::path& folder, const Options&
 TEST(Teacher, EachOptionChangesWhatIsLearned) {
   const std::filesystem::path folder = TestFolder() / "student";
   const std::string teacher = TrainTeacher(TestFolder() / "teacher", 2);
-  const std::vector<void (*)(Options&)> changes = {
-      [](Options& o) { o.teacher_ckpt = ""; },
-      [](Options&) {},
-      [](Options& o) { o.distill_weight = 0.75; },
-      [](Options& o) { o.distill_temperature = 1; },
-      [](Options& o) { o.mixup = 1; },
-      [](Options& o) { o.distill_type = "decoupled"; },
-      [](Options& o) {
-        o.distill_type = "decoupled";
-        o.distill_alpha = 2;
+  const std::vector<void (*)(TrainerOptions&)> changes = {
+      [](TrainerOptions& o) { o.objective.teacher_ckpt = ""; },
+      [](TrainerOptions&) {},
+      [](TrainerOptions& o) { o.objective.distill_weight = 0.75; },
+      [](TrainerOptions& o) { o.objective.distillation.temperature = 1; },
+      [](TrainerOptions& o) { o.objective.mix.mixup = 1; },
+      [](TrainerOptions& o) { o.objective.distillation.decoupled = true; },
+      [](TrainerOptions& o) {
+        o.objective.distillation.decoupled = true;
+        o.objective.distillation.alpha = 2;
       },
-      [](Options& o) {
-        o.distill_type = "decoupled";
-        o.distill_beta = 0;
+      [](TrainerOptions& o) {
+        o.objective.distillation.decoupled = true;
+        o.objective.distillation.beta = 0;
       },
   };
   std::vector<std::vector<uint8_t>> files;
   for (const auto& change : changes) {
-    Options options = TinyOptions(folder, 1);
-    options.warmup_epochs = 0;
-    options.teacher_ckpt = teacher;
+    TrainerOptions options = TinyOptions(folder, 1);
+    options.schedule.warmup_epochs = 0;
+    options.objective.teacher_ckpt = teacher;
     change(options);
     files.push_back(Trained(folder, options));
     for (size_t i = 0; i + 1 < files.size(); ++i) EXPECT_NE(files[i], files.back()) << i << files.size() - 1;

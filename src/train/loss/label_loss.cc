@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "base/threads.h"
-#include "train/loss/class_weights.h"
 
 namespace riffle {
 
@@ -33,21 +32,11 @@ void BinaryCrossEntropy(const CrossEntropyShape& shape, const CrossEntropy<float
   });
 }
 
-Result<LabelLoss> LabelLoss::Create(const Options& options, int classes, const OpTable<float>& ops) {
-  RIFFLE_ASSIGN(std::vector<float> class_weights, ParseClassWeights(options.class_weights, classes));
-  return LabelLoss(options, classes, std::move(class_weights), ops);
-}
-
-LabelLoss::LabelLoss(const Options& options, int classes, std::vector<float> class_weights, const OpTable<float>& ops)
-    : classes_(classes),
-      binary_(options.loss == "BCE"),
-      sums_classes_(options.reduction == "sum"),
-      label_smoothing_(options.label_smoothing),
-      class_weights_(std::move(class_weights)),
-      ops_(&ops) {}
+LabelLoss::LabelLoss(const LabelLossOptions& options, int classes, const OpTable<float>& ops)
+    : options_(options), classes_(classes), ops_(&ops) {}
 
 void LabelLoss::MakeTargets(std::span<const int32_t> labels, float* targets) const {
-  SmoothedTargets(labels, classes_, label_smoothing_, targets);
+  SmoothedTargets(labels, classes_, options_.label_smoothing, targets);
 }
 
 void LabelLoss::Run(int64_t images, const float* logits, const float* targets, double weight, float* losses,
@@ -55,10 +44,11 @@ void LabelLoss::Run(int64_t images, const float* logits, const float* targets, d
   const CrossEntropyShape shape = {images, classes_};
   CrossEntropy<float> args = {
       .loss = losses, .dlogits = dlogits, .logits = logits, .targets = targets, .weight = static_cast<float>(weight)};
-  if (binary_) return BinaryCrossEntropy(shape, args, sums_classes_ ? 1 : 1.0 / classes_, class_weights_);
-  if (!class_weights_.empty()) {  // cross-entropy is linear in its targets
+  if (options_.kind == LabelLossOptions::Kind::kBinaryCrossEntropy)
+    return BinaryCrossEntropy(shape, args, options_.sums ? 1 : 1.0 / classes_, options_.class_weights);
+  if (!options_.class_weights.empty()) {  // cross-entropy is linear in its targets
     weighted_targets_.assign(targets, targets + images * classes_);
-    for (size_t i = 0; i < weighted_targets_.size(); ++i) weighted_targets_[i] *= class_weights_[i % classes_];
+    for (size_t i = 0; i < weighted_targets_.size(); ++i) weighted_targets_[i] *= options_.class_weights[i % classes_];
     args.targets = weighted_targets_.data();
   }
   ops_->cross_entropy(shape, args);

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "ops/op_table.h"
-#include "settings/settings.h"
 
 namespace riffle {
 
@@ -21,14 +20,23 @@ void SmoothedTargets(std::span<const int32_t> labels, int classes, double smooth
 void BinaryCrossEntropy(const CrossEntropyShape& shape, const CrossEntropy<float>& args, double scale,
                         std::span<const float> class_weights);
 
-/// The loss that the options `loss`, `label_smoothing`, `class_weights` and `reduction` choose, with w = class_weights:
+/// The options loss, label_smoothing, class_weights and reduction.
+struct LabelLossOptions {
+  enum class Kind { kCrossEntropy, kBinaryCrossEntropy };
+  Kind kind = Kind::kCrossEntropy;
+  double label_smoothing = 0;
+  std::vector<float> class_weights;  ///< one for each class; empty: each counts 1
+  bool sums = false;                 ///< reduction 'sum'
+};
+
+/// The loss that they choose, with w = class_weights:
 ///   CE   −Σ_k w[k] · target[k] · log softmax(z)[k], as PyTorch weights soft targets
-///   BCE  the mean over the classes of w[k] times the binary cross-entropy; their sum where reduction is 'sum'
+///   BCE  the mean over the classes of w[k] times the binary cross-entropy; their sum where it sums
 /// Not thread-safe.
 class LabelLoss {
  public:
-  /// `ops` must outlive the loss. InvalidArgument for class weights that are none of `classes` classes.
-  static Result<LabelLoss> Create(const Options& options, int classes, const OpTable<float>& ops);
+  /// `ops` must outlive the loss. REQUIRES: class weights of `classes` classes, or none.
+  LabelLoss(const LabelLossOptions& options, int classes, const OpTable<float>& ops);
 
   /// [images][classes]: what Run takes, before any mixing.
   void MakeTargets(std::span<const int32_t> labels, float* targets) const;
@@ -37,12 +45,8 @@ class LabelLoss {
   void Run(int64_t images, const float* logits, const float* targets, double weight, float* losses, float* dlogits);
 
  private:
-  LabelLoss(const Options& options, int classes, std::vector<float> class_weights, const OpTable<float>& ops);
-
+  const LabelLossOptions options_;
   const int classes_;
-  const bool binary_, sums_classes_;
-  const double label_smoothing_;
-  const std::vector<float> class_weights_;
   const OpTable<float>* ops_;
   std::vector<float> weighted_targets_;
 };

@@ -25,11 +25,11 @@ void Blend(double share, int64_t count, const float* own, const float* partner, 
 
 }  // namespace
 
-Mix DrawMix(const Options& options, LoaderPosition position, int64_t height, int64_t width) {
-  RandomStream random(static_cast<uint64_t>(options.seed), RandomPurpose::kMix, static_cast<uint32_t>(position.epoch),
+Mix DrawMix(const MixOptions& options, LoaderPosition position, int64_t height, int64_t width) {
+  RandomStream random(options.seed, RandomPurpose::kMix, static_cast<uint32_t>(position.epoch),
                       static_cast<uint32_t>(position.batch));
-  const bool both = options.mixup > 0 && options.cutmix > 0, any = options.mixup > 0 || options.cutmix > 0;
-  if (!any || !random.Chance(options.cutmix_prob)) return {};
+  const bool both = options.mixup > 0 && options.cutmix > 0;
+  if (!options.mixes() || !random.Chance(options.cutmix_prob)) return {};
   const bool cutmix = both ? random.Chance(0.5) : options.cutmix > 0;
   const double alpha = cutmix ? options.cutmix : options.mixup, lambda = random.Beta(alpha, alpha);
   if (!cutmix) return {.kind = Mix::Kind::kMixup, .own_share = lambda};

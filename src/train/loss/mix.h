@@ -7,9 +7,17 @@
 
 #include "base/rows.h"
 #include "data/loader.h"
-#include "settings/settings.h"
 
 namespace riffle {
+
+/// The options of the same names.
+struct MixOptions {
+  double mixup = 0, cutmix = 0;
+  double cutmix_prob = 1;
+  uint64_t seed = 42;
+
+  bool mixes() const { return mixup > 0 || cutmix > 0; }
+};
 
 /// How a batch is mixed: picture n becomes own_share·n + (1 − own_share)·partner, or keeps what lies outside the box
 /// and takes what lies inside it from its partner. The middle picture of an odd batch is its own partner.
@@ -25,7 +33,7 @@ struct Mix {
 ///   with probability cutmix_prob it is mixed; where both alphas are above 0, CutMix with probability ½;
 ///   λ from Beta(alpha, alpha); the box of CutMix has sides of √(1 − λ) of the picture's, a centre that is uniform in
 ///   the picture, and is cut at the picture's edges, after which λ is what it left.
-Mix DrawMix(const Options& options, LoaderPosition position, int64_t height, int64_t width);
+Mix DrawMix(const MixOptions& options, LoaderPosition position, int64_t height, int64_t width);
 
 /// [channels][images·height·width], as base/rows.h says; `mixed` is other memory, its padding becomes zero.
 /// REQUIRES: mix.kind is not kNone.

@@ -16,15 +16,11 @@ using ::testing::ElementsAre;
 using ::testing::ElementsAreArray;
 using Kind = Mix::Kind;
 
-Options With(double mixup, double cutmix, double probability = 1) {
-  Options options;
-  options.mixup = mixup;
-  options.cutmix = cutmix;
-  options.cutmix_prob = probability;
-  return options;
+MixOptions With(double mixup, double cutmix, double probability = 1) {
+  return {.mixup = mixup, .cutmix = cutmix, .cutmix_prob = probability};
 }
 
-std::vector<Mix> Draw(const Options& options, int count = 4000, int64_t height = 32, int64_t width = 32) {
+std::vector<Mix> Draw(const MixOptions& options, int count = 4000, int64_t height = 32, int64_t width = 32) {
   std::vector<Mix> mixes;
   for (int i = 0; i < count; ++i)
     mixes.push_back(DrawMix(options, {.epoch = i / 100, .batch = i % 100}, height, width));
@@ -81,7 +77,7 @@ TEST(DrawMix, ABoxLiesInThePictureAndTheShareIsWhatItLeaves) {
 }
 
 TEST(DrawMix, IsAFunctionOfTheSeedAndThePosition) {
-  Options options = With(1, 1);
+  MixOptions options = With(1, 1);
   const std::vector<Mix> mixes = Draw(options, 300);
   EXPECT_TRUE(std::ranges::equal(mixes, Draw(options, 300)));
   for (size_t i = 1; i < mixes.size(); ++i) EXPECT_FALSE(mixes[i] == mixes[i - 1]);

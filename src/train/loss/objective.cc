@@ -12,22 +12,24 @@ constexpr double kJensenShannonWeight = 12;  // AugMix, section 3
 
 }  // namespace
 
-Result<std::unique_ptr<Objective>> Objective::Create(const Options& options, const CheckpointInfo& info,
+Result<std::unique_ptr<Objective>> Objective::Create(const ObjectiveOptions& options, const CheckpointInfo& info,
                                                      const OpTable<float>& ops) {
-  RIFFLE_ASSIGN(LabelLoss label_loss, LabelLoss::Create(options, info.model.num_classes, ops));
   std::unique_ptr<Teacher> teacher;
   if (!options.teacher_ckpt.empty()) {
-    if (options.distill_type == "decoupled" && info.model.num_classes < 2)
+    if (options.distillation.decoupled && info.model.num_classes < 2)
       return InvalidArgument(
           "option distill_type: 'decoupled' compares a class with the others, and there is only one");
     RIFFLE_ASSIGN(teacher, Teacher::Create(options.teacher_ckpt, info, ops));
   }
-  return std::unique_ptr<Objective>(new Objective(options, info, std::move(label_loss), std::move(teacher)));
+  return std::unique_ptr<Objective>(new Objective(options, info, ops, std::move(teacher)));
 }
 
-Objective::Objective(const Options& options, const CheckpointInfo& info, LabelLoss label_loss,
+Objective::Objective(const ObjectiveOptions& options, const CheckpointInfo& info, const OpTable<float>& ops,
                      std::unique_ptr<Teacher> teacher)
-    : options_(options), model_(info.model), label_loss_(std::move(label_loss)), teacher_(std::move(teacher)) {}
+    : options_(options),
+      model_(info.model),
+      label_loss_(options.label, info.model.num_classes, ops),
+      teacher_(std::move(teacher)) {}
 
 Status Objective::SetImageSize(int size) {
   model_.image_size = size;
@@ -41,7 +43,7 @@ Rows<const float> Objective::Begin(const Batch& batch) {
   targets_.resize(static_cast<size_t>(images_) * model_.num_classes);
   label_loss_.MakeTargets(batch.labels, targets_.data());
   Rows<const float> pictures = batch.pixels;
-  if (const Mix mix = DrawMix(options_, batch.position, size, size); mix.kind != Mix::Kind::kNone) {
+  if (const Mix mix = DrawMix(options_.mix, batch.position, size, size); mix.kind != Mix::Kind::kNone) {
     MixTargets(mix, images_, model_.num_classes, targets_.data());
     pictures = Mixed(mix, batch);
   }
@@ -64,7 +66,7 @@ Rows<const float> Objective::Mixed(const Mix& mix, const Batch& batch) {
 double Objective::Loss(const float* logits, double share, float* dlogits) {
   const int classes = model_.num_classes, samples = images_ / splits_;
   const double of_labels = teacher_ ? 1 - options_.distill_weight : 1;
-  const double of_mean = options_.reduction == "sum" ? share * images_ : share;
+  const double of_mean = options_.label.sums ? share * images_ : share;
   losses_.assign(images_, 0);
   const double sample_weight = of_mean * of_labels / samples;
   label_loss_.Run(samples, logits, targets_.data(), sample_weight, losses_.data(), dlogits);
@@ -75,7 +77,7 @@ double Objective::Loss(const float* logits, double share, float* dlogits) {
   const double label_sum = splits_ * std::accumulate(losses_.begin(), losses_.end(), 0.0);
   if (!teacher_) return label_sum;
   losses_.assign(images_, 0);
-  AddDistillation(Distillation::From(options_), images_, classes, targets_.data(), teacher_logits_.data(), logits,
+  AddDistillation(options_.distillation, images_, classes, targets_.data(), teacher_logits_.data(), logits,
                   of_mean * options_.distill_weight / images_, losses_.data(), dlogits);
   return of_labels * label_sum + options_.distill_weight * std::accumulate(losses_.begin(), losses_.end(), 0.0);
 }

@@ -3,17 +3,26 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "checkpoint/checkpoint.h"
 #include "data/loader.h"
 #include "ops/op_table.h"
-#include "settings/settings.h"
 #include "train/loss/distillation.h"
 #include "train/loss/label_loss.h"
 #include "train/loss/mix.h"
 
 namespace riffle {
+
+/// What is minimised: the options of the group Loss.
+struct ObjectiveOptions {
+  LabelLossOptions label;
+  MixOptions mix;
+  std::string teacher_ckpt;     ///< none: labels alone
+  double distill_weight = 0.5;  ///< of the teacher; labels have the rest
+  Distillation distillation;
+};
 
 /// Two calls for each batch: Begin before the network's forward, Loss after it. What they do is a function of the
 /// options and the batch, its position among it; nothing is kept from one batch to the next. Not thread-safe.
@@ -21,7 +30,7 @@ class Objective {
  public:
   /// `info` is that of the network to train: its description, classes and preprocessing. `ops` must outlive the
   /// objective. Errors: InvalidArgument if the options ask for what these cannot give, and those of Teacher::Create.
-  static Result<std::unique_ptr<Objective>> Create(const Options& options, const CheckpointInfo& info,
+  static Result<std::unique_ptr<Objective>> Create(const ObjectiveOptions& options, const CheckpointInfo& info,
                                                    const OpTable<float>& ops);
 
   /// The height and width of the pictures of the next batches; at first those of the description. Errors: those of
@@ -44,10 +53,11 @@ class Objective {
   LabelLoss& label_loss() { return label_loss_; }
 
  private:
-  Objective(const Options& options, const CheckpointInfo& info, LabelLoss label_loss, std::unique_ptr<Teacher> teacher);
+  Objective(const ObjectiveOptions& options, const CheckpointInfo& info, const OpTable<float>& ops,
+            std::unique_ptr<Teacher> teacher);
   Rows<const float> Mixed(const Mix& mix, const Batch& batch);
 
-  const Options options_;
+  const ObjectiveOptions options_;
   ModelDescription model_;  // with the size of the pictures to train on
   LabelLoss label_loss_;
   const std::unique_ptr<Teacher> teacher_;  // null: none

@@ -31,7 +31,7 @@ struct NoiseBatch {
   Batch batch;
 };
 
-std::unique_ptr<Objective> Make(const Options& options, const CheckpointInfo& info = TinyInfo()) {
+std::unique_ptr<Objective> Make(const ObjectiveOptions& options, const CheckpointInfo& info = TinyInfo()) {
   Result<std::unique_ptr<Objective>> objective = Objective::Create(options, info, TestOps());
   EXPECT_TRUE(objective.ok()) << objective.status().message();
   return std::move(*objective);
@@ -55,21 +55,21 @@ TEST(Objective, WithoutMixingThePicturesAreTheBatchs) {
 
 TEST(Objective, TheLossOfAMixedPictureIsThatOfBothLabelsByTheirShares) {
   const NoiseBatch noise(5);
-  Options options;
-  options.mixup = options.cutmix = 1;
-  options.label_smoothing = 0.1;
+  ObjectiveOptions options;
+  options.mix.mixup = options.mix.cutmix = 1;
+  options.label.label_smoothing = 0.1;
   const std::unique_ptr<Objective> mixing = Make(options);
-  options.mixup = options.cutmix = 0;
+  options.mix.mixup = options.mix.cutmix = 0;
   const std::unique_ptr<Objective> plain = Make(options);
   NoiseBatch reversed(5);
   std::ranges::reverse(reversed.batch.labels);
   const Found own = Both(*plain, noise), partner = Both(*plain, reversed);
-  options.mixup = options.cutmix = 1;
+  options.mix.mixup = options.mix.cutmix = 1;
   for (int batch = 0; batch < 10; ++batch) {
     NoiseBatch at = noise;
     at.batch.pixels.data = at.memory.data();
     at.batch.position = {.epoch = 3, .batch = batch};
-    const double share = DrawMix(options, at.batch.position, 8, 8).own_share;
+    const double share = DrawMix(options.mix, at.batch.position, 8, 8).own_share;
     const Found mixed = Both(*mixing, at);
     EXPECT_NEAR(mixed.loss, share * own.loss + (1 - share) * partner.loss, 1e-5);
     for (size_t i = 0; i < mixed.dlogits.size(); ++i)
@@ -79,8 +79,8 @@ TEST(Objective, TheLossOfAMixedPictureIsThatOfBothLabelsByTheirShares) {
 }
 
 TEST(Objective, ASmallerBatchAfterALargerOneHasCleanPadding) {
-  Options options;
-  options.mixup = 1;
+  ObjectiveOptions options;
+  options.mix.mixup = 1;
   const std::unique_ptr<Objective> mixing = Make(options);
   const NoiseBatch large(9), small(2);
   mixing->Begin(large.batch);
@@ -93,8 +93,8 @@ TEST(Objective, ASmallerBatchAfterALargerOneHasCleanPadding) {
 TEST(Objective, MixesPicturesOfTheSizeThatItWasTold) {
   CheckpointInfo info = TinyInfo();
   info.model.image_size = 16;
-  Options options;
-  options.cutmix = 1;
+  ObjectiveOptions options;
+  options.mix.cutmix = 1;
   const std::unique_ptr<Objective> told = Make(options, info), born = Make(options);
   ASSERT_TRUE(told->SetImageSize(8).ok());
   const NoiseBatch noise(5);
@@ -106,9 +106,9 @@ TEST(Objective, MixesPicturesOfTheSizeThatItWasTold) {
 
 TEST(Objective, TheGradientIsThatOfTheMeanOrTheSumAndTheShare) {
   const NoiseBatch noise(4);
-  Options options;
+  ObjectiveOptions options;
   const Found mean = Both(*Make(options), noise), half = Both(*Make(options), noise, 0.5);
-  options.reduction = "sum";
+  options.label.sums = true;
   const Found sum = Both(*Make(options), noise);
   EXPECT_EQ(mean.loss, sum.loss);
   EXPECT_EQ(mean.loss, half.loss);
@@ -130,7 +130,7 @@ TEST(Objective, VersionsOfASampleAreJudgedByTheCleanOnesLabelAndByTheirDivergenc
     EXPECT_NEAR(found.dlogits[i], gradient[i] + (i < 4 ? label.dlogits[i] : 0), 1e-6) << "of the mean of two samples";
 }
 
-std::vector<uint8_t> Trained(const std::filesystem::path& folder, const Options& options) {
+std::vector<uint8_t> Trained(const std::filesystem::path& folder, const TrainerOptions& options) {
   std::filesystem::create_directories(folder);
   TinyRun run(options);
   EXPECT_EQ(run.Train().message(), "");
@@ -139,23 +139,25 @@ std::vector<uint8_t> Trained(const std::filesystem::path& folder, const Options&
 
 TEST(Objective, EachOptionChangesWhatIsLearned) {
   const std::filesystem::path folder = TestFolder();
-  const std::vector<void (*)(Options&)> changes = {
-      [](Options&) {},
-      [](Options& o) { o.loss = "BCE"; },
-      [](Options& o) { o.label_smoothing = 0.1; },
-      [](Options& o) { o.class_weights = "1,2"; },
-      [](Options& o) { o.reduction = "sum"; },
-      [](Options& o) { o.mixup = 1; },
-      [](Options& o) { o.cutmix = 1; },
-      [](Options& o) { o.mixup = o.cutmix = 1; },
-      [](Options& o) {
-        o.mixup = 1;
-        o.cutmix_prob = 0.5;
+  const std::vector<void (*)(TrainerOptions&)> changes = {
+      [](TrainerOptions&) {},
+      [](TrainerOptions& o) { o.objective.label.kind = LabelLossOptions::Kind::kBinaryCrossEntropy; },
+      [](TrainerOptions& o) { o.objective.label.label_smoothing = 0.1; },
+      [](TrainerOptions& o) {
+        o.objective.label.class_weights = {1, 2};
+      },
+      [](TrainerOptions& o) { o.objective.label.sums = true; },
+      [](TrainerOptions& o) { o.objective.mix.mixup = 1; },
+      [](TrainerOptions& o) { o.objective.mix.cutmix = 1; },
+      [](TrainerOptions& o) { o.objective.mix.mixup = o.objective.mix.cutmix = 1; },
+      [](TrainerOptions& o) {
+        o.objective.mix.mixup = 1;
+        o.objective.mix.cutmix_prob = 0.5;
       },
   };
   std::vector<std::vector<uint8_t>> files;
   for (const auto& change : changes) {
-    Options options = TinyOptions(folder, 2);
+    TrainerOptions options = TinyOptions(folder, 2);
     change(options);
     std::filesystem::remove_all(folder);
     files.push_back(Trained(folder, options));
@@ -166,9 +168,9 @@ TEST(Objective, EachOptionChangesWhatIsLearned) {
 TEST(Objective, AResumedRunThatMixesEndsWithTheBitsOfOneThatWasNotStoppedOnAnyNumberOfThreads) {
   const std::filesystem::path whole = TestFolder() / "whole", parts = TestFolder() / "parts";
   const auto options = [](const std::filesystem::path& folder, int epochs) {
-    Options mixing = TinyOptions(folder, epochs);
-    mixing.mixup = mixing.cutmix = 1;
-    mixing.loss = "BCE";
+    TrainerOptions mixing = TinyOptions(folder, epochs);
+    mixing.objective.mix.mixup = mixing.objective.mix.cutmix = 1;
+    mixing.objective.label.kind = LabelLossOptions::Kind::kBinaryCrossEntropy;
     return mixing;
   };
   SetThreads(1);

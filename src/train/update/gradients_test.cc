@@ -46,7 +46,7 @@ class Clipping : public testing::Test {
   }
   const Parameter& First() const { return plan_.registry.trainable().front(); }
   const Parameter& Last() const { return plan_.registry.trainable().back(); }
-  double Clip(double max_norm, const Options& options = {}) {
+  double Clip(double max_norm, const PolicyOptions& options = {}) {
     return ClipByGlobalNorm(plan_.registry, ParameterPolicies(plan_.registry, options), max_norm, &gradients_);
   }
   const Plan plan_ = *MakePlan(TinyModel());
@@ -65,7 +65,7 @@ TEST_F(Clipping, LeavesASmallerNormAlone) {
 }
 
 TEST_F(Clipping, CountsNothingThatIsFrozen) {
-  EXPECT_EQ(Clip(2, {.freeze = "body"}), 4);
+  EXPECT_EQ(Clip(2, {.freezes_body = true}), 4);
   EXPECT_EQ(gradients_[Last().offset + Last().size - 1], -2.0f);
 }
 

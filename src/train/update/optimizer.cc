@@ -11,10 +11,10 @@ constexpr int64_t kPieceValues = 1 << 15;  // a fraction of a millisecond
 
 }  // namespace
 
-Optimizer::Optimizer(const ParameterRegistry& registry, const Options& options)
-    : rule_(FindUpdateRule(options.use_nesterov ? "nesterov" : options.opt)),
+Optimizer::Optimizer(const ParameterRegistry& registry, const OptimizerOptions& options)
+    : rule_(*options.rule),
       constants_{.momentum = options.momentum, .eps = options.eps.value_or(rule_.eps)},
-      policies_(ParameterPolicies(registry, options)) {
+      policies_(ParameterPolicies(registry, options.policy)) {
   std::ranges::copy(options.betas.value_or(rule_.betas), constants_.betas.begin());
   for (const std::string_view name : rule_.slots)
     slots_.push_back({name, AlignedArray<float>(registry.trainable_arena())});

@@ -1,23 +1,31 @@
 // Optimizers: an update rule applied to the flat arenas of parameters, gradients and slots.
 #pragma once
 
+#include <optional>
 #include <string_view>
 #include <vector>
 
 #include "model/parameters.h"
-#include "settings/settings.h"
 #include "train/update/parameter_policy.h"
 #include "train/update/update_rules.h"
 
 namespace riffle {
 
-/// The rule that `opt` and `use_nesterov` name, with `momentum`, `betas` and `eps`, and for each parameter the weight
-/// decay and share of the learning rate of its policy. A state is slots laid out as the trainable arena; it is saved
-/// and loaded with the parameters' names.
+/// The options opt, use_nesterov, momentum, betas and eps, and those of the policies.
+struct OptimizerOptions {
+  const UpdateRule* rule = &FindUpdateRule("adam");
+  double momentum = 0.9;
+  std::optional<std::vector<double>> betas = std::nullopt;  ///< none: the rule's usual ones
+  std::optional<double> eps = std::nullopt;                 ///< none: the rule's usual one
+  PolicyOptions policy;
+};
+
+/// The rule, with its constants, and for each parameter the weight decay and share of the learning rate of its policy.
+/// A state is slots laid out as the trainable arena; it is saved and loaded with the parameters' names.
 class Optimizer {
  public:
-  /// REQUIRES: CheckTogether(options).
-  Optimizer(const ParameterRegistry& registry, const Options& options);
+  /// REQUIRES: as many betas as the rule has.
+  Optimizer(const ParameterRegistry& registry, const OptimizerOptions& options);
 
   /// `update` counts the steps of the run, this one included: what depends on time is a function of it, so that a
   /// resumed run goes on with the same bits. The same bits at any number of threads.

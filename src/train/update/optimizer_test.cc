@@ -22,7 +22,7 @@ struct Fixture {
     gradients = AlignedArray<float>(registry.trainable_arena());
     for (const Parameter& p : registry.trainable()) parameters[p.offset] = gradients[p.offset] = 1;
   }
-  void Run(const Options& options) {
+  void Run(const OptimizerOptions& options) {
     Optimizer optimizer(registry, options);
     for (int i = 1; i <= 2; ++i) optimizer.Step(i, 0.5, gradients, &parameters);
   }
@@ -32,11 +32,11 @@ struct Fixture {
   AlignedArray<float> parameters, gradients;
 };
 
-Options Momentum() {
-  Options options;
-  options.opt = "momentum";
+OptimizerOptions Momentum() {
+  OptimizerOptions options;
+  options.rule = &FindUpdateRule("momentum");
   options.momentum = 0.5;
-  options.weight_decay = 0;
+  options.policy.weight_decay = 0;
   return options;
 }
 
@@ -47,8 +47,8 @@ TEST(Optimizer, MomentumAddsUpGradients) {
 }
 
 TEST(Optimizer, NesterovLooksAhead) {
-  Options options = Momentum();
-  options.use_nesterov = true;
+  OptimizerOptions options = Momentum();
+  options.rule = &FindUpdateRule("nesterov");
   Fixture f;
   f.Run(options);
   // v = 1, step 1 + 0.5; v = 1.5, step 1 + 0.75
@@ -56,15 +56,15 @@ TEST(Optimizer, NesterovLooksAhead) {
 }
 
 TEST(Optimizer, WeightDecayIsPartOfTheGradientAndTheFilterSparesBatchNorm) {
-  Options options = Momentum();
-  options.weight_decay = 0.2;
+  OptimizerOptions options = Momentum();
+  options.policy.weight_decay = 0.2;
   Fixture all;
   all.Run(options);
   const float first = 1 - 0.5f * 1.2f;  // v = 1.2
   const float second = first - 0.5f * (0.6f + 1 + 0.2f * first);
   EXPECT_FLOAT_EQ(all.weight(), second);
   EXPECT_FLOAT_EQ(all.gamma(), second);
-  options.weight_decay_filter = "norm_and_bias";
+  options.policy.decays_norms = false;
   Fixture spared;
   spared.Run(options);
   EXPECT_FLOAT_EQ(spared.weight(), second);
@@ -72,9 +72,9 @@ TEST(Optimizer, WeightDecayIsPartOfTheGradientAndTheFilterSparesBatchNorm) {
 }
 
 TEST(Optimizer, AFrozenParameterKeepsItsBits) {
-  Options options = Momentum();
-  options.weight_decay = 0.2;
-  options.freeze = "body";
+  OptimizerOptions options = Momentum();
+  options.policy.weight_decay = 0.2;
+  options.policy.freezes_body = true;
   Fixture f;
   f.Run(options);
   EXPECT_EQ(f.weight(), 1);
@@ -82,9 +82,9 @@ TEST(Optimizer, AFrozenParameterKeepsItsBits) {
 }
 
 TEST(Optimizer, LayerDecayScalesTheRateOfEachLayer) {
-  Options options = Momentum();
+  OptimizerOptions options = Momentum();
   options.momentum = 0;
-  options.layer_decay = 0.5;
+  options.policy.layer_decay = 0.5;
   ParameterRegistry registry;
   registry.Add("stem.conv.weight", ParameterKind::kStemWeight, {1, 1, 1, 1});
   registry.Add("stage2.0.conv1.weight", ParameterKind::kGroupConvWeight, {1, 1, 1, 1});
@@ -108,7 +108,7 @@ struct Weights {
 
 // The largest deviation of ten steps with changing gradients and rates from those of `formula(t, lr, g, weights)`.
 double DeviationOfTenSteps(
-    const Options& options,
+    const OptimizerOptions& options,
     const std::function<void(int t, double lr, const std::vector<double>& g, Weights&)>& formula) {
   constexpr int64_t kSize = 7;
   ParameterRegistry registry;
@@ -131,10 +131,10 @@ double DeviationOfTenSteps(
   return deviation;
 }
 
-Options Named(const std::string& opt) {
-  Options options;
-  options.opt = opt;
-  options.weight_decay = kDecay;
+OptimizerOptions Named(std::string_view rule) {
+  OptimizerOptions options;
+  options.rule = &FindUpdateRule(rule);
+  options.policy.weight_decay = kDecay;
   return options;
 }
 
@@ -163,7 +163,7 @@ TEST(OptimizerFormulas, Lion) {
       w.m[i] = 0.95 * w.m[i] + 0.05 * g[i];
     }
   };
-  Options options = Named("lion");
+  OptimizerOptions options = Named("lion");
   options.betas = {0.8, 0.95};
   EXPECT_LT(DeviationOfTenSteps(options, formula), 1e-6);
 }
@@ -171,8 +171,8 @@ TEST(OptimizerFormulas, Lion) {
 TEST(OptimizerFormulas, LionLeavesAWeightWithoutGradientAlone) {
   Fixture f;
   std::ranges::fill(f.gradients, 0.0f);
-  Options options = Named("lion");
-  options.weight_decay = 0;
+  OptimizerOptions options = Named("lion");
+  options.policy.weight_decay = 0;
   f.Run(options);
   EXPECT_EQ(f.weight(), 1);
 }
@@ -219,8 +219,8 @@ TEST(OptimizerFormulas, Adan) {
 }
 
 TEST(OptimizerFormulas, EpsReplacesTheUsualOne) {
-  Options options = Named("adagrad");
-  options.weight_decay = 0;
+  OptimizerOptions options = Named("adagrad");
+  options.policy.weight_decay = 0;
   options.eps = 1;
   Fixture f;
   f.Run(options);
@@ -257,7 +257,7 @@ TEST_P(EveryOptimizer, GivesTheSameBitsAtAnyNumberOfThreads) {
   for (const int threads : {1, 2, 3}) {
     SetThreads(threads);
     LargeParameters p;
-    Optimizer optimizer(p.registry, Named(std::string(GetParam())));
+    Optimizer optimizer(p.registry, Named(GetParam()));
     for (int t = 1; t <= 3; ++t) optimizer.Step(t, 0.01, p.gradients, &p.values);
     results.emplace_back(p.values.begin(), p.values.end());
   }
@@ -267,14 +267,14 @@ TEST_P(EveryOptimizer, GivesTheSameBitsAtAnyNumberOfThreads) {
 
 TEST_P(EveryOptimizer, GoesDownTheSlope) {
   Fixture f;
-  f.Run(Named(std::string(GetParam())));
+  f.Run(Named(GetParam()));
   EXPECT_LT(f.weight(), 1);
   EXPECT_LT(f.gamma(), 1);
 }
 
 TEST_P(EveryOptimizer, KeepsWhatIsFrozen) {
-  Options options = Named(std::string(GetParam()));
-  options.freeze = "body";
+  OptimizerOptions options = Named(GetParam());
+  options.policy.freezes_body = true;
   Fixture f;
   f.Run(options);
   EXPECT_EQ(f.weight(), 1);

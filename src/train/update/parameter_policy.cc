@@ -1,6 +1,7 @@
 #include "train/update/parameter_policy.h"
 
 #include <cmath>
+#include <string_view>
 
 namespace riffle {
 namespace {
@@ -28,18 +29,14 @@ std::vector<int> LayerNumbers(const ParameterRegistry& registry) {
 
 }  // namespace
 
-bool Decays(const Parameter& parameter, std::string_view weight_decay_filter) {
-  return weight_decay_filter == "disable" || !parameter.norm();
-}
-
-std::vector<ParameterPolicy> ParameterPolicies(const ParameterRegistry& registry, const Options& options) {
+std::vector<ParameterPolicy> ParameterPolicies(const ParameterRegistry& registry, const PolicyOptions& options) {
   std::vector<ParameterPolicy> policies;
   const std::vector<int> layers = LayerNumbers(registry);
   for (size_t i = 0; i < layers.size(); ++i) {
     const Parameter& parameter = registry.trainable()[i];
-    const bool frozen = options.freeze == "body" && parameter.kind != ParameterKind::kHeadWeight;
-    const double scale = std::pow(options.layer_decay.value_or(1), layers.back() - layers[i]);
-    policies.push_back({.weight_decay = Decays(parameter, options.weight_decay_filter) ? options.weight_decay : 0,
+    const bool frozen = options.freezes_body && parameter.kind != ParameterKind::kHeadWeight;
+    const double scale = std::pow(options.layer_decay, layers.back() - layers[i]);
+    policies.push_back({.weight_decay = options.decays_norms || !parameter.norm() ? options.weight_decay : 0,
                         .lr_scale = frozen ? 0 : scale});
   }
   return policies;

@@ -12,7 +12,7 @@ namespace riffle {
 namespace {
 
 // The policies of a whole network, by the names of its parameters.
-std::map<std::string, ParameterPolicy> Policies(const Options& options) {
+std::map<std::string, ParameterPolicy> Policies(const PolicyOptions& options) {
   const Plan plan = *MakePlan(*FindModel("shufflenet_v1_g3_x0_25"));
   const std::vector<ParameterPolicy> policies = ParameterPolicies(plan.registry, options);
   std::map<std::string, ParameterPolicy> by_name;
@@ -25,12 +25,11 @@ TEST(ParameterPolicy, TheDefaultsTreatAllParametersAlike) {
     EXPECT_EQ(policy, (ParameterPolicy{.weight_decay = 0.5, .lr_scale = 1})) << name;
 }
 
-TEST(ParameterPolicy, FiltersSpareBatchNorm) {
-  for (const char* filter : {"auto", "norm_and_bias"})
-    for (const auto& [name, policy] : Policies({.weight_decay = 0.5, .weight_decay_filter = filter})) {
-      const bool norm = name.ends_with("gamma") || name.ends_with("beta");
-      EXPECT_EQ(policy.weight_decay, norm ? 0 : 0.5) << name;
-    }
+TEST(ParameterPolicy, BatchNormCanBeSpared) {
+  for (const auto& [name, policy] : Policies({.weight_decay = 0.5, .decays_norms = false})) {
+    const bool norm = name.ends_with("gamma") || name.ends_with("beta");
+    EXPECT_EQ(policy.weight_decay, norm ? 0 : 0.5) << name;
+  }
 }
 
 TEST(ParameterPolicy, LayerDecayCountsUnitsFromTheHead) {
@@ -45,7 +44,7 @@ TEST(ParameterPolicy, LayerDecayCountsUnitsFromTheHead) {
 }
 
 TEST(ParameterPolicy, AFrozenBodyLeavesTheHeadAlone) {
-  for (const auto& [name, policy] : Policies({.layer_decay = 0.5, .freeze = "body"}))
+  for (const auto& [name, policy] : Policies({.layer_decay = 0.5, .freezes_body = true}))
     EXPECT_EQ(policy.lr_scale, name == "head.weight" ? 1 : 0) << name;
 }
 

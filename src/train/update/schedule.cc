@@ -14,52 +14,52 @@ double HalfCosine(double from, double to, double share) {
   return to + 0.5 * (from - to) * (1 + std::cos(std::numbers::pi * share));
 }
 
-double Constant(const Options& o, const Position&) { return o.lr; }
+double Constant(const ScheduleOptions& o, const Position&) { return o.lr; }
 
-double Cosine(const Options& o, const Position& at) {
-  const double cycle = std::floor(at.epoch / *o.decay_epochs);
+double Cosine(const ScheduleOptions& o, const Position& at) {
+  const double cycle = std::floor(at.epoch / o.decay_epochs);
   if (cycle >= o.num_cycles) return o.min_lr;
-  return HalfCosine(o.lr * std::pow(o.cycle_decay, cycle), o.min_lr, at.epoch / *o.decay_epochs - cycle);
+  return HalfCosine(o.lr * std::pow(o.cycle_decay, cycle), o.min_lr, at.epoch / o.decay_epochs - cycle);
 }
 
-double Exponential(const Options& o, const Position& at) { return o.lr * std::pow(o.decay_rate, at.epoch); }
+double Exponential(const ScheduleOptions& o, const Position& at) { return o.lr * std::pow(o.decay_rate, at.epoch); }
 
-double Step(const Options& o, const Position& at) {
-  return o.lr * std::pow(o.decay_rate, std::floor(at.epoch / *o.decay_epochs));
+double Step(const ScheduleOptions& o, const Position& at) {
+  return o.lr * std::pow(o.decay_rate, std::floor(at.epoch / o.decay_epochs));
 }
 
-double MultiStep(const Options& o, const Position& at) {
+double MultiStep(const ScheduleOptions& o, const Position& at) {
   const auto passed = std::ranges::count_if(o.multi_step_decay_milestones, [&](double m) { return m <= at.epoch; });
   return o.lr * std::pow(o.decay_rate, static_cast<double>(passed));
 }
 
-double Power(const Options& o, const Position& at, double power) {
-  const double left = 1 - std::min<double>(at.epoch, *o.decay_epochs) / *o.decay_epochs;
+double Power(const ScheduleOptions& o, const Position& at, double power) {
+  const double left = 1 - std::min<double>(at.epoch, o.decay_epochs) / o.decay_epochs;
   return o.min_lr + (o.lr - o.min_lr) * std::pow(left, power);
 }
 
-double Polynomial(const Options& o, const Position& at) { return Power(o, at, o.decay_rate); }
+double Polynomial(const ScheduleOptions& o, const Position& at) { return Power(o, at, o.decay_rate); }
 
-double Linear(const Options& o, const Position& at) { return Power(o, at, 1); }
+double Linear(const ScheduleOptions& o, const Position& at) { return Power(o, at, 1); }
 
-double OneCycle(const Options& o, const Position& at) {
+double OneCycle(const ScheduleOptions& o, const Position& at) {
   constexpr double kRisingShare = 0.3, kStartDivisor = 25;  // PyTorch's
   const double top = kRisingShare * at.total_steps - 1;
   if (at.step <= top) return HalfCosine(o.lr / kStartDivisor, o.lr, at.step / top);
   return HalfCosine(o.lr, o.min_lr, std::min(1.0, (at.step - top) / (at.total_steps - 1 - top)));
 }
 
-double Cyclic(const Options& o, const Position& at) {
+double Cyclic(const ScheduleOptions& o, const Position& at) {
   const double cycles = at.step / at.total_steps * o.num_cycles, cycle = std::floor(cycles);
   const double height = 1 - std::abs(2 * (cycles - cycle) - 1);
   return o.min_lr + (o.lr * std::pow(o.cycle_decay, cycle) - o.min_lr) * height;
 }
 
-int AllEpochs(const Options&, int epochs) { return epochs; }
+int AllEpochs(int, int epochs) { return epochs; }
 
-int OneOfItsCycles(const Options& o, int epochs) { return std::max(1, epochs / o.num_cycles); }
+int OneOfItsCycles(int num_cycles, int epochs) { return std::max(1, epochs / num_cycles); }
 
-int AThird(const Options&, int epochs) { return (epochs + 2) / 3; }
+int AThird(int, int epochs) { return (epochs + 2) / 3; }
 
 constexpr std::array<std::string_view, 4> kCosine = {"min_lr", "decay_epochs", "num_cycles", "cycle_decay"};
 
@@ -84,8 +84,8 @@ std::span<const Schedule> Schedules() { return kSchedules; }
 
 const Schedule& FindSchedule(std::string_view name) { return *std::ranges::find(kSchedules, name, &Schedule::name); }
 
-double LearningRate(const Options& options, int64_t step, int64_t steps_per_epoch) {
-  const Schedule& schedule = FindSchedule(options.scheduler);
+double LearningRate(const ScheduleOptions& options, int64_t step, int64_t steps_per_epoch) {
+  const Schedule& schedule = *options.schedule;
   if (options.lr_epoch_stair) step -= step % steps_per_epoch;
   const double epoch = static_cast<double>(step) / static_cast<double>(steps_per_epoch);
   const double warmup = schedule.warms_up ? options.warmup_epochs : 0;

@@ -6,8 +6,7 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
-
-#include "settings/settings.h"
+#include <vector>
 
 namespace riffle {
 
@@ -17,6 +16,8 @@ struct SchedulePosition {
   double step, total_steps;  ///< of the run
 };
 
+struct ScheduleOptions;
+
 /// A row of the table of schedules.
 struct Schedule {
   std::string_view name;
@@ -24,8 +25,8 @@ struct Schedule {
   /// The options that its rate depends on, beside lr, epoch_size, the warm-up's and lr_epoch_stair; "" fills the rest.
   std::array<std::string_view, 4> options;
   /// decay_epochs where it is not set, for so many epochs (at least 1) after the warm-up.
-  int (*usual_decay_epochs)(const Options&, int epochs);
-  double (*rate)(const Options&, const SchedulePosition&);
+  int (*usual_decay_epochs)(int num_cycles, int epochs);
+  double (*rate)(const ScheduleOptions&, const SchedulePosition&);
 
   bool Uses(std::string_view option) const;
 };
@@ -33,6 +34,22 @@ std::span<const Schedule> Schedules();
 
 /// REQUIRES: there is a schedule of this name.
 const Schedule& FindSchedule(std::string_view name);
+
+/// The numbers of a run's schedule, as the options of the same names give them.
+struct ScheduleOptions {
+  const Schedule* schedule = &FindSchedule("cosine_decay");  ///< option scheduler
+  int epoch_size = 90;                                       ///< epochs of the run
+  double lr = 0.001;
+  double min_lr = 1e-6;
+  int warmup_epochs = 3;
+  double warmup_factor = 0;
+  int decay_epochs = 87;
+  double decay_rate = 0.9;
+  std::vector<double> multi_step_decay_milestones = {30, 60, 90};
+  int num_cycles = 1;
+  double cycle_decay = 1;
+  bool lr_epoch_stair = false;
+};
 
 /// The rate of step `step` (from 0) of a run with `steps_per_epoch` steps; if lr_epoch_stair is set, that of its
 /// epoch's first step. With W = warmup_epochs, f = warmup_factor, E = epoch_size, D = decay_epochs, γ = decay_rate, C =
@@ -49,7 +66,6 @@ const Schedule& FindSchedule(std::string_view name);
 /// without warm-up:
 ///   one_cycle:          PyTorch's OneCycleLR: cosines from lr / 25 to lr in 0.3 of the steps, then down to min_lr
 ///   cyclic:             C triangles from min_lr up to lr·dᶜ and back
-/// REQUIRES: decay_epochs is set (ResolveAutomatic).
-double LearningRate(const Options& options, int64_t step, int64_t steps_per_epoch);
+double LearningRate(const ScheduleOptions& options, int64_t step, int64_t steps_per_epoch);
 
 }  // namespace riffle

@@ -10,25 +10,25 @@
 namespace riffle {
 namespace {
 
-Options Base() {
-  Options options;
+ScheduleOptions Base() {
+  ScheduleOptions options;
   options.epoch_size = 10;
   options.lr = 0.4;
   options.min_lr = 0.1;
   options.warmup_epochs = 2;
   options.decay_epochs = 4;
-  options.scheduler = "cosine_decay";
+  options.schedule = &FindSchedule("cosine_decay");
   return options;
 }
 
 // Four steps an epoch, ten epochs.
-void ExpectRates(const Options& options, const std::map<int, double>& expected) {
+void ExpectRates(const ScheduleOptions& options, const std::map<int, double>& expected) {
   for (const auto& [step, rate] : expected)
-    EXPECT_NEAR(LearningRate(options, step, 4), rate, 1e-14) << options.scheduler << " at step " << step;
+    EXPECT_NEAR(LearningRate(options, step, 4), rate, 1e-14) << options.schedule->name << " at step " << step;
 }
 
 TEST(Schedule, WarmUpThenCosine) {
-  const Options o = Base();
+  const ScheduleOptions o = Base();
   // By hand, 10 steps an epoch: linear to 0.4 in 20 steps, then ½·0.3·(1 + cos) above 0.1 over 40 steps.
   EXPECT_DOUBLE_EQ(LearningRate(o, 0, 10), 0);
   EXPECT_DOUBLE_EQ(LearningRate(o, 5, 10), 0.1);
@@ -40,7 +40,7 @@ TEST(Schedule, WarmUpThenCosine) {
 }
 
 TEST(Schedule, WarmUpStartsAtItsFactor) {
-  Options o = Base();
+  ScheduleOptions o = Base();
   o.warmup_factor = 0.5;
   EXPECT_DOUBLE_EQ(LearningRate(o, 0, 10), 0.2);
   EXPECT_DOUBLE_EQ(LearningRate(o, 10, 10), 0.3);
@@ -48,8 +48,8 @@ TEST(Schedule, WarmUpStartsAtItsFactor) {
 
 TEST(Schedule, StairsHoldTheRateWithinAnEpoch) {
   for (const Schedule& schedule : Schedules()) {
-    Options o = Base(), stairs = o;
-    o.scheduler = stairs.scheduler = schedule.name;
+    ScheduleOptions o = Base(), stairs = o;
+    o.schedule = stairs.schedule = &schedule;
     stairs.lr_epoch_stair = true;
     for (int step = 0; step < 100; ++step)
       EXPECT_EQ(LearningRate(stairs, step, 10), LearningRate(o, step / 10 * 10, 10)) << schedule.name << " at " << step;
@@ -57,7 +57,7 @@ TEST(Schedule, StairsHoldTheRateWithinAnEpoch) {
 }
 
 TEST(Schedule, DependsOnTheOptionsThatItNamesAndOnNoOther) {
-  const auto change = [](std::string_view option, Options o) {
+  const auto change = [](std::string_view option, ScheduleOptions o) {
     EXPECT_TRUE(option == "min_lr" || option == "decay_epochs" || option == "decay_rate" || option == "num_cycles" ||
                 option == "cycle_decay" || option == "multi_step_decay_milestones")
         << "no change is known for " << option;
@@ -74,12 +74,12 @@ TEST(Schedule, DependsOnTheOptionsThatItNamesAndOnNoOther) {
   named.erase("");
   for (const Schedule& schedule : Schedules())
     for (const std::string_view option : named) {
-      Options o = Base();
-      o.scheduler = schedule.name;
+      ScheduleOptions o = Base();
+      o.schedule = &schedule;
       o.decay_rate = 0.5;
       o.num_cycles = 2;
       o.multi_step_decay_milestones = {2};
-      const Options changed = change(option, o);
+      const ScheduleOptions changed = change(option, o);
       bool differs = false;
       for (int step = 0; step < 40; ++step) differs |= LearningRate(o, step, 4) != LearningRate(changed, step, 4);
       EXPECT_EQ(differs, schedule.Uses(option)) << schedule.name << " with another " << option;
@@ -87,14 +87,14 @@ TEST(Schedule, DependsOnTheOptionsThatItNamesAndOnNoOther) {
 }
 
 TEST(Schedule, Constant) {
-  Options o = Base();
-  o.scheduler = "constant";
+  ScheduleOptions o = Base();
+  o.schedule = &FindSchedule("constant");
   ExpectRates(o, {{0, 0}, {3, 0.15}, {8, 0.4}, {39, 0.4}});
 }
 
 TEST(Schedule, CosineHasTwoNames) {
-  Options o = Base();
-  o.scheduler = "warmup_cosine_decay";
+  ScheduleOptions o = Base();
+  o.schedule = &FindSchedule("warmup_cosine_decay");
   for (int step = 0; step < 40; ++step) EXPECT_EQ(LearningRate(o, step, 4), LearningRate(Base(), step, 4));
 }
 
@@ -109,7 +109,7 @@ TEST(Schedule, Cosine) {
 }
 
 TEST(Schedule, CosineCyclesRestartLower) {
-  Options o = Base();
+  ScheduleOptions o = Base();
   o.decay_epochs = 3;
   o.num_cycles = 2;
   o.cycle_decay = 0.5;
@@ -124,44 +124,44 @@ TEST(Schedule, CosineCyclesRestartLower) {
 }
 
 TEST(Schedule, Linear) {
-  Options o = Base();
-  o.scheduler = "linear_decay";
+  ScheduleOptions o = Base();
+  o.schedule = &FindSchedule("linear_decay");
   ExpectRates(o, {{3, 0.15}, {8, 0.4}, {9, 0.38125}, {12, 0.325}, {20, 0.175}, {24, 0.1}, {39, 0.1}});
 }
 
 TEST(Schedule, Polynomial) {
-  Options o = Base();
-  o.scheduler = "polynomial_decay";
+  ScheduleOptions o = Base();
+  o.schedule = &FindSchedule("polynomial_decay");
   o.decay_rate = 2;
   ExpectRates(o, {{8, 0.4}, {9, 0.363671875}, {12, 0.26875}, {19, 0.129296875}, {24, 0.1}, {39, 0.1}});
 }
 
 TEST(Schedule, Exponential) {
-  Options o = Base();
-  o.scheduler = "exponential_decay";
+  ScheduleOptions o = Base();
+  o.schedule = &FindSchedule("exponential_decay");
   o.decay_rate = 0.5;
   ExpectRates(o, {{3, 0.15}, {8, 0.4}, {9, 0.336358566101486}, {12, 0.2}, {20, 0.05}, {39, 0.001858136117192}});
 }
 
 TEST(Schedule, Step) {
-  Options o = Base();
-  o.scheduler = "step_decay";
+  ScheduleOptions o = Base();
+  o.schedule = &FindSchedule("step_decay");
   o.decay_rate = 0.5;
   o.decay_epochs = 3;
   ExpectRates(o, {{3, 0.15}, {8, 0.4}, {19, 0.4}, {20, 0.2}, {31, 0.2}, {32, 0.1}, {39, 0.1}});
 }
 
 TEST(Schedule, MultiStepCountsItsMilestonesAfterTheWarmUp) {
-  Options o = Base();
-  o.scheduler = "multi_step_decay";
+  ScheduleOptions o = Base();
+  o.schedule = &FindSchedule("multi_step_decay");
   o.decay_rate = 0.5;
   o.multi_step_decay_milestones = {1, 6};
   ExpectRates(o, {{3, 0.15}, {8, 0.4}, {11, 0.4}, {12, 0.2}, {31, 0.2}, {32, 0.1}, {39, 0.1}});
 }
 
 TEST(Schedule, OneCycle) {
-  Options o = Base();
-  o.scheduler = "one_cycle";
+  ScheduleOptions o = Base();
+  o.schedule = &FindSchedule("one_cycle");
   ExpectRates(o, {{0, 0.016},
                   {3, 0.082266739082505},
                   {8, 0.333733260917495},
@@ -177,8 +177,8 @@ TEST(Schedule, OneCycle) {
 }
 
 TEST(Schedule, CyclicIsTriangles) {
-  Options o = Base();
-  o.scheduler = "cyclic";
+  ScheduleOptions o = Base();
+  o.schedule = &FindSchedule("cyclic");
   o.num_cycles = 2;
   o.cycle_decay = 0.75;
   ExpectRates(o, {{0, 0.1},
