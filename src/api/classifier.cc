@@ -6,7 +6,6 @@
 #include <numeric>
 
 #include "base/file.h"
-#include "base/threads.h"
 #include "data/decode.h"
 #include "ops/backends.h"
 
@@ -28,12 +27,13 @@ std::vector<ClassProbability> Likeliest(std::span<const float> logits, const std
   return classes;
 }
 
-Result<std::unique_ptr<PictureClassifier>> PictureClassifier::Create(const Checkpoint& checkpoint,
+Result<std::unique_ptr<PictureClassifier>> PictureClassifier::Create(const Execution& execution,
+                                                                     const Checkpoint& checkpoint,
                                                                      const OpTable<float>& ops, bool online) {
   const CheckpointInfo& info = checkpoint.info();
   const WeightSet set = online ? WeightSet::kOnline : checkpoint.best_weights();
   RIFFLE_ASSIGN(Transform transform, Transform::ForEvaluation(info.preprocessing));
-  RIFFLE_ASSIGN(std::unique_ptr<LoadedNetwork> network, LoadNetwork(checkpoint, set, info.model, ops));
+  RIFFLE_ASSIGN(std::unique_ptr<LoadedNetwork> network, LoadNetwork(execution, checkpoint, set, info.model, ops));
   return std::unique_ptr<PictureClassifier>(
       new PictureClassifier(info, set == WeightSet::kEma, std::move(network), std::move(transform)));
 }
@@ -69,7 +69,8 @@ Result<std::vector<ClassProbability>> PictureClassifier::ClassifyEncoded(std::sp
 
 class Classifier::Impl {
  public:
-  explicit Impl(std::unique_ptr<PictureClassifier> made) : classifier(std::move(made)) {}
+  explicit Impl(int threads) : pool(threads) {}
+  ThreadPool pool;
   std::unique_ptr<PictureClassifier> classifier;
 };
 
@@ -87,18 +88,18 @@ Classification Answer(const Classify& classify) try {
 }  // namespace
 
 std::unique_ptr<Classifier> Classifier::Load(const std::string& checkpoint, std::string* error, int threads) try {
-  SetThreads(threads > 0 ? threads : UsableCores());
-  const auto open = [&]() -> Result<std::unique_ptr<PictureClassifier>> {
+  auto impl = std::make_unique<Impl>(threads > 0 ? threads : UsableCores());
+  const auto open = [&]() -> Status {
     RIFFLE_ASSIGN(const OpTable<float>* ops, FindBackend(""));
     RIFFLE_ASSIGN(const Checkpoint opened, Checkpoint::Open(checkpoint));
-    return PictureClassifier::Create(opened, *ops);
+    RIFFLE_ASSIGN(impl->classifier, PictureClassifier::Create({impl->pool}, opened, *ops));
+    return {};
   };
-  auto made = open();
-  if (!made.ok()) {
-    *error = made.status().message();
+  if (const Status opened = open(); !opened.ok()) {
+    *error = opened.message();
     return nullptr;
   }
-  return std::unique_ptr<Classifier>(new Classifier(std::make_unique<Impl>(std::move(*made))));
+  return std::unique_ptr<Classifier>(new Classifier(std::move(impl)));
 } catch (const std::exception& thrown) {
   *error = thrown.what();
   return nullptr;

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "backend/testing/execution.h"
 #include "train/testing.h"
 
 namespace riffle {
@@ -173,7 +174,7 @@ TEST(Checkpoint, AClassNameThatJsonCannotHoldIsRefusedBeforeAnythingIsWritten) {
   ASSERT_FALSE(status.ok());
   EXPECT_THAT(status.message(), AllOf(HasSubstr("caf"), HasSubstr("UTF-8")));
   EXPECT_FALSE(std::filesystem::exists(path));
-  EXPECT_FALSE(Trainer::Create(Options(), info, TestOps()).ok()) << "before an epoch is spent";
+  EXPECT_FALSE(Trainer::Create(OnThreads(), Options(), info, TestOps()).ok()) << "before an epoch is spent";
 }
 
 TEST(ResolveCheckpointPath, TakesSafetensorsForACkptThatIsNotThere) {

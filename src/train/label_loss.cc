@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/threads.h"
 #include "train/class_weights.h"
 
 namespace riffle {
@@ -15,9 +14,9 @@ void SmoothedTargets(std::span<const int32_t> labels, int classes, double smooth
   for (size_t n = 0; n < labels.size(); ++n) targets[n * classes + labels[n]] = on;
 }
 
-void BinaryCrossEntropy(const CrossEntropyShape& shape, const CrossEntropy<float>& args, double scale,
-                        std::span<const float> class_weights) {
-  ParallelFor(shape.images, [&](int64_t n) {
+void BinaryCrossEntropy(const Execution& execution, const CrossEntropyShape& shape, const CrossEntropy<float>& args,
+                        double scale, std::span<const float> class_weights) {
+  execution.pool.ParallelFor(shape.images, [&](int64_t n) {
     double loss = 0;
     for (int k = 0; k < shape.classes; ++k) {
       const int64_t at = n * shape.classes + k;
@@ -33,13 +32,16 @@ void BinaryCrossEntropy(const CrossEntropyShape& shape, const CrossEntropy<float
   });
 }
 
-Result<LabelLoss> LabelLoss::Create(const Options& options, int classes, const OpTable<float>& ops) {
+Result<LabelLoss> LabelLoss::Create(const Execution& execution, const Options& options, int classes,
+                                    const OpTable<float>& ops) {
   RIFFLE_ASSIGN(std::vector<float> class_weights, ParseClassWeights(options.class_weights, classes));
-  return LabelLoss(options, classes, std::move(class_weights), ops);
+  return LabelLoss(execution, options, classes, std::move(class_weights), ops);
 }
 
-LabelLoss::LabelLoss(const Options& options, int classes, std::vector<float> class_weights, const OpTable<float>& ops)
-    : classes_(classes),
+LabelLoss::LabelLoss(const Execution& execution, const Options& options, int classes, std::vector<float> class_weights,
+                     const OpTable<float>& ops)
+    : execution_(execution),
+      classes_(classes),
       binary_(options.loss == "BCE"),
       sums_classes_(options.reduction == "sum"),
       label_smoothing_(options.label_smoothing),
@@ -55,13 +57,13 @@ void LabelLoss::Run(int64_t images, const float* logits, const float* targets, d
   const CrossEntropyShape shape = {images, classes_};
   CrossEntropy<float> args = {
       .loss = losses, .dlogits = dlogits, .logits = logits, .targets = targets, .weight = static_cast<float>(weight)};
-  if (binary_) return BinaryCrossEntropy(shape, args, sums_classes_ ? 1 : 1.0 / classes_, class_weights_);
+  if (binary_) return BinaryCrossEntropy(execution_, shape, args, sums_classes_ ? 1 : 1.0 / classes_, class_weights_);
   if (!class_weights_.empty()) {  // cross-entropy is linear in its targets
     weighted_targets_.assign(targets, targets + images * classes_);
     for (size_t i = 0; i < weighted_targets_.size(); ++i) weighted_targets_[i] *= class_weights_[i % classes_];
     args.targets = weighted_targets_.data();
   }
-  ops_->cross_entropy(shape, args);
+  ops_->cross_entropy(execution_, shape, args);
 }
 
 }  // namespace riffle

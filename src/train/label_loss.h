@@ -18,8 +18,8 @@ void SmoothedTargets(std::span<const int32_t> labels, int classes, double smooth
 ///   loss[n] = scale · Σ_k w[k] · (softplus(z[n][k]) − targets[n][k] · z[n][k])
 ///   dlogits[n][k] = weight · scale · w[k] · (sigmoid(z[n][k]) − targets[n][k])
 /// class_weights: [classes], or empty for 1.
-void BinaryCrossEntropy(const CrossEntropyShape& shape, const CrossEntropy<float>& args, double scale,
-                        std::span<const float> class_weights);
+void BinaryCrossEntropy(const Execution& execution, const CrossEntropyShape& shape, const CrossEntropy<float>& args,
+                        double scale, std::span<const float> class_weights);
 
 /// The loss that the options `loss`, `label_smoothing`, `class_weights` and `reduction` choose, with w = class_weights:
 ///   CE   −Σ_k w[k] · target[k] · log softmax(z)[k], as PyTorch weights soft targets
@@ -27,18 +27,23 @@ void BinaryCrossEntropy(const CrossEntropyShape& shape, const CrossEntropy<float
 /// Not thread-safe.
 class LabelLoss {
  public:
-  /// `ops` must outlive the loss. InvalidArgument for class weights that are none of `classes` classes.
-  static Result<LabelLoss> Create(const Options& options, int classes, const OpTable<float>& ops);
+  /// Its ops run on `execution`; `ops` must outlive the loss. InvalidArgument for class weights that are none of
+  /// `classes` classes.
+  static Result<LabelLoss> Create(const Execution& execution, const Options& options, int classes,
+                                  const OpTable<float>& ops);
 
   /// [images][classes]: what Run takes, before any mixing.
   void MakeTargets(std::span<const int32_t> labels, float* targets) const;
 
-  /// losses: [images]. dlogits, if not null: `weight` times the gradient of their sum. The rest: [images][classes].
+  /// Enqueued as an op is. losses: [images]. dlogits, if not null: `weight` times the gradient of their sum. The rest:
+  /// [images][classes].
   void Run(int64_t images, const float* logits, const float* targets, double weight, float* losses, float* dlogits);
 
  private:
-  LabelLoss(const Options& options, int classes, std::vector<float> class_weights, const OpTable<float>& ops);
+  LabelLoss(const Execution& execution, const Options& options, int classes, std::vector<float> class_weights,
+            const OpTable<float>& ops);
 
+  const Execution execution_;
   const int classes_;
   const bool binary_, sums_classes_;
   const double label_smoothing_;

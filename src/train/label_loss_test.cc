@@ -6,7 +6,7 @@
 #include <array>
 #include <cmath>
 
-#include "base/threads.h"
+#include "backend/testing/execution.h"
 #include "train/testing.h"
 
 namespace riffle {
@@ -32,8 +32,8 @@ struct Found {
 };
 
 Found Cost(const Options& options, int classes, const std::vector<float>& logits, const std::vector<float>& targets,
-           double weight = 1) {
-  Result<LabelLoss> loss = LabelLoss::Create(options, classes, TestOps());
+           double weight = 1, int threads = DefaultThreads()) {
+  Result<LabelLoss> loss = LabelLoss::Create(OnThreads(threads), options, classes, TestOps());
   EXPECT_TRUE(loss.ok()) << loss.status().message();
   Found found{std::vector<float>(logits.size() / classes), std::vector<float>(logits.size())};
   loss->Run(static_cast<int64_t>(found.losses.size()), logits.data(), targets.data(), weight, found.losses.data(),
@@ -113,17 +113,15 @@ TEST(LabelLoss, TheGradientIsTheDerivativeOfTheLoss) {
 TEST(LabelLoss, TheNumberOfThreadsChangesNoBit) {
   const Problem p(37, 10);
   for (const char* loss : {"CE", "BCE"}) {
-    SetThreads(1);
-    const Found one = Cost(With(loss), 10, p.logits, p.targets);
-    SetThreads(3);
-    const Found three = Cost(With(loss), 10, p.logits, p.targets);
+    const Found one = Cost(With(loss), 10, p.logits, p.targets, 1, 1);
+    const Found three = Cost(With(loss), 10, p.logits, p.targets, 1, 3);
     EXPECT_EQ(one.losses, three.losses);
     EXPECT_EQ(one.dlogits, three.dlogits);
   }
 }
 
 TEST(LabelLoss, RefusesWeightsOfOtherClasses) {
-  EXPECT_FALSE(LabelLoss::Create(With("CE", "mean", "1,2,3"), 2, TestOps()).ok());
+  EXPECT_FALSE(LabelLoss::Create(OnThreads(), With("CE", "mean", "1,2,3"), 2, TestOps()).ok());
 }
 
 }  // namespace

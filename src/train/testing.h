@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "backend/testing/execution.h"
 #include "base/file.h"
 #include "data/readers.h"
 #include "data/test_support.h"
@@ -105,7 +106,7 @@ struct TinyRun {
     train_loader = std::move(
         *Loader::Create(*train, transform,
                         {.batch_size = options.batch_size, .seed = 5, .workers = 2, .end_epoch = options.epoch_size}));
-    trainer = std::move(*Trainer::Create(options, std::move(info), TestOps()));
+    trainer = std::move(*Trainer::Create(OnThreads(ThreadsOf(options)), options, std::move(info), TestOps()));
   }
   Status Train(TrainObserver& observer) {
     return trainer->Run({train_at, validate ? validation_loader.get() : nullptr}, observer);

@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "backend/testing/execution.h"
 #include "train/recalibrate.h"
 #include "train/testing.h"
 
@@ -45,9 +46,9 @@ TEST(TrainerAverages, TheAverageIsThatOfTheWeightsAfterEachUpdateAndIsWhatIsVali
   const Plan plan = *MakePlan(TinyModel());
   ParameterValues<float> values(plan.registry);
   ASSERT_EQ(checkpoint->Load(plan.registry, WeightSet::kEma, &values).message(), "");
-  Session session(plan, TestOps());
+  Session session(OnThreads(), plan, TestOps());
   session.SetWeights(values);
-  LabelLoss loss = *LabelLoss::Create(options, 2, TestOps());
+  LabelLoss loss = *LabelLoss::Create(OnThreads(), options, 2, TestOps());
   EXPECT_EQ(Evaluate(session, loss, *run.validation_loader)->loss_sum, recorder.epochs[2].validation->loss_sum);
 }
 
@@ -73,7 +74,7 @@ TEST(TrainerAverages, StatisticsOfTheWeightsInUseAreComputedAnewAfterTheLastEpoc
   EXPECT_EQ(TensorsOf(folder / Numbered(1)), plain_before) << "before the last epoch there is no difference";
 
   const Plan plan = *MakePlan(TinyModel());
-  Network<float> network(plan, TestOps());
+  Network<float> network(OnThreads(), plan, TestOps());
   ASSERT_EQ(Checkpoint::Open(folder / Numbered(2))->Load(plan.registry, WeightSet::kEma, &network.values()).message(),
             "");
   ASSERT_TRUE(RecalibrateStatistics(2, 1, *run.train_loader, &network).ok());

@@ -6,7 +6,7 @@
 
 #include <cmath>
 
-#include "base/threads.h"
+#include "backend/testing/execution.h"
 #include "model/initialise.h"
 #include "train/testing.h"
 
@@ -112,8 +112,9 @@ TEST(Trainer, TheNumberOfThreadsChangesNoBit) {
   const std::filesystem::path folder = TestFolder();
   std::vector<std::vector<uint8_t>> files;
   for (const int threads : {1, 2, 3}) {
-    SetThreads(threads);
-    ASSERT_EQ(TinyRun(TinyOptions(folder, 2)).Train().message(), "");
+    Options options = TinyOptions(folder, 2);
+    options.threads = threads;
+    ASSERT_EQ(TinyRun(options).Train().message(), "");
     files.push_back(ReadBytes(folder / Numbered(2)));
   }
   EXPECT_EQ(files[0], files[1]);
@@ -226,7 +227,7 @@ Status ResumeFrom(const CheckpointInfo& there, CheckpointInfo here = TinyInfo())
   run.validate = false;
   EXPECT_EQ(run.Train().message(), "");
   const Result<Checkpoint> checkpoint = Checkpoint::Open(ListCheckpoints(folder, there.model).back().path);
-  const auto trainer = Trainer::Create(TinyOptions(folder, 2), std::move(here), TestOps());
+  const auto trainer = Trainer::Create(OnThreads(), TinyOptions(folder, 2), std::move(here), TestOps());
   return (*trainer)->Resume(*checkpoint);
 }
 
@@ -277,7 +278,7 @@ TEST(Trainer, AFrozenBodyKeepsEveryBitAndTheHeadLearns) {
     EXPECT_EQ(second.at(p.name), values(p, initial.statistics)) << p.name << " is left alone, too";
 
   // The loss of the first batch is the one that an evaluation finds: its batch norms use the running statistics.
-  Session session(plan, TestOps());
+  Session session(OnThreads(), plan, TestOps());
   session.SetWeights(initial);
   run.train_loader->Seek({});
   const Batch& batch = **run.train_loader->Next();
