@@ -23,12 +23,12 @@ struct Classification {
   explicit operator bool() const { return error.empty(); }
 };
 
-/// A trained network with its preprocessing and the names of its classes. Movable. One thread at a time may use it; it
-/// computes on all threads of the process itself.
+/// A trained network with its preprocessing and the names of its classes. It computes on threads of its own. One thread
+/// at a time may use it; several classifiers may be used side by side, each from a thread of its own.
 class Classifier {
  public:
   /// Reads a checkpoint of `riffle train`. Null if that fails, and `error` says why.
-  /// threads: 0 for the cores that the process may use; it counts for all classifiers of the process.
+  /// threads: of this classifier, the caller among them; 0 for the cores that the process may use.
   static std::unique_ptr<Classifier> Load(const std::string& checkpoint, std::string* error, int threads = 0);
   ~Classifier();
 

@@ -3,7 +3,7 @@
 
 #include <exception>
 
-#include "base/threads.h"
+#include "backend/threads.h"
 #include "ops/backends.h"
 #include "runtime/classifier.h"
 
@@ -11,7 +11,8 @@ namespace riffle {
 
 class Classifier::Impl {
  public:
-  explicit Impl(std::unique_ptr<PictureClassifier> made) : classifier(std::move(made)) {}
+  explicit Impl(int threads) : pool(threads) {}
+  ThreadPool pool;
   std::unique_ptr<PictureClassifier> classifier;
 };
 
@@ -29,18 +30,18 @@ Classification Answer(const Classify& classify) try {
 }  // namespace
 
 std::unique_ptr<Classifier> Classifier::Load(const std::string& checkpoint, std::string* error, int threads) try {
-  SetThreads(threads > 0 ? threads : UsableCores());
-  const auto open = [&]() -> Result<std::unique_ptr<PictureClassifier>> {
+  auto impl = std::make_unique<Impl>(threads > 0 ? threads : UsableCores());
+  const auto open = [&]() -> Status {
     RIFFLE_ASSIGN(const OpTable<float>* ops, FindBackend(""));
     RIFFLE_ASSIGN(const Checkpoint opened, Checkpoint::Open(checkpoint));
-    return PictureClassifier::Create(opened, *ops);
+    RIFFLE_ASSIGN(impl->classifier, PictureClassifier::Create({impl->pool}, opened, *ops));
+    return {};
   };
-  auto made = open();
-  if (!made.ok()) {
-    *error = made.status().message();
+  if (const Status opened = open(); !opened.ok()) {
+    *error = opened.message();
     return nullptr;
   }
-  return std::unique_ptr<Classifier>(new Classifier(std::make_unique<Impl>(std::move(*made))));
+  return std::unique_ptr<Classifier>(new Classifier(std::move(impl)));
 } catch (const std::exception& thrown) {
   *error = thrown.what();
   return nullptr;

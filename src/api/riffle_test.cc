@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "checkpoint/checkpoint.h"
 #include "model/initialise.h"
@@ -50,6 +51,28 @@ TEST(Classifier, ClassifiesAFileAndItsBytesAlike) {
   const Classification from_bytes = classifier->ClassifyEncoded(bytes.data(), bytes.size());
   ASSERT_TRUE(from_bytes) << from_bytes.error;
   EXPECT_EQ(from_bytes.classes[0].probability, from_file.classes[0].probability);
+}
+
+TEST(Classifier, SeveralOnThreadsOfTheirOwnAnswerAsOneAlone) {
+  constexpr int kUsers = 8, kPictures = 6;
+  const Files files;
+  const auto picture = [&](int i) { return (files.folder / (std::to_string(i) + ".bmp")).string(); };
+  for (int i = 0; i < kPictures; ++i) WriteBytes(picture(i), Bmp(9 + i, 7, static_cast<uint8_t>(40 * i)));
+  const auto answers = [&](int threads) {
+    std::string error;
+    const auto classifier = Classifier::Load(files.checkpoint.string(), &error, threads);
+    EXPECT_TRUE(classifier) << error;
+    std::vector<double> probabilities;
+    for (int i = 0; i < kPictures; ++i)
+      for (const ClassProbability& c : classifier->ClassifyFile(picture(i)).classes)
+        probabilities.push_back(c.probability);
+    return probabilities;
+  };
+  const std::vector<double> alone = answers(1);
+  ASSERT_EQ(alone.size(), kPictures * kNames.size());
+  std::vector<std::thread> users;
+  for (int user = 0; user < kUsers; ++user) users.emplace_back([&] { EXPECT_EQ(answers(2), alone); });
+  for (std::thread& user : users) user.join();
 }
 
 TEST(Classifier, ErrorsAreTextAndNameTheFile) {

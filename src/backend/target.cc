@@ -4,10 +4,13 @@
 #include <hwy/targets.h>
 
 #include <cstdlib>
+#include <mutex>
 
 namespace riffle {
 namespace {
 
+// Of `forced`, and of Highway's own record of what is supported.
+std::mutex mutex;
 // Whether the program has chosen one by ForceTarget.
 bool forced = false;
 
@@ -37,6 +40,17 @@ const std::vector<int64_t>& Targets() {
   return targets;
 }
 
+Status Use(std::string_view name) {
+  for (const int64_t target : Targets()) {
+    if (name != Name(target) && !name.empty()) continue;
+    hwy::SetSupportedTargetsForTest(name.empty() ? 0 : target);
+    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+    return {};
+  }
+  return InvalidArgument("unknown instruction set '{}': this build on this machine has {}", name,
+                         fmt::join(AvailableTargets(), ", "));
+}
+
 }  // namespace
 
 std::vector<std::string> AvailableTargets() {
@@ -51,23 +65,17 @@ std::string ActiveTarget() {
 }
 
 Status ForceTarget(std::string_view name) {
-  for (const int64_t target : Targets()) {
-    if (name != Name(target) && !name.empty()) continue;
-    hwy::SetSupportedTargetsForTest(name.empty() ? 0 : target);
-    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-    forced = !name.empty();
-    return {};
-  }
-  return InvalidArgument("unknown instruction set '{}': this build on this machine has {}", name,
-                         fmt::join(AvailableTargets(), ", "));
+  const std::lock_guard lock(mutex);
+  RIFFLE_TRY(Use(name));
+  forced = !name.empty();
+  return {};
 }
 
 Status UseTargetOfEnvironment() {
   const char* name = std::getenv("RIFFLE_TARGET");
+  const std::lock_guard lock(mutex);
   if (forced || !name || !*name) return {};
-  Status status = ForceTarget(name).In("RIFFLE_TARGET");
-  forced = false;
-  return status;
+  return Use(name).In("RIFFLE_TARGET");
 }
 
 }  // namespace riffle

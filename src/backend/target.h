@@ -22,7 +22,7 @@ std::string ActiveTarget();
 Status ForceTarget(std::string_view name);
 
 /// Forces what the environment variable RIFFLE_TARGET names, if it is set and not empty, unless a ForceTarget is in
-/// effect: the program's own choice wins. Errors as ForceTarget's.
+/// effect: the program's own choice wins. Thread-safe. Errors as ForceTarget's.
 Status UseTargetOfEnvironment();
 
 }  // namespace riffle

@@ -64,7 +64,7 @@ Status WriteBatch(const std::filesystem::path& folder, const ModelDescription& m
 Status WriteInferenceExchange(const std::filesystem::path& folder, const Plan& plan, const OpTable<float>& ops,
                               InferenceWorkload& workload) {
   ParameterValues<float> values(plan.registry);
-  FillBenchWeights(plan, ops, &values);
+  FillBenchWeights(workload.session().execution(), plan, ops, &values);
   RIFFLE_TRY(WriteWeights(folder, plan, values));
   workload.Run();
   return WriteBatch(

@@ -38,11 +38,11 @@ void RunRound(const Workload& workload, Samples& samples) {
 
 }  // namespace
 
-Measurement Measure(const Workload& workload, const MeasureOptions& options) {
+Measurement Measure(ThreadPool& pool, const Workload& workload, const MeasureOptions& options) {
   workload.run();
   Samples samples;
   const Clock::time_point start = Clock::now();
-  double peak_before = MeasurePeakGflops(kPeakMilliseconds);
+  double peak_before = MeasurePeakGflops(pool, kPeakMilliseconds);
   const auto done = [&](int rounds) {
     const double seconds = Since(start);
     if (seconds > options.most_seconds) return rounds >= kFewestRounds;
@@ -50,7 +50,7 @@ Measurement Measure(const Workload& workload, const MeasureOptions& options) {
   };
   for (int round = 0; !done(round); ++round) {
     RunRound(workload, samples);
-    const double peak_after = MeasurePeakGflops(kPeakMilliseconds);
+    const double peak_after = MeasurePeakGflops(pool, kPeakMilliseconds);
     samples.peaks.push_back((peak_before + peak_after) / 2);
     samples.percents.push_back(100 * samples.gflops.back() / samples.peaks.back());
     peak_before = peak_after;

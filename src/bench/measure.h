@@ -7,6 +7,8 @@
 #include <functional>
 #include <vector>
 
+#include "backend/threads.h"
+
 namespace riffle {
 
 /// Something to measure: one call of `run` is a batch through the network.
@@ -35,8 +37,8 @@ struct Measurement {
   double percent_of_peak_low = 0, percent_of_peak_high = 0;  ///< quartiles of the rounds
 };
 
-/// Runs the workload on Threads() threads: once to warm up, then rounds of at least 40 ms.
-Measurement Measure(const Workload& workload, const MeasureOptions& options);
+/// Runs the workload, which computes on `pool`: once to warm up, then rounds of at least 40 ms.
+Measurement Measure(ThreadPool& pool, const Workload& workload, const MeasureOptions& options);
 
 /// Bytes of memory that this process holds at most so far (resident set).
 int64_t ResidentBytes();

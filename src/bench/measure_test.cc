@@ -5,7 +5,7 @@
 #include <chrono>
 #include <thread>
 
-#include "base/threads.h"
+#include "backend/testing/execution.h"
 #include "bench/peak.h"
 
 namespace riffle {
@@ -25,24 +25,23 @@ double DependentChainGflops() {
 }
 
 TEST(Peak, IsFarAboveWhatOneDependentChainReaches) {
-  SetThreads(1);
   // At least 4 lanes, and as many chains as the latency is long: above 10 even without FMA.
-  EXPECT_GT(MeasurePeakGflops(20), 4 * DependentChainGflops());
+  EXPECT_GT(MeasurePeakGflops(OnThreads(1).pool, 20), 4 * DependentChainGflops());
 }
 
 TEST(Bandwidth, OfTheFirstCacheIsAboveThatOfMemory) {
-  SetThreads(1);
-  EXPECT_GT(MeasureBandwidthGbps(64 << 10, 50), MeasureBandwidthGbps(256 << 20, 50));
+  EXPECT_GT(MeasureBandwidthGbps(OnThreads(1).pool, 64 << 10, 50),
+            MeasureBandwidthGbps(OnThreads(1).pool, 256 << 20, 50));
 }
 
 TEST(Measure, TellsTheRateOfAWorkloadThatIsKnown) {
-  SetThreads(1);
   int runs = 0;
   const Workload sleep{
       .run = [&] { ++runs, std::this_thread::sleep_for(std::chrono::milliseconds(5)); }, .images = 3, .flops = 1e6};
   int reported_rounds = 0;
   const Measurement m =
-      Measure(sleep, {.seconds = 0, .rounds = 4, .progress = [&](int rounds, double) { reported_rounds = rounds; }});
+      Measure(OnThreads(1).pool, sleep,
+              {.seconds = 0, .rounds = 4, .progress = [&](int rounds, double) { reported_rounds = rounds; }});
   EXPECT_EQ(m.rounds, 4);
   EXPECT_EQ(reported_rounds, 4);
   EXPECT_EQ(m.runs, runs - 1) << "the warm-up is no run";
@@ -60,14 +59,14 @@ TEST(Measure, TellsTheRateOfAWorkloadThatIsKnown) {
 TEST(Measure, GoesOnUntilTheTimeIsOver) {
   const Workload nothing{.run = [] {}, .images = 1, .flops = 1};
   const auto start = std::chrono::steady_clock::now();
-  Measure(nothing, {.seconds = 0.3, .rounds = 1});
+  Measure(OnThreads(1).pool, nothing, {.seconds = 0.3, .rounds = 1});
   EXPECT_GE(std::chrono::steady_clock::now() - start, std::chrono::milliseconds(300));
 }
 
 TEST(Measure, FiveRoundsAreEnoughForWhatIsSlow) {
   const Workload sleep{
       .run = [] { std::this_thread::sleep_for(std::chrono::milliseconds(40)); }, .images = 1, .flops = 1};
-  EXPECT_EQ(Measure(sleep, {.seconds = 100, .rounds = 100, .most_seconds = 0.05}).rounds, 5);
+  EXPECT_EQ(Measure(OnThreads(1).pool, sleep, {.seconds = 100, .rounds = 100, .most_seconds = 0.05}).rounds, 5);
 }
 
 }  // namespace

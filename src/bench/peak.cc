@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "base/arena.h"
-#include "base/threads.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "bench/peak.cc"
@@ -66,47 +65,47 @@ HWY_EXPORT(MultiplyAdds);
 HWY_EXPORT(Update);
 
 template <class Task>
-double Seconds(int64_t tasks, const Task& task) {
+double Seconds(ThreadPool& pool, int64_t tasks, const Task& task) {
   const auto start = std::chrono::steady_clock::now();
-  ParallelForThread(tasks, task);
+  pool.ParallelForThread(tasks, task);
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
 /// Tasks a second, over as many as fill the time; at least four a thread.
 template <class Task>
-double TasksPerSecond(double milliseconds, const Task& task) {
-  const int64_t fewest = int64_t{4} * Threads();
-  const double pilot = Seconds(fewest, task);
+double TasksPerSecond(ThreadPool& pool, double milliseconds, const Task& task) {
+  const int64_t fewest = int64_t{4} * pool.threads();
+  const double pilot = Seconds(pool, fewest, task);
   const int64_t tasks =
       std::max<int64_t>(fewest, std::llround(milliseconds * 1e-3 / pilot * static_cast<double>(fewest)));
-  return static_cast<double>(tasks) / Seconds(tasks, task);
+  return static_cast<double>(tasks) / Seconds(pool, tasks, task);
 }
 
 }  // namespace
 
-double MeasurePeakGflops(double milliseconds) {
-  std::vector<float> sinks(Threads() * kCacheLineFloats);
+double MeasurePeakGflops(ThreadPool& pool, double milliseconds) {
+  std::vector<float> sinks(pool.threads() * kCacheLineFloats);
   float* const sink = sinks.data();
   const double flops = HWY_DYNAMIC_DISPATCH(MultiplyAdds)(sink);
-  return 1e-9 * flops * TasksPerSecond(milliseconds, [&](int64_t, int thread) {
+  return 1e-9 * flops * TasksPerSecond(pool, milliseconds, [&](int64_t, int thread) {
            HWY_DYNAMIC_DISPATCH(MultiplyAdds)(sink + thread * kCacheLineFloats);
          });
 }
 
-double MeasureBandwidthGbps(int64_t bytes_per_thread, double milliseconds) {
+double MeasureBandwidthGbps(ThreadPool& pool, int64_t bytes_per_thread, double milliseconds) {
   constexpr int64_t kPieceFloats = 16384;  // 64 KB
   const int64_t pieces = std::max<int64_t>(1, bytes_per_thread / (kPieceFloats * static_cast<int64_t>(sizeof(float))));
   struct Area {
     AlignedArray<float> data;
     int64_t next = 0;
   };
-  std::vector<Area> areas(Threads());
+  std::vector<Area> areas(pool.threads());
   for (Area& area : areas) {
     area.data = AlignedArray<float>(pieces * kPieceFloats);
     std::fill(area.data.begin(), area.data.end(),
               1.0f);  // so that the system has given all pages before the clock runs
   }
-  const double rate = TasksPerSecond(milliseconds, [&](int64_t, int thread) {
+  const double rate = TasksPerSecond(pool, milliseconds, [&](int64_t, int thread) {
     Area& area = areas[thread];
     HWY_DYNAMIC_DISPATCH(Update)(area.data.data() + area.next % pieces * kPieceFloats, kPieceFloats);
     ++area.next;

@@ -5,7 +5,6 @@
 #include <functional>
 #include <numeric>
 
-#include "base/threads.h"
 #include "bench/peak.h"
 #include "bench/statistics.h"
 
@@ -28,14 +27,15 @@ struct Samples {
   std::vector<double> total_ms, peaks;
 };
 
-Samples Run(StepClock& clock, size_t steps, const std::function<void()>& run, const MeasureOptions& options) {
+Samples Run(ThreadPool& pool, StepClock& clock, size_t steps, const std::function<void()>& run,
+            const MeasureOptions& options) {
   run();
   clock.Take(0);
   Samples samples{.step_ms = std::vector<std::vector<double>>(2 * steps)};
   const Clock::time_point start = Clock::now();
   double seconds = 0;
   for (int runs = 0; runs < kFewestRuns || seconds < options.seconds; ++runs) {
-    samples.peaks.push_back(MeasurePeakGflops(kPeakMilliseconds));
+    samples.peaks.push_back(MeasurePeakGflops(pool, kPeakMilliseconds));
     const Clock::time_point begin = Clock::now();
     run();
     samples.total_ms.push_back(1e3 * Since(begin));
@@ -63,10 +63,10 @@ void AddSteps(const Plan& plan, Pass pass, int64_t images, const Samples& sample
   }
 }
 
-Profile WithRoofs(const Samples& samples, int64_t working_set_bytes) {
+Profile WithRoofs(ThreadPool& pool, const Samples& samples, int64_t working_set_bytes) {
   Profile profile{.total_ms = Median(samples.total_ms), .peak_gflops = Median(samples.peaks)};
   profile.bandwidth_bytes = std::min(working_set_bytes, kMostBandwidthBytes);
-  profile.bandwidth_gbps = MeasureBandwidthGbps(profile.bandwidth_bytes, kBandwidthMilliseconds);
+  profile.bandwidth_gbps = MeasureBandwidthGbps(pool, profile.bandwidth_bytes, kBandwidthMilliseconds);
   return profile;
 }
 
@@ -90,24 +90,26 @@ std::vector<double> StepClock::Take(double wall_ms) {
 
 Profile ProfileInference(InferenceWorkload& workload, const MeasureOptions& options) {
   Session& session = workload.session();
+  ThreadPool& pool = session.execution().pool;
   StepClock clock(session.plan().steps.size());
   session.SetObserver(&clock);
   const Samples samples = Run(
-      clock, session.plan().steps.size(), [&] { workload.Run(); }, options);
+      pool, clock, session.plan().steps.size(), [&] { workload.Run(); }, options);
   session.SetObserver(nullptr);
   // Each thread works on pictures of its own, in an arena of its own.
-  Profile profile = WithRoofs(samples, InferenceArenaBytes(session.plan(), 1));
+  Profile profile = WithRoofs(pool, samples, InferenceArenaBytes(session.plan(), 1));
   AddSteps(session.plan(), Pass::kForward, workload.batch().images, samples, profile);
   return profile;
 }
 
 Profile ProfileTraining(TrainingWorkload& workload, const Plan& plan, const MeasureOptions& options) {
+  ThreadPool& pool = workload.execution().pool;
   StepClock clock(plan.steps.size());
   workload.network().SetObserver(&clock);
   const Samples samples = Run(
-      clock, plan.steps.size(), [&] { workload.Run(); }, options);
+      pool, clock, plan.steps.size(), [&] { workload.Run(); }, options);
   workload.network().SetObserver(nullptr);
-  Profile profile = WithRoofs(samples, TrainingArenaBytes(plan, workload.batch().images) / Threads());
+  Profile profile = WithRoofs(pool, samples, TrainingArenaBytes(plan, workload.batch().images) / pool.threads());
   AddSteps(plan, Pass::kForward, workload.batch().images, samples, profile);
   AddSteps(plan, Pass::kBackward, workload.batch().images, samples, profile);
   return profile;

@@ -7,26 +7,22 @@
 #include <utility>
 
 #include "backend/target.h"
-#include "base/threads.h"
 #include "report/table.h"
 
 namespace riffle {
 namespace {
 
 std::string Heading(const BenchSetting& setting) {
-  const int size = setting.model.image_size, threads = Threads();
+  const int size = setting.model.image_size, threads = setting.threads;
   return fmt::format("{}, {}: batch {}, {} × {} px, {} thread{}, {}\n\n", setting.model.name,
                      setting.mode == "train" ? "a training step" : "inference", setting.batch_size, size, size, threads,
                      threads == 1 ? "" : "s", ActiveTarget());
 }
 
 nlohmann::ordered_json Begin(const BenchSetting& setting) {
-  return {{"model", setting.model.name},
-          {"mode", setting.mode},
-          {"batch_size", setting.batch_size},
-          {"image_size", setting.model.image_size},
-          {"threads", Threads()},
-          {"target", ActiveTarget()}};
+  return {{"model", setting.model.name},      {"mode", setting.mode},
+          {"batch_size", setting.batch_size}, {"image_size", setting.model.image_size},
+          {"threads", setting.threads},       {"target", ActiveTarget()}};
 }
 
 std::string_view NameOf(Pass pass) { return pass == Pass::kForward ? "forward" : "backward"; }
@@ -140,11 +136,11 @@ nlohmann::ordered_json JsonOf(const BenchSetting& setting, const Profile& profil
 }
 
 std::string TextOf(const Roofs& roofs) {
-  const std::string on_all = fmt::format("on {}", Threads());
+  const std::string on_all = fmt::format("on {}", roofs.threads);
   Table peaks({"fp32 multiply-adds", "GFLOP/s on 1 thread", on_all});
   for (const Roofs::Peak& peak : roofs.peaks)
     peaks.AddRow({peak.target, fmt::format("{:.1f}", peak.one_thread_gflops), fmt::format("{:.1f}", peak.gflops)});
-  Table bandwidths({"updated in place, a thread", fmt::format("GB/s on {}", Threads())});
+  Table bandwidths({"updated in place, a thread", fmt::format("GB/s on {}", roofs.threads)});
   for (const Roofs::Bandwidth& bandwidth : roofs.bandwidths)
     bandwidths.AddRow({BytesText(bandwidth.bytes_per_thread), fmt::format("{:.1f}", bandwidth.gbps)});
   return peaks.Text() + '\n' + bandwidths.Text();
@@ -156,7 +152,7 @@ nlohmann::ordered_json JsonOf(const Roofs& roofs) {
     peaks.push_back({{"target", peak.target}, {"one_thread_gflops", peak.one_thread_gflops}, {"gflops", peak.gflops}});
   for (const Roofs::Bandwidth& bandwidth : roofs.bandwidths)
     bandwidths.push_back({{"bytes_per_thread", bandwidth.bytes_per_thread}, {"gbps", bandwidth.gbps}});
-  return {{"threads", Threads()},
+  return {{"threads", roofs.threads},
           {"target", ActiveTarget()},
           {"peak_gflops", roofs.peak_gflops},
           {"peaks", std::move(peaks)},

@@ -13,6 +13,7 @@ namespace riffle {
 /// What was measured, and on what.
 struct BenchSetting {
   std::string mode;  ///< "infer", "train"
+  int threads = 1;
   ModelDescription model;
   int64_t batch_size = 1;
 };
@@ -28,6 +29,7 @@ struct Roofs {
     int64_t bytes_per_thread = 0;
     double gbps = 0;
   };
+  int threads = 1;
   std::vector<Peak> peaks;  ///< the widest vectors first
   double peak_gflops = 0;   ///< of the target in use
   std::vector<Bandwidth> bandwidths;

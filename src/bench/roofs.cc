@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "backend/target.h"
-#include "base/threads.h"
 #include "bench/peak.h"
 #include "bench/statistics.h"
 
@@ -14,33 +13,33 @@ namespace {
 constexpr int64_t kWorkingSets[] = {int64_t{16} << 10, int64_t{256} << 10, int64_t{4} << 20, int64_t{64} << 20};
 constexpr int kSamples = 5;
 
-double MedianPeak(double milliseconds) {
+double MedianPeak(ThreadPool& pool, double milliseconds) {
   std::vector<double> peaks(kSamples);
-  std::ranges::generate(peaks, [&] { return MeasurePeakGflops(milliseconds / kSamples); });
+  std::ranges::generate(peaks, [&] { return MeasurePeakGflops(pool, milliseconds / kSamples); });
   return Median(peaks);
 }
 
 }  // namespace
 
-Result<Roofs> MeasureRoofs(double seconds) {
+Result<Roofs> MeasureRoofs(int threads, double seconds) {
   const std::vector<std::string> targets = AvailableTargets();
   const std::string active = ActiveTarget();
-  const int threads = Threads();
+  ThreadPool all_threads(threads), one_thread(1);
+  RIFFLE_TRY(all_threads.Started());
   // Half of the time for the one figure that others are compared with.
   const double half = 1e3 * seconds / 2;
   const double milliseconds = half / static_cast<double>(2 * targets.size() - 1 + std::size(kWorkingSets));
-  Roofs roofs;
+  Roofs roofs{.threads = threads};
   for (const std::string& target : targets) {
     RIFFLE_TRY(ForceTarget(target));
-    const double all = MedianPeak(target == active ? half : milliseconds);
-    SetThreads(1);
-    roofs.peaks.push_back({.target = target, .one_thread_gflops = MedianPeak(milliseconds), .gflops = all});
-    SetThreads(threads);
+    const double all = MedianPeak(all_threads, target == active ? half : milliseconds);
+    roofs.peaks.push_back({.target = target, .one_thread_gflops = MedianPeak(one_thread, milliseconds), .gflops = all});
     if (target == active) roofs.peak_gflops = all;
   }
   RIFFLE_TRY(ForceTarget(active));
   for (const int64_t bytes : kWorkingSets)
-    roofs.bandwidths.push_back({.bytes_per_thread = bytes, .gbps = MeasureBandwidthGbps(bytes, milliseconds)});
+    roofs.bandwidths.push_back(
+        {.bytes_per_thread = bytes, .gbps = MeasureBandwidthGbps(all_threads, bytes, milliseconds)});
   return roofs;
 }
 

@@ -5,7 +5,8 @@
 
 namespace riffle {
 
-/// Takes about `seconds`. The instruction set in use is the same afterwards. Errors: as ForceTarget.
-Result<Roofs> MeasureRoofs(double seconds);
+/// On so many threads. Takes about `seconds`. The instruction set in use is the same afterwards. Errors: as
+/// ForceTarget.
+Result<Roofs> MeasureRoofs(int threads, double seconds);
 
 }  // namespace riffle

@@ -34,10 +34,11 @@ BenchBatch::BenchBatch(const ModelDescription& model, int64_t image_count)
   for (int64_t n = 0; n < images; ++n) labels.push_back(static_cast<int32_t>(random.Below(model.num_classes)));
 }
 
-void FillBenchWeights(const Plan& plan, const OpTable<float>& ops, ParameterValues<float>* values) {
+void FillBenchWeights(const Execution& execution, const Plan& plan, const OpTable<float>& ops,
+                      ParameterValues<float>* values) {
   Plan calibration = plan;
   calibration.model.bn_momentum = 0;  // running statistics become the batch's own
-  Network<float> network(calibration, ops);
+  Network<float> network(execution, calibration, ops);
   Initialise(plan, {.seed = kSeed}, &network.values());
   for (const Parameter& p : plan.registry.trainable()) {
     if (!p.norm()) continue;
@@ -48,14 +49,16 @@ void FillBenchWeights(const Plan& plan, const OpTable<float>& ops, ParameterValu
   }
   const BenchBatch batch(plan.model, kCalibrationImages);
   network.Forward(batch.images, batch.pictures(), Statistics::kBatch);
+  execution.Synchronize();
   std::ranges::copy(network.values().trainable, values->trainable.begin());
   std::ranges::copy(network.values().statistics, values->statistics.begin());
 }
 
-InferenceWorkload::InferenceWorkload(const Plan& plan, const OpTable<float>& ops, int64_t images)
-    : session_(plan, ops), batch_(plan.model, images), logits_(images * plan.model.num_classes) {
+InferenceWorkload::InferenceWorkload(const Execution& execution, const Plan& plan, const OpTable<float>& ops,
+                                     int64_t images)
+    : session_(execution, plan, ops), batch_(plan.model, images), logits_(images * plan.model.num_classes) {
   ParameterValues<float> values(plan.registry);
-  FillBenchWeights(plan, ops, &values);
+  FillBenchWeights(execution, plan, ops, &values);
   session_.SetWeights(values);
 }
 
@@ -65,10 +68,12 @@ Workload InferenceWorkload::AsWorkload() {
           .flops = PassCost(session_.plan(), Pass::kForward, batch_.images).flops};
 }
 
-TrainingWorkload::TrainingWorkload(const Plan& plan, const OpTable<float>& ops, int64_t images)
-    : plan_(plan),
+TrainingWorkload::TrainingWorkload(const Execution& execution, const Plan& plan, const OpTable<float>& ops,
+                                   int64_t images)
+    : execution_(execution),
+      plan_(plan),
       ops_(ops),
-      network_(plan, ops),
+      network_(execution, plan, ops),
       optimizer_(plan.registry, TrainingOptions()),
       batch_(plan.model, images),
       losses_(images) {
@@ -82,13 +87,15 @@ TrainingWorkload::TrainingWorkload(const Plan& plan, const OpTable<float>& ops, 
 double TrainingWorkload::Run() {
   const int64_t images = batch_.images;
   const float* logits = network_.Forward(images, batch_.pictures(), Statistics::kBatch);
-  ops_.cross_entropy({images, plan_.model.num_classes}, {.loss = losses_.data(),
-                                                         .dlogits = network_.dlogits(),
-                                                         .logits = logits,
-                                                         .targets = targets_.data(),
-                                                         .weight = 1.0f / static_cast<float>(images)});
+  ops_.cross_entropy(execution_, {images, plan_.model.num_classes},
+                     {.loss = losses_.data(),
+                      .dlogits = network_.dlogits(),
+                      .logits = logits,
+                      .targets = targets_.data(),
+                      .weight = 1.0f / static_cast<float>(images)});
   network_.Backward();
-  optimizer_.Step(++steps_, kBenchLearningRate, network_.gradients(), &network_.values().trainable);
+  optimizer_.Step(execution_, ++steps_, kBenchLearningRate, network_.gradients(), &network_.values().trainable);
+  execution_.Synchronize();
   return std::accumulate(losses_.begin(), losses_.end(), 0.0) / static_cast<double>(images);
 }
 

@@ -26,12 +26,13 @@ struct BenchBatch {
 /// Weights as a trained network's: initialised, gamma and beta spread around 1 and 0, running statistics those of a
 /// few random pictures, so that the activations of inference stay in a range where a comparison of outputs means
 /// something.
-void FillBenchWeights(const Plan& plan, const OpTable<float>& ops, ParameterValues<float>* values);
+void FillBenchWeights(const Execution& execution, const Plan& plan, const OpTable<float>& ops,
+                      ParameterValues<float>* values);
 
 class InferenceWorkload {
  public:
-  /// `ops` must outlive the workload.
-  InferenceWorkload(const Plan& plan, const OpTable<float>& ops, int64_t images);
+  /// Its ops run on `execution`; `ops` must outlive the workload.
+  InferenceWorkload(const Execution& execution, const Plan& plan, const OpTable<float>& ops, int64_t images);
 
   void Run() { session_.Run(batch_.images, batch_.pictures(), logits_.data()); }
   Workload AsWorkload();
@@ -56,17 +57,19 @@ inline constexpr double kBenchLabelSmoothing = 0.1;
 
 class TrainingWorkload {
  public:
-  /// `plan` and `ops` must outlive the workload.
-  TrainingWorkload(const Plan& plan, const OpTable<float>& ops, int64_t images);
+  /// Its ops run on `execution`; `plan` and `ops` must outlive the workload.
+  TrainingWorkload(const Execution& execution, const Plan& plan, const OpTable<float>& ops, int64_t images);
 
   /// Forward, loss, backward, optimizer; returns the mean loss.
   double Run();
   Workload AsWorkload();
 
   Network<float>& network() { return network_; }
+  const Execution& execution() const { return execution_; }
   const BenchBatch& batch() const { return batch_; }
 
  private:
+  const Execution execution_;
   const Plan& plan_;
   const OpTable<float>& ops_;
   Network<float> network_;

@@ -6,8 +6,8 @@
 #include <cmath>
 #include <filesystem>
 
+#include "backend/testing/execution.h"
 #include "base/testing/test_folder.h"
-#include "base/threads.h"
 #include "bench/exchange.h"
 #include "bench/profile.h"
 #include "checkpoint/checkpoint.h"
@@ -35,7 +35,7 @@ class Workloads : public testing::Test {
 };
 
 TEST_F(Workloads, BenchWeightsKeepTheLogitsInARangeThatCanBeCompared) {
-  InferenceWorkload workload(plan_, ops_, kImages);
+  InferenceWorkload workload(OnThreads(), plan_, ops_, kImages);
   workload.Run();
   double largest = 0;
   for (const float logit : workload.logits()) largest = std::max(largest, std::abs(static_cast<double>(logit)));
@@ -44,7 +44,7 @@ TEST_F(Workloads, BenchWeightsKeepTheLogitsInARangeThatCanBeCompared) {
 }
 
 TEST_F(Workloads, TrainingStepsLearnTheBatch) {
-  TrainingWorkload workload(plan_, ops_, kImages);
+  TrainingWorkload workload(OnThreads(), plan_, ops_, kImages);
   const double first = workload.Run();
   EXPECT_NEAR(first, std::log(7), 0.5);
   double last = first;
@@ -53,8 +53,7 @@ TEST_F(Workloads, TrainingStepsLearnTheBatch) {
 }
 
 TEST_F(Workloads, InferenceIsProfiledStepByStep) {
-  SetThreads(2);
-  InferenceWorkload workload(plan_, ops_, kImages);
+  InferenceWorkload workload(OnThreads(2), plan_, ops_, kImages);
   const Profile profile = ProfileInference(workload, {.seconds = 0});
   const Plan& folded = workload.session().plan();
   ASSERT_EQ(profile.steps.size(), folded.steps.size());
@@ -69,7 +68,7 @@ TEST_F(Workloads, InferenceIsProfiledStepByStep) {
 }
 
 TEST_F(Workloads, TrainingIsProfiledForwardAndThenBackwardInReverse) {
-  TrainingWorkload workload(plan_, ops_, kImages);
+  TrainingWorkload workload(OnThreads(), plan_, ops_, kImages);
   const Profile profile = ProfileTraining(workload, plan_, {.seconds = 0});
   const size_t steps = plan_.steps.size();
   ASSERT_EQ(profile.steps.size(), 2 * steps);
@@ -93,7 +92,7 @@ TEST(StepClock, ScalesWhatRanSideBySideDownToTheWallAndStartsAnew) {
 }
 
 TEST_F(Workloads, AnotherProgramGetsWeightsAndPicturesThatGiveTheSameLogits) {
-  InferenceWorkload workload(plan_, ops_, kImages);
+  InferenceWorkload workload(OnThreads(), plan_, ops_, kImages);
   ASSERT_TRUE(WriteInferenceExchange(folder_, plan_, ops_, workload).ok());
   const auto checkpoint = Checkpoint::Open(folder_ / "weights.safetensors");
   EXPECT_EQ(checkpoint->info().model, plan_.model);
@@ -105,7 +104,7 @@ TEST_F(Workloads, AnotherProgramGetsWeightsAndPicturesThatGiveTheSameLogits) {
   EXPECT_EQ(pictures.shape, (std::vector<int64_t>{kImages, 3, 40, 40}));
   const std::vector<float> pixels = *Values<float>(pictures);
   const std::vector<float> expected = *Values<float>(*batch->Find("logits"));
-  Session session(plan_, ops_);
+  Session session(OnThreads(), plan_, ops_);
   session.SetWeights(values);
   for (int64_t n = 0; n < kImages; ++n) {  // one picture alone lies in the file as a batch of one does in rows
     std::vector<float> logits(7);
@@ -115,7 +114,7 @@ TEST_F(Workloads, AnotherProgramGetsWeightsAndPicturesThatGiveTheSameLogits) {
 }
 
 TEST_F(Workloads, AnotherProgramGetsTheLossesOfTheFirstStepsAndTheWeightsFromBefore) {
-  TrainingWorkload workload(plan_, ops_, kImages), again(plan_, ops_, kImages);
+  TrainingWorkload workload(OnThreads(), plan_, ops_, kImages), again(OnThreads(), plan_, ops_, kImages);
   ASSERT_TRUE(WriteTrainingExchange(folder_, plan_, workload).ok());
   ParameterValues<float> values(plan_.registry);
   ASSERT_TRUE(
@@ -128,7 +127,7 @@ TEST_F(Workloads, AnotherProgramGetsTheLossesOfTheFirstStepsAndTheWeightsFromBef
 }
 
 TEST_F(Workloads, AFolderThatCannotBeMadeIsNamed) {
-  TrainingWorkload workload(plan_, ops_, 1);
+  TrainingWorkload workload(OnThreads(), plan_, ops_, 1);
   const Status status = WriteTrainingExchange("/dev/null/exchange", plan_, workload);
   EXPECT_EQ(status.code(), ErrorCode::kIo);
   EXPECT_NE(status.message().find("/dev/null/exchange"), std::string::npos) << status.message();

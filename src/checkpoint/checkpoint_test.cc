@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "backend/testing/execution.h"
 #include "base/testing/test_folder.h"
 #include "checkpoint/testing/tiny.h"
 #include "model/plan.h"

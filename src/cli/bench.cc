@@ -8,7 +8,6 @@
 
 #include "base/file.h"
 #include "base/text.h"
-#include "base/threads.h"
 #include "bench/exchange.h"
 #include "bench/report.h"
 #include "bench/roofs.h"
@@ -75,8 +74,8 @@ Status Say(const Invocation& invocation, const Console& console, const std::stri
 /// A benchmark of the network: what all kinds but `peak` share.
 class Bench {
  public:
-  Bench(const Invocation& invocation, const Console& console, const OpTable<float>& ops)
-      : invocation_(invocation), console_(console), ops_(ops), log_(console.out, console.terminal_width) {}
+  Bench(ThreadPool& pool, const Invocation& invocation, const Console& console, const OpTable<float>& ops)
+      : pool_(pool), invocation_(invocation), console_(console), ops_(ops), log_(console.out, console.terminal_width) {}
 
   Status Run(const std::string& kind) {
     const auto own_mode = invocation_.own.find("mode");
@@ -84,6 +83,7 @@ class Bench {
     if (setting_.mode != "infer" && setting_.mode != "train")
       return InvalidArgument("option mode (command line): expected infer or train, found '{}'", setting_.mode);
     RIFFLE_ASSIGN(setting_.model, ModelFromOptions(invocation_.settings.options, kImagenetClasses));
+    setting_.threads = pool_.threads();
     setting_.batch_size = invocation_.settings.options.batch_size;
     RIFFLE_ASSIGN(measure_.seconds, NumberOf(invocation_, "seconds", kSeconds, 0, 3600));
     measure_.most_seconds = std::max(measure_.most_seconds, measure_.seconds);
@@ -96,18 +96,19 @@ class Bench {
 
  private:
   Status Infer(const std::string& kind, const Plan& plan) {
-    InferenceWorkload workload(plan, ops_, setting_.batch_size);
+    InferenceWorkload workload({pool_}, plan, ops_, setting_.batch_size);
     if (invocation_.Has("exchange"))
       RIFFLE_TRY(WriteInferenceExchange(invocation_.own.find("exchange")->second, plan, ops_, workload));
-    return kind == "ops" ? Tell(ProfileInference(workload, measure_)) : Tell(Measure(workload.AsWorkload(), measure_));
+    return kind == "ops" ? Tell(ProfileInference(workload, measure_))
+                         : Tell(Measure(pool_, workload.AsWorkload(), measure_));
   }
 
   Status Train(const std::string& kind, const Plan& plan) {
-    TrainingWorkload workload(plan, ops_, setting_.batch_size);
+    TrainingWorkload workload({pool_}, plan, ops_, setting_.batch_size);
     if (invocation_.Has("exchange"))
       RIFFLE_TRY(WriteTrainingExchange(invocation_.own.find("exchange")->second, plan, workload));
     return kind == "ops" ? Tell(ProfileTraining(workload, plan, measure_))
-                         : Tell(Measure(workload.AsWorkload(), measure_));
+                         : Tell(Measure(pool_, workload.AsWorkload(), measure_));
   }
 
   template <class Findings>
@@ -116,6 +117,7 @@ class Bench {
     return Say(invocation_, console_, TextOf(setting_, findings), JsonOf(setting_, findings));
   }
 
+  ThreadPool& pool_;
   const Invocation& invocation_;
   const Console& console_;
   const OpTable<float>& ops_;
@@ -131,11 +133,15 @@ Status Run(const Invocation& invocation, const Console& console) {
     RIFFLE_ASSIGN(const DataBench bench, RunDataBench(invocation.settings, seconds));
     return Say(invocation, console, TextOf(bench), JsonOf(bench));
   }
-  if (invocation.settings.options.threads > 0) SetThreads(invocation.settings.options.threads);
+  const int threads = ThreadsOf(invocation.settings.options);
   RIFFLE_ASSIGN(const OpTable<float>* const ops, FindBackend(""));
-  if (kind != "peak") return Bench(invocation, console, *ops).Run(kind);
+  if (kind != "peak") {
+    ThreadPool pool(threads);
+    RIFFLE_TRY(pool.Started());
+    return Bench(pool, invocation, console, *ops).Run(kind);
+  }
   RIFFLE_ASSIGN(const double seconds, NumberOf(invocation, "seconds", kSeconds, 0, 3600));
-  RIFFLE_ASSIGN(const Roofs roofs, MeasureRoofs(seconds));
+  RIFFLE_ASSIGN(const Roofs roofs, MeasureRoofs(threads, seconds));
   return Say(invocation, console, TextOf(roofs), JsonOf(roofs));
 }
 

@@ -6,7 +6,6 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
-#include "base/threads.h"
 #include "cli/command.h"
 #include "data/check.h"
 #include "data/pack.h"
@@ -147,7 +146,10 @@ Status RunCheck(const Invocation& invocation, const DatasetInfo& info, const std
   DataCheck check;
   {
     Live live(console, invocation.Has("json"));
-    RIFFLE_ASSIGN(check, CheckData(info, data_dir, [&](int64_t done, int64_t total) { live.Report(done, total); }));
+    ThreadPool pool(ThreadsOf(invocation.settings.options));
+    RIFFLE_TRY(pool.Started());
+    RIFFLE_ASSIGN(check,
+                  CheckData(pool, info, data_dir, [&](int64_t done, int64_t total) { live.Report(done, total); }));
   }
   if (invocation.Has("json"))
     console.out << JsonOf(check).dump(1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
@@ -175,7 +177,8 @@ Status RunPack(const Invocation& invocation, const DatasetInfo& info, const std:
   if (out == invocation.own.end())
     return InvalidArgument("expected where to write shards, found nothing; add --out=PREFIX");
   RIFFLE_ASSIGN(const int64_t shard_size, ShardSize(invocation));
-  RIFFLE_ASSIGN(const std::vector<NamedSplit> splits, OpenAllSplits(info, data_dir));
+  RIFFLE_ASSIGN(const std::vector<NamedSplit> splits,
+                OpenAllSplits(info, data_dir, ThreadsOf(invocation.settings.options)));
   for (const NamedSplit& split : splits) {
     const std::string prefix = fmt::format("{}-{}", out->second, split.name);
     {
@@ -206,7 +209,6 @@ Status Run(const Invocation& invocation, const Console& console) {
     if (what == "check" && invocation.Has(option))
       return InvalidArgument("option {} (command line): 'riffle data check' does not use it", option);
   const Options& options = invocation.settings.options;
-  if (options.threads > 0) SetThreads(options.threads);
   RIFFLE_ASSIGN(const DatasetInfo* info, FindDataset(options.dataset));
   return (what == "check" ? RunCheck : RunPack)(invocation, *info, words.size() == 2 ? words[1] : options.data_dir,
                                                 console);

@@ -70,7 +70,8 @@ DatasetOptions TrainDataset(const Options& o) {
           .channels = o.in_channels,
           .num_samples = o.num_samples.value_or(0),
           .seed = static_cast<uint64_t>(o.seed),
-          .classes = {}};
+          .classes = {},
+          .threads = ThreadsOf(o)};
 }
 
 DatasetOptions ValDataset(const Options& o, std::vector<std::string> classes) {
@@ -78,7 +79,8 @@ DatasetOptions ValDataset(const Options& o, std::vector<std::string> classes) {
           .data_dir = o.data_dir,
           .split = o.val_split,
           .channels = o.in_channels,
-          .classes = std::move(classes)};
+          .classes = std::move(classes),
+          .threads = ThreadsOf(o)};
 }
 
 LoaderOptions TrainLoader(const Options& o) {

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "base/threads.h"
+#include "backend/threads.h"
 #include "cli/command.h"
 #include "cli/run_folder.h"
 #include "ops/backends.h"
@@ -48,14 +48,15 @@ Status Run(const Invocation& invocation, const Console& console) {
   if (options.ckpt_path.empty()) {
     return InvalidArgument("option ckpt_path: expected the checkpoint to use, found nothing; add --ckpt_path=FILE");
   }
-  if (options.threads > 0) SetThreads(options.threads);
+  ThreadPool pool(ThreadsOf(options));
+  RIFFLE_TRY(pool.Started());
   RIFFLE_ASSIGN(const OpTable<float>* ops, FindBackend(""));
   const bool json = invocation.Has("json");
   std::ostream nowhere(nullptr);
   Log log(json ? nowhere : console.out, 0);  // a program reads objects, and nothing else
   RIFFLE_ASSIGN(const Checkpoint checkpoint, OpenCheckpoint(options.ckpt_path, log));
   RIFFLE_ASSIGN(const std::unique_ptr<PictureClassifier> classifier,
-                PictureClassifier::Create(checkpoint, *ops, invocation.Has("online")));
+                PictureClassifier::Create({pool}, checkpoint, *ops, invocation.Has("online")));
   if (classifier->averaged()) log.Line(fmt::format("{}: averaged weights", checkpoint.path()));
   classifier->SetFlip(options.tta_flip);
   std::vector<Status> errors;

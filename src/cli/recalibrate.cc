@@ -7,7 +7,6 @@
 #include <variant>
 
 #include "base/text.h"
-#include "base/threads.h"
 #include "cli/command.h"
 #include "cli/data_options.h"
 #include "cli/download.h"
@@ -56,7 +55,8 @@ Status Run(const Invocation& invocation, const Console& console) {
   Log log(console.out, console.terminal_width);
   RIFFLE_ASSIGN(const Checkpoint checkpoint, OpenCheckpoint(invocation.settings.options.ckpt_path, log));
   RIFFLE_ASSIGN(const Options options, RecipeOf(checkpoint, invocation.settings));
-  SetThreads(options.threads);
+  ThreadPool pool(options.threads);
+  RIFFLE_TRY(pool.Started());
 
   CheckpointInfo info = checkpoint.info();
   if (invocation.settings.IsSet("image_resize"))
@@ -64,7 +64,7 @@ Status Run(const Invocation& invocation, const Console& console) {
   ModelDescription training = info.model;
   training.image_size = options.image_resize;
   RIFFLE_ASSIGN(const Plan plan, MakePlan(training));
-  Network<float> network(plan, *ops);
+  Network<float> network({pool}, plan, *ops);
   RIFFLE_TRY(checkpoint.Load(plan.registry, checkpoint.best_weights(), &network.values()));
 
   RIFFLE_TRY(DownloadIfAsked(options, log));

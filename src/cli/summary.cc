@@ -3,7 +3,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "base/threads.h"
 #include "cli/command.h"
 #include "model/fold.h"
 #include "model/network.h"
@@ -22,11 +21,11 @@ struct Memory {
 };
 
 /// What a batch of pictures takes: pictures, maps and parameters; in training also gradients and momentum.
-Memory MemoryFor(const Plan& plan, int64_t batch_size) {
+Memory MemoryFor(const Plan& plan, int64_t batch_size, int threads) {
   constexpr int64_t kFloat = sizeof(float);
   const ModelDescription& model = plan.model;
   const int64_t pictures = kFloat * model.in_channels * RowStride(batch_size * model.image_size * model.image_size);
-  return {.inference_bytes = pictures + SessionBytes(FoldBatchNorm(plan), batch_size),
+  return {.inference_bytes = pictures + SessionBytes(FoldBatchNorm(plan), batch_size, threads),
           .training_bytes = TrainingMemoryBytes(plan, batch_size)};
 }
 
@@ -51,7 +50,7 @@ nlohmann::ordered_json JsonOf(const Plan& plan, const Memory& memory) {
           {"steps", steps}};
 }
 
-std::string TextOf(const Plan& plan, const Memory& memory, int batch_size) {
+std::string TextOf(const Plan& plan, const Memory& memory, int batch_size, int threads) {
   Table table({"step", "op", "output", "parameters", "MACs", "share"});
   const auto share = [&](const Step& step) { return 100.0 * plan.Macs(step) / plan.Macs(); };
   for (const Step& step : plan.steps) {
@@ -70,19 +69,19 @@ std::string TextOf(const Plan& plan, const Memory& memory, int batch_size) {
       "Memory      inference {}, training {} (batches of {}, {} threads)\n",
       model.name, Grouped(model.num_classes), model.in_channels, model.image_size, model.image_size, table.Text(),
       Grouped(trainable), Grouped(trainable + plan.registry.statistics_count()), Grouped(plan.Macs()),
-      BytesText(memory.inference_bytes), BytesText(memory.training_bytes), batch_size, Threads());
+      BytesText(memory.inference_bytes), BytesText(memory.training_bytes), batch_size, threads);
 }
 
 Status Run(const Invocation& invocation, const Console& console) {
   const Options& options = invocation.settings.options;
-  if (options.threads > 0) SetThreads(options.threads);
+  const int threads = ThreadsOf(options);
   RIFFLE_ASSIGN(const ModelDescription model, ModelFromOptions(options, kImagenetClasses));
   RIFFLE_ASSIGN(const Plan plan, MakePlan(model));
-  const Memory memory = MemoryFor(plan, options.batch_size);
+  const Memory memory = MemoryFor(plan, options.batch_size, threads);
   if (invocation.Has("json")) {
     console.out << JsonOf(plan, memory).dump(1) << '\n';
   } else {
-    console.out << TextOf(plan, memory, options.batch_size);
+    console.out << TextOf(plan, memory, options.batch_size, threads);
   }
   return {};
 }

@@ -7,7 +7,6 @@
 #include <set>
 
 #include "base/file.h"
-#include "base/threads.h"
 #include "cli/command.h"
 #include "cli/data_options.h"
 #include "cli/download.h"
@@ -180,7 +179,8 @@ Status Run(const Invocation& invocation, const Console& console) {
   UseDefaultsOf(*dataset, settings);
   ResolveAutomatic(options);
   RIFFLE_TRY(CheckTogether(options));
-  SetThreads(options.threads);
+  ThreadPool pool(options.threads);
+  RIFFLE_TRY(pool.Started());
   RIFFLE_ASSIGN(const OpTable<float>* ops, FindBackend(""));
 
   Log log(console.out, console.terminal_width);
@@ -194,7 +194,8 @@ Status Run(const Invocation& invocation, const Console& console) {
   info.options = ToYaml(options);
   const std::string model_name = info.model.name;
   RIFFLE_ASSIGN(const TrainerOptions trainer_options, TrainerOptionsFrom(options, info.model.num_classes));
-  RIFFLE_ASSIGN(const std::unique_ptr<Trainer> trainer, Trainer::Create(trainer_options, std::move(info), *ops));
+  RIFFLE_ASSIGN(const std::unique_ptr<Trainer> trainer,
+                Trainer::Create({pool}, trainer_options, std::move(info), *ops));
   const Plan& plan = trainer->plan();
   ModelDescription training_model = plan.model;
   training_model.image_size = options.image_resize;

@@ -4,7 +4,6 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
-#include "base/threads.h"
 #include "cli/command.h"
 #include "cli/data_options.h"
 #include "cli/download.h"
@@ -81,7 +80,8 @@ Status Run(const Invocation& invocation, const Console& console) {
   RIFFLE_TRY(RequireCheckpoint(options));
   RIFFLE_TRY(CheckDevice(options));
   ResolveAutomatic(options);
-  SetThreads(options.threads);
+  ThreadPool pool(options.threads);
+  RIFFLE_TRY(pool.Started());
   RIFFLE_ASSIGN(const OpTable<float>* ops, FindBackend(""));
 
   Log log(console.out, console.terminal_width);
@@ -91,7 +91,7 @@ Status Run(const Invocation& invocation, const Console& console) {
   ModelDescription model = checkpoint.info().model;
   model.image_size = preprocessing.image_size;
   const WeightSet set = invocation.Has("online") ? WeightSet::kOnline : checkpoint.best_weights();
-  RIFFLE_ASSIGN(const std::unique_ptr<LoadedNetwork> network, LoadNetwork(checkpoint, set, model, *ops));
+  RIFFLE_ASSIGN(const std::unique_ptr<LoadedNetwork> network, LoadNetwork({pool}, checkpoint, set, model, *ops));
   network->session.SetFlip(options.tta_flip);
 
   options.in_channels = model.in_channels;
@@ -104,7 +104,7 @@ Status Run(const Invocation& invocation, const Console& console) {
                              model.image_size, model.image_size)
               << std::flush;
   RIFFLE_ASSIGN(const LabelLossOptions loss, LabelLossOptionsFrom(options, model.num_classes));
-  LabelLoss label_loss(loss, model.num_classes, *ops);
+  LabelLoss label_loss({pool}, loss, model.num_classes, *ops);
   ValidationProgress progress(log, options.log_interval);
   RIFFLE_ASSIGN(const Evaluation result, Evaluate(network->session, label_loss, *loader,
                                                   [&](const Evaluation& so_far, int64_t batch, int64_t batches) {

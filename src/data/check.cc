@@ -7,7 +7,6 @@
 #include <memory>
 #include <numeric>
 
-#include "base/threads.h"
 #include "data/splits.h"
 
 namespace riffle {
@@ -73,8 +72,9 @@ int64_t DataCheck::pictures() const {
   return sum;
 }
 
-Result<DataCheck> CheckData(const DatasetInfo& info, const fs::path& data_dir, const DataCheckProgress& progress) {
-  RIFFLE_ASSIGN(const std::vector<NamedSplit> splits, OpenAllSplits(info, data_dir));
+Result<DataCheck> CheckData(ThreadPool& pool, const DatasetInfo& info, const fs::path& data_dir,
+                            const DataCheckProgress& progress) {
+  RIFFLE_ASSIGN(const std::vector<NamedSplit> splits, OpenAllSplits(info, data_dir, pool.threads()));
   DataCheck check{.classes = splits[0].data->classes()};
   int64_t total = 0, done = 0;
   for (const NamedSplit& split : splits) {
@@ -82,15 +82,15 @@ Result<DataCheck> CheckData(const DatasetInfo& info, const fs::path& data_dir, c
     for (int64_t i = 0; i < split.data->size(); ++i) ++check.splits.back().pictures[split.data->label(i)];
     total += split.data->size();
   }
-  std::vector<Picture> scratch(Threads());
+  std::vector<Picture> scratch(pool.threads());
   std::vector<int> widths, heights;
   std::map<Digest, std::vector<std::pair<size_t, int64_t>>> seen;  // split and number
   for (const NamedSplit& split : splits) {
     const Dataset& data = *split.data;
     for (int64_t begin = 0; begin < data.size(); begin += kPicturesPerRound) {
       std::vector<Finding> findings(std::min(kPicturesPerRound, data.size() - begin));
-      ParallelForThread(static_cast<int64_t>(findings.size()),
-                        [&](int64_t i, int thread) { findings[i] = Look(data, begin + i, scratch[thread]); });
+      pool.ParallelForThread(static_cast<int64_t>(findings.size()),
+                             [&](int64_t i, int thread) { findings[i] = Look(data, begin + i, scratch[thread]); });
       for (int64_t i = begin; const Finding& finding : findings) {
         if (finding.width == 0) {
           check.unreadable.push_back({split.name, data.NameOf(i), finding.reason});

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "backend/threads.h"
 #include "base/status.h"
 #include "data/registry.h"
 
@@ -49,9 +50,9 @@ struct DataCheck {
 /// Called now and then by the thread that called CheckData.
 using DataCheckProgress = std::function<void(int64_t done, int64_t total)>;
 
-/// Reads all splits of a data set (splits.h) on Threads() threads. The result does not depend on the threads. Errors:
+/// Reads all splits of a data set (splits.h) on the pool's threads. The result does not depend on the threads. Errors:
 /// those of OpenAllSplits.
-Result<DataCheck> CheckData(const DatasetInfo& info, const std::filesystem::path& data_dir,
+Result<DataCheck> CheckData(ThreadPool& pool, const DatasetInfo& info, const std::filesystem::path& data_dir,
                             const DataCheckProgress& progress = {});
 
 }  // namespace riffle

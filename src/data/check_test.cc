@@ -1,7 +1,8 @@
 // What a check of a data set finds: counts, sizes, what cannot be read, what is there twice.
 #include "data/check.h"
 
-#include "base/threads.h"
+#include "backend/testing/execution.h"
+#include "backend/threads.h"
 #include "picture/testing/pictures.h"
 
 namespace riffle {
@@ -9,8 +10,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Result<DataCheck> Check(const fs::path& folder, DataCheckProgress progress = {}) {
-  return CheckData(**FindDataset("folder"), folder, progress);
+Result<DataCheck> Check(const fs::path& folder, DataCheckProgress progress = {}, int threads = DefaultThreads()) {
+  return CheckData(OnThreads(threads).pool, **FindDataset("folder"), folder, progress);
 }
 
 std::vector<std::string> NamesIn(const std::vector<DataCheck::Problem>& problems) {
@@ -76,8 +77,7 @@ TEST(DataCheck, DoesNotDependOnThreads) {
     WriteBytes(folder / "train/a" / fmt::format("{}.bmp", i), Bmp(8, 4, static_cast<uint8_t>(i % 10)));
   std::vector<std::vector<std::string>> firsts;
   for (int threads : {1, 3}) {
-    SetThreads(threads);
-    const auto check = Check(folder);
+    const auto check = Check(folder, {}, threads);
     ASSERT_TRUE(check.ok());
     firsts.emplace_back();
     for (const auto& set : check->duplicates)
@@ -95,7 +95,7 @@ TEST(DataCheck, AFolderWithoutSplitsIsAnErrorThatSaysWhatIsExpected) {
 
 TEST(DataCheck, KnowsRegisteredDataSets) {
   if (!TestData()) GTEST_SKIP() << "RIFFLE_TEST_DATA is not set";
-  const auto check = CheckData(**FindDataset("cifar10"), TestData());
+  const auto check = CheckData(OnThreads().pool, **FindDataset("cifar10"), TestData());
   ASSERT_TRUE(check.ok()) << check.status().message();
   EXPECT_EQ(check->pictures(), 60000);
   EXPECT_EQ(check->splits[1].name, "test");

@@ -51,11 +51,11 @@ Result<std::unique_ptr<Dataset>> OpenLayout(const DatasetInfo& info, const Datas
   if (info.layout == DatasetLayout::kFolder) {
     auto folder = OpenFolder(options.data_dir, options.split, options.channels, options.classes);
     if (folder.ok() || folder.status().code() != ErrorCode::kNotFound) return folder;
-    auto packed = OpenPacked(options.data_dir, options.split, options.channels, options.classes);
+    auto packed = OpenPacked(options.data_dir, options.split, options.channels, options.classes, options.threads);
     return packed.ok() || packed.status().code() != ErrorCode::kNotFound ? std::move(packed) : std::move(folder);
   }
   if (info.layout == DatasetLayout::kShards)
-    return OpenPacked(options.data_dir, options.split, options.channels, options.classes);
+    return OpenPacked(options.data_dir, options.split, options.channels, options.classes, options.threads);
   RIFFLE_ASSIGN(const SplitInfo* const split, FindSplit(info, options.split));
   if (info.layout == DatasetLayout::kCifar)
     return OpenCifar(info, *split, options.data_dir.empty() ? "." : options.data_dir, options.channels);

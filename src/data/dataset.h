@@ -61,6 +61,7 @@ struct DatasetOptions {
   /// Classes that a network knows, in its order; labels then count in this order. A data set with another class is an
   /// error; one that lacks some is none. Empty: the data set's own.
   std::vector<std::string> classes;
+  int threads = 1;  ///< that open it, where it lies in several shards; the result does not depend on them
 };
 
 /// Opens a split. Errors: InvalidArgument (an unknown name or split, foreign classes, too large a subset), NotFound

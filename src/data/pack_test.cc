@@ -27,7 +27,7 @@ fs::path SomeFolder(const fs::path& root) {
 }
 
 Status PackSplit(const fs::path& from, const std::string& split, const fs::path& prefix, int64_t shard_size = 5) {
-  RIFFLE_ASSIGN(const auto splits, OpenAllSplits(**FindDataset("folder"), from));
+  RIFFLE_ASSIGN(const auto splits, OpenAllSplits(**FindDataset("folder"), from, 2));
   for (const NamedSplit& s : splits)
     if (s.name == split) return Pack(*s.data, {.prefix = prefix.string(), .shard_size = shard_size});
   return NotFound("{}", split);

@@ -6,8 +6,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "backend/threads.h"
 #include "base/file.h"
-#include "base/threads.h"
 #include "data/encoded_dataset.h"
 #include "data/readers.h"
 #include "data/shards.h"
@@ -117,9 +117,10 @@ Status CheckAgainst(const ShardIndex& index, const std::vector<fs::path>& files,
   return {};
 }
 
-Result<std::vector<std::vector<ShardEntry>>> ReadShards(const std::vector<fs::path>& files) {
+Result<std::vector<std::vector<ShardEntry>>> ReadShards(const std::vector<fs::path>& files, int threads) {
+  ThreadPool pool(std::min(threads, static_cast<int>(files.size())));
   std::vector<Result<std::vector<ShardEntry>>> read(files.size(), Status());
-  ParallelFor(static_cast<int64_t>(files.size()), [&](int64_t i) { read[i] = ReadShard(files[i]); });
+  pool.ParallelFor(static_cast<int64_t>(files.size()), [&](int64_t i) { read[i] = ReadShard(files[i]); });
   std::vector<std::vector<ShardEntry>> entries;
   for (auto& shard : read) {
     if (!shard.ok()) return shard.status();
@@ -140,7 +141,7 @@ std::vector<std::string> NumbersUpTo(const std::vector<std::vector<ShardEntry>>&
 }  // namespace
 
 Result<std::unique_ptr<Dataset>> OpenPacked(const fs::path& data_dir, const std::string& split, int channels,
-                                            const std::vector<std::string>& known_classes) {
+                                            const std::vector<std::string>& known_classes, int threads) {
   static constexpr DatasetInfo kAnyFolder{};
   RIFFLE_ASSIGN(const fs::path folder,
                 FindFolder(data_dir.empty() ? "." : data_dir, fmt::format("a shard '{}-000000.tar'", split), kAnyFolder,
@@ -150,7 +151,7 @@ Result<std::unique_ptr<Dataset>> OpenPacked(const fs::path& data_dir, const std:
                            }));
   RIFFLE_ASSIGN(const std::vector<fs::path> files, ListShards(folder, split));
   RIFFLE_ASSIGN(const ShardIndex index, FindIndex(files));
-  RIFFLE_ASSIGN(std::vector<std::vector<ShardEntry>> entries, ReadShards(files));
+  RIFFLE_ASSIGN(std::vector<std::vector<ShardEntry>> entries, ReadShards(files, threads));
   RIFFLE_TRY(CheckAgainst(index, files, entries));
   // Labels are numbers: they mean nothing to a network whose classes have other names or another order.
   std::vector<std::string> classes = !index.classes.empty()   ? index.classes

@@ -45,8 +45,9 @@ Result<std::unique_ptr<Dataset>> OpenFolder(const std::filesystem::path& data_di
                                             int channels, const std::vector<std::string>& known_classes);
 
 /// Shards of packed pictures (shards.h). Without names of classes beside them they are `known_classes`, or numbers.
+/// Reads them on so many threads.
 Result<std::unique_ptr<Dataset>> OpenPacked(const std::filesystem::path& data_dir, const std::string& split,
-                                            int channels, const std::vector<std::string>& known_classes);
+                                            int channels, const std::vector<std::string>& known_classes, int threads);
 
 /// Whether the name ends as a picture's does: .jpg, .jpeg, .png, .webp, .bmp, in any case.
 bool IsPictureName(const std::filesystem::path& path);

@@ -40,18 +40,18 @@ Result<std::vector<NamedSplit>> OpenFolders(const fs::path& data_dir, int channe
   });
 }
 
-Result<std::vector<NamedSplit>> OpenShards(const fs::path& data_dir, int channels) {
-  return OpenThose([&](const std::string& name) { return OpenPacked(data_dir, name, channels, {}); });
+Result<std::vector<NamedSplit>> OpenShards(const fs::path& data_dir, int channels, int threads) {
+  return OpenThose([&](const std::string& name) { return OpenPacked(data_dir, name, channels, {}, threads); });
 }
 
 }  // namespace
 
-Result<std::vector<NamedSplit>> OpenAllSplits(const DatasetInfo& info, const fs::path& data_dir) {
-  if (info.layout == DatasetLayout::kShards) return OpenShards(data_dir, info.channels);
+Result<std::vector<NamedSplit>> OpenAllSplits(const DatasetInfo& info, const fs::path& data_dir, int threads) {
+  if (info.layout == DatasetLayout::kShards) return OpenShards(data_dir, info.channels, threads);
   if (info.layout == DatasetLayout::kFolder) {
     auto folders = OpenFolders(data_dir, info.channels);
     if (folders.ok() || folders.status().code() != ErrorCode::kNotFound) return folders;
-    auto shards = OpenShards(data_dir, info.channels);
+    auto shards = OpenShards(data_dir, info.channels, threads);
     return shards.ok() || shards.status().code() != ErrorCode::kNotFound ? std::move(shards) : std::move(folders);
   }
   std::vector<NamedSplit> splits;

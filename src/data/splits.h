@@ -19,7 +19,8 @@ struct NamedSplit {
 
 /// The registered splits; of folders and shards those of train, val (a folder may be called by an alias) and test that
 /// are there. All have the same classes, those of all splits: a class may be without pictures in one of them. Errors:
-/// those of OpenDataset.
-Result<std::vector<NamedSplit>> OpenAllSplits(const DatasetInfo& info, const std::filesystem::path& data_dir);
+/// those of OpenDataset. `threads` as in DatasetOptions.
+Result<std::vector<NamedSplit>> OpenAllSplits(const DatasetInfo& info, const std::filesystem::path& data_dir,
+                                              int threads);
 
 }  // namespace riffle

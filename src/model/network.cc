@@ -69,8 +69,9 @@ int64_t TrainingMemoryBytes(const Plan& plan, int64_t images) {
 }
 
 template <class T>
-Network<T>::Network(const Plan& plan, const OpTable<T>& ops)
-    : plan_(&plan),
+Network<T>::Network(const Execution& execution, const Plan& plan, const OpTable<T>& ops)
+    : execution_(execution),
+      plan_(&plan),
       bn_momentum_(plan.model.bn_momentum),
       ops_(ops),
       values_(plan.registry),
@@ -178,20 +179,21 @@ void Network<T>::ForwardStep(const Step& step, Statistics statistics) {
   Moments<T>* moments = norm && statistics == Statistics::kBatch ? norm->moments : nullptr;
   switch (step.op) {
     case Op::kStemConv:
-      return ops_.stem_conv_forward({plan_->maps[step.x].channels, step.channels, in, step.stride},
+      return ops_.stem_conv_forward(execution_, {plan_->maps[step.x].channels, step.channels, in, step.stride},
                                     {.y = y, .x = x, .weight = Weight(step), .moments = moments});
     case Op::kMaxPool:
-      return ops_.max_pool_forward({step.channels, in, plan_->model.conventions.pool_padding},
+      return ops_.max_pool_forward(execution_, {step.channels, in, plan_->model.conventions.pool_padding},
                                    {.y = y, .x = x, .in = InputActivation(step)});
     case Op::kGroupConv: {
       const GroupConvShape shape = GroupConvShapeOf(step);
       const Activation<T> activation = InputActivation(step);
-      ops_.group_conv_prepare(shape, prepared_.data(),
+      ops_.group_conv_prepare(execution_, shape, prepared_.data(),
                               {.weight = Weight(step), .in_scale = activation.scale, .in_shift = activation.shift});
-      return ops_.group_conv_forward(shape, {.y = y, .x = x, .prepared = prepared_.data(), .moments = moments});
+      return ops_.group_conv_forward(execution_, shape,
+                                     {.y = y, .x = x, .prepared = prepared_.data(), .moments = moments});
     }
     case Op::kDepthwiseConv:
-      return ops_.depthwise_conv_forward({step.channels, in, step.stride},
+      return ops_.depthwise_conv_forward(execution_, {step.channels, in, step.stride},
                                          {.y = y,
                                           .x = x,
                                           .in = InputActivation(step),
@@ -200,13 +202,14 @@ void Network<T>::ForwardStep(const Step& step, Statistics statistics) {
                                           .moments = moments});
     case Op::kAveragePool:
       return ops_.average_pool_forward(
+          execution_,
           {{step.channels, in, plan_->model.conventions.pool_padding}, plan_->model.conventions.average_divisor},
           {.y = y, .x = x});
     case Op::kBatchNorm: {
       const Norm& n = plan_->norms[step.norm];
       const auto trainable = [&](int i) { return values_.trainable.data() + plan_->registry.trainable()[i].offset; };
       const auto running = [&](int i) { return values_.statistics.data() + plan_->registry.statistics()[i].offset; };
-      return ops_.batch_norm_forward({n.channels, in.pixels(), plan_->model.bn_eps, bn_momentum_},
+      return ops_.batch_norm_forward(execution_, {n.channels, in.pixels(), plan_->model.bn_eps, bn_momentum_},
                                      {.scale = norms_[step.norm].scale,
                                       .shift = norms_[step.norm].shift,
                                       .moments = moments,
@@ -219,9 +222,9 @@ void Network<T>::ForwardStep(const Step& step, Statistics statistics) {
     case Op::kResidual:
       return ForwardResidual(step, y);
     case Op::kGlobalAveragePool:
-      return ops_.global_average_pool_forward({step.channels, in}, {.features = y.data, .x = x});
+      return ops_.global_average_pool_forward(execution_, {step.channels, in}, {.features = y.data, .x = x});
     case Op::kLinear:
-      return ops_.linear_forward({images_, plan_->maps[step.x].channels, step.channels},
+      return ops_.linear_forward(execution_, {images_, plan_->maps[step.x].channels, step.channels},
                                  {.logits = y.data, .features = x.data, .weight = Weight(step)});
   }
 }
@@ -229,7 +232,7 @@ void Network<T>::ForwardStep(const Step& step, Statistics statistics) {
 template <class T>
 void Network<T>::ForwardResidual(const Step& step, Rows<T> y) {
   const NormState& norm = norms_[step.norm];
-  ops_.residual_forward({step.channels, PlaneOf(step.x).pixels()},
+  ops_.residual_forward(execution_, {step.channels, PlaneOf(step.x).pixels()},
                         {.y = y,
                          .x = RowsOf(step.x),
                          .scale = norm.scale,
@@ -271,10 +274,10 @@ void Network<T>::BackwardStep(const Step& step) {
   const Plane in = PlaneOf(step.x);
   switch (step.op) {
     case Op::kStemConv:
-      return ops_.stem_conv_backward({plan_->maps[step.x].channels, step.channels, in, step.stride},
+      return ops_.stem_conv_backward(execution_, {plan_->maps[step.x].channels, step.channels, in, step.stride},
                                      {.dweight = DWeight(step), .dy = Source(step), .x = x});
     case Op::kMaxPool:
-      return ops_.max_pool_backward({step.channels, in, plan_->model.conventions.pool_padding},
+      return ops_.max_pool_backward(execution_, {step.channels, in, plan_->model.conventions.pool_padding},
                                     {.dx = Sink(step), .dy = dy, .x = x, .in = InputActivation(step)});
     case Op::kGroupConv:
       return BackwardGroupConv(step);
@@ -282,13 +285,14 @@ void Network<T>::BackwardStep(const Step& step) {
       return BackwardDepthwiseConv(step);
     case Op::kAveragePool:
       return ops_.average_pool_backward(
+          execution_,
           {{step.channels, in, plan_->model.conventions.pool_padding}, plan_->model.conventions.average_divisor},
           {.dx = GradientOf(step.x), .dy = dy});
     case Op::kBatchNorm: {
       const Norm& n = plan_->norms[step.norm];
       const NormState& state = norms_[step.norm];
       const auto offset = [&](int i) { return plan_->registry.trainable()[i].offset; };
-      return ops_.batch_norm_backward({n.channels, in.pixels(), plan_->model.bn_eps, bn_momentum_},
+      return ops_.batch_norm_backward(execution_, {n.channels, in.pixels(), plan_->model.bn_eps, bn_momentum_},
                                       {.pull_back = state.pull_back,
                                        .dgamma = gradients_.data() + offset(n.gamma),
                                        .dbeta = gradients_.data() + offset(n.beta),
@@ -300,13 +304,13 @@ void Network<T>::BackwardStep(const Step& step) {
     case Op::kResidual:
       if (step.sums_gathered) return;
       return ops_.residual_backward(
-          {step.channels, in.pixels()},
+          execution_, {step.channels, in.pixels()},
           {.sums = norms_[step.norm].sums, .dz = dy, .raw = x, .moments = norms_[step.norm].moments});
     case Op::kGlobalAveragePool:
-      return ops_.global_average_pool_backward({step.channels, in},
+      return ops_.global_average_pool_backward(execution_, {step.channels, in},
                                                {.dx = GradientOf(step.x), .dfeatures = dy.data, .x = x});
     case Op::kLinear:
-      return ops_.linear_backward({images_, plan_->maps[step.x].channels, step.channels},
+      return ops_.linear_backward(execution_, {images_, plan_->maps[step.x].channels, step.channels},
                                   {.dfeatures = GradientOf(step.x).data,
                                    .dweight = DWeight(step),
                                    .dlogits = dy.data,
@@ -325,17 +329,18 @@ Rows<const T> Network<T>::Recompute(int map) {
 template <class T>
 void Network<T>::BackwardGroupConv(const Step& step) {
   const Rows<const T> x = plan_->maps[step.x].recomputed ? Recompute(step.x) : RowsOf(step.x);
-  ops_.group_conv_backward(GroupConvShapeOf(step), {.dx = Sink(step),
-                                                    .dweight = DWeight(step),
-                                                    .dy = Source(step),
-                                                    .x = x,
-                                                    .in = InputActivation(step),
-                                                    .weight = Weight(step)});
+  ops_.group_conv_backward(execution_, GroupConvShapeOf(step),
+                           {.dx = Sink(step),
+                            .dweight = DWeight(step),
+                            .dy = Source(step),
+                            .x = x,
+                            .in = InputActivation(step),
+                            .weight = Weight(step)});
 }
 
 template <class T>
 void Network<T>::BackwardDepthwiseConv(const Step& step) {
-  ops_.depthwise_conv_backward({step.channels, PlaneOf(step.x), step.stride},
+  ops_.depthwise_conv_backward(execution_, {step.channels, PlaneOf(step.x), step.stride},
                                {.dx = Sink(step),
                                 .dweight = DWeight(step),
                                 .dy = Source(step),

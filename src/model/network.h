@@ -16,19 +16,20 @@ enum class Statistics {
   kRunning,  ///< the running ones, left as they are: evaluation
 };
 
-/// Not thread-safe; the ops use all of Threads() themselves. T is float, or double for oracle tests.
+/// Not thread-safe. T is float, or double for oracle tests.
 template <class T>
 class Network {
  public:
-  /// `plan` and `ops` must outlive the network.
-  Network(const Plan& plan, const OpTable<T>& ops);
+  /// Its ops run on `execution`. `plan` and `ops` must outlive the network.
+  Network(const Execution& execution, const Plan& plan, const OpTable<T>& ops);
 
+  const Execution& execution() const { return execution_; }
   ParameterValues<T>& values() { return values_; }
   const ParameterValues<T>& values() const { return values_; }
   /// Laid out as values().trainable; overwritten by Backward().
   AlignedArray<T>& gradients() { return gradients_; }
 
-  /// The logits [images][classes], valid until the next Forward.
+  /// The logits [images][classes], there after Synchronize() and valid until the next Forward.
   /// pictures: [in_channels][images·H·W], normalised; must stay as it is until Backward has returned.
   const T* Forward(int64_t images, Rows<const T> pictures, Statistics statistics);
 
@@ -88,6 +89,7 @@ class Network {
   GradientSink<T> Sink(const Step& step) const;
   GroupConvShape GroupConvShapeOf(const Step& step) const;
 
+  const Execution execution_;
   const Plan* plan_;
   double bn_momentum_;
   const OpTable<T>& ops_;

@@ -6,7 +6,7 @@
 
 #include <limits>
 
-#include "base/threads.h"
+#include "backend/testing/execution.h"
 #include "model/testing/random_network.h"
 #include "model/zoo.h"
 
@@ -44,8 +44,9 @@ std::vector<float> PassOf(Network<float>& network, const Plan& plan, const OpTab
   return result;
 }
 
-std::vector<float> FreshPass(const Plan& plan, const OpTable<float>& ops, const Batch<float>& batch) {
-  Network<float> network(plan, ops);
+std::vector<float> FreshPass(const Plan& plan, const OpTable<float>& ops, const Batch<float>& batch,
+                             const Execution& execution = OnThreads()) {
+  Network<float> network(execution, plan, ops);
   FillRandom(plan.registry, 1, &network.values());
   return PassOf(network, plan, ops, batch);
 }
@@ -57,7 +58,7 @@ TEST_P(NetworkOf, ReadsNothingThatItHasNotWritten) {
   for (const ModelDescription& model : Models()) {
     const Plan plan = *MakePlan(model);
     const Batch<float> batch(model, kImages, 2);
-    Network<float> network(plan, GetParam()());
+    Network<float> network(OnThreads(), plan, GetParam()());
     FillRandom(plan.registry, 1, &network.values());
     PassOf(network, plan, GetParam()(), batch);  // lays the memory out
     network.FillWorkspace(kNan);
@@ -80,7 +81,7 @@ TEST_P(NetworkOf, KeepsTheLogitsUntilTheNextForward) {
   for (const ModelDescription& model : Models()) {
     const Plan plan = *MakePlan(model);
     const Batch<float> batch(model, kImages, 2);
-    Network<float> network(plan, GetParam()());
+    Network<float> network(OnThreads(), plan, GetParam()());
     FillRandom(plan.registry, 1, &network.values());
     const float* logits = network.Forward(kImages, batch.pictures(), Statistics::kBatch);
     const std::vector<float> before(logits, logits + kImages * kClasses);
@@ -93,7 +94,7 @@ TEST_P(NetworkOf, KeepsTheLogitsUntilTheNextForward) {
 TEST_P(NetworkOf, ForgetsBatchesOfOtherSizes) {
   const ModelDescription model = Models()[0];
   const Plan plan = *MakePlan(model);
-  Network<float> network(plan, GetParam()());
+  Network<float> network(OnThreads(), plan, GetParam()());
   FillRandom(plan.registry, 1, &network.values());
   for (const int64_t images : {kImages, int64_t{1}, int64_t{7}, kImages}) {
     const Batch<float> batch(model, images, 2);
@@ -102,27 +103,23 @@ TEST_P(NetworkOf, ForgetsBatchesOfOtherSizes) {
 }
 
 TEST_P(NetworkOf, HasTheSameBitsOnOneTwoAndThreeThreads) {
-  const int threads_before = Threads();
   for (const ModelDescription& model : Models()) {
     const Plan plan = *MakePlan(model);
     const Batch<float> batch(model, kImages, 2);
     UnderEachTarget([&] {
-      SetThreads(1);
-      const std::vector<float> one = FreshPass(plan, GetParam()(), batch);
-      for (const int threads : {2, 3}) {
-        SetThreads(threads);
-        EXPECT_EQ(FreshPass(plan, GetParam()(), batch), one) << threads << " threads, " << ToJson(model);
-      }
+      const std::vector<float> one = FreshPass(plan, GetParam()(), batch, OnThreads(1));
+      for (const int threads : {2, 3})
+        EXPECT_EQ(FreshPass(plan, GetParam()(), batch, OnThreads(threads)), one)
+            << threads << " threads, " << ToJson(model);
     });
   }
-  SetThreads(threads_before);
 }
 
 TEST_P(NetworkOf, EvaluationLeavesStatisticsAlone) {
   const ModelDescription model = Models()[0];
   const Plan plan = *MakePlan(model);
   const Batch<float> batch(model, kImages, 2);
-  Network<float> network(plan, GetParam()());
+  Network<float> network(OnThreads(), plan, GetParam()());
   FillRandom(plan.registry, 1, &network.values());
   const auto statistics = [&] {
     return std::vector<float>(network.values().statistics.begin(), network.values().statistics.end());
@@ -139,7 +136,7 @@ INSTANTIATE_TEST_SUITE_P(Backends, NetworkOf, testing::Values(&ReferenceOps<floa
 
 // Mean loss of a batch when all parameters are moved by `step` along `direction`.
 double LossAlong(const Plan& plan, const Batch<double>& batch, const std::vector<double>& direction, double step) {
-  Network<double> network(plan, ReferenceOps<double>());
+  Network<double> network(OnThreads(), plan, ReferenceOps<double>());
   FillRandom(plan.registry, 1, &network.values());
   for (size_t i = 0; i < direction.size(); ++i) network.values().trainable[i] += step * direction[i];
   return TrainingPass(network, ReferenceOps<double>(), batch, kClasses).loss;
@@ -151,7 +148,7 @@ TEST(Network, GradientIsTheDerivativeOfTheLoss) {
   for (const ModelDescription& model : Models()) {
     const Plan plan = *MakePlan(model);
     const Batch<double> batch(model, kImages, 2);
-    Network<double> network(plan, ReferenceOps<double>());
+    Network<double> network(OnThreads(), plan, ReferenceOps<double>());
     FillRandom(plan.registry, 1, &network.values());
     TrainingPass(network, ReferenceOps<double>(), batch, kClasses);
     // One tensor at a time, so that a wrong gradient is not lost among others; some of each kind, and both ends.
@@ -180,19 +177,19 @@ struct Extent {
     if (!first || rows.data < first) first = rows.data;
     last = std::max(last, rows[count - 1] + pixels);
   }
-  static void Conv(const GroupConvShape& shape, const GroupConvForward<float>& a) {
+  static void Conv(const Execution& execution, const GroupConvShape& shape, const GroupConvForward<float>& a) {
     Add(a.y, shape.out_channels, shape.pixels);
-    ReferenceOps<float>().group_conv_forward(shape, a);
+    ReferenceOps<float>().group_conv_forward(execution, shape, a);
   }
-  static void ConvBackward(const GroupConvShape& shape, const GroupConvBackward<float>& a) {
+  static void ConvBackward(const Execution& execution, const GroupConvShape& shape, const GroupConvBackward<float>& a) {
     Add(a.dx.dz, shape.in_channels, shape.pixels);
     Add(a.dy.dz, shape.out_channels, shape.pixels);
-    ReferenceOps<float>().group_conv_backward(shape, a);
+    ReferenceOps<float>().group_conv_backward(execution, shape, a);
   }
-  static void Residual(const ResidualShape& shape, const ResidualForward<float>& a) {
+  static void Residual(const Execution& execution, const ResidualShape& shape, const ResidualForward<float>& a) {
     Add(a.y, shape.channels, shape.pixels);
     Add(a.x, shape.channels, shape.pixels);
-    ReferenceOps<float>().residual_forward(shape, a);
+    ReferenceOps<float>().residual_forward(execution, shape, a);
   }
 };
 
@@ -239,7 +236,7 @@ TEST(Network, BackwardOfTheHeadAloneGivesTheSameGradientAndTouchesNoOther) {
   const ModelDescription model = Models()[0];
   const Plan plan = *MakePlan(model);
   const Batch<float> batch(model, kImages, 2);
-  Network<float> network(plan, CpuOps());
+  Network<float> network(OnThreads(), plan, CpuOps());
   FillRandom(plan.registry, 1, &network.values());
   const auto forward = [&] {
     network.Forward(batch.images, batch.pictures(), Statistics::kBatch);
@@ -262,7 +259,7 @@ TEST(Network, ChangesTheSizeOfItsPicturesAndBack) {
   large.image_size = 64;
   const Plan small_plan = *MakePlan(small), large_plan = *MakePlan(large);
   const Batch<float> small_batch(small, kImages, 2), large_batch(large, kImages, 2);
-  Network<float> network(small_plan, CpuOps());
+  Network<float> network(OnThreads(), small_plan, CpuOps());
   FillRandom(small_plan.registry, 1, &network.values());
   PassOf(network, small_plan, CpuOps(), small_batch);
   FillRandom(small_plan.registry, 1, &network.values());

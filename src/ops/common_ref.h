@@ -6,7 +6,7 @@
 #include <complex>
 #include <vector>
 
-#include "base/threads.h"
+#include "backend/execution.h"
 #include "ops/common.h"
 
 namespace riffle {

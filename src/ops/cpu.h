@@ -7,35 +7,37 @@
 
 namespace riffle::cpu {
 
-void StemConvForward(const StemConvShape&, const riffle::StemConvForward<float>&);
-void StemConvBackward(const StemConvShape&, const riffle::StemConvBackward<float>&);
+void StemConvForward(const Execution&, const StemConvShape&, const riffle::StemConvForward<float>&);
+void StemConvBackward(const Execution&, const StemConvShape&, const riffle::StemConvBackward<float>&);
 
-void MaxPoolForward(const PoolShape&, const riffle::MaxPoolForward<float>&);
-void MaxPoolBackward(const PoolShape&, const riffle::MaxPoolBackward<float>&);
+void MaxPoolForward(const Execution&, const PoolShape&, const riffle::MaxPoolForward<float>&);
+void MaxPoolBackward(const Execution&, const PoolShape&, const riffle::MaxPoolBackward<float>&);
 
 int64_t GroupConvPreparedSize(const GroupConvShape&);
-void GroupConvPrepare(const GroupConvShape&, float* prepared, const GroupConvWeights<float>&);
-void GroupConvForward(const GroupConvShape&, const riffle::GroupConvForward<float>&);
-void GroupConvBackward(const GroupConvShape&, const riffle::GroupConvBackward<float>&);
+void GroupConvPrepare(const Execution&, const GroupConvShape&, float* prepared, const GroupConvWeights<float>&);
+void GroupConvForward(const Execution&, const GroupConvShape&, const riffle::GroupConvForward<float>&);
+void GroupConvBackward(const Execution&, const GroupConvShape&, const riffle::GroupConvBackward<float>&);
 
-void DepthwiseConvForward(const DepthwiseConvShape&, const riffle::DepthwiseConvForward<float>&);
-void DepthwiseConvBackward(const DepthwiseConvShape&, const riffle::DepthwiseConvBackward<float>&);
+void DepthwiseConvForward(const Execution&, const DepthwiseConvShape&, const riffle::DepthwiseConvForward<float>&);
+void DepthwiseConvBackward(const Execution&, const DepthwiseConvShape&, const riffle::DepthwiseConvBackward<float>&);
 
-void AveragePoolForward(const AveragePoolShape&, const riffle::AveragePoolForward<float>&);
-void AveragePoolBackward(const AveragePoolShape&, const riffle::AveragePoolBackward<float>&);
+void AveragePoolForward(const Execution&, const AveragePoolShape&, const riffle::AveragePoolForward<float>&);
+void AveragePoolBackward(const Execution&, const AveragePoolShape&, const riffle::AveragePoolBackward<float>&);
 
-void BatchNormForward(const BatchNormShape&, const riffle::BatchNormForward<float>&);
-void BatchNormBackward(const BatchNormShape&, const riffle::BatchNormBackward<float>&);
+void BatchNormForward(const Execution&, const BatchNormShape&, const riffle::BatchNormForward<float>&);
+void BatchNormBackward(const Execution&, const BatchNormShape&, const riffle::BatchNormBackward<float>&);
 
-void ResidualForward(const ResidualShape&, const riffle::ResidualForward<float>&);
-void ResidualBackward(const ResidualShape&, const riffle::ResidualBackward<float>&);
+void ResidualForward(const Execution&, const ResidualShape&, const riffle::ResidualForward<float>&);
+void ResidualBackward(const Execution&, const ResidualShape&, const riffle::ResidualBackward<float>&);
 
-void GlobalAveragePoolForward(const GlobalAveragePoolShape&, const riffle::GlobalAveragePoolForward<float>&);
-void GlobalAveragePoolBackward(const GlobalAveragePoolShape&, const riffle::GlobalAveragePoolBackward<float>&);
+void GlobalAveragePoolForward(const Execution&, const GlobalAveragePoolShape&,
+                              const riffle::GlobalAveragePoolForward<float>&);
+void GlobalAveragePoolBackward(const Execution&, const GlobalAveragePoolShape&,
+                               const riffle::GlobalAveragePoolBackward<float>&);
 
-void LinearForward(const LinearShape&, const riffle::LinearForward<float>&);
-void LinearBackward(const LinearShape&, const riffle::LinearBackward<float>&);
+void LinearForward(const Execution&, const LinearShape&, const riffle::LinearForward<float>&);
+void LinearBackward(const Execution&, const LinearShape&, const riffle::LinearBackward<float>&);
 
-void CrossEntropyForwardBackward(const CrossEntropyShape&, const CrossEntropy<float>&);
+void CrossEntropyForwardBackward(const Execution&, const CrossEntropyShape&, const CrossEntropy<float>&);
 
 }  // namespace riffle::cpu

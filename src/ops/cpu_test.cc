@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "backend/target.h"
+#include "backend/testing/execution.h"
 #include "ops/testing/map.h"
 
 namespace riffle {
@@ -36,7 +37,8 @@ TEST(CpuMoments, KeepTheVarianceWhereTheMeanIsTenThousandTimesTheDeviation) {
     ASSERT_TRUE(ForceTarget(target).ok());
     Map<float> x = NoiseAround(5000, 2, pixels), y(2, pixels);
     std::vector<Moments<float>> moments(2);
-    CpuOps().depthwise_conv_forward(shape, {y.rows(), x.rows(), {}, identity, nullptr, {}, moments.data()});
+    CpuOps().depthwise_conv_forward(OnThreads(), shape,
+                                    {y.rows(), x.rows(), {}, identity, nullptr, {}, moments.data()});
     for (int r = 0; r < 2; ++r) {
       const Moments<double> exact = ExactMoments(x[r], pixels);
       EXPECT_NEAR(moments[r].mean, exact.mean, 5000 * 0x1p-24);
@@ -55,7 +57,7 @@ TEST(CpuMoments, OfAConstantRowAreExact) {
     ASSERT_TRUE(ForceTarget(target).ok());
     Map<float> x = NoiseAround(0, 1, shape.in.pixels()), y(1, shape.in.pixels());
     Moments<float> moments{};
-    CpuOps().stem_conv_forward(shape, {y.rows(), x.rows(), weight.data(), &bias, false, &moments});
+    CpuOps().stem_conv_forward(OnThreads(), shape, {y.rows(), x.rows(), weight.data(), &bias, false, &moments});
     EXPECT_EQ(moments.mean, bias);
     EXPECT_EQ(moments.variance, 0);
   }

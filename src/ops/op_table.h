@@ -1,7 +1,8 @@
-// A backend is a table of functions, one for each op and direction, bound when a plan is built. All of them return when
-// the work is done.
+// A backend is a table of functions, one for each op and direction, bound when a plan is built. Each is enqueued on the
+// Execution that it takes first, in the order of the calls; what it wrote is there after Synchronize().
 #pragma once
 
+#include "backend/execution.h"
 #include "ops/average_pool/average_pool.h"
 #include "ops/batch_norm/batch_norm.h"
 #include "ops/cross_entropy/cross_entropy.h"
@@ -17,27 +18,29 @@ namespace riffle {
 
 template <class T>
 struct OpTable {
-  void (*stem_conv_forward)(const StemConvShape&, const StemConvForward<T>&);
-  void (*stem_conv_backward)(const StemConvShape&, const StemConvBackward<T>&);
-  void (*max_pool_forward)(const PoolShape&, const MaxPoolForward<T>&);
-  void (*max_pool_backward)(const PoolShape&, const MaxPoolBackward<T>&);
+  void (*stem_conv_forward)(const Execution&, const StemConvShape&, const StemConvForward<T>&);
+  void (*stem_conv_backward)(const Execution&, const StemConvShape&, const StemConvBackward<T>&);
+  void (*max_pool_forward)(const Execution&, const PoolShape&, const MaxPoolForward<T>&);
+  void (*max_pool_backward)(const Execution&, const PoolShape&, const MaxPoolBackward<T>&);
   GroupConvPreparedSize group_conv_prepared_size;
   GroupConvPrepare<T> group_conv_prepare;
-  void (*group_conv_forward)(const GroupConvShape&, const GroupConvForward<T>&);
-  void (*group_conv_backward)(const GroupConvShape&, const GroupConvBackward<T>&);
-  void (*depthwise_conv_forward)(const DepthwiseConvShape&, const DepthwiseConvForward<T>&);
-  void (*depthwise_conv_backward)(const DepthwiseConvShape&, const DepthwiseConvBackward<T>&);
-  void (*average_pool_forward)(const AveragePoolShape&, const AveragePoolForward<T>&);
-  void (*average_pool_backward)(const AveragePoolShape&, const AveragePoolBackward<T>&);
-  void (*batch_norm_forward)(const BatchNormShape&, const BatchNormForward<T>&);
-  void (*batch_norm_backward)(const BatchNormShape&, const BatchNormBackward<T>&);
-  void (*residual_forward)(const ResidualShape&, const ResidualForward<T>&);
-  void (*residual_backward)(const ResidualShape&, const ResidualBackward<T>&);
-  void (*global_average_pool_forward)(const GlobalAveragePoolShape&, const GlobalAveragePoolForward<T>&);
-  void (*global_average_pool_backward)(const GlobalAveragePoolShape&, const GlobalAveragePoolBackward<T>&);
-  void (*linear_forward)(const LinearShape&, const LinearForward<T>&);
-  void (*linear_backward)(const LinearShape&, const LinearBackward<T>&);
-  void (*cross_entropy)(const CrossEntropyShape&, const CrossEntropy<T>&);
+  void (*group_conv_forward)(const Execution&, const GroupConvShape&, const GroupConvForward<T>&);
+  void (*group_conv_backward)(const Execution&, const GroupConvShape&, const GroupConvBackward<T>&);
+  void (*depthwise_conv_forward)(const Execution&, const DepthwiseConvShape&, const DepthwiseConvForward<T>&);
+  void (*depthwise_conv_backward)(const Execution&, const DepthwiseConvShape&, const DepthwiseConvBackward<T>&);
+  void (*average_pool_forward)(const Execution&, const AveragePoolShape&, const AveragePoolForward<T>&);
+  void (*average_pool_backward)(const Execution&, const AveragePoolShape&, const AveragePoolBackward<T>&);
+  void (*batch_norm_forward)(const Execution&, const BatchNormShape&, const BatchNormForward<T>&);
+  void (*batch_norm_backward)(const Execution&, const BatchNormShape&, const BatchNormBackward<T>&);
+  void (*residual_forward)(const Execution&, const ResidualShape&, const ResidualForward<T>&);
+  void (*residual_backward)(const Execution&, const ResidualShape&, const ResidualBackward<T>&);
+  void (*global_average_pool_forward)(const Execution&, const GlobalAveragePoolShape&,
+                                      const GlobalAveragePoolForward<T>&);
+  void (*global_average_pool_backward)(const Execution&, const GlobalAveragePoolShape&,
+                                       const GlobalAveragePoolBackward<T>&);
+  void (*linear_forward)(const Execution&, const LinearShape&, const LinearForward<T>&);
+  void (*linear_backward)(const Execution&, const LinearShape&, const LinearBackward<T>&);
+  void (*cross_entropy)(const Execution&, const CrossEntropyShape&, const CrossEntropy<T>&);
 };
 
 /// Loops as in the paper, for float, double and std::complex<double>; the oracle for every other backend.

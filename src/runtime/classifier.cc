@@ -25,12 +25,13 @@ std::vector<ClassProbability> Likeliest(std::span<const float> logits, const std
   return classes;
 }
 
-Result<std::unique_ptr<PictureClassifier>> PictureClassifier::Create(const Checkpoint& checkpoint,
+Result<std::unique_ptr<PictureClassifier>> PictureClassifier::Create(const Execution& execution,
+                                                                     const Checkpoint& checkpoint,
                                                                      const OpTable<float>& ops, bool online) {
   const CheckpointInfo& info = checkpoint.info();
   const WeightSet set = online ? WeightSet::kOnline : checkpoint.best_weights();
   RIFFLE_ASSIGN(EvaluationView view, EvaluationView::Create(info.preprocessing));
-  RIFFLE_ASSIGN(std::unique_ptr<LoadedNetwork> network, LoadNetwork(checkpoint, set, info.model, ops));
+  RIFFLE_ASSIGN(std::unique_ptr<LoadedNetwork> network, LoadNetwork(execution, checkpoint, set, info.model, ops));
   return std::unique_ptr<PictureClassifier>(
       new PictureClassifier(info, set == WeightSet::kEma, std::move(network), std::move(view)));
 }

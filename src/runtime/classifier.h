@@ -12,13 +12,14 @@
 
 namespace riffle {
 
-/// Decodes, fits and classifies one picture after another; keeps its memory. Not thread-safe.
+/// Decodes, fits and classifies one picture after another; keeps its memory. Not thread-safe; several may
+/// work side by side.
 class PictureClassifier {
  public:
   /// With the averaged weights where the checkpoint has them, unless the `online` ones are asked for. Errors: those of
-  /// LoadNetwork. `ops` must outlive it.
-  static Result<std::unique_ptr<PictureClassifier>> Create(const Checkpoint& checkpoint, const OpTable<float>& ops,
-                                                           bool online = false);
+  /// LoadNetwork. Its ops run on `execution`; `ops` must outlive it.
+  static Result<std::unique_ptr<PictureClassifier>> Create(const Execution& execution, const Checkpoint& checkpoint,
+                                                           const OpTable<float>& ops, bool online = false);
 
   /// The `count` likeliest classes, equal ones by index. Errors: those of ReadFile and Decode, with the path.
   Result<std::vector<ClassProbability>> ClassifyFile(const std::filesystem::path& picture, size_t count);

@@ -2,10 +2,11 @@
 
 namespace riffle {
 
-Result<std::unique_ptr<LoadedNetwork>> LoadNetwork(const Checkpoint& checkpoint, WeightSet set,
-                                                   const ModelDescription& model, const OpTable<float>& ops) {
+Result<std::unique_ptr<LoadedNetwork>> LoadNetwork(const Execution& execution, const Checkpoint& checkpoint,
+                                                   WeightSet set, const ModelDescription& model,
+                                                   const OpTable<float>& ops) {
   RIFFLE_ASSIGN(Plan plan, MakePlan(model));
-  auto network = std::make_unique<LoadedNetwork>(std::move(plan), ops);
+  auto network = std::make_unique<LoadedNetwork>(execution, std::move(plan), ops);
   ParameterValues<float> values(network->plan.registry);
   RIFFLE_TRY(checkpoint.Load(network->plan.registry, set, &values));
   network->session.SetWeights(values);

@@ -10,13 +10,16 @@
 namespace riffle {
 
 struct LoadedNetwork {
-  LoadedNetwork(Plan training_plan, const OpTable<float>& ops) : plan(std::move(training_plan)), session(plan, ops) {}
+  LoadedNetwork(const Execution& execution, Plan training_plan, const OpTable<float>& ops)
+      : plan(std::move(training_plan)), session(execution, plan, ops) {}
   const Plan plan;
   Session session;
 };
 
-/// `model` is the checkpoint's, perhaps for pictures of another size. Errors: those of MakePlan and Checkpoint::Load.
-Result<std::unique_ptr<LoadedNetwork>> LoadNetwork(const Checkpoint& checkpoint, WeightSet set,
-                                                   const ModelDescription& model, const OpTable<float>& ops);
+/// `model` is the checkpoint's, perhaps for pictures of another size; its ops run on
+/// `execution`. Errors: those of MakePlan and Checkpoint::Load.
+Result<std::unique_ptr<LoadedNetwork>> LoadNetwork(const Execution& execution, const Checkpoint& checkpoint,
+                                                   WeightSet set, const ModelDescription& model,
+                                                   const OpTable<float>& ops);
 
 }  // namespace riffle

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "base/threads.h"
 #include "model/memory_plan.h"
 
 namespace riffle {
@@ -39,14 +38,14 @@ int64_t InferenceArenaBytes(const Plan& folded, int64_t images) {
   return PlanMaps(folded, images).arena * static_cast<int64_t>(sizeof(float));
 }
 
-int64_t SessionBytes(const Plan& folded, int64_t images) {
+int64_t SessionBytes(const Plan& folded, int64_t images, int threads) {
   const int64_t values = folded.registry.trainable_arena() + images * folded.maps[folded.steps.back().x].channels;
   return values * static_cast<int64_t>(sizeof(float)) +
-         Threads() * InferenceArenaBytes(folded, GroupSize(folded, images));
+         threads * InferenceArenaBytes(folded, GroupSize(folded, images));
 }
 
-Session::Session(const Plan& training_plan, const OpTable<float>& ops)
-    : plan_(FoldBatchNorm(training_plan)), ops_(ops), prepared_(plan_.steps.size()) {}
+Session::Session(const Execution& execution, const Plan& training_plan, const OpTable<float>& ops)
+    : execution_(execution), plan_(FoldBatchNorm(training_plan)), ops_(ops), prepared_(plan_.steps.size()) {}
 
 void Session::SetWeights(const ParameterValues<float>& values) {
   for (size_t i = 0; i < plan_.steps.size(); ++i) {
@@ -59,8 +58,9 @@ void Session::SetWeights(const ParameterValues<float>& values) {
     }
     const GroupConvShape shape = GroupConvShapeOf(step, 1);
     prepared_[i].weight = AlignedArray<float>(ops_.group_conv_prepared_size(shape));
-    ops_.group_conv_prepare(shape, prepared_[i].weight.data(),
+    ops_.group_conv_prepare(execution_, shape, prepared_[i].weight.data(),
                             {.weight = folded.weight.data(), .bias = folded.bias.data()});
+    execution_.Synchronize();  // before the folded weights go
   }
 }
 
@@ -85,9 +85,9 @@ void Session::Reserve(int64_t images, int64_t group) {
   if (layout_.images != group) layout_ = LayoutOf(group);
   if (last_layout_.images != last) last_layout_ = LayoutOf(last);
   const size_t arena = InferenceArenaBytes(plan_, group) / sizeof(float);
-  if (arenas_.size() < static_cast<size_t>(Threads()) || arenas_[0].size() < arena) {
+  if (arenas_.empty() || arenas_[0].size() < arena) {
     arenas_.clear();
-    for (int i = 0; i < Threads(); ++i) arenas_.emplace_back(arena);
+    for (int i = 0; i < execution_.pool.threads(); ++i) arenas_.emplace_back(arena);
   }
   const size_t features = images * plan_.maps[plan_.steps.back().x].channels;
   if (features_.size() < features) features_ = AlignedArray<float>(features);
@@ -106,7 +106,7 @@ Rows<const float> Session::Mirrored(int64_t images, Rows<const float> pictures) 
   const Map& map = plan_.maps[0];
   const int64_t stride = map.stride(images);
   if (static_cast<int64_t>(mirrored_.size()) < map.size(images)) mirrored_ = AlignedArray<float>(map.size(images));
-  ParallelFor(map.channels * images, [&](int64_t i) {
+  execution_.pool.ParallelFor(map.channels * images, [&](int64_t i) {
     const int64_t at = i % images * map.area();
     const float* from = pictures.data + i / images * pictures.stride + at;
     float* to = mirrored_.data() + i / images * stride + at;
@@ -120,13 +120,14 @@ void Session::RunOnce(int64_t images, Rows<const float> pictures, float* logits)
   const int64_t group = GroupSize(plan_, images), groups = (images + group - 1) / group;
   Reserve(images, group);
   const int64_t area = plan_.maps[0].area(), features = plan_.maps[plan_.steps.back().x].channels;
-  ParallelForThread(groups, [&](int64_t i, int thread) {
+  execution_.pool.ParallelForThread(groups, [&](int64_t i, int thread) {
     RunGroup(i + 1 < groups ? layout_ : last_layout_, {pictures.data + i * group * area, pictures.stride},
              arenas_[thread].data(), features_.data() + i * group * features);
   });
   const size_t head = plan_.steps.size() - 1;
   if (observer_) observer_->Begin(head, Pass::kForward);
   RunStep(head, images, {features_.data(), features}, {logits, plan_.model.num_classes}, {});
+  execution_.Synchronize();
   if (observer_) observer_->End(head, Pass::kForward);
 }
 
@@ -154,27 +155,27 @@ void Session::RunStep(size_t index, int64_t images, Rows<const float> x, Rows<fl
   const Conventions& conventions = plan_.model.conventions;
   switch (step.op) {
     case Op::kStemConv:
-      return ops_.stem_conv_forward({in_map.channels, step.channels, in, step.stride},
+      return ops_.stem_conv_forward(execution_, {in_map.channels, step.channels, in, step.stride},
                                     {.y = y, .x = x, .weight = weight, .bias = bias, .relu = step.relu});
     case Op::kMaxPool:
-      return ops_.max_pool_forward({step.channels, in, conventions.pool_padding}, {.y = y, .x = x});
+      return ops_.max_pool_forward(execution_, {step.channels, in, conventions.pool_padding}, {.y = y, .x = x});
     case Op::kGroupConv:
-      return ops_.group_conv_forward(GroupConvShapeOf(step, images),
+      return ops_.group_conv_forward(execution_, GroupConvShapeOf(step, images),
                                      {.y = y, .x = x, .prepared = weight, .residual = shortcut, .relu = step.relu});
     case Op::kDepthwiseConv:
-      return ops_.depthwise_conv_forward({step.channels, in, step.stride},
+      return ops_.depthwise_conv_forward(execution_, {step.channels, in, step.stride},
                                          {.y = y,
                                           .x = x,
                                           .weight = weight,
                                           .bias = bias,
                                           .rows = {.in_row = step.in_row.empty() ? nullptr : step.in_row.data()}});
     case Op::kAveragePool:
-      return ops_.average_pool_forward({{step.channels, in, conventions.pool_padding}, conventions.average_divisor},
-                                       {.y = y, .x = x});
+      return ops_.average_pool_forward(
+          execution_, {{step.channels, in, conventions.pool_padding}, conventions.average_divisor}, {.y = y, .x = x});
     case Op::kGlobalAveragePool:
-      return ops_.global_average_pool_forward({step.channels, in}, {.features = y.data, .x = x});
+      return ops_.global_average_pool_forward(execution_, {step.channels, in}, {.features = y.data, .x = x});
     case Op::kLinear:
-      return ops_.linear_forward({images, in_map.channels, step.channels},
+      return ops_.linear_forward(execution_, {images, in_map.channels, step.channels},
                                  {.logits = y.data, .features = x.data, .weight = weight});
     case Op::kBatchNorm:
     case Op::kResidual:

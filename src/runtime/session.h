@@ -14,8 +14,8 @@ namespace riffle {
 /// network's, runs once for the whole batch. The logits of a picture have the same bits whatever it is batched with.
 class Session {
  public:
-  /// `ops` must outlive the session; the plan is folded and kept.
-  Session(const Plan& training_plan, const OpTable<float>& ops);
+  /// Its ops run on `execution`. `ops` must outlive the session; the plan is folded and kept.
+  Session(const Execution& execution, const Plan& training_plan, const OpTable<float>& ops);
 
   /// Folds and packs the weights and running statistics. Before the first Run, and whenever they change.
   void SetWeights(const ParameterValues<float>& values);
@@ -24,10 +24,12 @@ class Session {
   /// right exchanged. (Means of logits, not of probabilities: a loss can be computed from them as from any others.)
   void SetFlip(bool flip) { flip_ = flip; }
 
-  /// logits: [images][num_classes]. pictures: [in_channels][images·H·W], normalised. Not thread-safe.
+  /// logits: [images][num_classes], there when it returns. pictures: [in_channels][images·H·W], normalised. Not
+  /// thread-safe; sessions of their own may run side by side, on one pool or on several.
   void Run(int64_t images, Rows<const float> pictures, float* logits);
 
   const Plan& plan() const { return plan_; }
+  const Execution& execution() const { return execution_; }
 
   /// Told of each step of plan() from now on, by every thread that runs one; null: nobody. Must outlive the Runs.
   void SetObserver(StepObserver* observer) { observer_ = observer; }
@@ -48,13 +50,14 @@ class Session {
   /// The pictures from right to left; valid until the next call.
   Rows<const float> Mirrored(int64_t images, Rows<const float> pictures);
 
-  /// Arenas for Threads() threads and the layouts, unless they are there already.
+  /// An arena for each thread and the layouts, unless they are there already.
   void Reserve(int64_t images, int64_t group);
   Layout LayoutOf(int64_t images) const;
   void RunGroup(const Layout& layout, Rows<const float> pictures, float* arena, float* features) const;
   void RunStep(size_t index, int64_t images, Rows<const float> x, Rows<float> y, Rows<const float> shortcut) const;
   GroupConvShape GroupConvShapeOf(const Step& step, int64_t images) const;
 
+  const Execution execution_;
   const Plan plan_;
   const OpTable<float>& ops_;
   std::vector<Prepared> prepared_;           // by step
@@ -70,7 +73,7 @@ class Session {
 /// Bytes of maps that one group of `images` pictures takes during inference.
 int64_t InferenceArenaBytes(const Plan& folded, int64_t images);
 
-/// Bytes that a session takes for batches of `images`: folded weights, and the maps of each of Threads() threads.
-int64_t SessionBytes(const Plan& folded, int64_t images);
+/// Bytes that a session takes for batches of `images`: folded weights, and the maps of each of so many threads.
+int64_t SessionBytes(const Plan& folded, int64_t images, int threads);
 
 }  // namespace riffle

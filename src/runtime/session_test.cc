@@ -4,7 +4,9 @@
 
 #include <gtest/gtest.h>
 
-#include "base/threads.h"
+#include <thread>
+
+#include "backend/testing/execution.h"
 #include "model/testing/random_network.h"
 #include "model/zoo.h"
 
@@ -57,12 +59,12 @@ class SessionOf : public testing::TestWithParam<Case> {
 
   void ExpectNearNetwork(const OpTable<float>& ops) const {
     const Plan plan = *MakePlan(model());
-    Network<double> network(plan, ReferenceOps<double>());
+    Network<double> network(OnThreads(), plan, ReferenceOps<double>());
     FillRandom(plan.registry, 1, &network.values());
     const Batch<double> batch(model(), kImages, 2);
     const double* expected = network.Forward(kImages, batch.pictures(), Statistics::kRunning);
 
-    Session session(plan, ops);
+    Session session(OnThreads(), plan, ops);
     session.SetWeights(RandomValues(plan));
     const Logits logits = Classify(session, kImages, Batch<float>(model(), kImages, 2).pictures());
     EXPECT_LE(RelativeDistance(logits.data(), expected, kImages * kClasses), 1e-5);
@@ -76,8 +78,8 @@ TEST_P(SessionOf, CpuEqualsTheNetworkInDouble) {
 
 TEST_P(SessionOf, CpuNetworkWithRunningStatisticsEqualsTheNetworkInDouble) {
   const Plan plan = *MakePlan(model());
-  Network<double> exact(plan, ReferenceOps<double>());
-  Network<float> network(plan, CpuOps());
+  Network<double> exact(OnThreads(), plan, ReferenceOps<double>());
+  Network<float> network(OnThreads(), plan, CpuOps());
   FillRandom(plan.registry, 1, &exact.values());
   FillRandom(plan.registry, 1, &network.values());
   const Batch<double> exact_batch(model(), kImages, 2);
@@ -95,7 +97,7 @@ TEST_P(SessionOf, APictureHasTheSameBitsAloneAndInAnyBatch) {
   constexpr int64_t kMany = 37;
   const Batch<float> batch(model(), kMany, 2);
   UnderEachTarget([&] {
-    Session session(plan, CpuOps());
+    Session session(OnThreads(), plan, CpuOps());
     session.SetWeights(values);
     const Logits together = Classify(session, kMany, batch.pictures());
     for (const auto& [first, images] : {std::pair{0, 1}, {1, 1}, {7, 2}, {3, 13}, {36, 1}, {4, 33}})
@@ -106,41 +108,62 @@ TEST_P(SessionOf, APictureHasTheSameBitsAloneAndInAnyBatch) {
 }
 
 TEST_P(SessionOf, HasTheSameBitsOnOneTwoAndThreeThreads) {
-  const int threads_before = Threads();
   const Plan plan = *MakePlan(model());
   const ParameterValues<float> values = RandomValues(plan);
   const Batch<float> batch(model(), 20, 2);
   UnderEachTarget([&] {
-    Session session(plan, CpuOps());
-    session.SetWeights(values);
-    for (const int64_t images : {int64_t{1}, batch.images}) {
-      SetThreads(1);
-      const Logits one = Classify(session, images, batch.pictures());
-      for (const int threads : {2, 3}) {
-        SetThreads(threads);
-        EXPECT_EQ(Classify(session, images, batch.pictures()), one) << images << " on " << threads << " threads";
-      }
+    Session one_thread(OnThreads(1), plan, CpuOps());
+    one_thread.SetWeights(values);
+    for (const int threads : {2, 3}) {
+      Session session(OnThreads(threads), plan, CpuOps());
+      session.SetWeights(values);
+      for (const int64_t images : {int64_t{1}, batch.images})
+        EXPECT_EQ(Classify(session, images, batch.pictures()), Classify(one_thread, images, batch.pictures()))
+            << images << " on " << threads << " threads";
     }
   });
-  SetThreads(threads_before);
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, SessionOf, testing::ValuesIn(Cases()),
                          [](const auto& test) { return test.param.name; });
 
-TEST(Session, RunsOnWhenThreadsAndBatchesChange) {
-  const int threads_before = Threads();
+TEST(Session, RunsOnWhenBatchesGrow) {
   const ModelDescription model = Cases()[0].model;
   const Plan plan = *MakePlan(model);
-  Session session(plan, CpuOps());
+  Session session(OnThreads(), plan, CpuOps());
   session.SetWeights(RandomValues(plan));
   const Batch<float> batch(model, 33, 2);
-  SetThreads(1);
   const Logits one = Classify(session, 1, batch.pictures());
-  SetThreads(3);
   const Logits many = Classify(session, 33, batch.pictures());
   EXPECT_EQ(Logits(many.begin(), many.begin() + kClasses), one);
-  SetThreads(threads_before);
+}
+
+// Each on a thread of its own: on pools of their own as public classifiers are, or all on one.
+TEST(Session, SeveralRunSideBySideWithTheBitsOfOneAlone) {
+  constexpr int kSessions = 8;
+  const ModelDescription model = Cases()[0].model;
+  const Plan plan = *MakePlan(model);
+  const ParameterValues<float> values = RandomValues(plan);
+  const Batch<float> batch(model, 9, 2);
+  Session alone(OnThreads(1), plan, CpuOps());
+  alone.SetWeights(values);
+  const Logits one = Classify(alone, 1, batch.pictures()), all = Classify(alone, batch.images, batch.pictures());
+
+  ThreadPool shared(3);
+  for (const bool share : {false, true}) {
+    std::vector<std::thread> users;
+    for (int i = 0; i < kSessions; ++i)
+      users.emplace_back([&] {
+        ThreadPool own(2);
+        Session session({share ? shared : own}, plan, CpuOps());
+        session.SetWeights(values);
+        for (int turn = 0; turn < 5; ++turn) {
+          EXPECT_EQ(Classify(session, 1, batch.pictures()), one);
+          EXPECT_EQ(Classify(session, batch.images, batch.pictures()), all);
+        }
+      });
+    for (std::thread& user : users) user.join();
+  }
 }
 
 TEST(Session, TakesNewWeights) {
@@ -148,7 +171,7 @@ TEST(Session, TakesNewWeights) {
   const Plan plan = *MakePlan(model);
   ParameterValues<float> values = RandomValues(plan);
   const Batch<float> batch(model, 1, 2);
-  Session session(plan, CpuOps());
+  Session session(OnThreads(), plan, CpuOps());
   session.SetWeights(values);
   const Logits before = Classify(session, 1, batch.pictures());
   FillRandom(plan.registry, 2, &values);
@@ -161,7 +184,7 @@ TEST(Session, TakesNewWeights) {
 
 TEST(Session, ClassifiesNoPictures) {
   const Plan plan = *MakePlan(Cases()[0].model);
-  Session session(plan, CpuOps());
+  Session session(OnThreads(), plan, CpuOps());
   session.SetWeights(RandomValues(plan));
   EXPECT_TRUE(Classify(session, 0, {}).empty());
 }
@@ -182,7 +205,7 @@ TEST(InferenceArenaBytes, IsTheLargestMapsThatLiveTogether) {
 TEST(Session, FlippedLogitsAreTheMeansOfThoseOfPicturesAndMirrorImages) {
   const ModelDescription model = Cases()[0].model;
   const Plan plan = *MakePlan(model);
-  Session session(plan, CpuOps());
+  Session session(OnThreads(), plan, CpuOps());
   session.SetWeights(RandomValues(plan));
   const Batch<float> batch(model, kImages, 2);
   Batch<float> mirrored(model, kImages, 2);

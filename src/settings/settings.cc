@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <set>
 
+#include "backend/threads.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "base/threads.h"
 #include "data/augment/policy.h"
 #include "model/zoo.h"
 #include "settings/accepted_options.h"
@@ -187,8 +187,10 @@ Status CheckTogether(const Options& o) {
   return {};
 }
 
+int ThreadsOf(const Options& o) { return o.threads > 0 ? o.threads : DefaultThreads(); }
+
 void ResolveAutomatic(Options& o) {
-  if (o.threads == 0) o.threads = Threads();
+  o.threads = ThreadsOf(o);
   if (o.num_parallel_workers == 0) o.num_parallel_workers = UsableCores();
   if (!o.decay_epochs) {
     o.decay_epochs =

@@ -173,6 +173,9 @@ Status CheckPretrained(const Options& options);
 /// against auto_augment, the lengths of mean and std.
 Status CheckTogether(const Options& options);
 
+/// The option threads, or where it is 0 the cores that the process may use (DefaultThreads).
+int ThreadsOf(const Options& options);
+
 /// Puts numbers in the place of `auto`: threads and num_parallel_workers become the cores that the process may use,
 /// decay_epochs the epochs after the warm-up, for cosine_decay divided by the cycles, for step_decay by three (at least
 /// 1).

@@ -6,7 +6,7 @@
 
 #include <set>
 
-#include "base/threads.h"
+#include "backend/threads.h"
 #include "settings/option_table.h"
 
 namespace riffle {
@@ -277,7 +277,7 @@ TEST(OptionsTest, AutomaticValuesBecomeNumbers) {
   Options options{.epoch_size = 20, .warmup_epochs = 4};
   ResolveAutomatic(options);
   EXPECT_EQ(options.decay_epochs, 16);
-  EXPECT_EQ(options.threads, Threads());
+  EXPECT_EQ(options.threads, DefaultThreads());
   EXPECT_EQ(options.num_parallel_workers, UsableCores());
 
   const auto decay = [](const Options& o) {

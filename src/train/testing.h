@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "backend/testing/execution.h"
 #include "base/file.h"
 #include "checkpoint/testing/tiny.h"
 #include "data/readers.h"
@@ -39,9 +40,6 @@ inline std::unique_ptr<Loader> EvaluationLoader(const Dataset& data, int batch_s
   return std::move(*Loader::Create(
       data, transform, {.batch_size = batch_size, .shuffle = false, .drop_remainder = false, .workers = 0}));
 }
-
-/// What those who make the loaders of a run take beside its options.
-inline constexpr int kTinyBatch = 6;
 
 inline TrainerOptions TinyOptions(const std::filesystem::path& folder, int epochs) {
   return {.schedule = {.epoch_size = epochs,
@@ -77,16 +75,22 @@ struct Recorder : TrainObserver {
   Status refusal;
 };
 
+/// What a run takes beside its options.
+struct TinyMachine {
+  int batch_size = 6;
+  int threads = DefaultThreads();
+};
+
 /// A run of TinyData with its loaders.
 struct TinyRun {
-  explicit TinyRun(const TrainerOptions& run_options, CheckpointInfo info = TinyInfo(), int batch_size = kTinyBatch)
+  explicit TinyRun(const TrainerOptions& run_options, CheckpointInfo info = TinyInfo(), TinyMachine machine = {})
       : options(run_options) {
     Augmentation augmentation = DefaultAugmentation(**FindDataset("cifar10"));
     augmentation.padding = 1;  // four pixels would be most of the picture
     const Transform transform = *Transform::ForTraining(info.preprocessing, augmentation);
     train_loader = std::move(*Loader::Create(
-        *train, transform, {.batch_size = batch_size, .seed = 5, .workers = 2, .end_epoch = options.epochs()}));
-    trainer = std::move(*Trainer::Create(options, std::move(info), TestOps()));
+        *train, transform, {.batch_size = machine.batch_size, .seed = 5, .workers = 2, .end_epoch = options.epochs()}));
+    trainer = std::move(*Trainer::Create(OnThreads(machine.threads), options, std::move(info), TestOps()));
   }
   Status Train(TrainObserver& observer) {
     return trainer->Run({train_at, validate ? validation_loader.get() : nullptr}, observer);

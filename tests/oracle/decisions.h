@@ -27,21 +27,22 @@ class DecisionRecorder {
   static const std::vector<int64_t>& decisions() { return decisions_; }
 
  private:
-  static void MaxPool(const PoolShape& shape, const MaxPoolForward<T>& a) {
-    inner_->max_pool_forward(shape, a);
+  static void MaxPool(const Execution& execution, const PoolShape& shape, const MaxPoolForward<T>& a) {
+    inner_->max_pool_forward(execution, shape, a);
     for (int c = 0; c < shape.channels; ++c)
       for (const int64_t winner : Winners<T>(shape, a.in, c, a.x[c])) {
         decisions_.push_back(winner);
         decisions_.push_back(Positive(BeforeRelu(a.in, c, a.x[c][winner])));
       }
   }
-  static void DepthwiseConv(const DepthwiseConvShape& shape, const DepthwiseConvForward<T>& a) {
-    inner_->depthwise_conv_forward(shape, a);
+  static void DepthwiseConv(const Execution& execution, const DepthwiseConvShape& shape,
+                            const DepthwiseConvForward<T>& a) {
+    inner_->depthwise_conv_forward(execution, shape, a);
     for (int c = 0; c < shape.channels; ++c)
       for (int64_t p = 0; p < shape.in.pixels(); ++p) decisions_.push_back(Positive(BeforeRelu(a.in, c, a.x[c][p])));
   }
-  static void Residual(const ResidualShape& shape, const ResidualForward<T>& a) {
-    inner_->residual_forward(shape, a);
+  static void Residual(const Execution& execution, const ResidualShape& shape, const ResidualForward<T>& a) {
+    inner_->residual_forward(execution, shape, a);
     for (int c = 0; c < shape.channels; ++c)
       for (int64_t p = 0; p < shape.pixels; ++p) decisions_.push_back(Positive(a.y[c][p]));
   }

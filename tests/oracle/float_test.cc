@@ -5,6 +5,7 @@
 
 #include <map>
 
+#include "backend/testing/execution.h"
 #include "cases.h"
 #include "decisions.h"
 #include "model/testing/random_network.h"
@@ -32,7 +33,7 @@ template <class T>
 Results Train(const ModelDescription& model, const OpTable<T>& ops, uint32_t seed, Nudge nudge = {}) {
   const Plan plan = *MakePlan(model);
   const DecisionRecorder<T> recorder(ops);
-  Network<T> network(plan, recorder.ops());
+  Network<T> network(OnThreads(), plan, recorder.ops());
   FillRandom(plan.registry, seed, &network.values());
   Batch<T> batch(model, kOracleImages, seed);
   RandomStream signs(seed, RandomPurpose::kTest, 3, nudge.signs);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include "backend/testing/execution.h"
 #include "base/random.h"
 #include "ops/backends.h"
 #include "train/loss/distillation.h"
@@ -55,7 +56,7 @@ TEST(LossesAgainstTorch, OfLabels) {
     for (const bool weighted : {false, true}) {
       LabelLossOptions options{.kind = kind, .label_smoothing = 0.1};
       if (weighted) options.class_weights = {1, 2, 0.5, 3, 1, 0, 1, 1, 2, 0.25};
-      LabelLoss loss(options, kClasses, **FindBackend(""));
+      LabelLoss loss(OnThreads(), options, kClasses, **FindBackend(""));
       Comparison c;
       std::vector<float> targets(kImages * kClasses);
       loss.MakeTargets(labels, targets.data());
@@ -79,7 +80,7 @@ TEST(LossesAgainstTorch, OfLabels) {
 
 TEST(LossesAgainstTorch, JensenShannon) {
   Comparison c;
-  AddJensenShannon(3, kImages / 3, kClasses, 12, 0.25, c.logits.data(), c.losses.data(), c.dlogits.data());
+  AddJensenShannon(OnThreads(), 3, kImages / 3, kClasses, 12, 0.25, c.logits.data(), c.losses.data(), c.dlogits.data());
   const std::vector<Tensor> p = torch::softmax(c.torch_logits, 1).split(kImages / 3);
   const Tensor log_mean = torch::stack(p).mean(0).log();
   Tensor sum = torch::zeros({}, torch::kFloat64);
@@ -93,8 +94,8 @@ TEST(LossesAgainstTorch, Distillation) {
   const Tensor theirs = Matrix(teacher);
   for (const bool decoupled : {false, true}) {
     Comparison c;
-    AddDistillation({.decoupled = decoupled, .temperature = t, .alpha = alpha, .beta = beta}, kImages, kClasses,
-                    targets.data(), teacher.data(), c.logits.data(), 0.25, c.losses.data(), c.dlogits.data());
+    AddDistillation(OnThreads(), {.decoupled = decoupled, .temperature = t, .alpha = alpha, .beta = beta}, kImages,
+                    kClasses, targets.data(), teacher.data(), c.logits.data(), 0.25, c.losses.data(), c.dlogits.data());
     const auto kl = [](const Tensor& log_q, const Tensor& p) {
       return F::kl_div(log_q, p, F::KLDivFuncOptions(torch::kNone)).sum(1);
     };

@@ -10,8 +10,8 @@
 #include <nlohmann/json.hpp>
 #include <type_traits>
 
+#include "backend/testing/execution.h"
 #include "base/file.h"
-#include "base/threads.h"
 #include "decisions.h"
 #include "formats/mindcv_names.h"
 #include "formats/safetensors.h"
@@ -110,7 +110,7 @@ class MindCv : public testing::Test {
 
   template <class T>
   void ExpectEvaluation(const OpTable<T>& ops) const {
-    Network<T> network(*plan_, ops);
+    Network<T> network(OnThreads(), *plan_, ops);
     LoadStart(network.values());
     const Batch<T> batch = BatchAs<T>();
     ExpectLogits(network.Forward(kImages, batch.pictures(), Statistics::kRunning), "logits_eval_start.f32");
@@ -119,7 +119,7 @@ class MindCv : public testing::Test {
   void ExpectFoldedEvaluation(const OpTable<float>& ops) const {
     ParameterValues<float> values(plan_->registry);
     LoadStart(values);
-    Session session(*plan_, ops);
+    Session session(OnThreads(), *plan_, ops);
     session.SetWeights(values);
     std::vector<float> logits(kImages * kClasses);
     session.Run(kImages, BatchAs<float>().pictures(), logits.data());
@@ -130,7 +130,7 @@ class MindCv : public testing::Test {
   template <class T>
   std::vector<int64_t> FirstDecisions(const OpTable<T>& ops) const {
     const DecisionRecorder<T> recorder(ops);
-    Network<T> network(*plan_, recorder.ops());
+    Network<T> network(OnThreads(), *plan_, recorder.ops());
     LoadStart(network.values());
     network.Forward(kImages, BatchAs<T>().pictures(), Statistics::kBatch);
     return recorder.decisions();
@@ -157,7 +157,7 @@ class MindCv : public testing::Test {
   template <class T>
   void ExpectTraining(const OpTable<T>& ops) const {
     const Tolerances tolerances = TolerancesFor(ops);
-    Network<T> network(*plan_, ops);
+    Network<T> network(OnThreads(), *plan_, ops);
     LoadStart(network.values());
     const Batch<T> batch = BatchAs<T>();
     MomentumSgd<T> sgd(plan_->registry, {kLearningRate, kMomentum, kWeightDecay});
@@ -181,8 +181,8 @@ class MindCv : public testing::Test {
   }
 
   // The losses of five steps, and all weights and statistics after them.
-  std::vector<float> RunOf(const OpTable<float>& ops) const {
-    Network<float> network(*plan_, ops);
+  std::vector<float> RunOf(const Execution& execution, const OpTable<float>& ops) const {
+    Network<float> network(execution, *plan_, ops);
     LoadStart(network.values());
     MomentumSgd<float> sgd(plan_->registry, {kLearningRate, kMomentum, kWeightDecay});
     std::vector<float> run;
@@ -227,16 +227,10 @@ TEST_F(MindCv, TrainsAsTheCpuBackend) {
 }
 
 TEST_F(MindCv, FiveStepsHaveTheSameBitsOnOneTwoAndThreeThreads) {
-  const int threads_before = Threads();
   UnderEachTarget([&] {
-    SetThreads(1);
-    const std::vector<float> one = RunOf(CpuOps());
-    for (const int threads : {2, 3}) {
-      SetThreads(threads);
-      EXPECT_EQ(RunOf(CpuOps()), one) << threads << " threads";
-    }
+    const std::vector<float> one = RunOf(OnThreads(1), CpuOps());
+    for (const int threads : {2, 3}) EXPECT_EQ(RunOf(OnThreads(threads), CpuOps()), one) << threads << " threads";
   });
-  SetThreads(threads_before);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include <memory>
 
+#include "backend/testing/execution.h"
 #include "base/random.h"
 
 namespace riffle {
@@ -44,7 +45,7 @@ void ExpectTenEqualSteps(const OptimizerOptions& options, TorchOptions theirs) {
       tensors[k].mutable_grad() = torch::from_blob(gradients.data() + p.offset, {p.size}).clone();
     }
     torch_optimizer.step();
-    optimizer.Step(t, kLearningRate, gradients, &parameters);
+    optimizer.Step(OnThreads(), t, kLearningRate, gradients, &parameters);
     for (size_t k = 0; k < tensors.size(); ++k) {
       const Parameter& p = registry.trainable()[k];
       const Tensor ours = torch::from_blob(parameters.data() + p.offset, {p.size});

@@ -84,12 +84,14 @@ TrainingPassResult<T> TrainingPass(Network<T>& network, const OpTable<T>& ops, c
   const T* logits = network.Forward(batch.images, batch.pictures(), Statistics::kBatch);
   const std::vector<T> targets = SmoothedTargets<T>(batch.labels, classes, kTestSmoothing);
   std::vector<T> losses(batch.images);
-  ops.cross_entropy({batch.images, classes}, {.loss = losses.data(),
-                                              .dlogits = network.dlogits(),
-                                              .logits = logits,
-                                              .targets = targets.data(),
-                                              .weight = T(1) / static_cast<T>(batch.images)});
+  ops.cross_entropy(network.execution(), {batch.images, classes},
+                    {.loss = losses.data(),
+                     .dlogits = network.dlogits(),
+                     .logits = logits,
+                     .targets = targets.data(),
+                     .weight = T(1) / static_cast<T>(batch.images)});
   network.Backward();
+  network.execution().Synchronize();
   T sum = 0;
   for (const T loss : losses) sum += loss;
   return {sum / static_cast<T>(batch.images), logits};

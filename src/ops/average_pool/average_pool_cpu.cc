@@ -1,7 +1,7 @@
 // 3×3 average pool with stride 2 on channel-major maps (average_pool.h): sums of three lines, then of three columns
 // (max_pool/pool-inl.h), times the reciprocal of the number of pixels in the window. Backward is the transpose: a line
 // of dx is the sum of the one or two lines of windows that it belongs to, each value spread over its columns.
-#include "base/threads.h"
+#include "backend/execution.h"
 #include "ops/cpu.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -37,13 +37,13 @@ struct Factors {
   float* of_lines[3];
 };
 
-void Forward(const AveragePoolShape& shape, const riffle::AveragePoolForward<float>& args) {
+void Forward(const Execution& execution, const AveragePoolShape& shape, const riffle::AveragePoolForward<float>& args) {
   const PoolGeometry g(shape);
   Scratch shared;
   const Factors factors(g, shape.divisor, shared);
   const auto finish = [&](int64_t i, int64_t j, V sum)
                           HWY_ATTR { return hn::Mul(sum, hn::LoadU(D(), factors.OfLine(i) + j)); };
-  ForPictures(shape.channels, g.in, [&](int64_t c, int64_t first, int64_t end) HWY_ATTR {
+  ForPictures(execution, shape.channels, g.in, [&](int64_t c, int64_t first, int64_t end) HWY_ATTR {
     Scratch scratch;
     const PoolLines lines(scratch, kPoolBand, g.in.width + 2, 0);
     for (int64_t n = first; n < end; ++n) {
@@ -82,11 +82,12 @@ void BackwardPicture(const PoolGeometry& g, const Factors& factors, const float*
   }
 }
 
-void Backward(const AveragePoolShape& shape, const riffle::AveragePoolBackward<float>& args) {
+void Backward(const Execution& execution, const AveragePoolShape& shape,
+              const riffle::AveragePoolBackward<float>& args) {
   const PoolGeometry g(shape);
   Scratch shared;
   const Factors factors(g, shape.divisor, shared);
-  ForPictures(shape.channels, g.in, [&](int64_t c, int64_t first, int64_t end) HWY_ATTR {
+  ForPictures(execution, shape.channels, g.in, [&](int64_t c, int64_t first, int64_t end) HWY_ATTR {
     Scratch scratch;
     const PoolLines windows(scratch, g.out.height, g.out.width, 0);
     for (int64_t n = first; n < end; ++n) {
@@ -106,12 +107,14 @@ namespace riffle::cpu {
 HWY_EXPORT(Forward);
 HWY_EXPORT(Backward);
 
-void AveragePoolForward(const AveragePoolShape& shape, const riffle::AveragePoolForward<float>& args) {
-  HWY_DYNAMIC_DISPATCH(Forward)(shape, args);
+void AveragePoolForward(const Execution& execution, const AveragePoolShape& shape,
+                        const riffle::AveragePoolForward<float>& args) {
+  HWY_DYNAMIC_DISPATCH(Forward)(execution, shape, args);
 }
 
-void AveragePoolBackward(const AveragePoolShape& shape, const riffle::AveragePoolBackward<float>& args) {
-  HWY_DYNAMIC_DISPATCH(Backward)(shape, args);
+void AveragePoolBackward(const Execution& execution, const AveragePoolShape& shape,
+                         const riffle::AveragePoolBackward<float>& args) {
+  HWY_DYNAMIC_DISPATCH(Backward)(execution, shape, args);
 }
 
 }  // namespace riffle::cpu

@@ -28,9 +28,9 @@ struct Both {
         y(c.channels, shape.out().pixels()),
         dx(c.channels, shape.in.pixels()) {}
 
-  void Run(const OpTable<T>& table) {
-    table.average_pool_forward(shape, {y.rows(), x.rows()});
-    table.average_pool_backward(shape, {dx.rows(), dy.rows()});
+  void Run(const Execution& execution, const OpTable<T>& table) {
+    table.average_pool_forward(execution, shape, {y.rows(), x.rows()});
+    table.average_pool_backward(execution, shape, {dx.rows(), dy.rows()});
   }
   void AddTo(Results<T>* results) {
     results->Add("y", y, 9);

@@ -16,9 +16,10 @@ std::vector<T> Divisors(const AveragePoolShape& shape) {
 }
 
 template <class T>
-void ReferenceAveragePoolForward(const AveragePoolShape& shape, const AveragePoolForward<T>& a) {
+void ReferenceAveragePoolForward(const Execution& execution, const AveragePoolShape& shape,
+                                 const AveragePoolForward<T>& a) {
   const std::vector<T> divisors = Divisors<T>(shape);
-  ParallelFor(shape.channels, [&](int64_t c) {
+  execution.pool.ParallelFor(shape.channels, [&](int64_t c) {
     for (int64_t p = 0; p < shape.out().pixels(); ++p) a.y[c][p] = 0;
     ForEachInWindow(shape, [&](int64_t p, int64_t q) { a.y[c][p] += a.x[c][q]; });
     for (int64_t p = 0; p < shape.out().pixels(); ++p) a.y[c][p] /= divisors[p];
@@ -26,9 +27,10 @@ void ReferenceAveragePoolForward(const AveragePoolShape& shape, const AveragePoo
 }
 
 template <class T>
-void ReferenceAveragePoolBackward(const AveragePoolShape& shape, const AveragePoolBackward<T>& a) {
+void ReferenceAveragePoolBackward(const Execution& execution, const AveragePoolShape& shape,
+                                  const AveragePoolBackward<T>& a) {
   const std::vector<T> divisors = Divisors<T>(shape);
-  ParallelFor(shape.channels, [&](int64_t c) {
+  execution.pool.ParallelFor(shape.channels, [&](int64_t c) {
     for (int64_t q = 0; q < shape.in.pixels(); ++q) a.dx[c][q] = 0;
     ForEachInWindow(shape, [&](int64_t p, int64_t q) { a.dx[c][q] += a.dy[c][p] / divisors[p]; });
   });

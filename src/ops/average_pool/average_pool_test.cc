@@ -1,5 +1,6 @@
 #include "ops/average_pool/average_pool.h"
 
+#include "backend/testing/execution.h"
 #include "ops/testing/derivative.h"
 
 namespace riffle {
@@ -26,14 +27,14 @@ struct Chain {
         factor(s.channels, s.out().pixels(), [&] { return draw.Real(); }) {}
 
   T Forward() {
-    ReferenceOps<T>().average_pool_forward(shape, {y.rows(), x.rows()});
+    ReferenceOps<T>().average_pool_forward(OnThreads(), shape, {y.rows(), x.rows()});
     T sum = 0;
     for (int64_t c = 0; c < shape.channels; ++c) {
       for (int64_t p = 0; p < y.pixels(); ++p) sum += factor[c][p] * y[c][p];
     }
     return sum;
   }
-  void Backward() { ReferenceOps<T>().average_pool_backward(shape, {dx.rows(), factor.rows()}); }
+  void Backward() { ReferenceOps<T>().average_pool_backward(OnThreads(), shape, {dx.rows(), factor.rows()}); }
   std::vector<Variable<T>> Variables() { return {{"x", &x, &dx}}; }
 
   AveragePoolShape shape;
@@ -55,7 +56,7 @@ TEST(AveragePool, PaddingAndDivisorAreThoseOfTheShape) {
   std::vector<double> x(16, 9.0);
   const auto pooled = [&](PoolPadding padding, AverageDivisor divisor) {
     std::vector<double> y(4);
-    ReferenceOps<double>().average_pool_forward(ShapeOf(1, {1, 4, 4}, padding, divisor),
+    ReferenceOps<double>().average_pool_forward(OnThreads(), ShapeOf(1, {1, 4, 4}, padding, divisor),
                                                 {{y.data(), 0}, {x.data(), 0}});
     return y;
   };

@@ -18,7 +18,7 @@ void Forward(benchmark::State& state) {
                                         .beta = values[3],
                                         .running_mean = values[4],
                                         .running_variance = values[5]};
-  Time(state, 0, FloatBytes(10 * shape.channels), [&] { cpu::BatchNormForward(shape, call); });
+  Time(state, 0, FloatBytes(10 * shape.channels), [&] { cpu::BatchNormForward(kOneThread, shape, call); });
 }
 
 void Backward(benchmark::State& state) {
@@ -33,7 +33,7 @@ void Backward(benchmark::State& state) {
                                          .sums = sums.data(),
                                          .moments = moments.data(),
                                          .gamma = values[2]};
-  Time(state, 0, FloatBytes(10 * shape.channels), [&] { cpu::BatchNormBackward(shape, call); });
+  Time(state, 0, FloatBytes(10 * shape.channels), [&] { cpu::BatchNormBackward(kOneThread, shape, call); });
 }
 
 BENCHMARK(Forward)->Name("BatchNormForward")->Arg(240)->Arg(960);

@@ -6,7 +6,7 @@
 
 namespace riffle::cpu {
 
-void BatchNormForward(const BatchNormShape& shape, const riffle::BatchNormForward<float>& args) {
+void BatchNormForward(const Execution&, const BatchNormShape& shape, const riffle::BatchNormForward<float>& args) {
   const double pixels = static_cast<double>(shape.pixels);
   // One pixel has no unbiased variance; its biased one is zero, and stays so.
   const double unbiased = shape.pixels > 1 ? pixels / (pixels - 1) : 1;
@@ -26,7 +26,7 @@ void BatchNormForward(const BatchNormShape& shape, const riffle::BatchNormForwar
   }
 }
 
-void BatchNormBackward(const BatchNormShape& shape, const riffle::BatchNormBackward<float>& args) {
+void BatchNormBackward(const Execution&, const BatchNormShape& shape, const riffle::BatchNormBackward<float>& args) {
   const double pixels = static_cast<double>(shape.pixels);
   for (int row = 0; row < shape.channels; ++row) {
     const int k = args.parameter_row ? args.parameter_row[row] : row;

@@ -41,13 +41,14 @@ struct Both {
     }
   }
 
-  void Run(const OpTable<T>& table) {
+  void Run(const Execution& execution, const OpTable<T>& table) {
     const int* rows = c.permute ? parameter_row.data() : nullptr;
-    table.batch_norm_forward(
-        c.shape(), {scale.data(), shift.data(), c.training ? moments.data() : nullptr, gamma.data(), beta.data(),
-                    running_mean.data(), running_variance.data(), rows});
+    table.batch_norm_forward(execution, c.shape(),
+                             {scale.data(), shift.data(), c.training ? moments.data() : nullptr, gamma.data(),
+                              beta.data(), running_mean.data(), running_variance.data(), rows});
     table.batch_norm_backward(
-        c.shape(), {pull_back.data(), dgamma.data(), dbeta.data(), sums.data(), moments.data(), gamma.data(), rows});
+        execution, c.shape(),
+        {pull_back.data(), dgamma.data(), dbeta.data(), sums.data(), moments.data(), gamma.data(), rows});
   }
   void AddTo(Results<T>* results) {
     for (Map<T>* map : {&scale, &shift, &running_mean, &running_variance, &dgamma, &dbeta}) {

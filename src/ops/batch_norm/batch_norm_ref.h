@@ -7,7 +7,7 @@
 namespace riffle {
 
 template <class T>
-void ReferenceBatchNormForward(const BatchNormShape& shape, const BatchNormForward<T>& a) {
+void ReferenceBatchNormForward(const Execution&, const BatchNormShape& shape, const BatchNormForward<T>& a) {
   const T momentum(shape.momentum), rest(1 - shape.momentum);
   const double n = static_cast<double>(shape.pixels);
   // One pixel has no unbiased variance; its biased one is zero, and stays so.
@@ -24,7 +24,7 @@ void ReferenceBatchNormForward(const BatchNormShape& shape, const BatchNormForwa
 }
 
 template <class T>
-void ReferenceBatchNormBackward(const BatchNormShape& shape, const BatchNormBackward<T>& a) {
+void ReferenceBatchNormBackward(const Execution&, const BatchNormShape& shape, const BatchNormBackward<T>& a) {
   const T n(static_cast<double>(shape.pixels));
   for (int r = 0; r < shape.channels; ++r) {
     const int k = a.parameter_row ? a.parameter_row[r] : r;

@@ -1,6 +1,7 @@
 // Its backward is proven with each convolution's, where its gradients are used (depthwise_conv_test.cc and others).
 #include "ops/batch_norm/batch_norm.h"
 
+#include "backend/testing/execution.h"
 #include "ops/testing/derivative.h"
 
 namespace riffle {
@@ -17,7 +18,7 @@ struct BatchNorm : ::testing::Test {
 TEST_F(BatchNorm, TrainingNormalisesByTheMomentsAndMovesTheRunningStatistics) {
   const Moments<double> moments = {2, 8.25};
   forward.moments = &moments;
-  ReferenceOps<double>().batch_norm_forward(shape, forward);
+  ReferenceOps<double>().batch_norm_forward(OnThreads(), shape, forward);
   EXPECT_EQ(scale, 1);        // 3 / sqrt(8.25 + 0.75)
   EXPECT_EQ(shift, 7 - 2);    // beta − mean·scale
   EXPECT_EQ(mean[0], 14.25);  // 7/8·16 + 1/8·2
@@ -25,7 +26,7 @@ TEST_F(BatchNorm, TrainingNormalisesByTheMomentsAndMovesTheRunningStatistics) {
 }
 
 TEST_F(BatchNorm, EvaluationNormalisesByTheRunningStatisticsAndLeavesThemAlone) {
-  ReferenceOps<double>().batch_norm_forward(shape, forward);
+  ReferenceOps<double>().batch_norm_forward(OnThreads(), shape, forward);
   EXPECT_EQ(scale, 1.5);  // 3 / sqrt(3.25 + 0.75)
   EXPECT_EQ(shift, 7 - 24);
   EXPECT_EQ(mean[0], 16);
@@ -35,7 +36,7 @@ TEST_F(BatchNorm, EvaluationNormalisesByTheRunningStatisticsAndLeavesThemAlone) 
 TEST_F(BatchNorm, ARowMayHaveAnotherRowsParameters) {
   const int row = 1;
   forward.parameter_row = &row;
-  ReferenceOps<double>().batch_norm_forward(shape, forward);
+  ReferenceOps<double>().batch_norm_forward(OnThreads(), shape, forward);
   EXPECT_EQ(scale, 6);  // 30 / sqrt(24.25 + 0.75)
   EXPECT_EQ(shift, 70 - 960);
 }
@@ -44,7 +45,7 @@ TEST_F(BatchNorm, ASinglePixelHasNoSpreadAndBreaksNothing) {
   const Moments<double> moments = {2, 0};
   forward.moments = &moments;
   shape.pixels = 1;
-  ReferenceOps<double>().batch_norm_forward(shape, forward);
+  ReferenceOps<double>().batch_norm_forward(OnThreads(), shape, forward);
   EXPECT_EQ(variance[0], 0.875 * 3.25);
 }
 

@@ -14,7 +14,7 @@ void ForwardBackward(benchmark::State& state) {
                                     .logits = logits.data(),
                                     .targets = targets.data(),
                                     .weight = 1.0f / static_cast<float>(shape.images)};
-  Time(state, 0, FloatBytes(3 * values), [&] { cpu::CrossEntropyForwardBackward(shape, call); });
+  Time(state, 0, FloatBytes(3 * values), [&] { cpu::CrossEntropyForwardBackward(kOneThread, shape, call); });
 }
 
 BENCHMARK(ForwardBackward)->Name("CrossEntropyForwardBackward")->Arg(64);

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/scratch.h"
-#include "base/threads.h"
+#include "backend/execution.h"
+#include "backend/scratch.h"
 #include "ops/cpu.h"
 
 namespace riffle::cpu {
@@ -31,8 +31,9 @@ float OnePicture(const float* logits, const float* targets, int64_t classes, dou
 
 }  // namespace
 
-void CrossEntropyForwardBackward(const CrossEntropyShape& shape, const CrossEntropy<float>& args) {
-  ParallelFor(shape.images, [&](int64_t n) {
+void CrossEntropyForwardBackward(const Execution& execution, const CrossEntropyShape& shape,
+                                 const CrossEntropy<float>& args) {
+  execution.pool.ParallelFor(shape.images, [&](int64_t n) {
     const int64_t at = n * shape.classes;
     args.loss[n] = OnePicture(args.logits + at, args.targets + at, shape.classes, args.weight,
                               args.dlogits ? args.dlogits + at : nullptr);

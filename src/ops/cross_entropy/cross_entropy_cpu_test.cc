@@ -1,3 +1,4 @@
+#include "backend/testing/execution.h"
 #include "ops/testing/compare.h"
 
 namespace riffle {
@@ -23,8 +24,8 @@ struct Both {
         loss(Map<T>::Array(c.images, [] { return NAN; })),
         dlogits(Map<T>::Array(c.images * c.classes, [] { return NAN; })) {}
 
-  void Run(const OpTable<T>& table) {
-    table.cross_entropy(c.shape(),
+  void Run(const Execution& execution, const OpTable<T>& table) {
+    table.cross_entropy(execution, c.shape(),
                         {loss.data(), c.gradient ? dlogits.data() : nullptr, logits.data(), targets.data(), T(0.375)});
   }
   void AddTo(Results<T>* results) {
@@ -88,7 +89,7 @@ TEST(CrossEntropyCpu, HugeLogitsStayFinite) {
   ForEachTarget([] {
     const float logits[3] = {2000, 0, -2000}, targets[3] = {0, 1, 0};
     float loss, dlogits[3];
-    CpuOps().cross_entropy({1, 3}, {&loss, dlogits, logits, targets});
+    CpuOps().cross_entropy(OnThreads(), {1, 3}, {&loss, dlogits, logits, targets});
     EXPECT_EQ(loss, 2000);
     EXPECT_EQ((std::vector<float>(dlogits, dlogits + 3)), (std::vector<float>{1, -1, 0}));
   });

@@ -1,5 +1,6 @@
 #include "ops/cross_entropy/cross_entropy.h"
 
+#include "backend/testing/execution.h"
 #include "ops/testing/derivative.h"
 
 namespace riffle {
@@ -18,7 +19,7 @@ struct Chain {
 
   T Run(T* gradient) {
     const T weight(0.375);
-    ReferenceOps<T>().cross_entropy(shape, {loss.data(), gradient, logits.data(), targets.data(), weight});
+    ReferenceOps<T>().cross_entropy(OnThreads(), shape, {loss.data(), gradient, logits.data(), targets.data(), weight});
     T sum = 0;
     loss.ForEach([&](T l) { sum += weight * l; });
     return sum;
@@ -41,7 +42,7 @@ TEST(CrossEntropy, TheGradientIsTheDerivativeOfTheLoss) {
 TEST(CrossEntropy, EvenLogitsCostTheLogarithmOfTheClasses) {
   const double logits[4] = {5, 5, 5, 5}, targets[4] = {0, 1, 0, 0};
   double loss, dlogits[4];
-  ReferenceOps<double>().cross_entropy({1, 4}, {&loss, dlogits, logits, targets});
+  ReferenceOps<double>().cross_entropy(OnThreads(), {1, 4}, {&loss, dlogits, logits, targets});
   EXPECT_DOUBLE_EQ(loss, std::log(4.0));
   EXPECT_EQ((std::vector<double>(dlogits, dlogits + 4)), (std::vector<double>{0.25, -0.75, 0.25, 0.25}));
 }
@@ -49,7 +50,7 @@ TEST(CrossEntropy, EvenLogitsCostTheLogarithmOfTheClasses) {
 TEST(CrossEntropy, HugeLogitsStayFinite) {
   const double logits[3] = {2000, 0, -2000}, targets[3] = {0, 1, 0};
   double loss, dlogits[3];
-  ReferenceOps<double>().cross_entropy({1, 3}, {&loss, dlogits, logits, targets});
+  ReferenceOps<double>().cross_entropy(OnThreads(), {1, 3}, {&loss, dlogits, logits, targets});
   EXPECT_DOUBLE_EQ(loss, 2000);
   EXPECT_EQ((std::vector<double>(dlogits, dlogits + 3)), (std::vector<double>{1, -1, 0}));
 }

@@ -34,7 +34,7 @@ void Forward(benchmark::State& state) {
                                             .rows = d.rows(),
                                             .moments = moments.data()};
   Time(state, d.flops(), FloatBytes(d.shape.channels * (d.shape.in.pixels() + d.shape.out().pixels())),
-       [&] { cpu::DepthwiseConvForward(d.shape, call); });
+       [&] { cpu::DepthwiseConvForward(kOneThread, d.shape, call); });
 }
 
 void Backward(benchmark::State& state) {
@@ -52,7 +52,7 @@ void Backward(benchmark::State& state) {
       .weight = d.weight.data(),
       .rows = d.rows()};
   Time(state, 2 * d.flops(), FloatBytes(2 * d.shape.channels * (d.shape.in.pixels() + d.shape.out().pixels())),
-       [&] { cpu::DepthwiseConvBackward(d.shape, call); });
+       [&] { cpu::DepthwiseConvBackward(kOneThread, d.shape, call); });
 }
 
 // Stages 2, 3 and 4: the first unit, which halves the picture, and those after it.

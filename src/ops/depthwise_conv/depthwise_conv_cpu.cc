@@ -15,8 +15,8 @@
 //
 // Pictures beyond kPlaneFloats go in bands of lines with a line of overlap. Everything is by row and from a picture's
 // own start: the same bits at any number of threads and at any place in the batch.
-#include "base/scratch.h"
-#include "base/threads.h"
+#include "backend/execution.h"
+#include "backend/scratch.h"
 #include "ops/cpu.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -183,12 +183,13 @@ void BackwardRow(RowBackward& b, int64_t r) {
   if (args.dx.raw) args.dx.sums[in_row] = sums.Result();
 }
 
-void Backward(const DepthwiseConvShape& shape, const riffle::DepthwiseConvBackward<float>& args) {
+void Backward(const Execution& execution, const DepthwiseConvShape& shape,
+              const riffle::DepthwiseConvBackward<float>& args) {
   const DepthwiseGeometry g(shape);
   Scratch shared;
   const ColumnMasks masks = MakeColumnMasks(g, shared);
   const V off = hn::Set(D(), args.in.relu ? 0.0f : -std::numeric_limits<float>::infinity());
-  ParallelFor(g.tasks(), [&](int64_t task) HWY_ATTR {
+  execution.pool.ParallelFor(g.tasks(), [&](int64_t task) HWY_ATTR {
     Scratch scratch;
     RowBackward b{
         .g = g, .args = args, .masks = masks, .dy = {}, .phases = {}, .w = {}, .dweight = {}, .in = {}, .off = off};
@@ -208,8 +209,9 @@ namespace riffle::cpu {
 
 HWY_EXPORT(Backward);
 
-void DepthwiseConvBackward(const DepthwiseConvShape& shape, const riffle::DepthwiseConvBackward<float>& args) {
-  HWY_DYNAMIC_DISPATCH(Backward)(shape, args);
+void DepthwiseConvBackward(const Execution& execution, const DepthwiseConvShape& shape,
+                           const riffle::DepthwiseConvBackward<float>& args) {
+  HWY_DYNAMIC_DISPATCH(Backward)(execution, shape, args);
 }
 
 }  // namespace riffle::cpu

@@ -53,12 +53,12 @@ template <class T>
 struct Forward {
   Forward(const Case& c, Values values) : in(c, values), y(c.channels, in.shape.out().pixels()), moments(c.channels) {}
 
-  void Run(const OpTable<T>& table) {
+  void Run(const Execution& execution, const OpTable<T>& table) {
     DepthwiseConvForward<T> a = {.y = y.rows(), .x = in.x.rows(), .in = in.activation(), .weight = in.weight.data()};
     a.rows = in.routing();
     if (in.c.bias) a.bias = in.bias.data();
     if (in.c.moments) a.moments = moments.data();
-    table.depthwise_conv_forward(in.shape, a);
+    table.depthwise_conv_forward(execution, in.shape, a);
   }
   void AddTo(Results<T>* results) {
     results->Add("y", y, 9);
@@ -80,9 +80,10 @@ struct Backward {
         dy(c.channels, in.shape.out().pixels(), in.draw),
         dweight(Map<T>::Array(9 * c.channels, [] { return NAN; })) {}
 
-  void Run(const OpTable<T>& table) {
-    table.depthwise_conv_backward(in.shape, {dx.sink(in.c.sums), dweight.data(), dy.source(in.c.pull_back), in.x.rows(),
-                                             in.activation(), in.weight.data(), in.routing()});
+  void Run(const Execution& execution, const OpTable<T>& table) {
+    table.depthwise_conv_backward(execution, in.shape,
+                                  {dx.sink(in.c.sums), dweight.data(), dy.source(in.c.pull_back), in.x.rows(),
+                                   in.activation(), in.weight.data(), in.routing()});
   }
   void AddTo(Results<T>* results) {
     results->Add("dweight", dweight, in.shape.out().pixels());

@@ -8,8 +8,8 @@
 //
 // Every output is the same chain of multiply-adds, in reading order of its window, wherever pieces and strips begin:
 // the same bits at any number of threads and at any place in the batch.
-#include "base/scratch.h"
-#include "base/threads.h"
+#include "backend/execution.h"
+#include "backend/scratch.h"
 #include "ops/cpu.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -167,10 +167,11 @@ void ForwardRow(const Pieces& p, const riffle::DepthwiseConvForward<float>& args
   if (args.moments) args.moments[r] = moments.Result();
 }
 
-void Forward(const DepthwiseConvShape& shape, const riffle::DepthwiseConvForward<float>& args) {
+void Forward(const Execution& execution, const DepthwiseConvShape& shape,
+             const riffle::DepthwiseConvForward<float>& args) {
   const Pieces pieces(shape);
   const int64_t rows = std::max<int64_t>(1, kTaskPixels / shape.in.pixels());
-  ParallelFor((shape.channels + rows - 1) / rows, [&](int64_t task) HWY_ATTR {
+  execution.pool.ParallelFor((shape.channels + rows - 1) / rows, [&](int64_t task) HWY_ATTR {
     Scratch scratch;
     // A piece of lines reads one line above it and one below; a vector more is written behind it.
     float* activated = scratch.Floats(kPieceFloats + (2 + shape.stride) * shape.in.width + kLanes);
@@ -188,8 +189,9 @@ namespace riffle::cpu {
 
 HWY_EXPORT(Forward);
 
-void DepthwiseConvForward(const DepthwiseConvShape& shape, const riffle::DepthwiseConvForward<float>& args) {
-  HWY_DYNAMIC_DISPATCH(Forward)(shape, args);
+void DepthwiseConvForward(const Execution& execution, const DepthwiseConvShape& shape,
+                          const riffle::DepthwiseConvForward<float>& args) {
+  HWY_DYNAMIC_DISPATCH(Forward)(execution, shape, args);
 }
 
 }  // namespace riffle::cpu

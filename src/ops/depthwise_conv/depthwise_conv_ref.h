@@ -27,8 +27,9 @@ void ForEachTap(const DepthwiseConvShape& shape, const Visit& visit) {
 }
 
 template <class T>
-void ReferenceDepthwiseConvForward(const DepthwiseConvShape& shape, const DepthwiseConvForward<T>& a) {
-  ParallelFor(shape.channels, [&](int64_t r) {
+void ReferenceDepthwiseConvForward(const Execution& execution, const DepthwiseConvShape& shape,
+                                   const DepthwiseConvForward<T>& a) {
+  execution.pool.ParallelFor(shape.channels, [&](int64_t r) {
     const int64_t s = InRow(a.rows, r);
     const T* weight = a.weight + 9 * WeightRow(a.rows, r);
     for (int64_t p = 0; p < shape.out().pixels(); ++p) a.y[r][p] = a.bias ? a.bias[r] : T(0);
@@ -38,8 +39,9 @@ void ReferenceDepthwiseConvForward(const DepthwiseConvShape& shape, const Depthw
 }
 
 template <class T>
-void ReferenceDepthwiseConvBackward(const DepthwiseConvShape& shape, const DepthwiseConvBackward<T>& a) {
-  ParallelFor(shape.channels, [&](int64_t r) {
+void ReferenceDepthwiseConvBackward(const Execution& execution, const DepthwiseConvShape& shape,
+                                    const DepthwiseConvBackward<T>& a) {
+  execution.pool.ParallelFor(shape.channels, [&](int64_t r) {
     const int64_t s = InRow(a.rows, r);
     const T* weight = a.weight + 9 * WeightRow(a.rows, r);
     T* dweight = a.dweight + 9 * WeightRow(a.rows, r);

@@ -1,5 +1,6 @@
 #include "ops/depthwise_conv/depthwise_conv.h"
 
+#include "backend/testing/execution.h"
 #include "ops/testing/derivative.h"
 
 namespace riffle {
@@ -29,14 +30,16 @@ struct Chain {
   T Forward() {
     in.GatherMoments();
     in.Forward();
-    ReferenceOps<T>().depthwise_conv_forward(shape, {end.norm.raw.rows(), in.raw.rows(), in.activation(relu),
-                                                     weight.data(), nullptr, Routing(), end.norm.moments.data()});
+    ReferenceOps<T>().depthwise_conv_forward(OnThreads(), shape,
+                                             {end.norm.raw.rows(), in.raw.rows(), in.activation(relu), weight.data(),
+                                              nullptr, Routing(), end.norm.moments.data()});
     return end.Forward();
   }
   void Backward() {
     end.Backward();
-    ReferenceOps<T>().depthwise_conv_backward(shape, {in.sink(), dweight.data(), end.norm.source(), in.raw.rows(),
-                                                      in.activation(relu), weight.data(), Routing()});
+    ReferenceOps<T>().depthwise_conv_backward(
+        OnThreads(), shape,
+        {in.sink(), dweight.data(), end.norm.source(), in.raw.rows(), in.activation(relu), weight.data(), Routing()});
     in.Backward();
   }
   std::vector<Variable<T>> Variables() {
@@ -74,7 +77,7 @@ TEST(DepthwiseConv, ReadsTheRowsAndKernelsThatItIsTold) {
   const int in_row[2] = {1, 0}, weight_row[2] = {0, 1};
   double y[2][12];
   ReferenceOps<double>().depthwise_conv_forward(
-      {2, {2, 2, 3}, 1},
+      OnThreads(), {2, {2, 2, 3}, 1},
       {{y[0], 12}, {x[0], 12}, {scale, shift, true}, weight[0], bias, {in_row, weight_row}, nullptr});
   // Row 0 reads 1 − x[1] = 2, 3, ..., 13; padding is zero after the activation.
   const double right[12] = {3.5, 4.5, 0.5, 6.5, 7.5, 0.5, 9.5, 10.5, 0.5, 12.5, 13.5, 0.5};
@@ -86,7 +89,8 @@ TEST(DepthwiseConv, ReadsTheRowsAndKernelsThatItIsTold) {
 TEST(DepthwiseConv, StrideTwoStartsAtTheFirstPixel) {
   double x[9] = {1, 2, 3, 4, 5, 6, 7, 8, 9}, y[4];
   const double centre[9] = {0, 0, 0, 0, 1, 0, 0, 0, 0};
-  ReferenceOps<double>().depthwise_conv_forward({1, {1, 3, 3}, 2}, {{y, 4}, {x, 9}, {}, centre, nullptr, {}, nullptr});
+  ReferenceOps<double>().depthwise_conv_forward(OnThreads(), {1, {1, 3, 3}, 2},
+                                                {{y, 4}, {x, 9}, {}, centre, nullptr, {}, nullptr});
   EXPECT_EQ((std::vector<double>(y, y + 4)), (std::vector<double>{1, 3, 7, 9}));
 }
 

@@ -2,7 +2,7 @@
 // four phase planes; see depthwise_conv_cpu.cc.
 #include <bit>
 
-#include "base/scratch.h"
+#include "backend/scratch.h"
 #include "ops/depthwise_conv/depthwise_conv.h"
 
 #if defined(RIFFLE_OPS_DEPTHWISE_PLANES_INL_H_) == defined(HWY_TARGET_TOGGLE)

@@ -1,7 +1,7 @@
 // Mean over each picture's pixels (global_average_pool.h). Each picture is summed from its own start in the same order
 // of lanes, so that its features do not depend on its place in the batch. A task is a cache line's worth of channels:
 // the features of one picture that it writes are neighbours.
-#include "base/threads.h"
+#include "backend/execution.h"
 #include "ops/cpu.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -40,16 +40,17 @@ void Spread(float value, const float* HWY_RESTRICT x, int64_t count, float* HWY_
 }
 
 template <class PerChannel>
-void ForChannels(int64_t channels, const PerChannel& per_channel) {
-  ParallelFor((channels + kCacheLineFloats - 1) / kCacheLineFloats, [&](int64_t task) HWY_ATTR {
+void ForChannels(const Execution& execution, int64_t channels, const PerChannel& per_channel) {
+  execution.pool.ParallelFor((channels + kCacheLineFloats - 1) / kCacheLineFloats, [&](int64_t task) HWY_ATTR {
     const int64_t end = std::min((task + 1) * kCacheLineFloats, channels);
     for (int64_t c = task * kCacheLineFloats; c < end; ++c) per_channel(c);
   });
 }
 
-void Forward(const GlobalAveragePoolShape& shape, const riffle::GlobalAveragePoolForward<float>& args) {
+void Forward(const Execution& execution, const GlobalAveragePoolShape& shape,
+             const riffle::GlobalAveragePoolForward<float>& args) {
   const int64_t area = shape.in.area();
-  ForChannels(shape.channels, [&](int64_t c) HWY_ATTR {
+  ForChannels(execution, shape.channels, [&](int64_t c) HWY_ATTR {
     for (int64_t n = 0; n < shape.in.images; ++n) {
       const double mean = Sum(args.x[c] + n * area, area) / static_cast<double>(area);
       args.features[n * shape.channels + c] = static_cast<float>(mean);
@@ -57,10 +58,11 @@ void Forward(const GlobalAveragePoolShape& shape, const riffle::GlobalAveragePoo
   });
 }
 
-void Backward(const GlobalAveragePoolShape& shape, const riffle::GlobalAveragePoolBackward<float>& args) {
+void Backward(const Execution& execution, const GlobalAveragePoolShape& shape,
+              const riffle::GlobalAveragePoolBackward<float>& args) {
   const int64_t area = shape.in.area();
   const float share = 1.0f / static_cast<float>(area);
-  ForChannels(shape.channels, [&](int64_t c) HWY_ATTR {
+  ForChannels(execution, shape.channels, [&](int64_t c) HWY_ATTR {
     for (int64_t n = 0; n < shape.in.images; ++n) {
       Spread(args.dfeatures[n * shape.channels + c] * share, args.x[c] + n * area, area, args.dx[c] + n * area);
     }
@@ -77,14 +79,14 @@ namespace riffle::cpu {
 HWY_EXPORT(Forward);
 HWY_EXPORT(Backward);
 
-void GlobalAveragePoolForward(const GlobalAveragePoolShape& shape,
+void GlobalAveragePoolForward(const Execution& execution, const GlobalAveragePoolShape& shape,
                               const riffle::GlobalAveragePoolForward<float>& args) {
-  HWY_DYNAMIC_DISPATCH(Forward)(shape, args);
+  HWY_DYNAMIC_DISPATCH(Forward)(execution, shape, args);
 }
 
-void GlobalAveragePoolBackward(const GlobalAveragePoolShape& shape,
+void GlobalAveragePoolBackward(const Execution& execution, const GlobalAveragePoolShape& shape,
                                const riffle::GlobalAveragePoolBackward<float>& args) {
-  HWY_DYNAMIC_DISPATCH(Backward)(shape, args);
+  HWY_DYNAMIC_DISPATCH(Backward)(execution, shape, args);
 }
 
 }  // namespace riffle::cpu

@@ -22,9 +22,9 @@ struct Both {
         features(Map<T>::Array(c.channels * c.images, [] { return NAN; })),
         dx(c.channels, shape.in.pixels()) {}
 
-  void Run(const OpTable<T>& table) {
-    table.global_average_pool_forward(shape, {features.data(), x.rows()});
-    table.global_average_pool_backward(shape, {dx.rows(), dfeatures.data(), x.rows()});
+  void Run(const Execution& execution, const OpTable<T>& table) {
+    table.global_average_pool_forward(execution, shape, {features.data(), x.rows()});
+    table.global_average_pool_backward(execution, shape, {dx.rows(), dfeatures.data(), x.rows()});
   }
   void AddTo(Results<T>* results) {
     results->Add("features", features, shape.in.area());

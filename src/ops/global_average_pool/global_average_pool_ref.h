@@ -7,9 +7,10 @@
 namespace riffle {
 
 template <class T>
-void ReferenceGlobalAveragePoolForward(const GlobalAveragePoolShape& shape, const GlobalAveragePoolForward<T>& a) {
+void ReferenceGlobalAveragePoolForward(const Execution& execution, const GlobalAveragePoolShape& shape,
+                                       const GlobalAveragePoolForward<T>& a) {
   const int64_t area = shape.in.area();
-  ParallelFor(shape.channels, [&](int64_t c) {
+  execution.pool.ParallelFor(shape.channels, [&](int64_t c) {
     for (int64_t n = 0; n < shape.in.images; ++n) {
       T sum = 0;
       for (int64_t p = 0; p < area; ++p) sum += a.x[c][n * area + p];
@@ -19,9 +20,10 @@ void ReferenceGlobalAveragePoolForward(const GlobalAveragePoolShape& shape, cons
 }
 
 template <class T>
-void ReferenceGlobalAveragePoolBackward(const GlobalAveragePoolShape& shape, const GlobalAveragePoolBackward<T>& a) {
+void ReferenceGlobalAveragePoolBackward(const Execution& execution, const GlobalAveragePoolShape& shape,
+                                        const GlobalAveragePoolBackward<T>& a) {
   const int64_t area = shape.in.area();
-  ParallelFor(shape.channels, [&](int64_t c) {
+  execution.pool.ParallelFor(shape.channels, [&](int64_t c) {
     for (int64_t p = 0; p < shape.in.pixels(); ++p) {
       const T dx = a.dfeatures[p / area * shape.channels + c] / T(area);
       a.dx[c][p] = Positive(a.x[c][p]) ? dx : T(0);

@@ -1,5 +1,6 @@
 #include "ops/global_average_pool/global_average_pool.h"
 
+#include "backend/testing/execution.h"
 #include "ops/testing/derivative.h"
 
 namespace riffle {
@@ -20,16 +21,18 @@ struct Chain {
   T Forward() {
     before.norm.GatherMoments();
     before.Forward();
-    ReferenceOps<T>().global_average_pool_forward(shape, {features.data(), before.y.rows()});
+    ReferenceOps<T>().global_average_pool_forward(OnThreads(), shape, {features.data(), before.y.rows()});
     T sum = 0;
     for (int64_t i = 0; i < features.pixels(); ++i) sum += T(i + 1) * features[0][i] * features[0][i];
     return sum;
   }
   void Backward() {
     for (int64_t i = 0; i < features.pixels(); ++i) dfeatures[0][i] = T(2 * (i + 1)) * features[0][i];
-    ReferenceOps<T>().global_average_pool_backward(shape, {before.norm.dz.rows(), dfeatures.data(), before.y.rows()});
-    ReferenceOps<T>().residual_backward(before.shape(), {before.norm.sums.data(), before.norm.dz.rows(),
-                                                         before.norm.raw.rows(), before.norm.moments.data()});
+    ReferenceOps<T>().global_average_pool_backward(OnThreads(), shape,
+                                                   {before.norm.dz.rows(), dfeatures.data(), before.y.rows()});
+    ReferenceOps<T>().residual_backward(
+        OnThreads(), before.shape(),
+        {before.norm.sums.data(), before.norm.dz.rows(), before.norm.raw.rows(), before.norm.moments.data()});
     before.norm.Backward();
   }
   std::vector<Variable<T>> Variables() {
@@ -50,7 +53,7 @@ TEST(GlobalAveragePool, BackwardIsTheDerivativeOfForward) {
 
 TEST(GlobalAveragePool, FeaturesAreByPictureThenChannel) {
   double x[2][4] = {{1, 3, 10, 30}, {2, 4, 20, 40}}, features[4];
-  ReferenceOps<double>().global_average_pool_forward({2, {2, 1, 2}}, {features, {x[0], 4}});
+  ReferenceOps<double>().global_average_pool_forward(OnThreads(), {2, {2, 1, 2}}, {features, {x[0], 4}});
   EXPECT_EQ((std::vector<double>(features, features + 4)), (std::vector<double>{2, 3, 20, 30}));
 }
 

@@ -3,6 +3,7 @@
 //   y[g·M + m][p] = Σ_k weight[g·M + m][k] · x[g·K + k][p]      K = in_channels / groups, M = out_channels / groups
 #pragma once
 
+#include "backend/execution.h"
 #include "ops/common.h"
 
 namespace riffle {
@@ -33,7 +34,7 @@ using GroupConvPreparedSize = int64_t (*)(const GroupConvShape&);
 
 /// Folds and packs. Training prepares at each step, inference once.
 template <class T>
-using GroupConvPrepare = void (*)(const GroupConvShape&, T* prepared, const GroupConvWeights<T>&);
+using GroupConvPrepare = void (*)(const Execution&, const GroupConvShape&, T* prepared, const GroupConvWeights<T>&);
 
 template <class T>
 struct GroupConvForward {

@@ -8,8 +8,8 @@
 // double.
 #include <algorithm>
 
-#include "base/scratch.h"
-#include "base/threads.h"
+#include "backend/execution.h"
+#include "backend/scratch.h"
 #include "ops/cpu.h"
 #include "ops/group_conv/row_prefetch.h"
 
@@ -271,7 +271,7 @@ GradientSums<float> FinishSums(const BackwardTask& t, int64_t channel, const Par
 
 }  // namespace
 
-void Backward(const GroupConvShape& shape, const riffle::GroupConvBackward<float>& args) {
+void Backward(const Execution& execution, const GroupConvShape& shape, const riffle::GroupConvBackward<float>& args) {
   Scratch scratch;
   const int64_t k = shape.in_per_group(), m = shape.out_per_group();
   float* transposed = scratch.Floats(shape.weights() + kPackedPadding);
@@ -290,7 +290,7 @@ void Backward(const GroupConvShape& shape, const riffle::GroupConvBackward<float
     partials[i] = {.dweight = {at, PartialColumns(k)}, .dy_sum = dy_sums + i * m, .sums = at + weights};
   }
 
-  ParallelFor(tasks, [&](int64_t i) HWY_ATTR {
+  execution.pool.ParallelFor(tasks, [&](int64_t i) HWY_ATTR {
     FillZero(partials[i].dweight.data, weights + sums);
     std::fill_n(partials[i].dy_sum, m, 0.0);
     const int64_t g = i % shape.groups, first = i / shape.groups * chunk, last = std::min(first + chunk, shape.pixels);
@@ -305,9 +305,10 @@ void Backward(const GroupConvShape& shape, const riffle::GroupConvBackward<float
     for (int64_t begin = first; begin < last; begin += block)
       BackwardPixels(task, g, begin, pixels_from(begin), pixels_from(begin + block), dy, product, partials[i]);
   });
-  ParallelFor(shape.out_channels, [&](int64_t i) { FinishWeights(task, i, partials, chunks); });
+  execution.pool.ParallelFor(shape.out_channels, [&](int64_t i) { FinishWeights(task, i, partials, chunks); });
   if (args.dx.raw)
-    ParallelFor(shape.in_channels, [&](int64_t i) { args.dx.sums[i] = FinishSums(task, i, partials, chunks); });
+    execution.pool.ParallelFor(shape.in_channels,
+                               [&](int64_t i) { args.dx.sums[i] = FinishSums(task, i, partials, chunks); });
 }
 
 }  // namespace HWY_NAMESPACE
@@ -319,8 +320,9 @@ namespace riffle::cpu {
 
 HWY_EXPORT(Backward);
 
-void GroupConvBackward(const GroupConvShape& shape, const riffle::GroupConvBackward<float>& args) {
-  HWY_DYNAMIC_DISPATCH(Backward)(shape, args);
+void GroupConvBackward(const Execution& execution, const GroupConvShape& shape,
+                       const riffle::GroupConvBackward<float>& args) {
+  HWY_DYNAMIC_DISPATCH(Backward)(execution, shape, args);
 }
 
 }  // namespace riffle::cpu

@@ -12,7 +12,7 @@ struct GroupConv {
         x(RandomMap(shape.in_channels, shape.pixels)),
         weight(RandomMap(1, shape.weights())),
         prepared(1, cpu::GroupConvPreparedSize(shape)) {
-    cpu::GroupConvPrepare(shape, prepared.data(), {.weight = weight.data()});
+    cpu::GroupConvPrepare(kOneThread, shape, prepared.data(), {.weight = weight.data()});
   }
   double flops() const { return 2.0 * static_cast<double>(shape.weights() * shape.pixels); }
   int64_t in_floats() const { return shape.in_channels * shape.pixels; }
@@ -27,7 +27,7 @@ void Inference(benchmark::State& state) {
   const GroupConvForward<float> call = {
       .y = y.rows(), .x = conv.x.rows(), .prepared = conv.prepared.data(), .relu = true};
   Time(state, conv.flops(), FloatBytes(conv.in_floats() + conv.out_floats() + conv.shape.weights()),
-       [&] { cpu::GroupConvForward(conv.shape, call); });
+       [&] { cpu::GroupConvForward(kOneThread, conv.shape, call); });
 }
 
 void Forward(benchmark::State& state) {
@@ -37,7 +37,7 @@ void Forward(benchmark::State& state) {
   const GroupConvForward<float> call = {
       .y = y.rows(), .x = conv.x.rows(), .prepared = conv.prepared.data(), .moments = moments.data()};
   Time(state, conv.flops(), FloatBytes(conv.in_floats() + conv.out_floats() + conv.shape.weights()),
-       [&] { cpu::GroupConvForward(conv.shape, call); });
+       [&] { cpu::GroupConvForward(kOneThread, conv.shape, call); });
 }
 
 void Backward(benchmark::State& state) {
@@ -53,7 +53,7 @@ void Backward(benchmark::State& state) {
                                          .in = {.relu = true},
                                          .weight = conv.weight.data()};
   Time(state, 2 * conv.flops(), FloatBytes(3 * conv.in_floats() + 2 * (conv.out_floats() + conv.shape.weights())),
-       [&] { cpu::GroupConvBackward(conv.shape, call); });
+       [&] { cpu::GroupConvBackward(kOneThread, conv.shape, call); });
 }
 
 // Stages 2, 3 and 4: conv1 and conv3 of a unit with stride 1.

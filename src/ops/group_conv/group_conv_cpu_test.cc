@@ -31,12 +31,12 @@ struct Forward {
         y(shape.out_channels, shape.pixels),
         moments(shape.out_channels) {}
 
-  void Run(const OpTable<T>& table) {
+  void Run(const Execution& execution, const OpTable<T>& table) {
     GroupConvWeights<T> weights = {.weight = weight.data()};
     if (c.fold) weights.in_scale = scale.data(), weights.in_shift = shift.data();
     if (c.bias) weights.bias = bias.data();
     Map<T> prepared(1, table.group_conv_prepared_size(shape));
-    table.group_conv_prepare(shape, prepared.data(), weights);
+    table.group_conv_prepare(execution, shape, prepared.data(), weights);
     EXPECT_TRUE(prepared.Intact());
 
     GroupConvForward<T> a = {.y = y.rows(), .x = x.rows(), .prepared = prepared.data(), .residual = {}};
@@ -44,7 +44,7 @@ struct Forward {
     if (c.residual) a.residual = c.in_place ? y.rows() : residual.rows();
     if (c.residual && c.in_place) y.CopyColumns(residual, 0);
     if (c.moments) a.moments = moments.data();
-    table.group_conv_forward(shape, a);
+    table.group_conv_forward(execution, shape, a);
   }
   void AddTo(Results<T>* results) {
     results->Add("y", y, shape.in_per_group());
@@ -81,7 +81,7 @@ struct Backward {
         dy(shape.out_channels, shape.pixels, draw),
         dweight(Map<T>::Array(shape.weights(), [] { return NAN; })) {}
 
-  void Run(const OpTable<T>& table) {
+  void Run(const Execution& execution, const OpTable<T>& table) {
     GroupConvBackward<T> a = {.dx = dx.sink(c.sums),
                               .dweight = dweight.data(),
                               .dy = dy.source(c.pull_back),
@@ -92,7 +92,7 @@ struct Backward {
     if (!c.dx) a.dx = {};
     if (c.add) a.dx.add = c.in_place ? a.dx.dz : add.rows();
     if (c.add && c.in_place) dx.dz.CopyColumns(add, 0);
-    table.group_conv_backward(shape, a);
+    table.group_conv_backward(execution, shape, a);
   }
   void AddTo(Results<T>* results) {
     results->Add("dweight", dweight, shape.pixels);

@@ -3,8 +3,8 @@
 // shape alone: the same bits at any number of threads.
 #include <algorithm>
 
-#include "base/scratch.h"
-#include "base/threads.h"
+#include "backend/execution.h"
+#include "backend/scratch.h"
 #include "ops/cpu.h"
 #include "ops/group_conv/group_conv_moments_cpu.h"
 
@@ -52,7 +52,8 @@ Store StoreOf(const GroupConvShape& shape, const riffle::GroupConvForward<float>
 
 // The product alone. One picture has to keep several threads busy: first its panels of pixels are shared out, then,
 // where these are few, blocks of output rows.
-HWY_NOINLINE void ForwardRows(const GroupConvShape& shape, const riffle::GroupConvForward<float>& args) {
+HWY_NOINLINE void ForwardRows(const Execution& execution, const GroupConvShape& shape,
+                              const riffle::GroupConvForward<float>& args) {
   constexpr int64_t kFewestTasks = 12, kFewestPanels = 2, kMostPanels = 16;
   constexpr int kFewestBlocks = kChains / 2;  // fewer would leave column tiles waiting for their own sums
   const int64_t k = shape.in_per_group(), m = shape.out_per_group();
@@ -62,7 +63,7 @@ HWY_NOINLINE void ForwardRows(const GroupConvShape& shape, const riffle::GroupCo
       std::max<int64_t>({1, panels / kMostPanels, std::min(tasks_wanted(shape.groups), panels / kFewestPanels)});
   const RowBlocks blocks(static_cast<int>(m));
   const int64_t parts = std::clamp<int64_t>(blocks.count / kFewestBlocks, 1, tasks_wanted(shape.groups * chunks));
-  ParallelFor(shape.groups * chunks * parts, [&](int64_t task) HWY_ATTR {
+  execution.pool.ParallelFor(shape.groups * chunks * parts, [&](int64_t task) HWY_ATTR {
     const int64_t part = task % parts, c = task / parts % chunks, g = task / parts / chunks;
     const int64_t begin = panels * c / chunks * panel;
     const int64_t end = c + 1 == chunks ? shape.pixels : panels * (c + 1) / chunks * panel;
@@ -88,13 +89,15 @@ int64_t GroupConvPreparedSize(const GroupConvShape& shape) {
   return shape.weights() + shape.out_channels + kMostPadding;
 }
 
-void GroupConvPrepare(const GroupConvShape& shape, float* prepared, const GroupConvWeights<float>& weights) {
+void GroupConvPrepare(const Execution&, const GroupConvShape& shape, float* prepared,
+                      const GroupConvWeights<float>& weights) {
   HWY_DYNAMIC_DISPATCH(Prepare)(shape, prepared, weights);
 }
 
-void GroupConvForward(const GroupConvShape& shape, const riffle::GroupConvForward<float>& args) {
-  if (args.moments) return GroupConvForwardWithMoments(shape, args);
-  HWY_DYNAMIC_DISPATCH(ForwardRows)(shape, args);
+void GroupConvForward(const Execution& execution, const GroupConvShape& shape,
+                      const riffle::GroupConvForward<float>& args) {
+  if (args.moments) return GroupConvForwardWithMoments(execution, shape, args);
+  HWY_DYNAMIC_DISPATCH(ForwardRows)(execution, shape, args);
 }
 
 }  // namespace riffle::cpu

@@ -10,8 +10,8 @@
 #include <algorithm>
 #include <vector>
 
-#include "base/scratch.h"
-#include "base/threads.h"
+#include "backend/execution.h"
+#include "backend/scratch.h"
 #include "ops/group_conv/row_prefetch.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -132,12 +132,12 @@ HWY_NOINLINE void ForwardChunk(const GroupConvShape& shape, const riffle::GroupC
   hwy::FlushStream();
 }
 
-void Forward(const GroupConvShape& shape, const riffle::GroupConvForward<float>& args) {
+void Forward(const Execution& execution, const GroupConvShape& shape, const riffle::GroupConvForward<float>& args) {
   const int64_t m = shape.out_per_group();
   const int64_t block = ForwardBlock(shape), chunk = ChunkPixels(shape.pixels, block);
   const int64_t chunks = (shape.pixels + chunk - 1) / chunk;
   std::vector<RowSums> sums(static_cast<size_t>(shape.out_channels * chunks));
-  ParallelFor(shape.groups * chunks, [&](int64_t task) {
+  execution.pool.ParallelFor(shape.groups * chunks, [&](int64_t task) {
     const int64_t g = task % shape.groups, c = task / shape.groups;
     ForwardChunk(shape, args, g, c * chunk, std::min((c + 1) * chunk, shape.pixels), block, &sums[g * m * chunks + c],
                  chunks);
@@ -155,8 +155,9 @@ namespace riffle::cpu {
 
 HWY_EXPORT(Forward);
 
-void GroupConvForwardWithMoments(const GroupConvShape& shape, const riffle::GroupConvForward<float>& args) {
-  HWY_DYNAMIC_DISPATCH(Forward)(shape, args);
+void GroupConvForwardWithMoments(const Execution& execution, const GroupConvShape& shape,
+                                 const riffle::GroupConvForward<float>& args) {
+  HWY_DYNAMIC_DISPATCH(Forward)(execution, shape, args);
 }
 
 }  // namespace riffle::cpu

@@ -6,6 +6,6 @@
 namespace riffle::cpu {
 
 /// REQUIRES: moments are wanted.
-void GroupConvForwardWithMoments(const GroupConvShape& shape, const riffle::GroupConvForward<float>& args);
+void GroupConvForwardWithMoments(const Execution&, const GroupConvShape&, const riffle::GroupConvForward<float>&);
 
 }  // namespace riffle::cpu

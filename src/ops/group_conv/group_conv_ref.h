@@ -12,7 +12,8 @@ inline int64_t ReferenceGroupConvPreparedSize(const GroupConvShape& shape) {
 }
 
 template <class T>
-void ReferenceGroupConvPrepare(const GroupConvShape& shape, T* prepared, const GroupConvWeights<T>& a) {
+void ReferenceGroupConvPrepare(const Execution&, const GroupConvShape& shape, T* prepared,
+                               const GroupConvWeights<T>& a) {
   const int64_t K = shape.in_per_group(), M = shape.out_per_group();
   for (int64_t o = 0; o < shape.out_channels; ++o) {
     T bias = a.bias ? a.bias[o] : T(0);
@@ -27,9 +28,9 @@ void ReferenceGroupConvPrepare(const GroupConvShape& shape, T* prepared, const G
 }
 
 template <class T>
-void ReferenceGroupConvForward(const GroupConvShape& shape, const GroupConvForward<T>& a) {
+void ReferenceGroupConvForward(const Execution& execution, const GroupConvShape& shape, const GroupConvForward<T>& a) {
   const int64_t K = shape.in_per_group(), M = shape.out_per_group();
-  ParallelFor(shape.out_channels, [&](int64_t o) {
+  execution.pool.ParallelFor(shape.out_channels, [&](int64_t o) {
     const T* weight = a.prepared + o * K;
     for (int64_t p = 0; p < shape.pixels; ++p) {
       T sum = a.prepared[shape.weights() + o];
@@ -42,9 +43,10 @@ void ReferenceGroupConvForward(const GroupConvShape& shape, const GroupConvForwa
 }
 
 template <class T>
-void ReferenceGroupConvBackward(const GroupConvShape& shape, const GroupConvBackward<T>& a) {
+void ReferenceGroupConvBackward(const Execution& execution, const GroupConvShape& shape,
+                                const GroupConvBackward<T>& a) {
   const int64_t K = shape.in_per_group(), M = shape.out_per_group();
-  ParallelFor(shape.out_channels, [&](int64_t o) {
+  execution.pool.ParallelFor(shape.out_channels, [&](int64_t o) {
     for (int64_t k = 0; k < K; ++k) {
       const int64_t c = o / M * K + k;
       T sum = 0;
@@ -53,7 +55,7 @@ void ReferenceGroupConvBackward(const GroupConvShape& shape, const GroupConvBack
     }
   });
   if (!a.dx.dz) return;
-  ParallelFor(shape.in_channels, [&](int64_t c) {
+  execution.pool.ParallelFor(shape.in_channels, [&](int64_t c) {
     const int64_t first = c / K * M, k = c % K;
     for (int64_t p = 0; p < shape.pixels; ++p) {
       T sum = a.dx.add ? a.dx.add[c][p] : T(0);

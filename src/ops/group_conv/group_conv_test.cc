@@ -1,5 +1,6 @@
 #include "ops/group_conv/group_conv.h"
 
+#include "backend/testing/execution.h"
 #include "ops/testing/derivative.h"
 
 namespace riffle {
@@ -19,7 +20,7 @@ GroupConvShape ShapeOf(const Case& c) {
 template <class T>
 std::vector<T> Prepared(const GroupConvShape& shape, const GroupConvWeights<T>& weights) {
   std::vector<T> prepared(ReferenceOps<T>().group_conv_prepared_size(shape));
-  ReferenceOps<T>().group_conv_prepare(shape, prepared.data(), weights);
+  ReferenceOps<T>().group_conv_prepare(OnThreads(), shape, prepared.data(), weights);
   return prepared;
 }
 
@@ -38,17 +39,19 @@ struct ChainBehindDepthwise {
     in.GatherMoments();
     in.Forward();
     const std::vector<T> prepared = Prepared<T>(shape, {weight.data(), in.scale.data(), in.shift.data(), nullptr});
-    ReferenceOps<T>().group_conv_forward(shape, {.y = end.norm.raw.rows(),
-                                                 .x = in.raw.rows(),
-                                                 .prepared = prepared.data(),
-                                                 .residual = {},
-                                                 .moments = end.norm.moments.data()});
+    ReferenceOps<T>().group_conv_forward(OnThreads(), shape,
+                                         {.y = end.norm.raw.rows(),
+                                          .x = in.raw.rows(),
+                                          .prepared = prepared.data(),
+                                          .residual = {},
+                                          .moments = end.norm.moments.data()});
     return end.Forward();
   }
   void Backward() {
     end.Backward();
     ReferenceOps<T>().group_conv_backward(
-        shape, {in.sink(), dweight.data(), end.norm.source(), in.raw.rows(), in.activation(false), weight.data()});
+        OnThreads(), shape,
+        {in.sink(), dweight.data(), end.norm.source(), in.raw.rows(), in.activation(false), weight.data()});
     in.Backward();
   }
   std::vector<Variable<T>> Variables() {
@@ -82,11 +85,12 @@ struct ChainOfUnit {
     before.norm.GatherMoments();
     const T of_other_reader = before.Forward();
     const std::vector<T> prepared = Prepared<T>(shape, {.weight = weight.data()});
-    ReferenceOps<T>().group_conv_forward(shape, {.y = end.norm.raw.rows(),
-                                                 .x = before.y.rows(),
-                                                 .prepared = prepared.data(),
-                                                 .residual = {},
-                                                 .moments = end.norm.moments.data()});
+    ReferenceOps<T>().group_conv_forward(OnThreads(), shape,
+                                         {.y = end.norm.raw.rows(),
+                                          .x = before.y.rows(),
+                                          .prepared = prepared.data(),
+                                          .residual = {},
+                                          .moments = end.norm.moments.data()});
     return of_other_reader + end.Forward();
   }
   void Backward() {
@@ -98,7 +102,8 @@ struct ChainOfUnit {
       dx.add = dx.dz;
     }
     ReferenceOps<T>().group_conv_backward(
-        shape, {dx, dweight.data(), end.norm.source(), before.y.rows(), {nullptr, nullptr, true}, weight.data()});
+        OnThreads(), shape,
+        {dx, dweight.data(), end.norm.source(), before.y.rows(), {nullptr, nullptr, true}, weight.data()});
     before.norm.Backward();
   }
   std::vector<Variable<T>> Variables() {
@@ -133,7 +138,7 @@ TEST(GroupConv, AGroupReadsItsOwnRowsOnly) {
   const GroupConvShape shape = {2, 4, 2, 1};
   const std::vector<double> prepared = Prepared<double>(shape, {.weight = weight[0]});
   ReferenceOps<double>().group_conv_forward(
-      shape, {.y = {y[0], 1}, .x = {x[0], 1}, .prepared = prepared.data(), .residual = {}});
+      OnThreads(), shape, {.y = {y[0], 1}, .x = {x[0], 1}, .prepared = prepared.data(), .residual = {}});
   EXPECT_EQ(y[0][0], 21);
   EXPECT_EQ(y[1][0], 4300);
 }
@@ -144,7 +149,8 @@ TEST(GroupConv, InferenceFoldsScalesBiasResidualAndRelu) {
   const GroupConvShape shape = {1, 2, 1, 2};
   const std::vector<double> prepared = Prepared<double>(shape, {weight, scale, shift, &bias});
   ReferenceOps<double>().group_conv_forward(
-      shape, {.y = {y[0], 2}, .x = {x[0], 2}, .prepared = prepared.data(), .residual = {y[0], 2}, .relu = true});
+      OnThreads(), shape,
+      {.y = {y[0], 2}, .x = {x[0], 2}, .prepared = prepared.data(), .residual = {y[0], 2}, .relu = true});
   EXPECT_EQ(y[0][0], 2 * 11 - 5 + 0.5 + 100);
   EXPECT_EQ(y[0][1], 0);
 }

@@ -19,7 +19,7 @@ void Forward(benchmark::State& state) {
   Head head(state);
   const LinearForward<float> call = {head.logits.data(), head.features.data(), head.weight.data()};
   Time(state, head.flops(), FloatBytes(head.weights() + head.features_and_logits()),
-       [&] { cpu::LinearForward(head.shape, call); });
+       [&] { cpu::LinearForward(kOneThread, head.shape, call); });
 }
 
 void Backward(benchmark::State& state) {
@@ -31,7 +31,7 @@ void Backward(benchmark::State& state) {
                                       .features = head.features.data(),
                                       .weight = head.weight.data()};
   Time(state, 2 * head.flops(), FloatBytes(2 * (head.weights() + head.features_and_logits())),
-       [&] { cpu::LinearBackward(head.shape, call); });
+       [&] { cpu::LinearBackward(kOneThread, head.shape, call); });
 }
 
 BENCHMARK(Forward)->Name("LinearForward")->Arg(1)->Arg(32)->Arg(64);

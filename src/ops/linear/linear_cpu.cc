@@ -5,7 +5,7 @@
 // the same lanes in the same order in every tile, whatever the number of pictures.
 //   dfeatures[n] = Σ_k dlogits[n][k]·weight[k]: a tile of 4 pictures × 2 vectors of features, a task is 2 such vectors;
 //   dweight[k] = Σ_n dlogits[n][k]·features[n]: the same product with classes and pictures exchanged.
-#include "base/threads.h"
+#include "backend/execution.h"
 #include "ops/cpu.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -61,8 +61,8 @@ HWY_NOINLINE void ForwardClasses(const LinearShape& shape, const riffle::LinearF
   }
 }
 
-void Forward(const LinearShape& shape, const riffle::LinearForward<float>& args) {
-  ParallelFor((shape.out_features + kTaskClasses - 1) / kTaskClasses, [&](int64_t task) HWY_ATTR {
+void Forward(const Execution& execution, const LinearShape& shape, const riffle::LinearForward<float>& args) {
+  execution.pool.ParallelFor((shape.out_features + kTaskClasses - 1) / kTaskClasses, [&](int64_t task) HWY_ATTR {
     const int64_t end = std::min<int64_t>((task + 1) * kTaskClasses, shape.out_features);
     int64_t k = task * kTaskClasses;
     for (; k + kTileClasses <= end; k += kTileClasses) ForwardClasses<kTileClasses>(shape, args, k);
@@ -112,18 +112,18 @@ HWY_NOINLINE void ProductRows(const Product& p, int64_t r, int64_t end, int64_t 
   for (; r < end; ++r) ProductTile<1>(p, r, c);
 }
 
-void Multiply(const Product& p) {
+void Multiply(const Execution& execution, const Product& p) {
   constexpr int64_t kColumns = kTileVectors * kLanes;
-  ParallelFor((p.columns + kColumns - 1) / kColumns,
-              [&](int64_t task) HWY_ATTR { ProductRows(p, 0, p.rows, task * kColumns); });
+  execution.pool.ParallelFor((p.columns + kColumns - 1) / kColumns,
+                             [&](int64_t task) HWY_ATTR { ProductRows(p, 0, p.rows, task * kColumns); });
 }
 
-void Backward(const LinearShape& shape, const riffle::LinearBackward<float>& args) {
+void Backward(const Execution& execution, const LinearShape& shape, const riffle::LinearBackward<float>& args) {
   const int64_t images = shape.images, classes = shape.out_features, features = shape.in_features;
   if (args.dfeatures) {
-    Multiply({args.dfeatures, args.dlogits, args.weight, images, classes, features, classes, 1});
+    Multiply(execution, {args.dfeatures, args.dlogits, args.weight, images, classes, features, classes, 1});
   }
-  Multiply({args.dweight, args.dlogits, args.features, classes, images, features, 1, classes});
+  Multiply(execution, {args.dweight, args.dlogits, args.features, classes, images, features, 1, classes});
 }
 
 }  // namespace
@@ -136,12 +136,12 @@ namespace riffle::cpu {
 HWY_EXPORT(Forward);
 HWY_EXPORT(Backward);
 
-void LinearForward(const LinearShape& shape, const riffle::LinearForward<float>& args) {
-  HWY_DYNAMIC_DISPATCH(Forward)(shape, args);
+void LinearForward(const Execution& execution, const LinearShape& shape, const riffle::LinearForward<float>& args) {
+  HWY_DYNAMIC_DISPATCH(Forward)(execution, shape, args);
 }
 
-void LinearBackward(const LinearShape& shape, const riffle::LinearBackward<float>& args) {
-  HWY_DYNAMIC_DISPATCH(Backward)(shape, args);
+void LinearBackward(const Execution& execution, const LinearShape& shape, const riffle::LinearBackward<float>& args) {
+  HWY_DYNAMIC_DISPATCH(Backward)(execution, shape, args);
 }
 
 }  // namespace riffle::cpu

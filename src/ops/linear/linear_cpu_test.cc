@@ -25,10 +25,11 @@ struct Both {
         dfeatures(Map<T>::Array(c.images * c.in, [] { return NAN; })),
         dweight(Map<T>::Array(c.in * c.out, [] { return NAN; })) {}
 
-  void Run(const OpTable<T>& table) {
-    table.linear_forward(c.shape(), {logits.data(), features.data(), weight.data()});
-    table.linear_backward(c.shape(), {c.dfeatures ? dfeatures.data() : nullptr, dweight.data(), dlogits.data(),
-                                      features.data(), weight.data()});
+  void Run(const Execution& execution, const OpTable<T>& table) {
+    table.linear_forward(execution, c.shape(), {logits.data(), features.data(), weight.data()});
+    table.linear_backward(
+        execution, c.shape(),
+        {c.dfeatures ? dfeatures.data() : nullptr, dweight.data(), dlogits.data(), features.data(), weight.data()});
   }
   void AddTo(Results<T>* results) {
     results->Add("logits", logits, c.in);

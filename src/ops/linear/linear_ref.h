@@ -7,9 +7,9 @@
 namespace riffle {
 
 template <class T>
-void ReferenceLinearForward(const LinearShape& shape, const LinearForward<T>& a) {
+void ReferenceLinearForward(const Execution& execution, const LinearShape& shape, const LinearForward<T>& a) {
   const int64_t C = shape.in_features, K = shape.out_features;
-  ParallelFor(shape.images, [&](int64_t n) {
+  execution.pool.ParallelFor(shape.images, [&](int64_t n) {
     for (int64_t k = 0; k < K; ++k) {
       T sum = 0;
       for (int64_t c = 0; c < C; ++c) sum += a.weight[k * C + c] * a.features[n * C + c];
@@ -19,9 +19,9 @@ void ReferenceLinearForward(const LinearShape& shape, const LinearForward<T>& a)
 }
 
 template <class T>
-void ReferenceLinearBackward(const LinearShape& shape, const LinearBackward<T>& a) {
+void ReferenceLinearBackward(const Execution& execution, const LinearShape& shape, const LinearBackward<T>& a) {
   const int64_t C = shape.in_features, K = shape.out_features;
-  ParallelFor(K, [&](int64_t k) {
+  execution.pool.ParallelFor(K, [&](int64_t k) {
     for (int64_t c = 0; c < C; ++c) {
       T sum = 0;
       for (int64_t n = 0; n < shape.images; ++n) sum += a.dlogits[n * K + k] * a.features[n * C + c];
@@ -29,7 +29,7 @@ void ReferenceLinearBackward(const LinearShape& shape, const LinearBackward<T>& 
     }
   });
   if (!a.dfeatures) return;
-  ParallelFor(shape.images, [&](int64_t n) {
+  execution.pool.ParallelFor(shape.images, [&](int64_t n) {
     for (int64_t c = 0; c < C; ++c) {
       T sum = 0;
       for (int64_t k = 0; k < K; ++k) sum += a.dlogits[n * K + k] * a.weight[k * C + c];

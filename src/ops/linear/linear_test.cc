@@ -1,5 +1,6 @@
 #include "ops/linear/linear.h"
 
+#include "backend/testing/execution.h"
 #include "ops/testing/derivative.h"
 
 namespace riffle {
@@ -20,14 +21,15 @@ struct Chain {
 
   T Forward() {
     const std::vector<T> x = features.Flat(), w = weight.Flat();
-    ReferenceOps<T>().linear_forward(shape, {logits.data(), x.data(), w.data()});
+    ReferenceOps<T>().linear_forward(OnThreads(), shape, {logits.data(), x.data(), w.data()});
     T sum = 0;
     for (int64_t i = 0; i < logits.pixels(); ++i) sum += factor[0][i] * logits[0][i];
     return sum;
   }
   void Backward() {
     const std::vector<T> x = features.Flat(), w = weight.Flat();
-    ReferenceOps<T>().linear_backward(shape, {dfeatures.data(), dweight.data(), factor.data(), x.data(), w.data()});
+    ReferenceOps<T>().linear_backward(OnThreads(), shape,
+                                      {dfeatures.data(), dweight.data(), factor.data(), x.data(), w.data()});
   }
   std::vector<Variable<T>> Variables() { return {{"features", &features, &dfeatures}, {"weight", &weight, &dweight}}; }
 
@@ -45,7 +47,7 @@ TEST(Linear, BackwardIsTheDerivativeOfForward) {
 TEST(Linear, LogitsAreByPictureThenClass) {
   const double features[2][2] = {{1, 10}, {2, 20}}, weight[3][2] = {{1, 0}, {0, 1}, {1, 1}};
   double logits[6];
-  ReferenceOps<double>().linear_forward({2, 2, 3}, {logits, features[0], weight[0]});
+  ReferenceOps<double>().linear_forward(OnThreads(), {2, 2, 3}, {logits, features[0], weight[0]});
   EXPECT_EQ((std::vector<double>(logits, logits + 6)), (std::vector<double>{1, 10, 11, 2, 20, 22}));
 }
 

@@ -12,7 +12,7 @@ void Forward(benchmark::State& state) {
   const NormAndRelu in(shape.channels);
   const MaxPoolForward<float> call = {.y = y.rows(), .x = x.rows(), .in = in.activation()};
   Time(state, 0, FloatBytes(shape.channels * (shape.in.pixels() + shape.out().pixels())),
-       [&] { cpu::MaxPoolForward(shape, call); });
+       [&] { cpu::MaxPoolForward(kOneThread, shape, call); });
 }
 
 void Backward(benchmark::State& state) {
@@ -28,7 +28,7 @@ void Backward(benchmark::State& state) {
       .x = x.rows(),
       .in = in.activation()};
   Time(state, 0, FloatBytes(shape.channels * (2 * shape.in.pixels() + shape.out().pixels())),
-       [&] { cpu::MaxPoolBackward(shape, call); });
+       [&] { cpu::MaxPoolBackward(kOneThread, shape, call); });
 }
 
 BENCHMARK(Forward)->Name("MaxPoolForward")->Arg(1)->Arg(64);

@@ -6,7 +6,7 @@
 // Backward finds the winners again: for each line of windows, which of the nine won (kind) and the gradient that goes
 // there. An input pixel belongs to at most four windows; each line of dx is gathered from the one or two lines of
 // windows above it, even and odd columns apart. Nothing is scattered, so each value of dx is written once, in order.
-#include "base/threads.h"
+#include "backend/execution.h"
 #include "ops/cpu.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -22,9 +22,9 @@ namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
-void Forward(const PoolShape& shape, const riffle::MaxPoolForward<float>& args) {
+void Forward(const Execution& execution, const PoolShape& shape, const riffle::MaxPoolForward<float>& args) {
   const PoolGeometry g(shape);
-  ForPictures(shape.channels, g.in, [&](int64_t c, int64_t first, int64_t end) HWY_ATTR {
+  ForPictures(execution, shape.channels, g.in, [&](int64_t c, int64_t first, int64_t end) HWY_ATTR {
     Scratch scratch;
     const bool least = args.in.scale && args.in.scale[c] < 0;
     const float pad = least ? kInfinity : -kInfinity;
@@ -136,9 +136,9 @@ void BackwardPicture(const PoolGeometry& g, const float* x, const float* dy, con
   }
 }
 
-void Backward(const PoolShape& shape, const riffle::MaxPoolBackward<float>& args) {
+void Backward(const Execution& execution, const PoolShape& shape, const riffle::MaxPoolBackward<float>& args) {
   const PoolGeometry g(shape);
-  ParallelFor(shape.channels, [&](int64_t c) HWY_ATTR {
+  execution.pool.ParallelFor(shape.channels, [&](int64_t c) HWY_ATTR {
     Scratch scratch;
     const BackwardMemory memory(g, scratch);
     const ActivationVector in = ActivationOf(args.in, c);
@@ -164,12 +164,12 @@ namespace riffle::cpu {
 HWY_EXPORT(Forward);
 HWY_EXPORT(Backward);
 
-void MaxPoolForward(const PoolShape& shape, const riffle::MaxPoolForward<float>& args) {
-  HWY_DYNAMIC_DISPATCH(Forward)(shape, args);
+void MaxPoolForward(const Execution& execution, const PoolShape& shape, const riffle::MaxPoolForward<float>& args) {
+  HWY_DYNAMIC_DISPATCH(Forward)(execution, shape, args);
 }
 
-void MaxPoolBackward(const PoolShape& shape, const riffle::MaxPoolBackward<float>& args) {
-  HWY_DYNAMIC_DISPATCH(Backward)(shape, args);
+void MaxPoolBackward(const Execution& execution, const PoolShape& shape, const riffle::MaxPoolBackward<float>& args) {
+  HWY_DYNAMIC_DISPATCH(Backward)(execution, shape, args);
 }
 
 }  // namespace riffle::cpu

@@ -44,7 +44,9 @@ template <class T>
 struct Forward {
   Forward(const Case& c, Values values) : in(c, values), y(c.channels, in.shape.out().pixels()) {}
 
-  void Run(const OpTable<T>& table) { table.max_pool_forward(in.shape, {y.rows(), in.x.rows(), in.activation()}); }
+  void Run(const Execution& execution, const OpTable<T>& table) {
+    table.max_pool_forward(execution, in.shape, {y.rows(), in.x.rows(), in.activation()});
+  }
   void AddTo(Results<T>* results) { results->Add("y", y, 1); }
   void TakePicture(const Forward& batch, int64_t n) { in.x.CopyColumns(batch.in.x, n * in.shape.in.area()); }
   std::vector<T> Picture(int64_t n) { return y.Columns(n * in.shape.out().area(), in.shape.out().area()); }
@@ -62,8 +64,8 @@ struct Backward {
         // With magnitudes other pixels win; the bound is then what a window's gradients can add up to anywhere.
         largest(values == Values::kMagnitude) {}
 
-  void Run(const OpTable<T>& table) {
-    table.max_pool_backward(in.shape, {dx.sink(in.c.sums), dy.rows(), in.x.rows(), in.activation()});
+  void Run(const Execution& execution, const OpTable<T>& table) {
+    table.max_pool_backward(execution, in.shape, {dx.sink(in.c.sums), dy.rows(), in.x.rows(), in.activation()});
     if (largest) dx.dz.ForEach([](T& v) { v = 4; });
   }
   void AddTo(Results<T>* results) { dx.AddTo(results, 4, in.c.sums); }

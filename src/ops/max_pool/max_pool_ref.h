@@ -35,16 +35,16 @@ std::vector<int64_t> Winners(const PoolShape& shape, const Activation<T>& in, in
 }
 
 template <class T>
-void ReferenceMaxPoolForward(const PoolShape& shape, const MaxPoolForward<T>& a) {
-  ParallelFor(shape.channels, [&](int64_t c) {
+void ReferenceMaxPoolForward(const Execution& execution, const PoolShape& shape, const MaxPoolForward<T>& a) {
+  execution.pool.ParallelFor(shape.channels, [&](int64_t c) {
     const std::vector<int64_t> winner = Winners<T>(shape, a.in, c, a.x[c]);
     for (int64_t p = 0; p < shape.out().pixels(); ++p) a.y[c][p] = Activate(a.in, c, a.x[c][winner[p]]);
   });
 }
 
 template <class T>
-void ReferenceMaxPoolBackward(const PoolShape& shape, const MaxPoolBackward<T>& a) {
-  ParallelFor(shape.channels, [&](int64_t c) {
+void ReferenceMaxPoolBackward(const Execution& execution, const PoolShape& shape, const MaxPoolBackward<T>& a) {
+  execution.pool.ParallelFor(shape.channels, [&](int64_t c) {
     T* dx = a.dx.dz[c];
     const std::vector<int64_t> winner = Winners<T>(shape, a.in, c, a.x[c]);
     for (int64_t q = 0; q < shape.in.pixels(); ++q) dx[q] = 0;

@@ -1,5 +1,6 @@
 #include "ops/max_pool/max_pool.h"
 
+#include "backend/testing/execution.h"
 #include "ops/testing/derivative.h"
 
 namespace riffle {
@@ -25,7 +26,7 @@ struct Chain {
   T Forward() {
     in.GatherMoments();
     in.Forward();
-    ReferenceOps<T>().max_pool_forward(shape, {y.rows(), in.raw.rows(), in.activation(relu)});
+    ReferenceOps<T>().max_pool_forward(OnThreads(), shape, {y.rows(), in.raw.rows(), in.activation(relu)});
     T sum = 0;
     for (int64_t c = 0; c < 3; ++c) {
       for (int64_t p = 0; p < y.pixels(); ++p) sum += factor[c][p] * y[c][p];
@@ -33,7 +34,8 @@ struct Chain {
     return sum;
   }
   void Backward() {
-    ReferenceOps<T>().max_pool_backward(shape, {in.sink(), factor.rows(), in.raw.rows(), in.activation(relu)});
+    ReferenceOps<T>().max_pool_backward(OnThreads(), shape,
+                                        {in.sink(), factor.rows(), in.raw.rows(), in.activation(relu)});
     in.Backward();
   }
   std::vector<Variable<T>> Variables() {
@@ -64,7 +66,7 @@ TEST(MaxPool, BackwardIsTheDerivativeOfForward) {
 std::vector<double> Pooled(PoolPadding padding, Plane plane, std::vector<double> x) {
   const PoolShape shape = {1, plane, padding};
   std::vector<double> y(shape.out().pixels());
-  ReferenceOps<double>().max_pool_forward(shape, {{y.data(), 0}, {x.data(), 0}, {}});
+  ReferenceOps<double>().max_pool_forward(OnThreads(), shape, {{y.data(), 0}, {x.data(), 0}, {}});
   return y;
 }
 
@@ -80,7 +82,7 @@ TEST(MaxPool, PaddingIsAboveAndLeftOrBelowAndRight) {
 
 TEST(MaxPool, TheGradientGoesToTheFirstOfEqualMaxima) {
   double x[4] = {1, 2, 2, 2}, dx[4], dy[1] = {7};
-  ReferenceOps<double>().max_pool_backward({1, {1, 2, 2}, PoolPadding::kSymmetric},
+  ReferenceOps<double>().max_pool_backward(OnThreads(), {1, {1, 2, 2}, PoolPadding::kSymmetric},
                                            {{.dz = {dx, 4}, .add = {}, .raw = {}}, {dy, 1}, {x, 4}, {}});
   EXPECT_EQ((std::vector<double>(dx, dx + 4)), (std::vector<double>{0, 7, 0, 0}));
 }

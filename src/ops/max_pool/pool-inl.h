@@ -1,7 +1,7 @@
 // The walk of both 3×3 stride-2 pools over one picture, in PADDED coordinates: line and column 0 are the padding, where
 // there is some before the picture, so that window (i, j) always covers lines 2i … 2i + 2 and columns 2j … 2j + 2.
 // Both pools are separable: three lines are combined first, along whole vectors, then three columns of the result.
-#include "base/scratch.h"
+#include "backend/scratch.h"
 #include "hwy/cache_control.h"
 #include "ops/max_pool/max_pool.h"
 
@@ -121,10 +121,10 @@ HWY_INLINE void StoreGradientLine(const PoolGeometry& g, int64_t h, const Column
 
 /// Calls task(channel, first picture, end) for blocks of pictures of one channel, in parallel.
 template <class Task>
-void ForPictures(int64_t channels, const Plane& in, const Task& task) {
+void ForPictures(const Execution& execution, int64_t channels, const Plane& in, const Task& task) {
   const int64_t pictures = std::max<int64_t>(1, kPoolTaskPixels / in.area());
   const int64_t blocks = (in.images + pictures - 1) / pictures;
-  ParallelFor(channels * blocks, [&](int64_t i) HWY_ATTR {
+  execution.pool.ParallelFor(channels * blocks, [&](int64_t i) HWY_ATTR {
     const int64_t first = i % blocks * pictures;
     task(i / blocks, first, std::min(first + pictures, in.images));
   });

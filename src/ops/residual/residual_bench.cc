@@ -16,7 +16,7 @@ void Forward(benchmark::State& state) {
                                        .scale = norm.scale.data(),
                                        .shift = norm.shift.data(),
                                        .shortcut = shortcut.rows()};
-  Time(state, 0, FloatBytes(3 * shape.channels * shape.pixels), [&] { cpu::ResidualForward(shape, call); });
+  Time(state, 0, FloatBytes(3 * shape.channels * shape.pixels), [&] { cpu::ResidualForward(kOneThread, shape, call); });
 }
 
 void Backward(benchmark::State& state) {
@@ -26,7 +26,8 @@ void Backward(benchmark::State& state) {
   std::vector<GradientSums<float>> sums(shape.channels);
   const ResidualBackward<float> call = {
       .sums = sums.data(), .dz = dy.dz.rows(), .raw = dy.raw.rows(), .moments = moments.data()};
-  Time(state, 0, FloatBytes(2 * shape.channels * shape.pixels), [&] { cpu::ResidualBackward(shape, call); });
+  Time(state, 0, FloatBytes(2 * shape.channels * shape.pixels),
+       [&] { cpu::ResidualBackward(kOneThread, shape, call); });
 }
 
 // Stages 2, 3 and 4 with 64 pictures.

@@ -1,6 +1,6 @@
 // The end of a unit (residual.h): y = max(0, scale·x + shift + shortcut), row by row; bound by memory. A task is a
 // chunk of one row; the sums of its backward are combined in order.
-#include "base/threads.h"
+#include "backend/execution.h"
 #include "ops/cpu.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -36,11 +36,11 @@ void ForwardChunk(const ActivationVector& in, const float* HWY_RESTRICT x, const
   StoreFirst(hn::Max(zero, hn::Add(z, shortcut ? LoadFirst(shortcut + p, n) : zero)), y + p, n);
 }
 
-void Forward(const ResidualShape& shape, const riffle::ResidualForward<float>& args) {
+void Forward(const Execution& execution, const ResidualShape& shape, const riffle::ResidualForward<float>& args) {
   const int64_t chunks = (shape.pixels + kChunkPixels - 1) / kChunkPixels;
   const Activation<float> in{args.scale, args.shift, true};
   const auto chunk = OutgrowsCaches(shape.channels * shape.pixels) ? ForwardChunk<true> : ForwardChunk<false>;
-  ParallelFor(shape.channels * chunks, [&](int64_t task) HWY_ATTR {
+  execution.pool.ParallelFor(shape.channels * chunks, [&](int64_t task) HWY_ATTR {
     const int64_t c = task / chunks, begin = task % chunks * kChunkPixels;
     chunk(ActivationOf(in, c), args.x[c] + begin, args.shortcut ? args.shortcut[c] + begin : nullptr,
           std::min(kChunkPixels, shape.pixels - begin), args.y[c] + begin);
@@ -48,8 +48,8 @@ void Forward(const ResidualShape& shape, const riffle::ResidualForward<float>& a
   });
 }
 
-void Backward(const ResidualShape& shape, const riffle::ResidualBackward<float>& args) {
-  ParallelFor(shape.channels, [&](int64_t c) HWY_ATTR {
+void Backward(const Execution& execution, const ResidualShape& shape, const riffle::ResidualBackward<float>& args) {
+  execution.pool.ParallelFor(shape.channels, [&](int64_t c) HWY_ATTR {
     GradientRowSums sums(args.moments[c].mean);
     sums.Add(args.dz[c], args.raw[c], shape.pixels);
     args.sums[c] = sums.Result();
@@ -66,12 +66,14 @@ namespace riffle::cpu {
 HWY_EXPORT(Forward);
 HWY_EXPORT(Backward);
 
-void ResidualForward(const ResidualShape& shape, const riffle::ResidualForward<float>& args) {
-  HWY_DYNAMIC_DISPATCH(Forward)(shape, args);
+void ResidualForward(const Execution& execution, const ResidualShape& shape,
+                     const riffle::ResidualForward<float>& args) {
+  HWY_DYNAMIC_DISPATCH(Forward)(execution, shape, args);
 }
 
-void ResidualBackward(const ResidualShape& shape, const riffle::ResidualBackward<float>& args) {
-  HWY_DYNAMIC_DISPATCH(Backward)(shape, args);
+void ResidualBackward(const Execution& execution, const ResidualShape& shape,
+                      const riffle::ResidualBackward<float>& args) {
+  HWY_DYNAMIC_DISPATCH(Backward)(execution, shape, args);
 }
 
 }  // namespace riffle::cpu

@@ -26,11 +26,11 @@ struct Both {
     gradient.dz.ForEach([this](T& v) { v = T(draw.Real()); });
   }
 
-  void Run(const OpTable<T>& table) {
+  void Run(const Execution& execution, const OpTable<T>& table) {
     ResidualForward<T> forward = {y.rows(), x.rows(), scale.data(), shift.data(), {}};
     if (c.shortcut) forward.shortcut = shortcut.rows();
-    table.residual_forward(c.shape(), forward);
-    table.residual_backward(c.shape(),
+    table.residual_forward(execution, c.shape(), forward);
+    table.residual_backward(execution, c.shape(),
                             {gradient.sums.data(), gradient.dz.rows(), gradient.raw.rows(), gradient.moments.data()});
   }
   void AddTo(Results<T>* results) {

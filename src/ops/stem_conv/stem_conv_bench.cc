@@ -21,7 +21,7 @@ void Forward(benchmark::State& state) {
   const StemConvForward<float> call = {
       .y = y.rows(), .x = stem.x.rows(), .weight = stem.weight.data(), .moments = moments.data()};
   Time(state, stem.flops(), FloatBytes(stem.in_floats() + stem.out_floats()),
-       [&] { cpu::StemConvForward(stem.shape, call); });
+       [&] { cpu::StemConvForward(kOneThread, stem.shape, call); });
 }
 
 void Backward(benchmark::State& state) {
@@ -29,7 +29,7 @@ void Backward(benchmark::State& state) {
   RandomGradient dy(stem.shape.out_channels, stem.out_pixels());
   const StemConvBackward<float> call = {.dweight = stem.weight.data(), .dy = dy.source(), .x = stem.x.rows()};
   Time(state, stem.flops(), FloatBytes(stem.in_floats() + 2 * stem.out_floats()),
-       [&] { cpu::StemConvBackward(stem.shape, call); });
+       [&] { cpu::StemConvBackward(kOneThread, stem.shape, call); });
 }
 
 BENCHMARK(Forward)->Name("StemConvForward")->Arg(1)->Arg(64);

@@ -11,8 +11,8 @@
 // parts are combined in order: the same bits at any number of threads.
 #include <vector>
 
-#include "base/scratch.h"
-#include "base/threads.h"
+#include "backend/execution.h"
+#include "backend/scratch.h"
 #include "ops/cpu.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -156,7 +156,7 @@ float* Pack(const Geometry& g, const riffle::StemConvForward<float>& args, Scrat
   return packed;
 }
 
-void Forward(const StemConvShape& shape, const riffle::StemConvForward<float>& args) {
+void Forward(const Execution& execution, const StemConvShape& shape, const riffle::StemConvForward<float>& args) {
   const Geometry g(shape);
   Scratch shared;
   const float* packed = Pack(g, args, shared);
@@ -164,7 +164,7 @@ void Forward(const StemConvShape& shape, const riffle::StemConvForward<float>& a
   const int64_t bands = (g.out.height + kForwardLines - 1) / kForwardLines, tasks = g.in.images * bands;
   std::vector<MomentSums> moments(args.moments ? static_cast<size_t>(tasks * g.outs) : 0);
 
-  ParallelFor(tasks, [&](int64_t task) HWY_ATTR {
+  execution.pool.ParallelFor(tasks, [&](int64_t task) HWY_ATTR {
     constexpr int64_t kSlots = 4;
     Scratch scratch;
     float* lines = NewLines(g, kSlots, scratch);
@@ -267,12 +267,12 @@ void BackwardPicture(const Geometry& g, const riffle::StemConvBackward<float>& a
   }
 }
 
-void Backward(const StemConvShape& shape, const riffle::StemConvBackward<float>& args) {
+void Backward(const Execution& execution, const StemConvShape& shape, const riffle::StemConvBackward<float>& args) {
   const Geometry g(shape);
   Scratch scratch;
   const int64_t weights = g.outs * g.taps;
   double* sums = scratch.Doubles(g.in.images * weights);
-  ParallelFor(g.in.images, [&](int64_t n) HWY_ATTR { BackwardPicture(g, args, n, sums + n * weights); });
+  execution.pool.ParallelFor(g.in.images, [&](int64_t n) HWY_ATTR { BackwardPicture(g, args, n, sums + n * weights); });
   for (int64_t i = 0; i < weights; ++i) {
     double sum = 0;
     for (int64_t n = 0; n < g.in.images; ++n) sum += sums[n * weights + i];
@@ -290,12 +290,14 @@ namespace riffle::cpu {
 HWY_EXPORT(Forward);
 HWY_EXPORT(Backward);
 
-void StemConvForward(const StemConvShape& shape, const riffle::StemConvForward<float>& args) {
-  HWY_DYNAMIC_DISPATCH(Forward)(shape, args);
+void StemConvForward(const Execution& execution, const StemConvShape& shape,
+                     const riffle::StemConvForward<float>& args) {
+  HWY_DYNAMIC_DISPATCH(Forward)(execution, shape, args);
 }
 
-void StemConvBackward(const StemConvShape& shape, const riffle::StemConvBackward<float>& args) {
-  HWY_DYNAMIC_DISPATCH(Backward)(shape, args);
+void StemConvBackward(const Execution& execution, const StemConvShape& shape,
+                      const riffle::StemConvBackward<float>& args) {
+  HWY_DYNAMIC_DISPATCH(Backward)(execution, shape, args);
 }
 
 }  // namespace riffle::cpu

@@ -30,9 +30,10 @@ struct Forward {
         y(c.out_channels, shape.out().pixels()),
         moments(c.out_channels) {}
 
-  void Run(const OpTable<T>& table) {
-    table.stem_conv_forward(shape, {y.rows(), x.rows(), weight.data(), c.bias ? bias.data() : nullptr, c.relu,
-                                    c.moments ? moments.data() : nullptr});
+  void Run(const Execution& execution, const OpTable<T>& table) {
+    table.stem_conv_forward(execution, shape,
+                            {y.rows(), x.rows(), weight.data(), c.bias ? bias.data() : nullptr, c.relu,
+                             c.moments ? moments.data() : nullptr});
   }
   void AddTo(Results<T>* results) {
     results->Add("y", y, 9 * c.in_channels);
@@ -59,8 +60,8 @@ struct Backward {
         dy(c.out_channels, shape.out().pixels(), draw),
         dweight(Map<T>::Array(c.weights(), [] { return NAN; })) {}
 
-  void Run(const OpTable<T>& table) {
-    table.stem_conv_backward(shape, {dweight.data(), dy.source(c.pull_back), x.rows()});
+  void Run(const Execution& execution, const OpTable<T>& table) {
+    table.stem_conv_backward(execution, shape, {dweight.data(), dy.source(c.pull_back), x.rows()});
   }
   void AddTo(Results<T>* results) { results->Add("dweight", dweight, shape.out().pixels()); }
 

@@ -7,9 +7,9 @@
 namespace riffle {
 
 template <class T>
-void ReferenceStemConvForward(const StemConvShape& shape, const StemConvForward<T>& a) {
+void ReferenceStemConvForward(const Execution& execution, const StemConvShape& shape, const StemConvForward<T>& a) {
   const Plane in = shape.in, out = shape.out();
-  ParallelFor(shape.out_channels, [&](int64_t o) {
+  execution.pool.ParallelFor(shape.out_channels, [&](int64_t o) {
     T* y = a.y[o];
     for (int64_t n = 0; n < out.images; ++n) {
       for (int64_t i = 0; i < out.height; ++i) {
@@ -34,9 +34,9 @@ void ReferenceStemConvForward(const StemConvShape& shape, const StemConvForward<
 }
 
 template <class T>
-void ReferenceStemConvBackward(const StemConvShape& shape, const StemConvBackward<T>& a) {
+void ReferenceStemConvBackward(const Execution& execution, const StemConvShape& shape, const StemConvBackward<T>& a) {
   const Plane in = shape.in, out = shape.out();
-  ParallelFor(shape.out_channels, [&](int64_t o) {
+  execution.pool.ParallelFor(shape.out_channels, [&](int64_t o) {
     for (int64_t c = 0; c < shape.in_channels; ++c) {
       for (int u = 0; u < 3; ++u) {
         for (int v = 0; v < 3; ++v) {

@@ -1,5 +1,6 @@
 #include "ops/stem_conv/stem_conv.h"
 
+#include "backend/testing/execution.h"
 #include "ops/testing/derivative.h"
 
 namespace riffle {
@@ -24,12 +25,12 @@ struct Chain {
 
   T Forward() {
     ReferenceOps<T>().stem_conv_forward(
-        shape, {end.norm.raw.rows(), x.rows(), weight.data(), nullptr, false, end.norm.moments.data()});
+        OnThreads(), shape, {end.norm.raw.rows(), x.rows(), weight.data(), nullptr, false, end.norm.moments.data()});
     return end.Forward();
   }
   void Backward() {
     end.Backward();
-    ReferenceOps<T>().stem_conv_backward(shape, {dweight.data(), end.norm.source(), x.rows()});
+    ReferenceOps<T>().stem_conv_backward(OnThreads(), shape, {dweight.data(), end.norm.source(), x.rows()});
   }
   std::vector<Variable<T>> Variables() { return {{"weight", &weight, &dweight}}; }
 
@@ -57,9 +58,9 @@ TEST(StemConv, SumsTheTapsOfAllChannelsAndTheBias) {
   double weight[2][9] = {{1, 0, 0, 0, 0, 0, 0, 0, 0}, {0, 0, 0, 0, -1, 0, 0, 0, 0}};
   const double bias = 35;
   const StemConvShape shape = {2, 1, {1, 2, 2}, 1};
-  ReferenceOps<double>().stem_conv_forward(shape, {{y, 4}, {x[0], 4}, weight[0], &bias, false, nullptr});
+  ReferenceOps<double>().stem_conv_forward(OnThreads(), shape, {{y, 4}, {x[0], 4}, weight[0], &bias, false, nullptr});
   EXPECT_EQ((std::vector<double>(y, y + 4)), (std::vector<double>{25, 15, 5, -4}));
-  ReferenceOps<double>().stem_conv_forward(shape, {{y, 4}, {x[0], 4}, weight[0], &bias, true, nullptr});
+  ReferenceOps<double>().stem_conv_forward(OnThreads(), shape, {{y, 4}, {x[0], 4}, weight[0], &bias, true, nullptr});
   EXPECT_EQ((std::vector<double>(y, y + 4)), (std::vector<double>{25, 15, 5, 0}));
 }
 
@@ -67,7 +68,8 @@ TEST(StemConv, MomentsAreThoseOfTheStoredRows) {
   double x[4] = {-1, -2, 3, 4}, y[4];
   const double weight[9] = {0, 0, 0, 0, 1, 0, 0, 0, 0};
   Moments<double> moments;
-  ReferenceOps<double>().stem_conv_forward({1, 1, {1, 2, 2}, 1}, {{y, 4}, {x, 4}, weight, nullptr, true, &moments});
+  ReferenceOps<double>().stem_conv_forward(OnThreads(), {1, 1, {1, 2, 2}, 1},
+                                           {{y, 4}, {x, 4}, weight, nullptr, true, &moments});
   EXPECT_EQ(moments.mean, 1.75);
   EXPECT_EQ(moments.variance, 25.0 / 4 - 1.75 * 1.75);
 }

@@ -5,11 +5,14 @@
 
 #include <vector>
 
-#include "base/threads.h"
+#include "backend/testing/execution.h"
 #include "ops/cpu.h"
 #include "ops/testing/map.h"
 
 namespace riffle {
+
+/// Where the ops that are timed run.
+inline const Execution kOneThread = OnThreads(1);
 
 inline Map<float> RandomMap(int64_t rows, int64_t pixels) {
   Draw draw(Values::kExact);
@@ -32,10 +35,10 @@ struct NormAndRelu {
   std::vector<float> scale, shift;
 };
 
-/// Times op() on one thread. `flops` and `bytes` are those of one call, each value that it must touch counted once.
+/// Times op(), which runs on kOneThread. `flops` and `bytes` are those of one call, each value that it must touch
+/// counted once.
 template <class F>
 void Time(benchmark::State& state, double flops, double bytes, F op) {
-  SetThreads(1);
   for (auto _ : state) {
     op();
     benchmark::ClobberMemory();

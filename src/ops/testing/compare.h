@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "backend/target.h"
-#include "base/threads.h"
+#include "backend/testing/execution.h"
 #include "ops/op_table.h"
 #include "ops/testing/map.h"
 
@@ -129,11 +129,12 @@ void ForEachTarget(F f) {
   ASSERT_TRUE(ForceTarget("").ok());
 }
 
-/// A Problem<T>, made from a Case and Values, is one call of an op on random inputs: Run(table), then AddTo(results).
+/// A Problem<T>, made from a Case and Values, is one call of an op on random inputs: Run(execution, table), then
+/// AddTo(results).
 template <template <class> class Problem, class T, class Case>
-Results<T> Solve(const Case& c, Values values, const OpTable<T>& table) {
+Results<T> Solve(const Case& c, Values values, const OpTable<T>& table, int threads = 1) {
   Problem<T> problem(c, values);
-  problem.Run(table);
+  problem.Run(OnThreads(threads), table);
   Results<T> results;
   problem.AddTo(&results);
   return results;
@@ -142,28 +143,22 @@ Results<T> Solve(const Case& c, Values values, const OpTable<T>& table) {
 /// `magnitude`: what the problem's rounding errors are proportional to.
 template <template <class> class Problem, class Case>
 void ExpectCpuMatchesReference(const Case& c, const Results<double>& magnitude) {
-  SetThreads(1);
   const Results<double> expected = Solve<Problem>(c, Values::kExact, ReferenceOps<double>());
   {
     SCOPED_TRACE("reference in float");
     ExpectWithinRounding(Solve<Problem>(c, Values::kExact, ReferenceOps<float>()), expected, magnitude);
   }
   ForEachTarget([&] {
-    SetThreads(1);
     const Results<float> actual = Solve<Problem>(c, Values::kExact, CpuOps());
     ExpectWithinRounding(actual, expected, magnitude);
-    for (const int threads : {2, 3}) {
-      SetThreads(threads);
-      EXPECT_TRUE(actual.SameBits(Solve<Problem>(c, Values::kExact, CpuOps()))) << threads << " threads";
-    }
+    for (const int threads : {2, 3})
+      EXPECT_TRUE(actual.SameBits(Solve<Problem>(c, Values::kExact, CpuOps(), threads))) << threads << " threads";
   });
-  SetThreads(1);
 }
 
 /// For problems made of sums of products: their errors are proportional to what the reference makes of the magnitudes.
 template <template <class> class Problem, class Case>
 void ExpectCpuMatchesReference(const Case& c) {
-  SetThreads(1);
   ExpectCpuMatchesReference<Problem>(c, Solve<Problem>(c, Values::kMagnitude, ReferenceOps<double>()));
 }
 
@@ -175,12 +170,12 @@ void ExpectPicturesAreIndependent(Case c, int64_t images) {
   ForEachTarget([&] {
     c.images = images;
     Problem<float> batch(c, Values::kExact);
-    batch.Run(CpuOps());
+    batch.Run(OnThreads(), CpuOps());
     c.images = 1;
     for (int64_t n = 0; n < images; ++n) {
       Problem<float> alone(c, Values::kExact);
       alone.TakePicture(batch, n);
-      alone.Run(CpuOps());
+      alone.Run(OnThreads(), CpuOps());
       const std::vector<float> expected = alone.Picture(0), actual = batch.Picture(n);
       ASSERT_EQ(std::memcmp(expected.data(), actual.data(), expected.size() * sizeof(float)), 0)
           << "picture " << n << " of " << images;

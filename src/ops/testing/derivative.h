@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "backend/testing/execution.h"
 #include "ops/common_ref.h"
 #include "ops/op_table.h"
 #include "ops/testing/map.h"
@@ -88,13 +89,15 @@ struct Normalised {
   }
   /// From moments to scale and shift.
   void Forward() {
-    ReferenceOps<T>().batch_norm_forward(shape(), {scale.data(), shift.data(), moments.data(), gamma.data(),
-                                                   beta.data(), running[0], running[1], parameter_row.data()});
+    ReferenceOps<T>().batch_norm_forward(OnThreads(), shape(),
+                                         {scale.data(), shift.data(), moments.data(), gamma.data(), beta.data(),
+                                          running[0], running[1], parameter_row.data()});
   }
   /// From dz and its sums to dgamma, dbeta, pull_back, and raw_gradient: what whoever reads source() makes of it.
   void Backward() {
-    ReferenceOps<T>().batch_norm_backward(shape(), {pull_back.data(), dgamma.data(), dbeta.data(), sums.data(),
-                                                    moments.data(), gamma.data(), parameter_row.data()});
+    ReferenceOps<T>().batch_norm_backward(OnThreads(), shape(),
+                                          {pull_back.data(), dgamma.data(), dbeta.data(), sums.data(), moments.data(),
+                                           gamma.data(), parameter_row.data()});
     for (int64_t r = 0; r < raw.row_count(); ++r) {
       for (int64_t p = 0; p < raw.pixels(); ++p) raw_gradient[r][p] = RawGradient(source(), r, p);
     }
@@ -131,7 +134,7 @@ struct ResidualEnd {
   T Forward() {
     norm.Forward();
     ReferenceOps<T>().residual_forward(
-        shape(), {y.rows(), norm.raw.rows(), norm.scale.data(), norm.shift.data(), shortcut.rows()});
+        OnThreads(), shape(), {y.rows(), norm.raw.rows(), norm.scale.data(), norm.shift.data(), shortcut.rows()});
     T sum = 0;
     for (int64_t r = 0; r < y.row_count(); ++r) {
       for (int64_t p = 0; p < y.pixels(); ++p) sum += factor[r][p] * y[r][p];
@@ -143,7 +146,7 @@ struct ResidualEnd {
     for (int64_t r = 0; r < y.row_count(); ++r) {
       for (int64_t p = 0; p < y.pixels(); ++p) norm.dz[r][p] = Positive(y[r][p]) ? factor[r][p] : T(0);
     }
-    ReferenceOps<T>().residual_backward(shape(),
+    ReferenceOps<T>().residual_backward(OnThreads(), shape(),
                                         {norm.sums.data(), norm.dz.rows(), norm.raw.rows(), norm.moments.data()});
     norm.Backward();
   }

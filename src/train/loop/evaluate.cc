@@ -43,6 +43,7 @@ Result<Evaluation> Evaluate(Session& session, LabelLoss& label_loss, Loader& loa
     session.Run(batch->images, batch->pixels, logits.data());
     label_loss.MakeTargets(batch->labels, targets.data());
     label_loss.Run(batch->images, logits.data(), targets.data(), 1, loss.data(), nullptr);
+    session.execution().Synchronize();
     for (size_t n = 0; n < images; ++n) {
       const int rank = RankOf(batch->labels[n], std::span(logits).subspan(n * classes, classes));
       result.top1 += rank < 1;

@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 
+#include "backend/testing/execution.h"
 #include "model/initialise.h"
 #include "train/testing.h"
 
@@ -45,7 +46,7 @@ class Evaluating : public testing::Test {
   }
   Evaluation Run(int batch_size, const LabelLossOptions& options = {}) {
     const std::unique_ptr<Loader> loader = EvaluationLoader(*data_, batch_size);
-    LabelLoss loss(options, 2, TestOps());
+    LabelLoss loss(OnThreads(), options, 2, TestOps());
     Result<Evaluation> result = Evaluate(session_, loss, *loader);
     EXPECT_TRUE(result.ok()) << result.status().message();
     return *result;
@@ -96,7 +97,7 @@ TEST_F(Evaluating, AgreesWithTheLogitsOfEachPicture) {
 TEST_F(Evaluating, TellsItsProgressAfterEachBatch) {
   const std::unique_ptr<Loader> loader = EvaluationLoader(*data_, 10);
   std::vector<int64_t> images;
-  LabelLoss loss({}, 2, TestOps());
+  LabelLoss loss(OnThreads(), {}, 2, TestOps());
   ASSERT_TRUE(Evaluate(session_, loss, *loader, [&](const Evaluation& so_far, int64_t batch, int64_t batches) {
                 images.push_back(so_far.images);
                 EXPECT_EQ(batch, static_cast<int64_t>(images.size()));

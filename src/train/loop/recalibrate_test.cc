@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include "backend/testing/execution.h"
 #include "model/initialise.h"
 #include "train/testing.h"
 
@@ -48,7 +49,7 @@ class Recalibrating : public testing::Test {
   const Transform transform_ = *Transform::ForEvaluation(TinyInfo().preprocessing);
   const std::unique_ptr<Loader> loader_ =
       std::move(*Loader::Create(*data_, transform_, {.batch_size = 6, .shuffle = false}));
-  Network<float> network_{plan_, TestOps()};
+  Network<float> network_{OnThreads(), plan_, TestOps()};
 };
 
 TEST_F(Recalibrating, StatisticsAreTheAveragesOfThoseOfTheBatches) {

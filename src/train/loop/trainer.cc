@@ -11,30 +11,31 @@
 
 namespace riffle {
 
-Result<std::unique_ptr<Trainer>> Trainer::Create(const TrainerOptions& options, CheckpointInfo info,
-                                                 const OpTable<float>& ops) {
+Result<std::unique_ptr<Trainer>> Trainer::Create(const Execution& execution, const TrainerOptions& options,
+                                                 CheckpointInfo info, const OpTable<float>& ops) {
   RIFFLE_TRY(CheckClassNames(info.classes));
   RIFFLE_ASSIGN(Plan plan, MakePlan(info.model));
-  RIFFLE_ASSIGN(std::unique_ptr<Objective> objective, Objective::Create(options.objective, info, ops));
-  std::unique_ptr<Trainer> trainer(
-      new Trainer(options, std::move(info), std::make_unique<const Plan>(std::move(plan)), std::move(objective), ops));
+  RIFFLE_ASSIGN(std::unique_ptr<Objective> objective, Objective::Create(execution, options.objective, info, ops));
+  std::unique_ptr<Trainer> trainer(new Trainer(
+      execution, options, std::move(info), std::make_unique<const Plan>(std::move(plan)), std::move(objective), ops));
   Initialise(*trainer->plan_, {.seed = options.seed, .zero_init_residual = options.zero_init_residual},
              &trainer->network_.values());
   return trainer;
 }
 
-Trainer::Trainer(const TrainerOptions& options, CheckpointInfo info, std::unique_ptr<const Plan> plan,
-                 std::unique_ptr<Objective> objective, const OpTable<float>& ops)
-    : options_(options),
+Trainer::Trainer(const Execution& execution, const TrainerOptions& options, CheckpointInfo info,
+                 std::unique_ptr<const Plan> plan, std::unique_ptr<Objective> objective, const OpTable<float>& ops)
+    : execution_(execution),
+      options_(options),
       info_(std::move(info)),
       plan_(std::move(plan)),
       ops_(ops),
-      network_(*plan_, ops),
+      network_(execution, *plan_, ops),
       objective_(std::move(objective)),
       policies_(ParameterPolicies(plan_->registry, options.optimizer.policy)),
       optimizer_(plan_->registry, options.optimizer),
       accumulated_(options.gradient_accumulation_steps > 1 ? plan_->registry.trainable_arena() : 0),
-      session_(*plan_, ops) {
+      session_(execution, *plan_, ops) {
   session_.SetFlip(options.tta_flip);
   if (options.ema_decay) ema_.emplace(plan_->registry);
 }
@@ -168,13 +169,13 @@ Result<double> Trainer::TrainStep(const Batch& batch, const UpdateGroup& group, 
   frozen_body ? network_.BackwardHead() : network_.Backward();
   AlignedArray<float>* gradients = &network_.gradients();
   if (options_.gradient_accumulation_steps > 1) {
-    Accumulate(network_.gradients(), group.first(), &accumulated_);
+    Accumulate(execution_, network_.gradients(), group.first(), &accumulated_);
     gradients = &accumulated_;
   }
   if (!group.last()) return sum;
-  if (options_.clip_norm) ClipByGlobalNorm(plan_->registry, policies_, *options_.clip_norm, gradients);
-  optimizer_.Step(++info_.updates, lr, *gradients, &network_.values().trainable);
-  if (ema_) UpdateEma(*options_.ema_decay, ++*info_.ema_updates, network_.values(), &*ema_);
+  if (options_.clip_norm) ClipByGlobalNorm(execution_, plan_->registry, policies_, *options_.clip_norm, gradients);
+  optimizer_.Step(execution_, ++info_.updates, lr, *gradients, &network_.values().trainable);
+  if (ema_) UpdateEma(execution_, *options_.ema_decay, ++*info_.ema_updates, network_.values(), &*ema_);
   return sum;
 }
 

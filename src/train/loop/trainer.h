@@ -99,10 +99,11 @@ struct TrainLoaders {
 /// places.
 class Trainer {
  public:
-  /// Errors: those of MakePlan, CheckClassNames and Objective::Create. `ops` must outlive the trainer; the parameters
+  /// Errors: those of MakePlan, CheckClassNames and Objective::Create. Its ops run on `execution`, whose pool must
+  /// outlive the trainer, as `ops` must; the parameters
   /// are initialised from options.seed.
-  static Result<std::unique_ptr<Trainer>> Create(const TrainerOptions& options, CheckpointInfo info,
-                                                 const OpTable<float>& ops);
+  static Result<std::unique_ptr<Trainer>> Create(const Execution& execution, const TrainerOptions& options,
+                                                 CheckpointInfo info, const OpTable<float>& ops);
 
   /// Starts from a checkpoint's weights, and with options.resume_opt its optimizer, as far as Transfer (transfer.h)
   /// takes them; returns its line. InvalidArgument names what differs.
@@ -128,8 +129,8 @@ class Trainer {
   void TakeUp(const Snapshot& snapshot);
 
  private:
-  Trainer(const TrainerOptions& options, CheckpointInfo info, std::unique_ptr<const Plan> plan,
-          std::unique_ptr<Objective> objective, const OpTable<float>& ops);
+  Trainer(const Execution& execution, const TrainerOptions& options, CheckpointInfo info,
+          std::unique_ptr<const Plan> plan, std::unique_ptr<Objective> objective, const OpTable<float>& ops);
 
   Result<double> TrainStep(const Batch& batch, const UpdateGroup& group, double lr);
   Result<EpochEvent> TrainEpoch(Loader& loader, TrainObserver& observer);
@@ -143,6 +144,7 @@ class Trainer {
   Status CheckFinite();
   Status Save(const EpochEvent& event, TrainObserver& observer);
 
+  const Execution execution_;
   const TrainerOptions options_;
   CheckpointInfo info_;
   std::unique_ptr<const Plan> plan_;

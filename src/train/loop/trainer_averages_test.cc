@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "backend/testing/execution.h"
 #include "train/loop/recalibrate.h"
 #include "train/testing.h"
 
@@ -28,7 +29,7 @@ TEST(TrainerAverages, TheAverageIsThatOfTheWeightsAfterEachUpdateAndIsWhatIsVali
   TrainerOptions options = AveragingOptions(TestFolder(), 3);
   options.gradient_accumulation_steps = 1;
   const std::filesystem::path folder = options.ckpt_save_dir;
-  TinyRun run(options, TinyInfo(), 20);  // one update an epoch
+  TinyRun run(options, TinyInfo(), {.batch_size = 20});  // one update an epoch
   Recorder recorder;
   ASSERT_EQ(run.Train(recorder).message(), "");
   const auto at = [&](int epoch) { return TensorsOf(folder / CheckpointName(TinyModel(), epoch, epoch)); };
@@ -44,9 +45,9 @@ TEST(TrainerAverages, TheAverageIsThatOfTheWeightsAfterEachUpdateAndIsWhatIsVali
   const Plan plan = *MakePlan(TinyModel());
   ParameterValues<float> values(plan.registry);
   ASSERT_EQ(checkpoint->Load(plan.registry, WeightSet::kEma, &values).message(), "");
-  Session session(plan, TestOps());
+  Session session(OnThreads(), plan, TestOps());
   session.SetWeights(values);
-  LabelLoss loss(options.objective.label, 2, TestOps());
+  LabelLoss loss(OnThreads(), options.objective.label, 2, TestOps());
   EXPECT_EQ(Evaluate(session, loss, *run.validation_loader)->loss_sum, recorder.epochs[2].validation->loss_sum);
 }
 
@@ -72,7 +73,7 @@ TEST(TrainerAverages, StatisticsOfTheWeightsInUseAreComputedAnewAfterTheLastEpoc
   EXPECT_EQ(TensorsOf(folder / Numbered(1)), plain_before) << "before the last epoch there is no difference";
 
   const Plan plan = *MakePlan(TinyModel());
-  Network<float> network(plan, TestOps());
+  Network<float> network(OnThreads(), plan, TestOps());
   ASSERT_EQ(Checkpoint::Open(folder / Numbered(2))->Load(plan.registry, WeightSet::kEma, &network.values()).message(),
             "");
   ASSERT_TRUE(RecalibrateStatistics(2, 1, *run.train_loader, &network).ok());

@@ -6,7 +6,7 @@
 
 #include <cmath>
 
-#include "base/threads.h"
+#include "backend/testing/execution.h"
 #include "model/initialise.h"
 #include "train/testing.h"
 
@@ -22,7 +22,7 @@ using ::testing::Not;
 TEST(Trainer, AClassNameThatNoCheckpointCanHoldIsRefusedBeforeAnEpochIsSpent) {
   CheckpointInfo info = TinyInfo();
   info.classes[1] = "caf\xe9";
-  EXPECT_FALSE(Trainer::Create(TrainerOptions(), info, TestOps()).ok());
+  EXPECT_FALSE(Trainer::Create(OnThreads(), TrainerOptions(), info, TestOps()).ok());
 }
 
 TEST(Trainer, LearnsAndTellsWhatItDoes) {
@@ -118,8 +118,7 @@ TEST(Trainer, TheNumberOfThreadsChangesNoBit) {
   const std::filesystem::path folder = TestFolder();
   std::vector<std::vector<uint8_t>> files;
   for (const int threads : {1, 2, 3}) {
-    SetThreads(threads);
-    ASSERT_EQ(TinyRun(TinyOptions(folder, 2)).Train().message(), "");
+    ASSERT_EQ(TinyRun(TinyOptions(folder, 2), TinyInfo(), {.threads = threads}).Train().message(), "");
     files.push_back(ReadBytes(folder / Numbered(2)));
   }
   EXPECT_EQ(files[0], files[1]);
@@ -217,7 +216,7 @@ TEST(Trainer, ParametersThatOverflowInTheLastStepReachNoCheckpoint) {
   options.schedule.lr = 3e38;
   options.optimizer.momentum = 0;
   options.optimizer.policy.weight_decay = 1e3;
-  TinyRun run(options, TinyInfo(), 20);  // one step, of a finite loss
+  TinyRun run(options, TinyInfo(), {.batch_size = 20});  // one step, of a finite loss
   const Status status = run.Train();
   ASSERT_FALSE(status.ok());
   EXPECT_THAT(status.message(), HasSubstr("the parameters are not finite numbers after step 1"));
@@ -231,7 +230,7 @@ Status ResumeFrom(const CheckpointInfo& there, CheckpointInfo here = TinyInfo())
   run.validate = false;
   EXPECT_EQ(run.Train().message(), "");
   const Result<Checkpoint> checkpoint = Checkpoint::Open(ListCheckpoints(folder, there.model).back().path);
-  const auto trainer = Trainer::Create(TinyOptions(folder, 2), std::move(here), TestOps());
+  const auto trainer = Trainer::Create(OnThreads(), TinyOptions(folder, 2), std::move(here), TestOps());
   return (*trainer)->Resume(*checkpoint);
 }
 
@@ -282,7 +281,7 @@ TEST(Trainer, AFrozenBodyKeepsEveryBitAndTheHeadLearns) {
     EXPECT_EQ(second.at(p.name), values(p, initial.statistics)) << p.name << " is left alone, too";
 
   // The loss of the first batch is the one that an evaluation finds: its batch norms use the running statistics.
-  Session session(plan, TestOps());
+  Session session(OnThreads(), plan, TestOps());
   session.SetWeights(initial);
   run.train_loader->Seek({});
   const Batch& batch = **run.train_loader->Next();

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "backend/testing/execution.h"
 #include "model/initialise.h"
 #include "train/testing.h"
 
@@ -16,7 +17,7 @@ using ::testing::ElementsAre;
 // the mean of their gradients, clipped by the formula, plain SGD.
 std::map<std::string, std::vector<float>> ByHand(TinyRun& run, int64_t batches, double clip) {
   const Plan plan = *MakePlan(TinyModel());
-  Network<float> network(plan, TestOps());
+  Network<float> network(OnThreads(), plan, TestOps());
   Initialise(plan, {.seed = run.options.seed, .zero_init_residual = true}, &network.values());
   std::vector<double> sum(plan.registry.trainable_arena());
   for (int64_t b = 0; b < run.train_loader->BatchesPerEpoch(); ++b) {

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include "backend/testing/execution.h"
 #include "model/initialise.h"
 #include "model/network.h"
 #include "train/testing.h"
@@ -127,7 +128,7 @@ TEST(Transfer, AGreyNetworkAnswersAsTheColouredOneDoesToGreyPictures) {
   for (int i = 0; i < kPixels; ++i)
     for (int c = 0; c < 3; ++c) colours[c * stride + i] = std::sin(static_cast<float>(i));
   const auto logits = [&](Weights& weights) {
-    Session session(weights.plan, TestOps());
+    Session session(OnThreads(), weights.plan, TestOps());
     session.SetWeights(weights.state.values);
     std::vector<float> answer(kImages * 2);
     session.Run(kImages, {colours.data(), stride}, answer.data());

@@ -4,8 +4,7 @@
 
 #include <algorithm>
 
-#include "base/scratch.h"
-#include "base/threads.h"
+#include "backend/scratch.h"
 #include "train/loss/log_softmax.h"
 
 namespace riffle {
@@ -74,11 +73,11 @@ double Decoupled(const Distillation& d, int classes, int t, const float* teacher
 
 }  // namespace
 
-Result<std::unique_ptr<Teacher>> Teacher::Create(const std::string& path, const CheckpointInfo& student,
-                                                 const OpTable<float>& ops) {
+Result<std::unique_ptr<Teacher>> Teacher::Create(const Execution& execution, const std::string& path,
+                                                 const CheckpointInfo& student, const OpTable<float>& ops) {
   RIFFLE_ASSIGN(Checkpoint checkpoint, Checkpoint::Open(ResolveCheckpointPath(path)));
   RIFFLE_TRY(CheckFits(checkpoint.path(), checkpoint.info(), student));
-  std::unique_ptr<Teacher> teacher(new Teacher(std::move(checkpoint), ops));
+  std::unique_ptr<Teacher> teacher(new Teacher(execution, std::move(checkpoint), ops));
   RIFFLE_TRY(teacher->SetImageSize(student.model.image_size));
   return teacher;
 }
@@ -86,13 +85,14 @@ Result<std::unique_ptr<Teacher>> Teacher::Create(const std::string& path, const 
 Status Teacher::SetImageSize(int size) {
   ModelDescription model = checkpoint_.info().model;
   model.image_size = size;
-  RIFFLE_ASSIGN(network_, LoadNetwork(checkpoint_, checkpoint_.best_weights(), model, ops_));
+  RIFFLE_ASSIGN(network_, LoadNetwork(execution_, checkpoint_, checkpoint_.best_weights(), model, ops_));
   return {};
 }
 
-void AddDistillation(const Distillation& distillation, int64_t images, int classes, const float* targets,
-                     const float* teacher, const float* student, double weight, float* losses, float* dlogits) {
-  ParallelFor(images, [&](int64_t n) {
+void AddDistillation(const Execution& execution, const Distillation& distillation, int64_t images, int classes,
+                     const float* targets, const float* teacher, const float* student, double weight, float* losses,
+                     float* dlogits) {
+  execution.pool.ParallelFor(images, [&](int64_t n) {
     Scratch scratch;
     double* gradient = scratch.Doubles(classes);
     const int64_t at = n * classes;

@@ -13,11 +13,11 @@ namespace riffle {
 /// A trained network that judges the pictures that a student sees, in evaluation mode.
 class Teacher {
  public:
-  /// Any checkpoint of ours, of whatever width and conventions. `ops` must outlive the teacher. InvalidArgument if its
-  /// classes, or the channels, mean, deviation or size in validation of its pictures, are not the student's; names what
-  /// differs.
-  static Result<std::unique_ptr<Teacher>> Create(const std::string& path, const CheckpointInfo& student,
-                                                 const OpTable<float>& ops);
+  /// Any checkpoint of ours, of whatever width and conventions. Its ops run on `execution`; `ops` must outlive it.
+  /// InvalidArgument if its classes, or the channels, mean, deviation or size in validation of its pictures, are not
+  /// the student's; names what differs.
+  static Result<std::unique_ptr<Teacher>> Create(const Execution& execution, const std::string& path,
+                                                 const CheckpointInfo& student, const OpTable<float>& ops);
 
   /// The height and width of the pictures of the next Runs; at first the student's in validation. Reads the checkpoint
   /// again. Errors: those of LoadNetwork.
@@ -29,7 +29,9 @@ class Teacher {
   }
 
  private:
-  Teacher(Checkpoint checkpoint, const OpTable<float>& ops) : checkpoint_(std::move(checkpoint)), ops_(ops) {}
+  Teacher(const Execution& execution, Checkpoint checkpoint, const OpTable<float>& ops)
+      : execution_(execution), checkpoint_(std::move(checkpoint)), ops_(ops) {}
+  const Execution execution_;
   const Checkpoint checkpoint_;
   const OpTable<float>& ops_;
   std::unique_ptr<LoadedNetwork> network_;
@@ -48,7 +50,8 @@ struct Distillation {
 /// losses[n] += the divergence; dlogits[n] += weight · its gradient with respect to the student's logits. The class of
 /// a picture is the one of its greatest target, the first among equals. losses: [images], the rest: [images][classes].
 /// REQUIRES: decoupled needs two classes.
-void AddDistillation(const Distillation& distillation, int64_t images, int classes, const float* targets,
-                     const float* teacher, const float* student, double weight, float* losses, float* dlogits);
+void AddDistillation(const Execution& execution, const Distillation& distillation, int64_t images, int classes,
+                     const float* targets, const float* teacher, const float* student, double weight, float* losses,
+                     float* dlogits);
 
 }  // namespace riffle

@@ -6,7 +6,7 @@
 
 #include <cmath>
 
-#include "base/threads.h"
+#include "backend/testing/execution.h"
 #include "train/testing.h"
 
 namespace riffle {
@@ -23,11 +23,12 @@ struct Found {
   std::vector<float> losses, dlogits;
 };
 Found Find(const Distillation& distillation, int classes, const std::vector<float>& targets,
-           const std::vector<float>& teacher, const std::vector<float>& student, double weight = 1) {
+           const std::vector<float>& teacher, const std::vector<float>& student, double weight = 1,
+           int threads = DefaultThreads()) {
   const size_t images = student.size() / classes;
   Found found{std::vector<float>(images), std::vector<float>(student.size())};
-  AddDistillation(distillation, static_cast<int64_t>(images), classes, targets.data(), teacher.data(), student.data(),
-                  weight, found.losses.data(), found.dlogits.data());
+  AddDistillation(OnThreads(threads), distillation, static_cast<int64_t>(images), classes, targets.data(),
+                  teacher.data(), student.data(), weight, found.losses.data(), found.dlogits.data());
   return found;
 }
 
@@ -116,10 +117,8 @@ TEST(Distillation, TheNumberOfThreadsChangesNoBit) {
   for (auto* values : {&teacher, &student, &targets})
     for (float& v : *values) v = F(random.Normal());
   for (const bool decoupled : {false, true}) {
-    SetThreads(1);
-    const Found one = Find({.decoupled = decoupled}, 10, targets, teacher, student);
-    SetThreads(3);
-    const Found three = Find({.decoupled = decoupled}, 10, targets, teacher, student);
+    const Found one = Find({.decoupled = decoupled}, 10, targets, teacher, student, 1, 1);
+    const Found three = Find({.decoupled = decoupled}, 10, targets, teacher, student, 1, 3);
     EXPECT_EQ(one.losses, three.losses);
     EXPECT_EQ(one.dlogits, three.dlogits);
   }
@@ -220,11 +219,12 @@ TEST(Teacher, EachOptionChangesWhatIsLearned) {
 
 TEST(Teacher, JudgesPicturesOfTheSizeThatItWasTold) {
   const std::string path = TrainTeacher(TestFolder(), 1);
-  const std::unique_ptr<Teacher> teacher = std::move(*Teacher::Create(path, StudentInfo(), TestOps()));
+  const std::unique_ptr<Teacher> teacher = std::move(*Teacher::Create(OnThreads(), path, StudentInfo(), TestOps()));
   ASSERT_EQ(teacher->SetImageSize(12).message(), "");
   CheckpointInfo info = TeacherInfo();
   info.model.image_size = 12;
-  const auto expected = std::move(*LoadNetwork(*Checkpoint::Open(path), WeightSet::kOnline, info.model, TestOps()));
+  const auto expected =
+      std::move(*LoadNetwork(OnThreads(), *Checkpoint::Open(path), WeightSet::kOnline, info.model, TestOps()));
   constexpr int kImages = 5;
   const int64_t stride = RowStride(kImages * 12 * 12);
   AlignedArray<float> pictures(3 * stride);
@@ -240,11 +240,11 @@ TEST(Teacher, JudgesPicturesOfTheSizeThatItWasTold) {
 TEST(Teacher, ThatSeesOrSaysOtherThingsIsRefused) {
   const std::string teacher = TrainTeacher(TestFolder(), 1);
   const auto refused = [&](const CheckpointInfo& student) {
-    const auto created = Teacher::Create(teacher, student, TestOps());
+    const auto created = Teacher::Create(OnThreads(), teacher, student, TestOps());
     EXPECT_FALSE(created.ok());
     return created.status().message();
   };
-  EXPECT_TRUE(Teacher::Create(teacher, StudentInfo(), TestOps()).ok());
+  EXPECT_TRUE(Teacher::Create(OnThreads(), teacher, StudentInfo(), TestOps()).ok());
   CheckpointInfo student = StudentInfo();
   student.classes.push_back("grey");
   EXPECT_THAT(refused(student), AllOf(HasSubstr(teacher), HasSubstr("the number of classes is 3 there and 4 here")));
@@ -260,7 +260,8 @@ TEST(Teacher, ThatSeesOrSaysOtherThingsIsRefused) {
   student = StudentInfo();
   student.preprocessing.std[2] *= 2;
   EXPECT_THAT(refused(student), HasSubstr("std is ["));
-  EXPECT_EQ(Teacher::Create("nowhere.safetensors", TinyInfo(), TestOps()).status().code(), ErrorCode::kNotFound);
+  EXPECT_EQ(Teacher::Create(OnThreads(), "nowhere.safetensors", TinyInfo(), TestOps()).status().code(),
+            ErrorCode::kNotFound);
 }
 
 }  // namespace

@@ -1,14 +1,13 @@
 #include "train/loss/jensen_shannon.h"
 
-#include "base/scratch.h"
-#include "base/threads.h"
+#include "backend/scratch.h"
 #include "train/loss/log_softmax.h"
 
 namespace riffle {
 
-void AddJensenShannon(int splits, int64_t samples, int classes, double alpha, double weight, const float* logits,
-                      float* losses, float* dlogits) {
-  ParallelFor(samples, [&](int64_t i) {
+void AddJensenShannon(const Execution& execution, int splits, int64_t samples, int classes, double alpha, double weight,
+                      const float* logits, float* losses, float* dlogits) {
+  execution.pool.ParallelFor(samples, [&](int64_t i) {
     Scratch scratch;
     double* log_p = scratch.Doubles(int64_t{splits} * classes);  // [splits][classes]
     double* log_m = scratch.Doubles(classes);

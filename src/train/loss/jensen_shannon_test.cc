@@ -6,8 +6,8 @@
 #include <cmath>
 #include <vector>
 
+#include "backend/testing/execution.h"
 #include "base/random.h"
-#include "base/threads.h"
 
 namespace riffle {
 namespace {
@@ -20,11 +20,12 @@ using ::testing::FloatNear;
 struct Found {
   std::vector<float> losses, dlogits;
 };
-Found Find(int splits, int classes, const std::vector<float>& logits, double alpha = 1, double weight = 1) {
+Found Find(int splits, int classes, const std::vector<float>& logits, double alpha = 1, double weight = 1,
+           int threads = DefaultThreads()) {
   const size_t samples = logits.size() / (splits * classes);
   Found found{std::vector<float>(samples), std::vector<float>(logits.size())};
-  AddJensenShannon(splits, static_cast<int64_t>(samples), classes, alpha, weight, logits.data(), found.losses.data(),
-                   found.dlogits.data());
+  AddJensenShannon(OnThreads(threads), splits, static_cast<int64_t>(samples), classes, alpha, weight, logits.data(),
+                   found.losses.data(), found.dlogits.data());
   return found;
 }
 
@@ -76,10 +77,8 @@ TEST(JensenShannon, TheNumberOfThreadsChangesNoBit) {
   RandomStream random(2, RandomPurpose::kTest, 0, 0);
   std::vector<float> logits(3 * 19 * 10);
   for (float& z : logits) z = static_cast<float>(random.Normal());
-  SetThreads(1);
-  const Found one = Find(3, 10, logits);
-  SetThreads(3);
-  const Found three = Find(3, 10, logits);
+  const Found one = Find(3, 10, logits, 1, 1, 1);
+  const Found three = Find(3, 10, logits, 1, 1, 3);
   EXPECT_EQ(one.losses, three.losses);
   EXPECT_EQ(one.dlogits, three.dlogits);
 }

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/threads.h"
-
 namespace riffle {
 
 void SmoothedTargets(std::span<const int32_t> labels, int classes, double smoothing, float* targets) {
@@ -14,9 +12,9 @@ void SmoothedTargets(std::span<const int32_t> labels, int classes, double smooth
   for (size_t n = 0; n < labels.size(); ++n) targets[n * classes + labels[n]] = on;
 }
 
-void BinaryCrossEntropy(const CrossEntropyShape& shape, const CrossEntropy<float>& args, double scale,
-                        std::span<const float> class_weights) {
-  ParallelFor(shape.images, [&](int64_t n) {
+void BinaryCrossEntropy(const Execution& execution, const CrossEntropyShape& shape, const CrossEntropy<float>& args,
+                        double scale, std::span<const float> class_weights) {
+  execution.pool.ParallelFor(shape.images, [&](int64_t n) {
     double loss = 0;
     for (int k = 0; k < shape.classes; ++k) {
       const int64_t at = n * shape.classes + k;
@@ -32,8 +30,9 @@ void BinaryCrossEntropy(const CrossEntropyShape& shape, const CrossEntropy<float
   });
 }
 
-LabelLoss::LabelLoss(const LabelLossOptions& options, int classes, const OpTable<float>& ops)
-    : options_(options), classes_(classes), ops_(&ops) {}
+LabelLoss::LabelLoss(const Execution& execution, const LabelLossOptions& options, int classes,
+                     const OpTable<float>& ops)
+    : execution_(execution), options_(options), classes_(classes), ops_(&ops) {}
 
 void LabelLoss::MakeTargets(std::span<const int32_t> labels, float* targets) const {
   SmoothedTargets(labels, classes_, options_.label_smoothing, targets);
@@ -45,13 +44,13 @@ void LabelLoss::Run(int64_t images, const float* logits, const float* targets, d
   CrossEntropy<float> args = {
       .loss = losses, .dlogits = dlogits, .logits = logits, .targets = targets, .weight = static_cast<float>(weight)};
   if (options_.kind == LabelLossOptions::Kind::kBinaryCrossEntropy)
-    return BinaryCrossEntropy(shape, args, options_.sums ? 1 : 1.0 / classes_, options_.class_weights);
+    return BinaryCrossEntropy(execution_, shape, args, options_.sums ? 1 : 1.0 / classes_, options_.class_weights);
   if (!options_.class_weights.empty()) {  // cross-entropy is linear in its targets
     weighted_targets_.assign(targets, targets + images * classes_);
     for (size_t i = 0; i < weighted_targets_.size(); ++i) weighted_targets_[i] *= options_.class_weights[i % classes_];
     args.targets = weighted_targets_.data();
   }
-  ops_->cross_entropy(shape, args);
+  ops_->cross_entropy(execution_, shape, args);
 }
 
 }  // namespace riffle

@@ -17,8 +17,8 @@ void SmoothedTargets(std::span<const int32_t> labels, int classes, double smooth
 ///   loss[n] = scale · Σ_k w[k] · (softplus(z[n][k]) − targets[n][k] · z[n][k])
 ///   dlogits[n][k] = weight · scale · w[k] · (sigmoid(z[n][k]) − targets[n][k])
 /// class_weights: [classes], or empty for 1.
-void BinaryCrossEntropy(const CrossEntropyShape& shape, const CrossEntropy<float>& args, double scale,
-                        std::span<const float> class_weights);
+void BinaryCrossEntropy(const Execution& execution, const CrossEntropyShape& shape, const CrossEntropy<float>& args,
+                        double scale, std::span<const float> class_weights);
 
 /// The options loss, label_smoothing, class_weights and reduction.
 struct LabelLossOptions {
@@ -35,16 +35,18 @@ struct LabelLossOptions {
 /// Not thread-safe.
 class LabelLoss {
  public:
-  /// `ops` must outlive the loss. REQUIRES: class weights of `classes` classes, or none.
-  LabelLoss(const LabelLossOptions& options, int classes, const OpTable<float>& ops);
+  /// Its ops run on `execution`; `ops` must outlive the loss. REQUIRES: class weights of `classes` classes, or none.
+  LabelLoss(const Execution& execution, const LabelLossOptions& options, int classes, const OpTable<float>& ops);
 
   /// [images][classes]: what Run takes, before any mixing.
   void MakeTargets(std::span<const int32_t> labels, float* targets) const;
 
-  /// losses: [images]. dlogits, if not null: `weight` times the gradient of their sum. The rest: [images][classes].
+  /// Enqueued as an op is. losses: [images]. dlogits, if not null: `weight` times the gradient of their sum. The rest:
+  /// [images][classes].
   void Run(int64_t images, const float* logits, const float* targets, double weight, float* losses, float* dlogits);
 
  private:
+  const Execution execution_;
   const LabelLossOptions options_;
   const int classes_;
   const OpTable<float>* ops_;

@@ -6,7 +6,7 @@
 #include <array>
 #include <cmath>
 
-#include "base/threads.h"
+#include "backend/testing/execution.h"
 #include "train/testing.h"
 
 namespace riffle {
@@ -33,8 +33,8 @@ struct Found {
 };
 
 Found Cost(const LabelLossOptions& options, int classes, const std::vector<float>& logits,
-           const std::vector<float>& targets, double weight = 1) {
-  LabelLoss loss(options, classes, TestOps());
+           const std::vector<float>& targets, double weight = 1, int threads = DefaultThreads()) {
+  LabelLoss loss(OnThreads(threads), options, classes, TestOps());
   Found found{std::vector<float>(logits.size() / classes), std::vector<float>(logits.size())};
   loss.Run(static_cast<int64_t>(found.losses.size()), logits.data(), targets.data(), weight, found.losses.data(),
            found.dlogits.data());
@@ -113,10 +113,8 @@ TEST(LabelLoss, TheGradientIsTheDerivativeOfTheLoss) {
 TEST(LabelLoss, TheNumberOfThreadsChangesNoBit) {
   const Problem p(37, 10);
   for (const auto kind : {kCrossEntropy, kBinaryCrossEntropy}) {
-    SetThreads(1);
-    const Found one = Cost(With(kind), 10, p.logits, p.targets);
-    SetThreads(3);
-    const Found three = Cost(With(kind), 10, p.logits, p.targets);
+    const Found one = Cost(With(kind), 10, p.logits, p.targets, 1, 1);
+    const Found three = Cost(With(kind), 10, p.logits, p.targets, 1, 3);
     EXPECT_EQ(one.losses, three.losses);
     EXPECT_EQ(one.dlogits, three.dlogits);
   }

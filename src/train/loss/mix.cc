@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "base/random.h"
-#include "base/threads.h"
 
 namespace riffle {
 namespace {
@@ -46,11 +45,11 @@ Mix DrawMix(const MixOptions& options, LoaderPosition position, int64_t height, 
   return mix;
 }
 
-void MixPictures(const Mix& mix, int channels, int64_t images, int64_t height, int64_t width,
-                 Rows<const float> pictures, Rows<float> mixed) {
+void MixPictures(const Execution& execution, const Mix& mix, int channels, int64_t images, int64_t height,
+                 int64_t width, Rows<const float> pictures, Rows<float> mixed) {
   const int64_t area = height * width;
   for (int c = 0; c < channels; ++c) std::fill(mixed[c] + images * area, mixed[c] + mixed.stride, 0.0f);
-  ParallelFor(channels * images, [&](int64_t task) {
+  execution.pool.ParallelFor(channels * images, [&](int64_t task) {
     const int64_t channel = task / images, n = task % images;
     const float* own = pictures[channel] + n * area;
     const float* partner = pictures[channel] + (images - 1 - n) * area;

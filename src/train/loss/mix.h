@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#include "backend/execution.h"
 #include "base/rows.h"
 #include "data/loader.h"
 
@@ -37,8 +38,8 @@ Mix DrawMix(const MixOptions& options, LoaderPosition position, int64_t height, 
 
 /// [channels][images·height·width], as base/rows.h says; `mixed` is other memory, its padding becomes zero.
 /// REQUIRES: mix.kind is not kNone.
-void MixPictures(const Mix& mix, int channels, int64_t images, int64_t height, int64_t width,
-                 Rows<const float> pictures, Rows<float> mixed);
+void MixPictures(const Execution& execution, const Mix& mix, int channels, int64_t images, int64_t height,
+                 int64_t width, Rows<const float> pictures, Rows<float> mixed);
 
 /// targets: [images][classes], mixed in place.
 void MixTargets(const Mix& mix, int64_t images, int64_t classes, float* targets);

@@ -7,6 +7,7 @@
 #include <numeric>
 #include <vector>
 
+#include "backend/testing/execution.h"
 #include "base/random.h"
 
 namespace riffle {
@@ -88,7 +89,8 @@ TEST(DrawMix, IsAFunctionOfTheSeedAndThePosition) {
 TEST(MixPictures, MixupByHandTheMiddlePictureWithItself) {
   const std::vector<float> pictures = {0, 4, 100, 200, 8, 12, -1, -1};  // three of two pixels, and padding
   std::vector<float> mixed(8, NAN);
-  MixPictures({.kind = Kind::kMixup, .own_share = 0.75}, 1, 3, 1, 2, {pictures.data(), 8}, {mixed.data(), 8});
+  MixPictures(OnThreads(), {.kind = Kind::kMixup, .own_share = 0.75}, 1, 3, 1, 2, {pictures.data(), 8},
+              {mixed.data(), 8});
   EXPECT_THAT(mixed, ElementsAre(2, 6, 100, 200, 6, 10, 0, 0));
 }
 
@@ -96,7 +98,7 @@ TEST(MixPictures, CutMixByHand) {
   const std::vector<float> pictures = {1, 2, 3, 4, 10, 20, 30, 40};  // two of 2 × 2
   std::vector<float> mixed(8, NAN);
   const Mix mix = {.kind = Kind::kCutMix, .own_share = 0.5, .top = 0, .bottom = 2, .left = 1, .right = 2};
-  MixPictures(mix, 1, 2, 2, 2, {pictures.data(), 8}, {mixed.data(), 8});
+  MixPictures(OnThreads(), mix, 1, 2, 2, 2, {pictures.data(), 8}, {mixed.data(), 8});
   EXPECT_THAT(mixed, ElementsAre(1, 20, 3, 40, 10, 2, 30, 4));
 }
 
@@ -118,7 +120,8 @@ TEST(MixPictures, AgreesWithPlainLoops) {
               const auto share = static_cast<float>(mix.own_share), rest = static_cast<float>(1 - mix.own_share);
               expected[at(n)] = mix.kind == Kind::kMixup ? share * own + rest * partner : inside ? partner : own;
             }
-      MixPictures(mix, kChannels, images, kHeight, kWidth, {pictures.data(), stride}, {mixed.data(), stride});
+      MixPictures(OnThreads(), mix, kChannels, images, kHeight, kWidth, {pictures.data(), stride},
+                  {mixed.data(), stride});
       EXPECT_THAT(mixed, ElementsAreArray(expected));
     }
   }

@@ -12,23 +12,24 @@ constexpr double kJensenShannonWeight = 12;  // AugMix, section 3
 
 }  // namespace
 
-Result<std::unique_ptr<Objective>> Objective::Create(const ObjectiveOptions& options, const CheckpointInfo& info,
-                                                     const OpTable<float>& ops) {
+Result<std::unique_ptr<Objective>> Objective::Create(const Execution& execution, const ObjectiveOptions& options,
+                                                     const CheckpointInfo& info, const OpTable<float>& ops) {
   std::unique_ptr<Teacher> teacher;
   if (!options.teacher_ckpt.empty()) {
     if (options.distillation.decoupled && info.model.num_classes < 2)
       return InvalidArgument(
           "option distill_type: 'decoupled' compares a class with the others, and there is only one");
-    RIFFLE_ASSIGN(teacher, Teacher::Create(options.teacher_ckpt, info, ops));
+    RIFFLE_ASSIGN(teacher, Teacher::Create(execution, options.teacher_ckpt, info, ops));
   }
-  return std::unique_ptr<Objective>(new Objective(options, info, ops, std::move(teacher)));
+  return std::unique_ptr<Objective>(new Objective(execution, options, info, ops, std::move(teacher)));
 }
 
-Objective::Objective(const ObjectiveOptions& options, const CheckpointInfo& info, const OpTable<float>& ops,
-                     std::unique_ptr<Teacher> teacher)
-    : options_(options),
+Objective::Objective(const Execution& execution, const ObjectiveOptions& options, const CheckpointInfo& info,
+                     const OpTable<float>& ops, std::unique_ptr<Teacher> teacher)
+    : execution_(execution),
+      options_(options),
       model_(info.model),
-      label_loss_(options.label, info.model.num_classes, ops),
+      label_loss_(execution, options.label, info.model.num_classes, ops),
       teacher_(std::move(teacher)) {}
 
 Status Objective::SetImageSize(int size) {
@@ -59,7 +60,7 @@ Rows<const float> Objective::Mixed(const Mix& mix, const Batch& batch) {
   const size_t needed = static_cast<size_t>(model_.in_channels * batch.pixels.stride);
   if (mixed_.size() < needed) mixed_ = AlignedArray<float>(needed);
   const Rows<float> mixed = {mixed_.data(), batch.pixels.stride};
-  MixPictures(mix, model_.in_channels, images_, size, size, batch.pixels, mixed);
+  MixPictures(execution_, mix, model_.in_channels, images_, size, size, batch.pixels, mixed);
   return mixed;
 }
 
@@ -72,12 +73,14 @@ double Objective::Loss(const float* logits, double share, float* dlogits) {
   label_loss_.Run(samples, logits, targets_.data(), sample_weight, losses_.data(), dlogits);
   if (splits_ > 1) {
     std::fill(dlogits + samples * classes, dlogits + images_ * classes, 0.0f);
-    AddJensenShannon(splits_, samples, classes, kJensenShannonWeight, sample_weight, logits, losses_.data(), dlogits);
+    AddJensenShannon(execution_, splits_, samples, classes, kJensenShannonWeight, sample_weight, logits, losses_.data(),
+                     dlogits);
   }
+  execution_.Synchronize();
   const double label_sum = splits_ * std::accumulate(losses_.begin(), losses_.end(), 0.0);
   if (!teacher_) return label_sum;
   losses_.assign(images_, 0);
-  AddDistillation(options_.distillation, images_, classes, targets_.data(), teacher_logits_.data(), logits,
+  AddDistillation(execution_, options_.distillation, images_, classes, targets_.data(), teacher_logits_.data(), logits,
                   of_mean * options_.distill_weight / images_, losses_.data(), dlogits);
   return of_labels * label_sum + options_.distill_weight * std::accumulate(losses_.begin(), losses_.end(), 0.0);
 }

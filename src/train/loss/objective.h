@@ -30,8 +30,8 @@ class Objective {
  public:
   /// `info` is that of the network to train: its description, classes and preprocessing. `ops` must outlive the
   /// objective. Errors: InvalidArgument if the options ask for what these cannot give, and those of Teacher::Create.
-  static Result<std::unique_ptr<Objective>> Create(const ObjectiveOptions& options, const CheckpointInfo& info,
-                                                   const OpTable<float>& ops);
+  static Result<std::unique_ptr<Objective>> Create(const Execution& execution, const ObjectiveOptions& options,
+                                                   const CheckpointInfo& info, const OpTable<float>& ops);
 
   /// The height and width of the pictures of the next batches; at first those of the description. Errors: those of
   /// Teacher::SetImageSize.
@@ -53,10 +53,11 @@ class Objective {
   LabelLoss& label_loss() { return label_loss_; }
 
  private:
-  Objective(const ObjectiveOptions& options, const CheckpointInfo& info, const OpTable<float>& ops,
-            std::unique_ptr<Teacher> teacher);
+  Objective(const Execution& execution, const ObjectiveOptions& options, const CheckpointInfo& info,
+            const OpTable<float>& ops, std::unique_ptr<Teacher> teacher);
   Rows<const float> Mixed(const Mix& mix, const Batch& batch);
 
+  const Execution execution_;
   const ObjectiveOptions options_;
   ModelDescription model_;  // with the size of the pictures to train on
   LabelLoss label_loss_;

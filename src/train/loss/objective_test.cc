@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-#include "base/threads.h"
+#include "backend/testing/execution.h"
 #include "train/loss/jensen_shannon.h"
 #include "train/testing.h"
 
@@ -32,7 +32,7 @@ struct NoiseBatch {
 };
 
 std::unique_ptr<Objective> Make(const ObjectiveOptions& options, const CheckpointInfo& info = TinyInfo()) {
-  Result<std::unique_ptr<Objective>> objective = Objective::Create(options, info, TestOps());
+  Result<std::unique_ptr<Objective>> objective = Objective::Create(OnThreads(), options, info, TestOps());
   EXPECT_TRUE(objective.ok()) << objective.status().message();
   return std::move(*objective);
 }
@@ -124,15 +124,16 @@ TEST(Objective, VersionsOfASampleAreJudgedByTheCleanOnesLabelAndByTheirDivergenc
   std::copy_n(noise.logits.begin(), 4, clean.logits.begin());
   const Found label = Both(*Make({}), clean), found = Both(*Make({}), noise);
   std::vector<float> divergence(2), gradient(12);
-  AddJensenShannon(3, 2, 2, 12, 0.5, noise.logits.data(), divergence.data(), gradient.data());
+  AddJensenShannon(OnThreads(), 3, 2, 2, 12, 0.5, noise.logits.data(), divergence.data(), gradient.data());
   EXPECT_NEAR(found.loss, 3 * (label.loss + divergence[0] + divergence[1]), 1e-5) << "each version counts its sample's";
   for (int i = 0; i < 12; ++i)
     EXPECT_NEAR(found.dlogits[i], gradient[i] + (i < 4 ? label.dlogits[i] : 0), 1e-6) << "of the mean of two samples";
 }
 
-std::vector<uint8_t> Trained(const std::filesystem::path& folder, const TrainerOptions& options) {
+std::vector<uint8_t> Trained(const std::filesystem::path& folder, const TrainerOptions& options,
+                             TinyMachine machine = {}) {
   std::filesystem::create_directories(folder);
-  TinyRun run(options);
+  TinyRun run(options, TinyInfo(), machine);
   EXPECT_EQ(run.Train().message(), "");
   return ReadBytes(ListCheckpoints(folder, TinyModel()).back().path);
 }
@@ -173,11 +174,9 @@ TEST(Objective, AResumedRunThatMixesEndsWithTheBitsOfOneThatWasNotStoppedOnAnyNu
     mixing.objective.label.kind = LabelLossOptions::Kind::kBinaryCrossEntropy;
     return mixing;
   };
-  SetThreads(1);
-  const std::vector<uint8_t> expected = Trained(whole, options(whole, 3));
-  SetThreads(3);
-  Trained(parts, options(parts, 2));
-  TinyRun next(options(parts, 3));
+  const std::vector<uint8_t> expected = Trained(whole, options(whole, 3), {.threads = 1});
+  Trained(parts, options(parts, 2), {.threads = 3});
+  TinyRun next(options(parts, 3), TinyInfo(), {.threads = 3});
   ASSERT_EQ(next.trainer->Resume(*Checkpoint::Open(ListCheckpoints(parts, TinyModel()).back().path)).message(), "");
   ASSERT_EQ(next.Train().message(), "");
   EXPECT_EQ(ReadBytes(ListCheckpoints(parts, TinyModel()).back().path), expected);

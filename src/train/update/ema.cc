@@ -3,15 +3,13 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/threads.h"
-
 namespace riffle {
 namespace {
 
-void Approach(const AlignedArray<float>& online, float share, AlignedArray<float>* ema) {
+void Approach(const Execution& execution, const AlignedArray<float>& online, float share, AlignedArray<float>* ema) {
   constexpr int64_t kValuesPerTask = 1 << 14;
   const int64_t values = static_cast<int64_t>(ema->size());
-  ParallelFor((values + kValuesPerTask - 1) / kValuesPerTask, [&](int64_t task) {
+  execution.pool.ParallelFor((values + kValuesPerTask - 1) / kValuesPerTask, [&](int64_t task) {
     const float* p = online.data();
     float* e = ema->data();
     const int64_t end = std::min(values, (task + 1) * kValuesPerTask);
@@ -29,10 +27,11 @@ void StartEma(const ParameterValues<float>& online, ParameterValues<float>* ema)
 
 double EmaDecay(double decay, int64_t update) { return decay * -std::expm1(-static_cast<double>(update) / 2000); }
 
-void UpdateEma(double decay, int64_t update, const ParameterValues<float>& online, ParameterValues<float>* ema) {
+void UpdateEma(const Execution& execution, double decay, int64_t update, const ParameterValues<float>& online,
+               ParameterValues<float>* ema) {
   const float share = static_cast<float>(1 - EmaDecay(decay, update));
-  Approach(online.trainable, share, &ema->trainable);
-  Approach(online.statistics, share, &ema->statistics);
+  Approach(execution, online.trainable, share, &ema->trainable);
+  Approach(execution, online.statistics, share, &ema->statistics);
 }
 
 }  // namespace riffle

@@ -1,6 +1,7 @@
 // The exponential moving average of a network's weights, which generalises better than the weights themselves.
 #pragma once
 
+#include "backend/execution.h"
 #include "model/parameters.h"
 
 namespace riffle {
@@ -13,6 +14,7 @@ void StartEma(const ParameterValues<float>& online, ParameterValues<float>* ema)
 double EmaDecay(double decay, int64_t update);
 
 /// One update, batch norm's running statistics included: ema = d·ema + (1 − d)·online with d = EmaDecay(decay, update).
-void UpdateEma(double decay, int64_t update, const ParameterValues<float>& online, ParameterValues<float>* ema);
+void UpdateEma(const Execution& execution, double decay, int64_t update, const ParameterValues<float>& online,
+               ParameterValues<float>* ema);
 
 }  // namespace riffle

@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-#include "base/threads.h"
+#include "backend/testing/execution.h"
 #include "train/testing.h"
 
 namespace riffle {
@@ -30,8 +30,8 @@ TEST(Accumulate, ReplacesThenAdds) {
   sum[3] = NAN;
   gradients[3] = 2;
   gradients[39999] = 5;
-  Accumulate(gradients, true, &sum);
-  Accumulate(gradients, false, &sum);
+  Accumulate(OnThreads(), gradients, true, &sum);
+  Accumulate(OnThreads(), gradients, false, &sum);
   EXPECT_EQ(sum[3], 4);
   EXPECT_EQ(sum[39999], 10);
   EXPECT_EQ(sum[4], 0);
@@ -46,8 +46,9 @@ class Clipping : public testing::Test {
   }
   const Parameter& First() const { return plan_.registry.trainable().front(); }
   const Parameter& Last() const { return plan_.registry.trainable().back(); }
-  double Clip(double max_norm, const PolicyOptions& options = {}) {
-    return ClipByGlobalNorm(plan_.registry, ParameterPolicies(plan_.registry, options), max_norm, &gradients_);
+  double Clip(double max_norm, const PolicyOptions& options = {}, int threads = DefaultThreads()) {
+    return ClipByGlobalNorm(OnThreads(threads), plan_.registry, ParameterPolicies(plan_.registry, options), max_norm,
+                            &gradients_);
   }
   const Plan plan_ = *MakePlan(TinyModel());
   AlignedArray<float> gradients_{static_cast<size_t>(plan_.registry.trainable_arena())};
@@ -76,10 +77,7 @@ TEST_F(Clipping, SumsInDoublePrecisionAndToTheSameBitsAtAnyNumberOfThreads) {
   double squares = 0;
   for (float g : gradients_) squares += double{g} * g;
   std::vector<double> norms;
-  for (const int threads : {1, 2, 3}) {
-    SetThreads(threads);
-    norms.push_back(Clip(1e9));
-  }
+  for (const int threads : {1, 2, 3}) norms.push_back(Clip(1e9, {}, threads));
   EXPECT_NEAR(norms[0] * norms[0] - 1e6, squares - 1e6, 1e-3 * (squares - 1e6));
   EXPECT_EQ(norms[0], norms[1]);
   EXPECT_EQ(norms[0], norms[2]);

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "base/threads.h"
-
 namespace riffle {
 namespace {
 
@@ -27,8 +25,9 @@ Optimizer::Optimizer(const ParameterRegistry& registry, const OptimizerOptions& 
   }
 }
 
-void Optimizer::Step(int64_t update, double lr, const AlignedArray<float>& gradients, AlignedArray<float>* parameters) {
-  ParallelFor(static_cast<int64_t>(pieces_.size()), [&](int64_t i) {
+void Optimizer::Step(const Execution& execution, int64_t update, double lr, const AlignedArray<float>& gradients,
+                     AlignedArray<float>* parameters) {
+  execution.pool.ParallelFor(static_cast<int64_t>(pieces_.size()), [&](int64_t i) {
     const Piece& piece = pieces_[i];
     UpdateConstants constants = constants_;
     constants.update = update;

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "backend/execution.h"
 #include "model/parameters.h"
 #include "train/update/parameter_policy.h"
 #include "train/update/update_rules.h"
@@ -29,7 +30,8 @@ class Optimizer {
 
   /// `update` counts the steps of the run, this one included: what depends on time is a function of it, so that a
   /// resumed run goes on with the same bits. The same bits at any number of threads.
-  void Step(int64_t update, double lr, const AlignedArray<float>& gradients, AlignedArray<float>* parameters);
+  void Step(const Execution& execution, int64_t update, double lr, const AlignedArray<float>& gradients,
+            AlignedArray<float>* parameters);
 
   /// What the rule remembers of each weight, under the names of its row.
   struct Slot {

@@ -7,8 +7,8 @@
 #include <cstring>
 #include <functional>
 
+#include "backend/testing/execution.h"
 #include "base/random.h"
-#include "base/threads.h"
 
 namespace riffle {
 namespace {
@@ -24,7 +24,7 @@ struct Fixture {
   }
   void Run(const OptimizerOptions& options) {
     Optimizer optimizer(registry, options);
-    for (int i = 1; i <= 2; ++i) optimizer.Step(i, 0.5, gradients, &parameters);
+    for (int i = 1; i <= 2; ++i) optimizer.Step(OnThreads(), i, 0.5, gradients, &parameters);
   }
   float weight() { return parameters[registry.trainable()[0].offset]; }
   float gamma() { return parameters[registry.trainable()[1].offset]; }
@@ -91,7 +91,7 @@ TEST(Optimizer, LayerDecayScalesTheRateOfEachLayer) {
   registry.Add("head.weight", ParameterKind::kHeadWeight, {1, 1});
   AlignedArray<float> parameters(registry.trainable_arena()), gradients(registry.trainable_arena());
   std::ranges::fill(gradients, 1.0f);
-  Optimizer(registry, options).Step(1, 0.5, gradients, &parameters);
+  Optimizer(registry, options).Step(OnThreads(), 1, 0.5, gradients, &parameters);
   const float expected[] = {-0.125f, -0.25f, -0.5f};
   for (int i = 0; i < 3; ++i) EXPECT_EQ(parameters[registry.trainable()[i].offset], expected[i]);
 }
@@ -125,7 +125,7 @@ double DeviationOfTenSteps(
     for (int64_t i = 0; i < kSize; ++i) g.push_back(gradients[offset + i] = static_cast<float>(random.Normal()));
     const double lr = 0.02 / t;
     formula(t, lr, g, w);
-    optimizer.Step(t, lr, gradients, &parameters);
+    optimizer.Step(OnThreads(), t, lr, gradients, &parameters);
     for (int64_t i = 0; i < kSize; ++i) deviation = std::max(deviation, std::abs(parameters[offset + i] - w.p[i]));
   }
   return deviation;
@@ -255,10 +255,9 @@ struct LargeParameters {
 TEST_P(EveryOptimizer, GivesTheSameBitsAtAnyNumberOfThreads) {
   std::vector<std::vector<float>> results;
   for (const int threads : {1, 2, 3}) {
-    SetThreads(threads);
     LargeParameters p;
     Optimizer optimizer(p.registry, Named(GetParam()));
-    for (int t = 1; t <= 3; ++t) optimizer.Step(t, 0.01, p.gradients, &p.values);
+    for (int t = 1; t <= 3; ++t) optimizer.Step(OnThreads(threads), t, 0.01, p.gradients, &p.values);
     results.emplace_back(p.values.begin(), p.values.end());
   }
   EXPECT_EQ(results[0], results[1]);

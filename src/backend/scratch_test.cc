@@ -1,4 +1,4 @@
-#include "base/scratch.h"
+#include "backend/scratch.h"
 
 #include <gtest/gtest.h>
 

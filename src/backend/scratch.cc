@@ -1,5 +1,5 @@
 // A stack of blocks for each thread. A block never moves, so growing leaves earlier pointers alone.
-#include "base/scratch.h"
+#include "backend/scratch.h"
 
 #include <algorithm>
 #include <vector>

@@ -1,0 +1,140 @@
+// A pool of workers that spin for a moment and then sleep. Tasks are handed out in order by one atomic word.
+// Why no OpenMP: see docs/decisions.md, "Threads".
+#include "backend/threads.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstdlib>
+#include <fstream>
+#include <string>
+#include <system_error>
+
+namespace riffle {
+namespace {
+
+// CPU limit of the container in cores, rounded up; 0 where there is none.
+int CgroupCores() {
+  double quota = 0, period = 0;
+  if (std::ifstream v2("/sys/fs/cgroup/cpu.max"); v2) {
+    std::string max;
+    if (v2 >> max >> period && max != "max") quota = std::atof(max.c_str());
+  } else {
+    std::ifstream("/sys/fs/cgroup/cpu/cpu.cfs_quota_us") >> quota;
+    std::ifstream("/sys/fs/cgroup/cpu/cpu.cfs_period_us") >> period;
+  }
+  return quota > 0 && period > 0 ? static_cast<int>(std::ceil(quota / period)) : 0;
+}
+
+void Pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#endif
+}
+
+// Turns of a waiting thread before it sleeps, about 50 µs: longer than what one thread does alone between two regions
+// of a network, far shorter than a time slice that a neighbour could use.
+constexpr int kSpins = 2000;
+
+// claims_: tasks left to claim in the lower half, the number of the region in the upper one. A claim is an exchange of
+// the whole word, so it cannot fall into another region than the one it was read from.
+constexpr uint64_t kRegion = uint64_t{1} << 32, kLeft = kRegion - 1;
+
+}  // namespace
+
+int UsableCores() {
+  static const int cores = [] {
+    cpu_set_t set;
+    int affinity = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set)
+                                                               : static_cast<int>(std::thread::hardware_concurrency());
+    const int limit = CgroupCores();
+    return std::max(1, limit > 0 ? std::min(limit, affinity) : affinity);
+  }();
+  return cores;
+}
+
+int DefaultThreads() {
+  const char* omp = std::getenv("OMP_NUM_THREADS");
+  const int asked = omp ? std::atoi(omp) : 0;
+  return asked > 0 ? asked : UsableCores();
+}
+
+ThreadPool::ThreadPool(int threads) : asked_(threads) {
+  // With more threads than cores a spinning thread only keeps a working one from its core.
+  spins_ = threads <= UsableCores() ? kSpins : 0;
+  workers_.reserve(threads - 1);
+  try {
+    for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { Work(i); });
+  } catch (const std::system_error&) {
+    // Those that started are enough; Started() tells.
+  }
+}
+
+ThreadPool::~ThreadPool() {
+  stop_.store(true, std::memory_order_relaxed);
+  Wake();
+  for (std::thread& worker : workers_) worker.join();
+}
+
+Status ThreadPool::Started() const {
+  if (threads() == asked_) return {};
+  return Unavailable("{} threads were asked for, and the system starts no more than {}: lower --threads", asked_,
+                     threads());
+}
+
+void ThreadPool::ParallelForThread(int64_t tasks, TaskRef task) {
+  // Inside a task the pool is always taken. One task alone leaves it to whatever that task calls.
+  if (tasks <= 1 || workers_.empty() || taken_.load(std::memory_order_relaxed) ||
+      taken_.exchange(true, std::memory_order_acquire)) {
+    for (int64_t i = 0; i < tasks; ++i) task(i, 0);
+    return;
+  }
+  Run(tasks, task);
+  taken_.store(false, std::memory_order_release);
+}
+
+void ThreadPool::Run(int64_t tasks, TaskRef task) {
+  // Nobody else reads these now: all claims of the region before are done, and there is nothing left to claim.
+  task_ = &task;
+  tasks_ = tasks;
+  unfinished_.store(tasks, std::memory_order_relaxed);
+  const uint64_t region = (claims_.load(std::memory_order_relaxed) & ~kLeft) + kRegion;
+  claims_.store(region | static_cast<uint64_t>(tasks), std::memory_order_release);
+  Wake();
+  Drain(0);
+  // Only tasks are waited for: a worker that got no core meanwhile comes late and finds nothing to claim.
+  for (int spin = 0; spin < spins_ && unfinished_.load(std::memory_order_acquire) != 0; ++spin) Pause();
+  for (int64_t n; (n = unfinished_.load(std::memory_order_acquire)) != 0;)
+    unfinished_.wait(n, std::memory_order_acquire);
+}
+
+void ThreadPool::Wake() {
+  generation_.fetch_add(1, std::memory_order_release);
+  generation_.notify_all();
+}
+
+// Runs tasks until none is left to claim. A claimed task keeps Run from returning, so task_ and tasks_ hold still.
+void ThreadPool::Drain(int thread) noexcept {
+  uint64_t claims = claims_.load(std::memory_order_acquire);
+  while ((claims & kLeft) != 0) {
+    if (!claims_.compare_exchange_weak(claims, claims - 1, std::memory_order_acq_rel, std::memory_order_acquire))
+      continue;
+    (*task_)(tasks_ - static_cast<int64_t>(claims & kLeft), thread);
+    if (unfinished_.fetch_sub(1, std::memory_order_acq_rel) == 1 && thread != 0) unfinished_.notify_one();
+    claims = claims_.load(std::memory_order_acquire);
+  }
+}
+
+void ThreadPool::Work(int thread) {
+  for (uint32_t seen = 0;;) {
+    for (int spin = 0; spin < spins_ && generation_.load(std::memory_order_acquire) == seen; ++spin) Pause();
+    generation_.wait(seen, std::memory_order_acquire);
+    seen = generation_.load(std::memory_order_acquire);
+    if (stop_.load(std::memory_order_relaxed)) return;
+    Drain(thread);
+  }
+}
+
+}  // namespace riffle
