@@ -279,6 +279,7 @@ void Network<T>::BackwardStep(const Step& step) {
                                        .dgamma = gradients_.data() + offset(n.gamma),
                                        .dbeta = gradients_.data() + offset(n.beta),
                                        .sums = state.sums,
+                                       .own_sums = state.sums,
                                        .moments = state.moments,
                                        .gamma = values_.trainable.data() + offset(n.gamma),
                                        .parameter_row = plan_->RowIndices(n.parameter_row)});
