@@ -17,10 +17,12 @@ double ForwardValues(const Step& step, double x, double y, double weights) {
   return x + y + weights + (step.shortcut >= 0 ? y : 0);
 }
 
-double BackwardValues(const Step& step, double x, double y, double weights) {
+double BackwardValues(const Plan& plan, const Step& step, const StepBackward& backward, double x, double y,
+                      double weights) {
   const double dy = step.norm >= 0 ? 2 * y : y;  // with batch norm, the raw output is read beside its gradient
-  // Written, or read and written; and the raw map that its sums take.
-  const double dx = (step.adds_gradient ? 2 * x : x) + (step.sums_norm >= 0 ? x : 0);
+  // Written, or read and written; and the raw map that its sums take, where that is not x.
+  const bool raw = backward.sums_norm >= 0 && plan.norms[backward.sums_norm].raw != step.x;
+  const double dx = (backward.adds ? 2 * x : x) + (raw ? x : 0);
   switch (step.op) {
     case Op::kBatchNorm:
       return 0;
@@ -36,7 +38,7 @@ double BackwardValues(const Step& step, double x, double y, double weights) {
     case Op::kGlobalAveragePool:
       return y + 2 * x;
     case Op::kResidual:
-      return step.sums_gathered ? 0 : y + x;  // only sums come out
+      return backward.sums_gathered ? 0 : y + x;  // only sums come out
   }
   return 0;
 }
@@ -49,19 +51,21 @@ Cost& Cost::operator+=(const Cost& other) {
   return *this;
 }
 
-Cost StepCost(const Plan& plan, const Step& step, Pass pass, int64_t images) {
+Cost StepCost(const Plan& plan, size_t index, Pass pass, int64_t images) {
+  const Step& step = plan.steps[index];
   const double x = ValuesIn(plan, step, images);
   const double y = static_cast<double>(images * plan.maps[step.y].area() * step.channels);
   const double weights =
       step.weight < 0 ? 0 : static_cast<double>(plan.registry.trainable()[static_cast<size_t>(step.weight)].size);
   const double product = 2.0 * static_cast<double>(plan.Macs(step) * images);
   if (pass == Pass::kForward) return {product, sizeof(float) * ForwardValues(step, x, y, weights)};
-  return {step.op == Op::kStemConv ? product : 2 * product, sizeof(float) * BackwardValues(step, x, y, weights)};
+  return {step.op == Op::kStemConv ? product : 2 * product,
+          sizeof(float) * BackwardValues(plan, step, plan.backward.steps[index], x, y, weights)};
 }
 
 Cost PassCost(const Plan& plan, Pass pass, int64_t images) {
   Cost sum;
-  for (const Step& step : plan.steps) sum += StepCost(plan, step, pass, images);
+  for (size_t i = 0; i < plan.steps.size(); ++i) sum += StepCost(plan, i, pass, images);
   return sum;
 }
 

@@ -15,9 +15,10 @@ struct Cost {
   Cost& operator+=(const Cost& other);
 };
 
-/// Counted are the products: forward one, backward two (of the weights and of the input), but one in the stem, whose
-/// input needs no gradient. Normalisation, ReLU, pools, the loss and the optimizer count as bytes only.
-Cost StepCost(const Plan& plan, const Step& step, Pass pass, int64_t images);
+/// Of one step of plan.steps. Counted are the products: forward one, backward two (of the weights and of the input),
+/// but one in the stem, whose input needs no gradient. Normalisation, ReLU, pools, the loss and the optimizer count as
+/// bytes only.
+Cost StepCost(const Plan& plan, size_t index, Pass pass, int64_t images);
 
 /// Of all steps: one pass, and a training step, which is both.
 Cost PassCost(const Plan& plan, Pass pass, int64_t images);

@@ -15,8 +15,8 @@ const Plan& WholePlan() {
   return plan;
 }
 
-const Step& StepOf(const Plan& plan, std::string_view name) {
-  return *std::ranges::find(plan.steps, name, &Step::name);
+size_t StepOf(const Plan& plan, std::string_view name) {
+  return std::ranges::find(plan.steps, name, &Step::name) - plan.steps.begin();
 }
 
 constexpr double kBytes = sizeof(float);
@@ -39,7 +39,7 @@ TEST(Cost, TrainingHasThreeProductsOfAllLayersButTheStemWhoseInputNeedsNoGradien
 TEST(Cost, AConvolutionReadsItsInputAndWeightsAndWritesItsOutput) {
   // Stage 2's second unit: 240 channels of 28 × 28 to 60, in 3 groups.
   constexpr double kX = 240.0 * 784, kY = 60.0 * 784, kWeights = 60.0 * 80;
-  const Step& conv1 = StepOf(WholePlan(), "stage2.1.conv1");
+  const size_t conv1 = StepOf(WholePlan(), "stage2.1.conv1");
   const Cost forward = StepCost(WholePlan(), conv1, Pass::kForward, 2);
   EXPECT_EQ(forward.bytes, kBytes * (2 * (kX + kY) + kWeights));
   EXPECT_EQ(forward.flops, 2.0 * 2 * kY * 80);

@@ -53,7 +53,7 @@ void AddSteps(const Plan& plan, Pass pass, int64_t images, const Samples& sample
   for (size_t k = 0; k < steps; ++k) {
     const size_t i = pass == Pass::kForward ? k : steps - 1 - k;
     const Step& step = plan.steps[i];
-    const Cost cost = StepCost(plan, step, pass, images);
+    const Cost cost = StepCost(plan, i, pass, images);
     profile.steps.push_back({.name = step.name,
                              .op = step.op,
                              .pass = pass,

@@ -8,6 +8,7 @@ namespace riffle {
 Plan FoldBatchNorm(const Plan& training) {
   Plan plan = training;
   plan.steps.clear();
+  plan.backward = {};
   // The convolution in front of each batch norm, in plan.steps.
   std::vector<size_t> producer(plan.norms.size());
   for (const Step& step : training.steps) {
@@ -18,6 +19,7 @@ Plan FoldBatchNorm(const Plan& training) {
       conv.y_row = step.y_row;
       conv.shortcut = step.shortcut;
       conv.relu = true;
+      if (step.shortcut >= 0) plan.maps[step.y].stored_in = step.shortcut;  // read for the last time
       continue;
     }
     plan.steps.push_back(step);
@@ -28,7 +30,7 @@ Plan FoldBatchNorm(const Plan& training) {
       kept.in_norm = -1;
       kept.in_relu = false;
     }
-    kept.weight_row.clear();  // folded weights are in the order of the rows
+    kept.weight_row = -1;  // folded weights are in the order of the rows
   }
   return plan;
 }
@@ -46,10 +48,11 @@ FoldedWeights FoldWeights(const Plan& folded, const Step& step, const ParameterV
   const auto running = [&](int i) { return values.statistics.data() + folded.registry.statistics()[i].offset; };
   const float *gamma = trainable(norm.gamma), *beta = trainable(norm.beta);
   const float *mean = running(norm.running_mean), *variance = running(norm.running_variance);
+  const int32_t* parameter_row = folded.RowIndices(norm.parameter_row);
   result.bias = AlignedArray<float>(step.channels);
   const int64_t per_row = parameter.size / step.channels;
   for (int row = 0; row < step.channels; ++row) {
-    const int p = norm.parameter_row.empty() ? row : norm.parameter_row[row];
+    const int p = parameter_row ? parameter_row[row] : row;
     const double scale = gamma[p] / std::sqrt(double{variance[p]} + folded.model.bn_eps);
     result.bias[row] = static_cast<float>(beta[p] - mean[p] * scale);
     for (int64_t i = 0; i < per_row; ++i)

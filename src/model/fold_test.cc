@@ -47,6 +47,21 @@ TEST(FoldBatchNorm, AddsTheShortcutInTheLastConvolutionOfEachUnitWithStride1) {
   }
 }
 
+TEST(FoldBatchNorm, WritesASumOverItsShortcutWhichNobodyReadsAnyMore) {
+  const Plan training = PlanOf(Stem::kImagenet, {}), folded = FoldBatchNorm(training);
+  for (size_t i = 0; i < folded.steps.size(); ++i) {
+    const Step& step = folded.steps[i];
+    if (step.shortcut < 0) continue;
+    EXPECT_EQ(folded.StorageRoot(step.y), folded.StorageRoot(step.shortcut)) << step.name;
+    EXPECT_NE(training.StorageRoot(step.y), training.StorageRoot(step.shortcut))
+        << step.name << ": backward reads both";
+    for (size_t later = i + 1; later < folded.steps.size(); ++later) {
+      EXPECT_NE(folded.steps[later].x, step.shortcut) << folded.steps[later].name;
+      EXPECT_NE(folded.steps[later].shortcut, step.shortcut) << folded.steps[later].name;
+    }
+  }
+}
+
 // y = gamma·(W·x − mean) / sqrt(variance + eps) + beta, for each row by the parameters that the plan gives it.
 TEST(FoldWeights, IsBatchNormBehindTheConvolution) {
   for (const NamedConventions& named : kConventions) {

@@ -8,20 +8,6 @@
 namespace riffle {
 namespace {
 
-// Backward reads the maps again, so that none may be written over.
-int StorageRoot(const Plan& plan, int map) { return plan.StorageRoot(map, /*in_place=*/false); }
-
-// Where a map's gradient lies: in that of `root`, from `row` on.
-struct GradientPlace {
-  int root;
-  int row;
-};
-GradientPlace GradientRoot(const Plan& plan, int map) {
-  int row = 0;
-  for (; plan.maps[map].gradient_in >= 0; map = plan.maps[map].gradient_in) row += plan.maps[map].gradient_row;
-  return {map, row};
-}
-
 // An average pool's backward reads no map, a residual's only its raw input; every other step's reads its input.
 bool BackwardReadsInput(const Step& step) { return step.op != Op::kAveragePool && step.op != Op::kBatchNorm; }
 
@@ -38,14 +24,14 @@ std::vector<BufferLife> Lives(const Plan& plan, int64_t images) {
     const Step& step = plan.steps[i];
     const int backward = 2 * steps - 1 - i;
     for (int map : {step.x, step.y, step.shortcut})
-      if (map >= 0) use(StorageRoot(plan, map), i);
+      if (map >= 0) use(plan.StorageRoot(map), i);
     if (step.op == Op::kBatchNorm) continue;
     if (BackwardReadsInput(step))
-      use(plan.maps[step.x].recomputed ? 2 * maps + step.x : StorageRoot(plan, step.x), backward);
+      use(plan.backward.maps[step.x].recomputed_by >= 0 ? 2 * maps + step.x : plan.StorageRoot(step.x), backward);
     // A convolution's backward also reads its raw output.
-    if (step.norm >= 0 && step.op != Op::kResidual) use(StorageRoot(plan, step.y), backward);
+    if (step.norm >= 0 && step.op != Op::kResidual) use(plan.StorageRoot(step.y), backward);
     for (int map : {step.x, step.y})
-      if (map > 0) use(maps + GradientRoot(plan, map).root, backward);
+      if (map > 0) use(maps + plan.backward.maps[map].gradient_map, backward);
   }
   // The loss reads the logits while it writes their gradient, and callers read them until the next forward pass.
   use(plan.output(), 2 * steps);
@@ -53,8 +39,6 @@ std::vector<BufferLife> Lives(const Plan& plan, int64_t images) {
     if (lives[m].last >= 0 && m != 0) lives[m].size = plan.maps[m % maps].size(images);
   return lives;
 }
-
-const int* OrNull(const std::vector<int>& indices) { return indices.empty() ? nullptr : indices.data(); }
 
 }  // namespace
 
@@ -111,10 +95,11 @@ void Network<T>::Bind(int64_t images) {
   recomputed_.assign(maps, {});
   for (size_t m = 1; m < maps; ++m) {
     const int64_t stride = plan_->maps[m].stride(images);
-    maps_[m] = {arena_.data() + layout.offset[StorageRoot(*plan_, static_cast<int>(m))], stride};
-    const GradientPlace place = GradientRoot(*plan_, static_cast<int>(m));
-    gradients_of_maps_[m] = Rows<T>{arena_.data() + layout.offset[maps + place.root], stride}.From(place.row);
-    if (plan_->maps[m].recomputed) recomputed_[m] = {arena_.data() + layout.offset[2 * maps + m], stride};
+    const MapBackward& backward = plan_->backward.maps[m];
+    maps_[m] = {arena_.data() + layout.offset[plan_->StorageRoot(static_cast<int>(m))], stride};
+    gradients_of_maps_[m] =
+        Rows<T>{arena_.data() + layout.offset[maps + backward.gradient_map], stride}.From(backward.gradient_row);
+    if (backward.recomputed_by >= 0) recomputed_[m] = {arena_.data() + layout.offset[2 * maps + m], stride};
   }
   int64_t prepared = 0;
   for (const Step& step : plan_->steps)
@@ -140,9 +125,10 @@ GradientSource<T> Network<T>::Source(const Step& step) const {
 
 template <class T>
 GradientSink<T> Network<T>::Sink(const Step& step) const {
+  const StepBackward& backward = BackwardOf(step);
   GradientSink<T> sink{.dz = GradientOf(step.x)};
-  if (step.adds_gradient) sink.add = sink.dz;
-  if (const int norm = step.in_norm >= 0 ? step.in_norm : step.sums_norm; norm >= 0) {
+  if (backward.adds) sink.add = sink.dz;
+  if (const int norm = backward.sums_norm; norm >= 0) {
     sink.raw = RowsOf(plan_->norms[norm].raw);
     sink.moments = norms_[norm].moments;
     sink.sums = norms_[norm].sums;
@@ -198,7 +184,7 @@ void Network<T>::ForwardStep(const Step& step, Statistics statistics) {
                                           .x = x,
                                           .in = InputActivation(step),
                                           .weight = Weight(step),
-                                          .rows = {OrNull(step.in_row), OrNull(step.weight_row)},
+                                          .rows = {plan_->RowIndices(step.in_row), plan_->RowIndices(step.weight_row)},
                                           .moments = moments});
     case Op::kAveragePool:
       return ops_.average_pool_forward(
@@ -217,7 +203,7 @@ void Network<T>::ForwardStep(const Step& step, Statistics statistics) {
                                       .beta = trainable(n.beta),
                                       .running_mean = running(n.running_mean),
                                       .running_variance = running(n.running_variance),
-                                      .parameter_row = OrNull(n.parameter_row)});
+                                      .parameter_row = plan_->RowIndices(n.parameter_row)});
     }
     case Op::kResidual:
       return ForwardResidual(step, y);
@@ -297,12 +283,13 @@ void Network<T>::BackwardStep(const Step& step) {
                                        .dgamma = gradients_.data() + offset(n.gamma),
                                        .dbeta = gradients_.data() + offset(n.beta),
                                        .sums = state.sums,
+                                       .own_sums = state.sums,
                                        .moments = state.moments,
                                        .gamma = values_.trainable.data() + offset(n.gamma),
-                                       .parameter_row = OrNull(n.parameter_row)});
+                                       .parameter_row = plan_->RowIndices(n.parameter_row)});
     }
     case Op::kResidual:
-      if (step.sums_gathered) return;
+      if (BackwardOf(step).sums_gathered) return;
       return ops_.residual_backward(
           execution_, {step.channels, in.pixels()},
           {.sums = norms_[step.norm].sums, .dz = dy, .raw = x, .moments = norms_[step.norm].moments});
@@ -320,21 +307,23 @@ void Network<T>::BackwardStep(const Step& step) {
 }
 
 template <class T>
-Rows<const T> Network<T>::Recompute(int map) {
-  const auto writes_map = [&](const Step& step) { return step.op == Op::kResidual && step.y == map; };
-  ForwardResidual(*std::ranges::find_if(plan_->steps, writes_map), recomputed_[map]);
+Rows<const T> Network<T>::RowsInBackward(int map) {
+  const int step = plan_->backward.maps[map].recomputed_by;
+  if (step < 0) return RowsOf(map);
+  ForwardResidual(plan_->steps[step], recomputed_[map]);
   return recomputed_[map];
 }
 
 template <class T>
 void Network<T>::BackwardGroupConv(const Step& step) {
-  const Rows<const T> x = plan_->maps[step.x].recomputed ? Recompute(step.x) : RowsOf(step.x);
+  Activation<T> in = InputActivation(step);
+  in.relu = BackwardOf(step).masks;
   ops_.group_conv_backward(execution_, GroupConvShapeOf(step),
                            {.dx = Sink(step),
                             .dweight = DWeight(step),
                             .dy = Source(step),
-                            .x = x,
-                            .in = InputActivation(step),
+                            .x = RowsInBackward(step.x),
+                            .in = in,
                             .weight = Weight(step)});
 }
 
@@ -347,7 +336,7 @@ void Network<T>::BackwardDepthwiseConv(const Step& step) {
                                 .x = RowsOf(step.x),
                                 .in = InputActivation(step),
                                 .weight = Weight(step),
-                                .rows = {OrNull(step.in_row), OrNull(step.weight_row)}});
+                                .rows = {plan_->RowIndices(step.in_row), plan_->RowIndices(step.weight_row)}});
 }
 
 template class Network<float>;

@@ -72,11 +72,14 @@ class Network {
   void ForwardStep(const Step& step, Statistics statistics);
   void ForwardResidual(const Step& step, Rows<T> y);
   void BackwardStep(const Step& step);
-  /// Runs the step that wrote this map once more; the map's rows for the backward pass.
-  Rows<const T> Recompute(int map);
+  /// A map's rows; of one that was given up, after computing them once more.
+  Rows<const T> RowsInBackward(int map);
   void BackwardGroupConv(const Step& step);
   void BackwardDepthwiseConv(const Step& step);
 
+  const StepBackward& BackwardOf(const Step& step) const {
+    return plan_->backward.steps[static_cast<size_t>(&step - plan_->steps.data())];
+  }
   Plane PlaneOf(int map) const;
   Rows<T> RowsOf(int map) const { return maps_[map]; }
   Rows<T> GradientOf(int map) const { return gradients_of_maps_[map]; }

@@ -71,7 +71,7 @@ TEST_P(NetworkOf, RecomputedMapsChangeNoBit) {
   for (const ModelDescription& model : Models()) {
     const Plan plan = *MakePlan(model);
     Plan keeping = plan;
-    for (Map& map : keeping.maps) map.recomputed = false;
+    keeping.backward = MakeBackwardPlan(plan, Recompute::kNothing);
     const Batch<float> batch(model, kImages, 2);
     EXPECT_EQ(FreshPass(plan, GetParam()(), batch), FreshPass(keeping, GetParam()(), batch)) << ToJson(model);
   }
@@ -221,12 +221,10 @@ TEST(TrainingArenaBytes, IsLessThanAllMapsAndGradientsTogether) {
 TEST(TrainingArenaBytes, RecomputedMapsSaveTheirMemory) {
   const Plan plan = *MakePlan(*FindModel("shufflenet_v1_g3_x1_0"));
   Plan keeping = plan;
+  keeping.backward = MakeBackwardPlan(plan, Recompute::kNothing);
   int64_t recomputed = 0;
-  for (Map& map : keeping.maps) {
-    if (!map.recomputed) continue;
-    map.recomputed = false;
-    recomputed += int64_t{sizeof(float)} * map.channels * RowStride(kImages * map.area());
-  }
+  for (size_t m = 0; m < plan.maps.size(); ++m)
+    if (plan.backward.maps[m].recomputed_by >= 0) recomputed += int64_t{sizeof(float)} * plan.maps[m].size(kImages);
   ASSERT_GT(recomputed, 0);
   EXPECT_LT(TrainingArenaBytes(plan, kImages), TrainingArenaBytes(keeping, kImages) - recomputed * 9 / 10);
 }

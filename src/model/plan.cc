@@ -20,10 +20,6 @@ class Builder {
         const std::string name = "stage" + std::to_string(stage + 2) + "." + std::to_string(unit);
         if (unit > 0) {
           x = Unit(name, x, channels, {.groups1 = model.groups, .stride = 1, .concat = false});
-          // A seventh of the memory for a fiftieth of the time: of two units in sequence the second one's output is
-          // computed again from the first one's, which is kept. The network's last map is read again at once.
-          const bool last = stage + 1 == kUnitsOfStage.size() && unit + 1 == kUnitsOfStage[stage];
-          plan_.maps[x].recomputed = unit % 2 == 1 && !last;
         } else {
           // "We do not apply group convolution on the first pointwise layer" of stage 2: its input has too few channels
           // (paper, Table 1).
@@ -55,8 +51,14 @@ class Builder {
     return plan_.steps.back();
   }
 
+  int AddRowIndices(const std::vector<int>& permutation) {
+    const int first = static_cast<int>(plan_.row_indices.size());
+    plan_.row_indices.insert(plan_.row_indices.end(), permutation.begin(), permutation.end());
+    return first;
+  }
+
   // The batch norm of a raw map, as a step of its own.
-  int AddNorm(const std::string& name, int raw, std::vector<int> parameter_row = {}) {
+  int AddNorm(const std::string& name, int raw, int parameter_row = -1) {
     const int channels = plan_.maps[raw].channels;
     ParameterRegistry& r = plan_.registry;
     plan_.norms.push_back(
@@ -67,7 +69,7 @@ class Builder {
          .beta = r.Add(name + ".beta", ParameterKind::kBeta, {channels}),
          .running_mean = r.Add(name + ".running_mean", ParameterKind::kRunningMean, {channels}),
          .running_variance = r.Add(name + ".running_variance", ParameterKind::kRunningVariance, {channels}),
-         .parameter_row = std::move(parameter_row)});
+         .parameter_row = parameter_row});
     const int norm = static_cast<int>(plan_.norms.size()) - 1;
     AddStep({.op = Op::kBatchNorm, .name = name, .x = raw, .y = raw, .channels = channels, .norm = norm});
     return norm;
@@ -106,11 +108,10 @@ class Builder {
     }
     const int y = AddMap("stem.out", c, size, size);
     AddStep({.op = Op::kResidual, .name = "stem.relu", .x = raw, .y = y, .channels = c, .norm = norm});
-    plan_.maps[raw].gradient_in = y;
     return y;
   }
 
-  int GroupConv(const std::string& name, int x, int out_channels, int groups) {
+  int GroupConv(const std::string& name, int x, int out_channels, int groups, int in_norm = -1) {
     const Map in = plan_.maps[x];
     const int y = AddMap(name, out_channels, in.height, in.width);
     const int weight = plan_.registry.Add(name + ".weight", ParameterKind::kGroupConvWeight,
@@ -122,6 +123,7 @@ class Builder {
              .channels = out_channels,
              .weight = weight,
              .norm = NextNorm(),
+             .in_norm = in_norm,
              .groups = groups});
     return y;
   }
@@ -142,40 +144,29 @@ class Builder {
                           .in_relu = true,
                           .stride = stride});
     if (model.groups > 1) {
-      step.in_row = ShufflePermutation(in.channels, model.groups, model.conventions.shuffle_direction);
+      step.in_row = AddRowIndices(ShufflePermutation(in.channels, model.groups, model.conventions.shuffle_direction));
       // Shuffling after the depthwise convolution: the kernel and the batch norm move along with their row.
       if (model.conventions.shuffle_place == ShufflePlace::kAfterDepthwise) step.weight_row = step.in_row;
     }
     return y;
   }
 
+  // Figure 2 of the paper: b adds the input, c concatenates it, pooled where the unit has stride 2.
   int Unit(const std::string& name, int x, int channels, UnitOptions options) {
     const ModelDescription& model = plan_.model;
     const int in_channels = plan_.maps[x].channels;
-    const int pooled_channels = options.concat ? in_channels : 0;
+    const int concat_channels = options.concat ? in_channels : 0;
 
-    // The unit's first convolution is the last to write the gradient of x. Where x is another unit's sum, that is the
-    // gradient of that unit's last batch norm, too.
-    Step& before = plan_.steps.back();
-    const bool sum_before = before.op == Op::kResidual && before.y_row == 0;
-    const int sums_norm = sum_before ? before.norm : -1;
-    before.sums_gathered = sum_before;
     const int a1 = GroupConv(name + ".conv1", x, model.BottleneckChannels(channels), options.groups1);
-    plan_.steps.back().in_relu = true;
-    plan_.steps.back().adds_gradient = true;
-    plan_.steps.back().sums_norm = sums_norm;
     const int norm1 = AddNorm(name + ".bn1", a1);
-
     const int a2 = Depthwise(name + ".depthwise", a1, norm1, options.stride);
     const int norm2 = AddNorm(name + ".bn2", a2, plan_.steps.back().weight_row);
-
-    const int a3 = GroupConv(name + ".conv3", a2, channels - pooled_channels, model.groups);
-    plan_.steps.back().in_norm = norm2;
+    const int a3 = GroupConv(name + ".conv3", a2, channels - concat_channels, model.groups, norm2);
     const int norm3 = AddNorm(name + ".bn3", a3);
 
     const Map out = plan_.maps[a3];
     const int y = AddMap(name, channels, out.height, out.width);
-    if (options.concat && options.stride == 1) plan_.maps[x].stored_in = plan_.maps[x].gradient_in = y;
+    if (options.concat && options.stride == 1) plan_.maps[x].stored_in = y;
     if (options.concat && options.stride == 2)
       AddStep({.op = Op::kAveragePool,
                .name = name + ".average_pool",
@@ -187,28 +178,17 @@ class Builder {
              .name = name + ".residual",
              .x = a3,
              .y = y,
-             .y_row = pooled_channels,
-             .channels = channels - pooled_channels,
+             .y_row = concat_channels,
+             .channels = channels - concat_channels,
              .shortcut = options.concat ? -1 : x,
              .norm = norm3});
-    plan_.maps[a3].gradient_in = y;
-    plan_.maps[a3].gradient_row = pooled_channels;
-    if (!options.concat) {
-      plan_.maps[x].gradient_in = y;
-      plan_.maps[y].in_place_of = x;
-    }
     return y;
   }
 
   void Head(int x) {
     const int channels = plan_.maps[x].channels;
     const int features = AddMap("features", channels, 1, 1);
-    AddStep({.op = Op::kGlobalAveragePool,
-             .name = "head.pool",
-             .x = x,
-             .y = features,
-             .channels = channels,
-             .in_relu = true});
+    AddStep({.op = Op::kGlobalAveragePool, .name = "head.pool", .x = x, .y = features, .channels = channels});
     const int classes = plan_.model.num_classes;
     const int logits = AddMap("logits", classes, 1, 1);
     plan_.maps[features].vectors = plan_.maps[logits].vectors = true;
@@ -259,13 +239,9 @@ std::vector<int> ShufflePermutation(int channels, int groups, ShuffleDirection d
   return in_row;
 }
 
-int Plan::StorageRoot(int map, bool in_place) const {
-  for (;;) {
-    const Map& m = maps[map];
-    const int holder = m.stored_in >= 0 ? m.stored_in : in_place ? m.in_place_of : -1;
-    if (holder < 0) return map;
-    map = holder;
-  }
+int Plan::StorageRoot(int map) const {
+  while (maps[map].stored_in >= 0) map = maps[map].stored_in;
+  return map;
 }
 
 int64_t Plan::Macs(const Step& step) const {
@@ -297,7 +273,9 @@ int64_t Plan::Parameters(const Step& step) const {
 
 Result<Plan> MakePlan(const ModelDescription& model) {
   RIFFLE_TRY(Check(model));
-  return Builder(model).Build();
+  Plan plan = Builder(model).Build();
+  plan.backward = MakeBackwardPlan(plan);
+  return plan;
 }
 
 }  // namespace riffle

@@ -1,12 +1,13 @@
 // The network as a flat list of steps. A plan is data: which op reads which map, with which parameters. It is made once
-// from a model description; training runs it as it is (network.h), inference runs a transform of it (fold.h). There is
-// no second description of the network anywhere.
+// from a model description; training runs it forward as it is and backward by what backward_plan.h finds out about it
+// (network.h), inference runs a transform of it (fold.h). There is no second description of the network anywhere.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include "model/backward_plan.h"
 #include "model/description.h"
 #include "model/parameters.h"
 #include "ops/common.h"
@@ -34,17 +35,9 @@ struct Map {
   int64_t width = 0;
   bool vectors = false;  ///< [images][channels]; height and width are 1
 
-  /// Backward: this map's gradient lies in the gradient of map `gradient_in`, from row `gradient_row` on; -1: in memory
-  /// of its own.
-  int gradient_in = -1;
-  int gradient_row = 0;
-  /// These rows are the first ones of that map: a concat whose one branch is the input as it is; -1: memory of its own.
+  /// Its rows are the first ones of that map: a concat whose one branch is the input as it is or, in inference, a sum
+  /// that is written over its shortcut, which nobody reads any more; -1: memory of its own.
   int stored_in = -1;
-  /// Training: given up after the forward pass, and computed once more by its step, a residual that adds a shortcut,
-  /// when the backward pass gets there.
-  bool recomputed = false;
-  /// Inference: written over this map, which nobody reads any more; -1: in memory of its own.
-  int in_place_of = -1;
 
   int64_t area() const { return height * width; }
   /// Values from one row, or vector, to the next, and of the whole map, for so many pictures.
@@ -59,7 +52,7 @@ struct Norm {
   int channels = 0;
   int gamma = -1, beta = -1;                     ///< in ParameterRegistry::trainable()
   int running_mean = -1, running_variance = -1;  ///< in ParameterRegistry::statistics()
-  std::vector<int> parameter_row;                ///< batch_norm.h; empty: identity
+  int parameter_row = -1;                        ///< Plan::RowIndices (batch_norm.h)
 };
 
 struct Step {
@@ -69,18 +62,15 @@ struct Step {
   int y = -1;        ///< map that is written, rows y_row … y_row + channels − 1
   int y_row = 0;
   int channels = 0;
-  int shortcut = -1;           ///< map that is added (kResidual; kGroupConv after folding)
-  int weight = -1;             ///< in ParameterRegistry::trainable()
-  int norm = -1;               ///< the batch norm of y; for kBatchNorm itself: its own; for kResidual: of x
-  int in_norm = -1;            ///< applied to x on load, with ReLU if in_relu
-  bool in_relu = false;        ///< x is a ReLU's output, on load or as stored: the gradient is masked
-  bool relu = false;           ///< ReLU in the store (after folding)
-  int sums_norm = -1;          ///< backward: x's gradient is also that of this batch norm's output; gathers its sums
-  bool sums_gathered = false;  ///< kResidual, backward: whoever wrote y's gradient has gathered the sums already
-  bool adds_gradient = false;  ///< backward: another step has already written x's gradient; add to it
+  int shortcut = -1;  ///< map that is added (kResidual; kGroupConv after folding)
+  int weight = -1;    ///< in ParameterRegistry::trainable()
+  int norm = -1;      ///< the batch norm of y; for kBatchNorm itself: its own; for kResidual: of x
+  int in_norm = -1;   ///< x is raw: applied to it on load, with ReLU if in_relu
+  bool in_relu = false;
+  bool relu = false;  ///< ReLU in the store (after folding)
   int groups = 1;
   int stride = 1;
-  std::vector<int> in_row, weight_row;  ///< depthwise_conv.h; empty: identity
+  int in_row = -1, weight_row = -1;  ///< Plan::RowIndices (depthwise_conv.h)
 };
 
 struct Plan {
@@ -89,11 +79,14 @@ struct Plan {
   std::vector<Norm> norms;
   std::vector<Step> steps;
   ParameterRegistry registry;
+  std::vector<int32_t> row_indices;  ///< the row permutations of all steps and norms, one after the other
+  BackwardPlan backward;             ///< empty after folding
 
+  /// The permutation of rows that begins at `first` in row_indices; null, which is the identity, for −1.
+  const int32_t* RowIndices(int first) const { return first < 0 ? nullptr : row_indices.data() + first; }
   int output() const { return steps.back().y; }  ///< the map of logits
-  /// The map whose memory holds this one's rows: itself, the concat that it begins, or, where maps may be written over
-  /// (inference), the one that it takes the place of.
-  int StorageRoot(int map, bool in_place) const;
+  /// The map whose memory holds this one's rows: itself, or where stored_in leads.
+  int StorageRoot(int map) const;
   /// Multiply-accumulates of a step on one picture, as the papers count: convolutions and the head.
   int64_t Macs(const Step& step) const;
   int64_t Macs() const;

@@ -109,6 +109,32 @@ TEST(Plan, EachRowOfTheZooMakesOneForEachConventionAndStem) {
       }
 }
 
+// A device uploads all row indices at once; steps and norms say where theirs begin.
+TEST(Plan, ShufflesByRowIndicesThatLieInOneArray) {
+  for (const NamedConventions& named : kConventions) {
+    ModelDescription model = *FindModel("shufflenet_v1_g3_x0_25");
+    model.conventions = named.conventions;
+    const Plan plan = *MakePlan(model);
+    const bool after = named.conventions.shuffle_place == ShufflePlace::kAfterDepthwise;
+    size_t indices = 0;
+    for (const Step& step : plan.steps) {
+      if (step.op != Op::kDepthwiseConv) continue;
+      SCOPED_TRACE(std::string(named.name) + " " + step.name);
+      const std::vector<int> shuffle = ShufflePermutation(step.channels, 3, named.conventions.shuffle_direction);
+      const auto is_shuffle = [&](int first) {
+        return std::equal(shuffle.begin(), shuffle.end(), plan.RowIndices(first));
+      };
+      EXPECT_TRUE(is_shuffle(step.in_row));
+      for (const int moved : {step.weight_row, plan.norms[step.norm].parameter_row})
+        EXPECT_TRUE(after ? is_shuffle(moved) : plan.RowIndices(moved) == nullptr);
+      indices += shuffle.size();
+    }
+    EXPECT_EQ(plan.row_indices.size(), indices) << named.name;
+  }
+}
+
+TEST(Plan, WithOneGroupShufflesNothing) { EXPECT_TRUE(PlanOf("shufflenet_v1_g1_x0_25").row_indices.empty()); }
+
 TEST(Plan, RefusesWhatMakesNoNetwork) {
   ModelDescription model = *FindModel("shufflenet_v1_g3_x0_5");
   model.stage2_channels = 121;

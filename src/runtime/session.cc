@@ -14,7 +14,7 @@ MemoryPlan PlanMaps(const Plan& plan, int64_t images) {
   for (size_t i = 0; i < plan.steps.size(); ++i)
     for (int map : {plan.steps[i].x, plan.steps[i].y, plan.steps[i].shortcut}) {
       if (map <= 0 || plan.maps[map].vectors) continue;
-      const int root = plan.StorageRoot(map, /*in_place=*/true);
+      const int root = plan.StorageRoot(map);
       BufferLife& life = lives[root];
       life.first = std::min(life.first, static_cast<int>(i));
       life.last = std::max(life.last, static_cast<int>(i));
@@ -74,7 +74,7 @@ Session::Layout Session::LayoutOf(int64_t images) const {
   const MemoryPlan memory = PlanMaps(plan_, images);
   Layout layout{.images = images, .offset = {}, .stride = {}};
   for (size_t m = 0; m < plan_.maps.size(); ++m) {
-    layout.offset.push_back(memory.offset[plan_.StorageRoot(static_cast<int>(m), /*in_place=*/true)]);
+    layout.offset.push_back(memory.offset[plan_.StorageRoot(static_cast<int>(m))]);
     layout.stride.push_back(plan_.maps[m].stride(images));
   }
   return layout;
@@ -168,7 +168,7 @@ void Session::RunStep(size_t index, int64_t images, Rows<const float> x, Rows<fl
                                           .x = x,
                                           .weight = weight,
                                           .bias = bias,
-                                          .rows = {.in_row = step.in_row.empty() ? nullptr : step.in_row.data()}});
+                                          .rows = {.in_row = plan_.RowIndices(step.in_row)}});
     case Op::kAveragePool:
       return ops_.average_pool_forward(
           execution_, {{step.channels, in, conventions.pool_padding}, conventions.average_divisor}, {.y = y, .x = x});

@@ -31,6 +31,7 @@ void Backward(benchmark::State& state) {
                                          .dgamma = values[0],
                                          .dbeta = values[1],
                                          .sums = sums.data(),
+                                         .own_sums = sums.data(),
                                          .moments = moments.data(),
                                          .gamma = values[2]};
   Time(state, 0, FloatBytes(10 * shape.channels), [&] { cpu::BatchNormBackward(kOneThread, shape, call); });

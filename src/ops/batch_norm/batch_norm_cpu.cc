@@ -32,14 +32,14 @@ void BatchNormBackward(const Execution&, const BatchNormShape& shape, const riff
     const int k = args.parameter_row ? args.parameter_row[row] : row;
     const Moments<float>& moments = args.moments[row];
     const double inverse_deviation = 1 / std::sqrt(moments.variance + shape.eps);
-    const double dgamma = args.sums[row].dz_centred * inverse_deviation, dbeta = args.sums[row].dz;
-    // da = scale·(dz − dbeta/n − x̂·dgamma/n), sorted by dz, a and what is left.
+    args.dgamma[k] = static_cast<float>(args.own_sums[row].dz_centred * inverse_deviation);
+    args.dbeta[k] = args.own_sums[row].dz;
+    // da = scale·(dz − Σ dz / n − x̂·Σ dz·x̂ / n), sorted by dz, a and what is left.
+    const GradientSums<float>& sums = args.sums[row];
     const double scale = args.gamma[k] * inverse_deviation;
-    const double raw_factor = -scale * inverse_deviation * dgamma / pixels;
-    args.dgamma[k] = static_cast<float>(dgamma);
-    args.dbeta[k] = static_cast<float>(dbeta);
+    const double raw_factor = -scale * inverse_deviation * (sums.dz_centred * inverse_deviation) / pixels;
     args.pull_back[row] = {static_cast<float>(scale), static_cast<float>(raw_factor),
-                           static_cast<float>(-scale * dbeta / pixels - raw_factor * moments.mean)};
+                           static_cast<float>(-scale * sums.dz / pixels - raw_factor * moments.mean)};
   }
 }
 

@@ -27,13 +27,15 @@ struct Both {
         parameter_row(draw.Permutation(c.channels)),
         moments(c.channels),
         sums(c.channels),
+        own_sums(c.channels),
         pull_back(c.channels),
         scale(Map<T>::Array(c.channels, [] { return NAN; })),
         shift(Map<T>::Array(c.channels, [] { return NAN; })),
         dgamma(Map<T>::Array(c.channels, [] { return NAN; })),
         dbeta(Map<T>::Array(c.channels, [] { return NAN; })) {
     for (auto& m : moments) m.mean = T(draw.Real()), m.variance = T(static_cast<float>(0.5 + std::abs(draw.Real())));
-    for (auto& s : sums) s.dz = T(draw.Real()), s.dz_centred = T(draw.Real());
+    for (auto* some : {&sums, &own_sums})
+      for (auto& s : *some) s.dz = T(draw.Real()), s.dz_centred = T(draw.Real());
     // The formulas subtract what means stand in: with magnitudes, terms add up where means are negative.
     if (values == Values::kMagnitude) {
       for (auto& m : moments) m.mean = -m.mean;
@@ -46,9 +48,9 @@ struct Both {
     table.batch_norm_forward(execution, c.shape(),
                              {scale.data(), shift.data(), c.training ? moments.data() : nullptr, gamma.data(),
                               beta.data(), running_mean.data(), running_variance.data(), rows});
-    table.batch_norm_backward(
-        execution, c.shape(),
-        {pull_back.data(), dgamma.data(), dbeta.data(), sums.data(), moments.data(), gamma.data(), rows});
+    table.batch_norm_backward(execution, c.shape(),
+                              {pull_back.data(), dgamma.data(), dbeta.data(), sums.data(), own_sums.data(),
+                               moments.data(), gamma.data(), rows});
   }
   void AddTo(Results<T>* results) {
     for (Map<T>* map : {&scale, &shift, &running_mean, &running_variance, &dgamma, &dbeta}) {
@@ -69,7 +71,7 @@ struct Both {
   Map<T> gamma, beta, running_mean, running_variance;
   std::vector<int> parameter_row;
   std::vector<Moments<T>> moments;
-  std::vector<GradientSums<T>> sums;
+  std::vector<GradientSums<T>> sums, own_sums;
   std::vector<PullBack<T>> pull_back;
   Map<T> scale, shift, dgamma, dbeta;
 };

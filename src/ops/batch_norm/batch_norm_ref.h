@@ -29,12 +29,12 @@ void ReferenceBatchNormBackward(const Execution&, const BatchNormShape& shape, c
   for (int r = 0; r < shape.channels; ++r) {
     const int k = a.parameter_row ? a.parameter_row[r] : r;
     const T inverse_deviation = T(1) / sqrt(a.moments[r].variance + T(shape.eps));
-    a.dbeta[k] = a.sums[r].dz;
-    a.dgamma[k] = a.sums[r].dz_centred * inverse_deviation;
-    // da = scale·(dz − dbeta/n − x̂·dgamma/n), sorted by dz, a and what is left.
+    a.dbeta[k] = a.own_sums[r].dz;
+    a.dgamma[k] = a.own_sums[r].dz_centred * inverse_deviation;
+    // da = scale·(dz − Σ dz / n − x̂·Σ dz·x̂ / n), sorted by dz, a and what is left.
     const T scale = a.gamma[k] * inverse_deviation;
-    const T raw_factor = -scale * inverse_deviation * a.dgamma[k] / n;
-    a.pull_back[r] = {scale, raw_factor, -scale * a.dbeta[k] / n - raw_factor * a.moments[r].mean};
+    const T raw_factor = -scale * inverse_deviation * (a.sums[r].dz_centred * inverse_deviation) / n;
+    a.pull_back[r] = {scale, raw_factor, -scale * a.sums[r].dz / n - raw_factor * a.moments[r].mean};
   }
 }
 

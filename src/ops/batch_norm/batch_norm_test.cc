@@ -1,4 +1,5 @@
-// Its backward is proven with each convolution's, where its gradients are used (depthwise_conv_test.cc and others).
+// Its backward in one process is proven with each convolution's, where its gradients are used (depthwise_conv_test.cc
+// and others).
 #include "ops/batch_norm/batch_norm.h"
 
 #include "backend/testing/execution.h"
@@ -47,6 +48,33 @@ TEST_F(BatchNorm, ASinglePixelHasNoSpreadAndBreaksNothing) {
   shape.pixels = 1;
   ReferenceOps<double>().batch_norm_forward(OnThreads(), shape, forward);
   EXPECT_EQ(variance[0], 0.875 * 3.25);
+}
+
+// Two processes with half of the pixels each, a = {1, 4} and {7, 10, 3}, dz = {1, 0} and {2, −1, 4}; mean 5.
+TEST(BatchNormBackward, OfProcessesThatShareABatchPullsBackBySumsOfAllAndGivesEachItsShareOfTheParametersGradients) {
+  const BatchNormShape shape{.channels = 1, .pixels = 5, .eps = 6};
+  const Moments<double> moments = {.mean = 5, .variance = 10};
+  const double gamma = 8;
+  const GradientSums<double> first = {.dz = 1, .dz_centred = 1 * -4 + 0 * -1};
+  const GradientSums<double> second = {.dz = 5, .dz_centred = 2 * 2 + -1 * 5 + 4 * -2};
+  const GradientSums<double> all = {.dz = first.dz + second.dz, .dz_centred = first.dz_centred + second.dz_centred};
+  for (const GradientSums<double>& own : {first, second, all}) {
+    PullBack<double> pull_back;
+    double dgamma, dbeta;
+    ReferenceOps<double>().batch_norm_backward(shape, {.pull_back = &pull_back,
+                                                       .dgamma = &dgamma,
+                                                       .dbeta = &dbeta,
+                                                       .sums = &all,
+                                                       .own_sums = &own,
+                                                       .moments = &moments,
+                                                       .gamma = &gamma});
+    EXPECT_EQ(dgamma, own.dz_centred / 4);  // sqrt(10 + 6)
+    EXPECT_EQ(dbeta, own.dz);
+    EXPECT_EQ(pull_back.dz_factor, 2);  // gamma / 4
+    // da = 2·(dz − 6/5 − (a − 5)/4 · −13/4 / 5)
+    EXPECT_DOUBLE_EQ(pull_back.raw_factor, 2.0 * 13 / (4 * 4 * 5));
+    EXPECT_DOUBLE_EQ(pull_back.constant, -2 * 6.0 / 5 - 5 * 2.0 * 13 / (4 * 4 * 5));
+  }
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // How the depthwise convolution holds pictures in scratch memory: flat planes with zeros around them, or at stride 2
-// four phase planes; see depthwise_conv_cpu.cc.
+// four phase planes; see depthwise_conv_backward_cpu.cc.
 #include <bit>
 
 #include "backend/scratch.h"

@@ -1,11 +1,11 @@
 // The product that forward and dx of the group convolution share (group_conv.h), and the sums along rows.
 //
-// A tile of R output rows × V vectors of pixels stays in registers while the reduction runs over the input rows: per
-// step V loads of pixels, R broadcasts of weights, R·V fused multiply-adds. R and V follow from the registers: with 32
+// A tile of R output rows × N vectors of pixels stays in registers while the reduction runs over the input rows: per
+// step N loads of pixels, R broadcasts of weights, R·N fused multiply-adds. R and N follow from the registers: with 32
 // of them 8 × 3 accumulators, with 16 of them 4 × 3; both need fewer loads per multiply-add than wider or flatter tiles
 // that fit. Output rows are split into blocks of nearly equal height, so that 20 rows are blocks of 7, 7 and 6 and not
 // of 8, 8 and 4. Weights are packed block by block as [reduction][R]: the broadcasts read them in sequence. Pixels go
-// in the outer loop: a panel of V vectors of all input rows is read once and stays in L1 for all row blocks.
+// in the outer loop: a panel of N vectors of all input rows is read once and stays in L1 for all row blocks.
 //
 // The few pixels behind the last whole vector (7×7 = 3·16 + 1) would waste almost all lanes of one more vector. There
 // the packed weights themselves are the vectors, lanes are output rows, and each pixel is a broadcast (ColumnTile).
@@ -15,9 +15,6 @@
 #include <algorithm>
 #include <type_traits>
 
-#include "hwy/highway.h"
-#include "ops/common.h"
-
 #if defined(RIFFLE_GROUP_CONV_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef RIFFLE_GROUP_CONV_INL_H
 #undef RIFFLE_GROUP_CONV_INL_H
@@ -25,18 +22,15 @@
 #define RIFFLE_GROUP_CONV_INL_H
 #endif
 
+#include "ops/simd-inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace riffle::cpu {
 namespace HWY_NAMESPACE {
 namespace {
-namespace hn = hwy::HWY_NAMESPACE;
-
-using D = hn::ScalableTag<float>;
-using Vec = hn::Vec<D>;
-
 constexpr bool kManyRegisters = HWY_TARGET <= HWY_AVX3 || HWY_ARCH_ARM_A64;  // 32, else 16
 constexpr int kMaxRows = kManyRegisters ? 8 : 4;                             // R of the product tile
-constexpr int kVectors = 3;                                                  // V
+constexpr int kVectors = 3;                                                  // N
 constexpr int kMostColumns = 4;  // pixels behind the last vector that are cheaper one by one than as a masked vector
 constexpr int kChains = 8;       // multiply-adds in flight that hide their latency: 4 cycles, 2 a cycle
 /// Floats behind packed weights (and biases) that are read, though never used.
@@ -81,33 +75,33 @@ struct Store {
   int first = 0;
 };
 
-// y[0..R)[p..p+V·lanes) = packed[reduction][R]ᵀ · x[reduction][p..]; with kMasked one vector of `count` pixels.
+// y[0..R)[p..p+N·lanes) = packed[reduction][R]ᵀ · x[reduction][p..]; with kMasked one vector of `count` pixels.
 // Loops over the tile are unrolled early, or GCC keeps the accumulators in memory before and after the reduction.
-template <int R, int V, bool kMasked>
+template <int R, int N, bool kMasked>
 HWY_INLINE void Tile(const float* HWY_RESTRICT packed, int64_t reduction, Rows<const float> x, int64_t p, int64_t count,
                      const Store& store, int row) {
   const D d;
   const size_t lanes = hn::Lanes(d);
   const auto mask = hn::FirstN(d, static_cast<size_t>(count));
   const auto load = [&](const float* at) HWY_ATTR { return kMasked ? hn::MaskedLoad(mask, d, at) : hn::LoadU(d, at); };
-  Vec acc[R][V];
+  V acc[R][N];
   const float* HWY_RESTRICT bias = store.bias ? store.bias + row : nullptr;
   HWY_UNROLL(8)
   for (int r = 0; r < R; ++r) {
-    const Vec start = bias ? hn::Set(d, bias[r]) : hn::Zero(d);
+    const V start = bias ? hn::Set(d, bias[r]) : hn::Zero(d);
     HWY_UNROLL(8)
-    for (int v = 0; v < V; ++v) acc[r][v] = start;
+    for (int v = 0; v < N; ++v) acc[r][v] = start;
   }
   const float* HWY_RESTRICT from = x.data + p;
   for (int64_t k = 0; k < reduction; ++k, from += x.stride, packed += R) {
-    Vec pixels[V];
+    V pixels[N];
     HWY_UNROLL(8)
-    for (int v = 0; v < V; ++v) pixels[v] = load(from + v * lanes);
+    for (int v = 0; v < N; ++v) pixels[v] = load(from + v * lanes);
     HWY_UNROLL(8)
     for (int r = 0; r < R; ++r) {
-      const Vec w = hn::Set(d, packed[r]);
+      const V w = hn::Set(d, packed[r]);
       HWY_UNROLL(8)
-      for (int v = 0; v < V; ++v) acc[r][v] = hn::MulAdd(w, pixels[v], acc[r][v]);
+      for (int v = 0; v < N; ++v) acc[r][v] = hn::MulAdd(w, pixels[v], acc[r][v]);
     }
   }
   if (store.residual) {
@@ -115,21 +109,21 @@ HWY_INLINE void Tile(const float* HWY_RESTRICT packed, int64_t reduction, Rows<c
     HWY_UNROLL(8)
     for (int r = 0; r < R; ++r) {
       HWY_UNROLL(8)
-      for (int v = 0; v < V; ++v) acc[r][v] = hn::Add(acc[r][v], load(add[r] + v * lanes));
+      for (int v = 0; v < N; ++v) acc[r][v] = hn::Add(acc[r][v], load(add[r] + v * lanes));
     }
   }
   if (store.relu) {
     HWY_UNROLL(8)
     for (int r = 0; r < R; ++r) {
       HWY_UNROLL(8)
-      for (int v = 0; v < V; ++v) acc[r][v] = hn::Max(hn::Zero(d), acc[r][v]);  // in this order a NaN passes
+      for (int v = 0; v < N; ++v) acc[r][v] = hn::Max(hn::Zero(d), acc[r][v]);  // in this order a NaN passes
     }
   }
   const Rows<float> y{store.y[row - store.first] + p, store.y.stride};
   HWY_UNROLL(8)
   for (int r = 0; r < R; ++r) {
     HWY_UNROLL(8)
-    for (int v = 0; v < V; ++v) {
+    for (int v = 0; v < N; ++v) {
       if constexpr (kMasked)
         hn::BlendedStore(acc[r][v], mask, d, y[r] + v * lanes);
       else
@@ -138,11 +132,11 @@ HWY_INLINE void Tile(const float* HWY_RESTRICT packed, int64_t reduction, Rows<c
   }
 }
 
-template <int V, bool kMasked, int R = kMaxRows>
+template <int N, bool kMasked, int R = kMaxRows>
 HWY_INLINE void TileOfHeight(int height, const float* packed, int64_t reduction, Rows<const float> x, int64_t p,
                              int64_t count, const Store& store, int row) {
-  if (height == R) return Tile<R, V, kMasked>(packed, reduction, x, p, count, store, row);
-  if constexpr (R > 1) TileOfHeight<V, kMasked, R - 1>(height, packed, reduction, x, p, count, store, row);
+  if (height == R) return Tile<R, N, kMasked>(packed, reduction, x, p, count, store, row);
+  if constexpr (R > 1) TileOfHeight<N, kMasked, R - 1>(height, packed, reduction, x, p, count, store, row);
 }
 
 // The lanes of a column tile: output rows of one block, or a part of them where vectors are shorter.
@@ -247,9 +241,9 @@ HWY_NOINLINE void ProductOfBlocks(const RowBlocks& blocks, int first_block, int 
       done = b + 1;
     }
   };
-  const auto vectors = [&]<int V>(std::integral_constant<int, V>) HWY_ATTR {
+  const auto vectors = [&]<int N>(std::integral_constant<int, N>) HWY_ATTR {
     return [&](int height, const float* w, int64_t p, int64_t count, int row)
-               HWY_ATTR { TileOfHeight<V, false>(height, w, reduction, x, p, count, store, row); };
+               HWY_ATTR { TileOfHeight<N, false>(height, w, reduction, x, p, count, store, row); };
   };
   int64_t p = begin;
   // Four vectors are 2 + 2: a tile of one has too few accumulators.

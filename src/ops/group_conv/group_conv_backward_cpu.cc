@@ -39,8 +39,8 @@ constexpr int64_t PartialColumns(int64_t k) { return k + kDotColumns; }
 
 // to[0..4) += the lanes' sums of four vectors.
 #if HWY_TARGET == HWY_SCALAR
-HWY_INLINE void AddLaneSums(Vec a, Vec b, Vec c, Vec d, float* HWY_RESTRICT to) {
-  const Vec sums[4] = {a, b, c, d};
+HWY_INLINE void AddLaneSums(V a, V b, V c, V d, float* HWY_RESTRICT to) {
+  const V sums[4] = {a, b, c, d};
   for (int i = 0; i < 4; ++i) to[i] += hn::GetLane(sums[i]);
 }
 #else
@@ -57,10 +57,10 @@ HWY_INLINE hn::Vec<decltype(kBlock)> SumBlocks(DV d, hn::Vec<DV> v) {
 }
 
 // Transposing while adding takes a fifth of the shuffles of four separate sums.
-HWY_INLINE void AddLaneSums(Vec a, Vec b, Vec c, Vec d, float* HWY_RESTRICT to) {
-  const Vec ac = hn::Add(hn::InterleaveLower(D(), a, c), hn::InterleaveUpper(D(), a, c));
-  const Vec bd = hn::Add(hn::InterleaveLower(D(), b, d), hn::InterleaveUpper(D(), b, d));
-  const Vec abcd = hn::Add(hn::InterleaveLower(D(), ac, bd), hn::InterleaveUpper(D(), ac, bd));
+HWY_INLINE void AddLaneSums(V a, V b, V c, V d, float* HWY_RESTRICT to) {
+  const V ac = hn::Add(hn::InterleaveLower(D(), a, c), hn::InterleaveUpper(D(), a, c));
+  const V bd = hn::Add(hn::InterleaveLower(D(), b, d), hn::InterleaveUpper(D(), b, d));
+  const V abcd = hn::Add(hn::InterleaveLower(D(), ac, bd), hn::InterleaveUpper(D(), ac, bd));
   hn::StoreU(hn::Add(hn::LoadU(kBlock, to), SumBlocks(D(), abcd)), kBlock, to);
 }
 #endif
@@ -69,14 +69,14 @@ HWY_INLINE void AddLaneSums(Vec a, Vec b, Vec c, Vec d, float* HWY_RESTRICT to) 
 // written. g is zero beyond count.
 template <int R, int C>
 HWY_INLINE void DotTile(Rows<const float> g, Rows<const float> x, int64_t count, Rows<float> dweight) {
-  Vec acc[R][kDotColumns];
+  V acc[R][kDotColumns];
   for (int r = 0; r < R; ++r)
     for (int c = 0; c < kDotColumns; ++c) acc[r][c] = hn::Zero(D());
   const auto add = [&](int64_t p, auto load) HWY_ATTR {
-    Vec rows[R];
+    V rows[R];
     for (int r = 0; r < R; ++r) rows[r] = hn::LoadU(D(), g[r] + p);
     for (int c = 0; c < C; ++c) {
-      const Vec column = load(x[c] + p);
+      const V column = load(x[c] + p);
       for (int r = 0; r < R; ++r) acc[r][c] = hn::MulAdd(rows[r], column, acc[r][c]);
     }
   };
@@ -122,7 +122,7 @@ HWY_NOINLINE void Dot(int64_t m, int64_t k, Rows<const float> g, Rows<const floa
 
 // Σ of `count` values from scratch, where zeros follow up to a whole vector.
 HWY_INLINE double Sum(const float* HWY_RESTRICT values, int64_t count) {
-  Vec sum = hn::Zero(D());
+  V sum = hn::Zero(D());
   for (int64_t p = 0; p < count; p += kLanes) sum = hn::Add(sum, hn::LoadU(D(), values + p));
   return hn::GetLane(hn::SumOfLanes(D(), sum));
 }
@@ -138,10 +138,10 @@ struct RowSink {
 // dz = product + add, masked; lanes of Σ dz and Σ dz·(raw − mean) join sums.
 HWY_INLINE void FinishRow(const float* HWY_RESTRICT product, const RowSink& sink, int64_t count, float* dz,
                           float* HWY_RESTRICT sums) {
-  const Vec mean = hn::Set(D(), sink.mean);
-  Vec sum = hn::Zero(D()), centred = sum;
+  const V mean = hn::Set(D(), sink.mean);
+  V sum = hn::Zero(D()), centred = sum;
   const auto finish = [&](int64_t p, auto load) HWY_ATTR {
-    Vec z = load(product + p);
+    V z = load(product + p);
     if (sink.add) z = hn::Add(z, load(sink.add + p));
     if (sink.relu_of) z = hn::IfThenElseZero(hn::Gt(load(sink.relu_of + p), hn::Zero(D())), z);
     if (sink.raw) {

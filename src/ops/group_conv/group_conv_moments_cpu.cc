@@ -51,7 +51,7 @@ Moments<float> Combine(const RowSums* chunks, int64_t count, int64_t chunk_pixel
 
 // The mean of one row of a block.
 float MeanOf(const float* HWY_RESTRICT row, int64_t count) {
-  Vec sum = hn::Zero(D());
+  V sum = hn::Zero(D());
   int64_t p = 0;
   for (; p + kLanes <= count; p += kLanes) sum = hn::Add(sum, hn::LoadU(D(), row + p));
   if (p < count) sum = hn::Add(sum, LoadFirst(row + p, count - p));
@@ -62,17 +62,17 @@ float MeanOf(const float* HWY_RESTRICT row, int64_t count) {
 template <bool kPast>
 HWY_NOINLINE void StoreRow(const float* HWY_RESTRICT row, int64_t count, float pivot, float* HWY_RESTRICT y,
                            float* HWY_RESTRICT lanes) {
-  const Vec centre = hn::Set(D(), pivot);
-  Vec sum = hn::LoadU(D(), lanes), squares = hn::LoadU(D(), lanes + kLanes);
+  const V centre = hn::Set(D(), pivot);
+  V sum = hn::LoadU(D(), lanes), squares = hn::LoadU(D(), lanes + kLanes);
   int64_t p = 0;
   for (; p + kLanes <= count; p += kLanes) {
-    const Vec v = hn::LoadU(D(), row + p), d = hn::Sub(v, centre);
+    const V v = hn::LoadU(D(), row + p), d = hn::Sub(v, centre);
     StoreWhole<kPast>(v, y + p);
     sum = hn::Add(sum, d);
     squares = hn::MulAdd(d, d, squares);
   }
   if (const int64_t n = count - p; n > 0) {
-    const Vec v = LoadFirst(row + p, n), d = KeepFirst(hn::Sub(v, centre), n);
+    const V v = LoadFirst(row + p, n), d = KeepFirst(hn::Sub(v, centre), n);
     StoreFirst(v, y + p, n);
     sum = hn::Add(sum, d);
     squares = hn::MulAdd(d, d, squares);

@@ -96,8 +96,8 @@ struct Normalised {
   /// From dz and its sums to dgamma, dbeta, pull_back, and raw_gradient: what whoever reads source() makes of it.
   void Backward() {
     ReferenceOps<T>().batch_norm_backward(OnThreads(), shape(),
-                                          {pull_back.data(), dgamma.data(), dbeta.data(), sums.data(), moments.data(),
-                                           gamma.data(), parameter_row.data()});
+                                          {pull_back.data(), dgamma.data(), dbeta.data(), sums.data(), sums.data(),
+                                           moments.data(), gamma.data(), parameter_row.data()});
     for (int64_t r = 0; r < raw.row_count(); ++r) {
       for (int64_t p = 0; p < raw.pixels(); ++p) raw_gradient[r][p] = RawGradient(source(), r, p);
     }

@@ -20,7 +20,7 @@
 #include "ops/cpu.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "ops/depthwise_conv/depthwise_conv_cpu.cc"
+#define HWY_TARGET_INCLUDE "ops/depthwise_conv/depthwise_conv_backward_cpu.cc"
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
 #include "ops/depthwise_conv/depthwise_planes-inl.h"
