@@ -23,6 +23,7 @@ class Network {
   /// `plan` and `ops` must outlive the network.
   Network(const Plan& plan, const OpTable<T>& ops);
 
+  const Plan& plan() const { return *plan_; }
   ParameterValues<T>& values() { return values_; }
   /// Laid out as values().trainable; overwritten by Backward().
   AlignedArray<T>& gradients() { return gradients_; }

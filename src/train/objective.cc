@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "train/batch_check.h"
 #include "train/jensen_shannon.h"
 
 namespace riffle {
@@ -34,7 +35,8 @@ Status Objective::SetImageSize(int size) {
   return teacher_ ? teacher_->SetImageSize(size) : Status{};
 }
 
-Rows<const float> Objective::Begin(const Batch& batch) {
+Result<Rows<const float>> Objective::Begin(const Batch& batch) {
+  RIFFLE_TRY(CheckBatch(batch, model_));
   images_ = batch.images;
   splits_ = batch.splits;
   const int64_t size = model_.image_size;

@@ -50,9 +50,17 @@ inline std::unique_ptr<Dataset> TinyData(int images, uint32_t number = 0) {
                                          PictureView{nullptr, 8, 8, 3, 8 * 3}, std::move(pixels));
 }
 
+/// TinyInfo for pictures of size × size pixels.
+inline CheckpointInfo InfoOfSize(int size) {
+  CheckpointInfo info = TinyInfo();
+  info.model.image_size = info.preprocessing.image_size = size;
+  return info;
+}
+
 /// REQUIRES: the options give batches.
-inline std::unique_ptr<Loader> EvaluationLoader(const Dataset& data, int batch_size) {
-  const Transform transform = *Transform::ForEvaluation(TinyInfo().preprocessing);
+inline std::unique_ptr<Loader> EvaluationLoader(const Dataset& data, int batch_size,
+                                                const CheckpointInfo& info = TinyInfo()) {
+  const Transform transform = *Transform::ForEvaluation(info.preprocessing);
   return std::move(*Loader::Create(
       data, transform, {.batch_size = batch_size, .shuffle = false, .drop_remainder = false, .workers = 0}));
 }
@@ -105,6 +113,7 @@ struct TinyRun {
     train_loader = std::move(
         *Loader::Create(*train, transform,
                         {.batch_size = options.batch_size, .seed = 5, .workers = 2, .end_epoch = options.epoch_size}));
+    validation_loader = EvaluationLoader(*validation, 4, info);
     trainer = std::move(*Trainer::Create(options, std::move(info), TestOps()));
   }
   Status Train(TrainObserver& observer) {
@@ -118,7 +127,7 @@ struct TinyRun {
   Options options;
   bool validate = true;
   std::unique_ptr<Dataset> train = TinyData(20, 1), validation = TinyData(14, 2);
-  std::unique_ptr<Loader> train_loader, validation_loader = EvaluationLoader(*validation, 4);
+  std::unique_ptr<Loader> train_loader, validation_loader;
   std::function<Result<Loader*>(int)> train_at = [this](int) -> Result<Loader*> { return train_loader.get(); };
   std::unique_ptr<Trainer> trainer;
 };
