@@ -23,14 +23,16 @@ struct Classification {
   explicit operator bool() const { return error.empty(); }
 };
 
-/// A trained network with its preprocessing and the names of its classes. Movable. One thread at a time may use it; it
-/// computes on all threads of the process itself.
+/// A trained network with its preprocessing and the names of its classes. Movable; one that was moved from can only be
+/// assigned to or destroyed. One thread at a time may use it; it computes on all threads of the process itself.
 class Classifier {
  public:
   /// Reads a checkpoint of `riffle train`. Null if that fails, and `error` says why.
   /// threads: 0 for the cores that the process may use; it counts for all classifiers of the process.
   static std::unique_ptr<Classifier> Load(const std::string& checkpoint, std::string* error, int threads = 0);
   ~Classifier();
+  Classifier(Classifier&&) noexcept;
+  Classifier& operator=(Classifier&&) noexcept;
 
   /// The `count` likeliest classes (fewer if there are fewer) of a JPEG, PNG, WebP or BMP file, told apart by content.
   Classification ClassifyFile(const std::string& picture, size_t count = 5);
