@@ -24,13 +24,16 @@ struct Classification {
 };
 
 /// A trained network with its preprocessing and the names of its classes. It computes on threads of its own. One thread
-/// at a time may use it; several classifiers may be used side by side, each from a thread of its own.
+/// at a time may use it; several classifiers may be used side by side, each from a thread of its own. Movable; one that
+/// was moved from can only be assigned to or destroyed.
 class Classifier {
  public:
   /// Reads a checkpoint of `riffle train`. Null if that fails, and `error` says why.
   /// threads: of this classifier, the caller among them; 0 for the cores that the process may use.
   static std::unique_ptr<Classifier> Load(const std::string& checkpoint, std::string* error, int threads = 0);
   ~Classifier();
+  Classifier(Classifier&&) noexcept;
+  Classifier& operator=(Classifier&&) noexcept;
 
   /// The `count` likeliest classes (fewer if there are fewer) of a JPEG, PNG, WebP or BMP file, told apart by content.
   Classification ClassifyFile(const std::string& picture, size_t count = 5);

@@ -49,6 +49,8 @@ std::unique_ptr<Classifier> Classifier::Load(const std::string& checkpoint, std:
 
 Classifier::Classifier(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Classifier::~Classifier() = default;
+Classifier::Classifier(Classifier&&) noexcept = default;
+Classifier& Classifier::operator=(Classifier&&) noexcept = default;
 
 Classification Classifier::ClassifyFile(const std::string& picture, size_t count) {
   return Answer([&] { return impl_->classifier->ClassifyFile(picture, count); });

@@ -75,6 +75,23 @@ TEST(Classifier, SeveralOnThreadsOfTheirOwnAnswerAsOneAlone) {
   for (std::thread& user : users) user.join();
 }
 
+TEST(Classifier, MovesWithItsNetwork) {
+  static_assert(std::is_nothrow_move_constructible_v<Classifier> && std::is_nothrow_move_assignable_v<Classifier>);
+  static_assert(!std::is_copy_constructible_v<Classifier>);
+  const Files files;
+  std::string error;
+  const auto loaded = Classifier::Load(files.checkpoint.string(), &error, 1),
+             other = Classifier::Load(files.checkpoint.string(), &error, 1);
+  ASSERT_TRUE(loaded && other) << error;
+  const Classification before = loaded->ClassifyFile(files.picture.string());
+  Classifier moved = std::move(*loaded);
+  EXPECT_EQ(moved.classes(), kNames);
+  *other = std::move(moved);
+  const Classification after = other->ClassifyFile(files.picture.string());
+  ASSERT_TRUE(after) << after.error;
+  EXPECT_EQ(after.classes[0].probability, before.classes[0].probability);
+}
+
 TEST(Classifier, ErrorsAreTextAndNameTheFile) {
   const Files files;
   std::string error;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <type_traits>
+#include <utility>
 
 namespace riffle {
 
@@ -18,7 +19,7 @@ inline constexpr int64_t kCacheLineFloats = kCacheLineBytes / sizeof(float);
 void* AllocateZeroed(size_t bytes);
 void FreeZeroed(void* memory, size_t bytes);
 
-/// `count` values of T, zeroed. Movable, not copyable.
+/// `count` values of T, zeroed. Movable, not copyable; what was moved from is empty.
 template <class T>
 class AlignedArray {
  public:
@@ -27,6 +28,12 @@ class AlignedArray {
   AlignedArray() = default;
   explicit AlignedArray(size_t count)
       : data_(static_cast<T*>(AllocateZeroed(count * sizeof(T))), Free{count * sizeof(T)}), size_(count) {}
+  AlignedArray(AlignedArray&& other) noexcept : data_(std::move(other.data_)), size_(std::exchange(other.size_, 0)) {}
+  AlignedArray& operator=(AlignedArray&& other) noexcept {
+    data_ = std::move(other.data_);
+    size_ = std::exchange(other.size_, 0);
+    return *this;
+  }
 
   T* data() { return data_.get(); }
   const T* data() const { return data_.get(); }

@@ -61,8 +61,6 @@ Loader::Loader(const Dataset& dataset, const Transform& transform, const LoaderO
 
 Loader::~Loader() { Stop(); }
 
-int64_t Loader::ImagesPerEpoch() const { return std::min(batches_per_epoch_ * options_.batch_size, dataset_.size()); }
-
 LoaderPosition Loader::PositionOf(int64_t number) const {
   return {number / batches_per_epoch_, number % batches_per_epoch_};
 }
@@ -128,10 +126,12 @@ void Loader::Open(int64_t number) {
     batch.indices.insert(batch.indices.end(), order_.begin() + begin, order_.begin() + begin + samples);
   batch.labels.clear();
   for (int64_t index : batch.indices) batch.labels.push_back(dataset_.label(index));
-  const int64_t pixels = int64_t{batch.images} * transform_.image_size() * transform_.image_size();
+  batch.image_size = transform_.image_size();
+  batch.channels = transform_.channels();
+  const int64_t pixels = int64_t{batch.images} * batch.image_size * batch.image_size;
   const int64_t stride = RowStride(pixels);
-  for (int c = 0; c < transform_.channels();
-       ++c)  // the rows' ends: a shorter batch leaves pixels of a longer one there
+  // The rows' ends: a shorter batch leaves pixels of a longer one there.
+  for (int c = 0; c < batch.channels; ++c)
     std::fill(slot.memory.data() + c * stride + pixels, slot.memory.data() + (c + 1) * stride, 0.0f);
   batch.pixels = {slot.memory.data(), stride};
   slot.claimed = slot.done = 0;

@@ -49,8 +49,11 @@ struct Batch {
   /// Versions of each sample, one after another: pictures [s · images / splits, (s + 1) · images / splits) are version
   /// s of all samples in the same order, with the same labels and indices; version 0 is the clean one.
   int splits = 1;
-  Rows<const float> pixels;     ///< [channels][RowStride(images · size · size)], as base/rows.h says; padding is zero
-  std::vector<int32_t> labels;  ///< [images]
+  int image_size = 0;  ///< height and width of each picture
+  int channels = 0;
+  /// [channels][RowStride(images · image_size · image_size)], as base/rows.h says; padding is zero.
+  Rows<const float> pixels;
+  std::vector<int32_t> labels;   ///< [images]
   std::vector<int64_t> indices;  ///< [images] of the data set
   int samples() const { return images / splits; }
   /// Why pictures of this batch were replaced, each said once in the life of a loader; the text names the picture.
@@ -72,8 +75,6 @@ class Loader {
   Loader& operator=(const Loader&) = delete;
 
   int64_t BatchesPerEpoch() const { return batches_per_epoch_; }
-  /// Pictures that one epoch visits.
-  int64_t ImagesPerEpoch() const;
 
   /// Height and width of the pictures in its batches.
   int image_size() const { return transform_.image_size(); }

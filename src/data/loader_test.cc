@@ -231,9 +231,7 @@ TEST(Loader, AnEpochVisitsEachPictureOnce) {
     for (const Copy& batch : Batches(numbers, options)) seen.insert(batch.indices.begin(), batch.indices.end());
     EXPECT_EQ(seen.size(), drop ? 48u : 50u);
     EXPECT_EQ(std::set<int64_t>(seen.begin(), seen.end()).size(), seen.size());
-    const auto loader = Loader::Create(numbers, Augmented(), options);
-    EXPECT_EQ((*loader)->ImagesPerEpoch(), drop ? 48 : 50);
-    EXPECT_EQ((*loader)->BatchesPerEpoch(), drop ? 6 : 7);
+    EXPECT_EQ((*Loader::Create(numbers, Augmented(), options))->BatchesPerEpoch(), drop ? 6 : 7);
   }
 }
 

@@ -3,11 +3,9 @@
 #include <archive.h>
 #include <archive_entry.h>
 
-#include <algorithm>
-#include <fstream>
+#include <cstring>
 #include <memory>
 #include <string>
-#include <vector>
 
 namespace riffle {
 namespace {
@@ -17,9 +15,9 @@ namespace fs = std::filesystem;
 constexpr size_t kBlockBytes = 1 << 20;
 
 struct Closer {
-  void operator()(archive* reader) const { archive_read_free(reader); }
+  void operator()(archive* a) const { archive_free(a); }
 };
-using Reader = std::unique_ptr<archive, Closer>;
+using Archive = std::unique_ptr<archive, Closer>;
 
 /// A folder that is gone at the end.
 struct TemporaryFolder {
@@ -30,51 +28,39 @@ struct TemporaryFolder {
   }
 };
 
-Status Damaged(const Reader& reader) {
+Status Damaged(const Archive& reader) {
   const char* text = archive_error_string(reader.get());
   return DataLoss("it cannot be unpacked: {}", text ? text : "no archive");
 }
 
-/// Where an entry goes; an error for one that leads elsewhere.
-Result<fs::path> Target(archive_entry* entry, const fs::path& folder) {
-  const char* name = archive_entry_pathname(entry);
-  const fs::path path = name ? name : "";
-  const bool leads_out = path.empty() || path.is_absolute() || std::ranges::find(path, fs::path("..")) != path.end();
-  if (leads_out) return DataLoss("it has a file '{}', which leads out of the folder", path.string());
-  return folder / path;
-}
-
-Status WriteFile(const Reader& reader, const fs::path& path) {
-  std::error_code error;
-  fs::create_directories(path.parent_path(), error);
-  std::ofstream file(path, std::ios::binary);
-  std::vector<char> block(kBlockBytes);
-  la_ssize_t bytes = 0;
-  while (file && (bytes = archive_read_data(reader.get(), block.data(), block.size())) > 0)
-    file.write(block.data(), bytes);
-  if (bytes < 0) return Damaged(reader);
-  file.close();
-  if (!file) return IoError("{}: cannot be written; is the disk full?", path.string());
+/// Sends the entry below `folder`, and leaves the rest of what it asks for to us: its owner, time and permissions. The
+/// folder's own path may be absolute, so libarchive cannot be told that no entry's may (SECURE_NOABSOLUTEPATHS).
+Status Redirect(archive_entry* entry, const std::string& name, const fs::path& folder) {
+  if (name.empty() || name.starts_with('/')) return DataLoss("it has a file '{}', which leads out of the folder", name);
+  const auto type = archive_entry_filetype(entry);
+  if (archive_entry_hardlink(entry) != nullptr || (type != AE_IFREG && type != AE_IFDIR))
+    return DataLoss("it has '{}', which is neither a file nor a folder", name);
+  archive_entry_copy_pathname(entry, (folder / name).c_str());
+  archive_entry_set_perm(entry, type == AE_IFDIR ? 0777 : 0666);  // less the umask
   return {};
 }
 
-Status ReadAll(const Reader& reader, const fs::path& folder) {
+/// `folder` has no link in its path.
+Status ReadAll(const Archive& reader, const fs::path& folder) {
+  const Archive disk(archive_write_disk_new());
+  archive_write_disk_set_options(disk.get(), ARCHIVE_EXTRACT_SECURE_SYMLINKS | ARCHIVE_EXTRACT_SECURE_NODOTDOT);
   for (;;) {
     archive_entry* entry = nullptr;
     const int result = archive_read_next_header(reader.get(), &entry);
     if (result == ARCHIVE_EOF) return {};
     if (result < ARCHIVE_WARN) return Damaged(reader);
-    RIFFLE_ASSIGN(const fs::path path, Target(entry, folder));
-    const bool is_link = archive_entry_hardlink(entry) != nullptr;
-    if (archive_entry_filetype(entry) == AE_IFREG && !is_link) {
-      RIFFLE_TRY(WriteFile(reader, path));
-    } else if (archive_entry_filetype(entry) == AE_IFDIR) {
-      std::error_code error;
-      fs::create_directories(path, error);
-      if (error) return IoError("{}: cannot be made: {}", path.string(), error.message());
-    } else {
-      return DataLoss("it has '{}', which is neither a file nor a folder", path.lexically_relative(folder).string());
-    }
+    const char* pathname = archive_entry_pathname(entry);
+    const std::string name = pathname ? pathname : "";
+    RIFFLE_TRY(Redirect(entry, name, folder));
+    if (archive_read_extract2(reader.get(), entry, disk.get()) == ARCHIVE_OK) continue;
+    const int refused = archive_errno(disk.get());  // the system's number, or none where the entry itself is at fault
+    if (refused > 0) return IoError("{}: cannot be written: {}", (folder / name).string(), std::strerror(refused));
+    return Damaged(reader).In(fmt::format("'{}'", name));
   }
 }
 
@@ -97,12 +83,13 @@ Status Unpack(const fs::path& archive, const fs::path& folder) {
   fs::remove_all(temporary.path, error);
   fs::create_directories(temporary.path, error);
   if (error) return IoError("{}: cannot be made: {}", temporary.path.string(), error.message());
-  const Reader reader(archive_read_new());
+  const Archive reader(archive_read_new());
   archive_read_support_filter_gzip(reader.get());
   archive_read_support_format_tar(reader.get());
   if (archive_read_open_filename(reader.get(), archive.c_str(), kBlockBytes) != ARCHIVE_OK)
     return Damaged(reader).In(archive.string());
-  if (Status status = ReadAll(reader, temporary.path); !status.ok()) return std::move(status).In(archive.string());
+  if (Status status = ReadAll(reader, fs::canonical(temporary.path)); !status.ok())
+    return std::move(status).In(archive.string());
   return MoveAll(temporary.path, folder);
 }
 

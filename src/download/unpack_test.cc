@@ -1,6 +1,7 @@
 #include "download/unpack.h"
 
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "download/testing/archives.h"
@@ -28,6 +29,27 @@ TEST(UnpackTest, FilesAndFoldersComeOutAndReplaceWhatStoodThere) {
   EXPECT_FALSE(fs::exists(folder / ".unpacking"));
 }
 
+TEST(UnpackTest, WhatComesOutCanBeReadAndReplacedWhateverTheArchiveAllows) {
+  const fs::path folder = TestFolder(), archive = folder / "a.tar.gz";
+  for (const unsigned permissions : {0000u, 04777u}) {
+    WriteTarGz(archive, {{"set/", ""}, {"set/a", "a"}}, permissions);
+    ASSERT_EQ(Unpack(archive, folder).message(), "");
+    const mode_t mask = umask(0);
+    umask(mask);
+    EXPECT_EQ(fs::status(folder / "set").permissions(), static_cast<fs::perms>(0777 & ~mask));
+    EXPECT_EQ(fs::status(folder / "set/a").permissions(), static_cast<fs::perms>(0666 & ~mask));
+  }
+}
+
+TEST(UnpackTest, TheFolderMayLieBehindALink) {
+  const fs::path folder = TestFolder(), archive = folder / "a.tar.gz", link = folder / "link";
+  fs::create_directories(folder / "real");
+  fs::create_directory_symlink(folder / "real", link);
+  WriteTarGz(archive, {{"./set/a", "a"}});
+  ASSERT_EQ(Unpack(archive, link).message(), "");
+  EXPECT_EQ(*ReadTextFile(folder / "real/set/a"), "a");
+}
+
 TEST(UnpackTest, ADamagedArchiveChangesNothing) {
   const fs::path folder = TestFolder(), archive = folder / "a.tar.gz";
   WriteTarGz(archive, {{"first", "1"}, {"second", std::string(100000, '2')}});
@@ -52,8 +74,13 @@ TEST(UnpackTest, NothingIsWrittenOutsideTheFolder) {
     EXPECT_EQ(status.code(), ErrorCode::kDataLoss) << name;
     EXPECT_THAT(status.message(), HasSubstr(name));
   }
-  WriteTarGz(folder / "a.tar.gz", {{"link", "->/etc"}, {"link/passwd", "evil"}});
-  EXPECT_THAT(Unpack(folder / "a.tar.gz", folder).message(), HasSubstr("'link', which is neither a file nor a folder"));
+  for (const char* target : {"->/etc", "=>/etc/passwd", "|"}) {
+    WriteTarGz(folder / "a.tar.gz", {{"good", "good"}, {"link", target}, {"link/passwd", "evil"}});
+    const Status status = Unpack(folder / "a.tar.gz", folder);
+    EXPECT_EQ(status.code(), ErrorCode::kDataLoss) << target;
+    EXPECT_THAT(status.message(), HasSubstr("'link', which is neither a file nor a folder"));
+    EXPECT_FALSE(fs::exists(folder / "good")) << "nothing is moved";
+  }
   EXPECT_FALSE(fs::exists(folder.parent_path() / "evil"));
   EXPECT_FALSE(fs::exists("/tmp/riffle_evil"));
 }

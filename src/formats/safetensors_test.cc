@@ -73,6 +73,7 @@ TEST(Safetensors, ComesBackAsItWas) {
 TEST(Safetensors, TheSameInputGivesTheSameBytes) { EXPECT_EQ(SmallFile(), SmallFile()); }
 
 TEST(Safetensors, MovesWithoutLosingItsTensors) {
+  static_assert(std::is_move_assignable_v<SafetensorsFile> && !std::is_copy_constructible_v<SafetensorsFile>);
   Result<SafetensorsFile> file = SafetensorsFile::FromBytes(SmallFile(), "w");
   ASSERT_TRUE(file.ok()) << file.status().message();
   const SafetensorsFile moved = std::move(*file);

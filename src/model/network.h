@@ -24,6 +24,7 @@ class Network {
   Network(const Execution& execution, const Plan& plan, const OpTable<T>& ops);
 
   const Execution& execution() const { return execution_; }
+  const Plan& plan() const { return *plan_; }
   ParameterValues<T>& values() { return values_; }
   const ParameterValues<T>& values() const { return values_; }
   /// Laid out as values().trainable; overwritten by Backward().

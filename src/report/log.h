@@ -3,15 +3,10 @@
 
 #include <chrono>
 #include <functional>
-#include <memory>
 #include <mutex>
 #include <ostream>
 #include <string>
 #include <string_view>
-
-namespace spdlog {
-class logger;
-}
 
 namespace riffle {
 
@@ -39,7 +34,6 @@ class Log {
   const Clock now_;
   std::mutex mutex_;
   std::string live_;  // what stands there now
-  std::unique_ptr<spdlog::logger> logger_;
 };
 
 }  // namespace riffle

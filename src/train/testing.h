@@ -34,9 +34,17 @@ inline std::unique_ptr<Dataset> TinyData(int images, uint32_t number = 0) {
                                          PictureView{nullptr, 8, 8, 3, 8 * 3}, std::move(pixels));
 }
 
+/// TinyInfo for pictures of size × size pixels.
+inline CheckpointInfo InfoOfSize(int size) {
+  CheckpointInfo info = TinyInfo();
+  info.model.image_size = info.preprocessing.image_size = size;
+  return info;
+}
+
 /// REQUIRES: the options give batches.
-inline std::unique_ptr<Loader> EvaluationLoader(const Dataset& data, int batch_size) {
-  const Transform transform = *Transform::ForEvaluation(TinyInfo().preprocessing);
+inline std::unique_ptr<Loader> EvaluationLoader(const Dataset& data, int batch_size,
+                                                const CheckpointInfo& info = TinyInfo()) {
+  const Transform transform = *Transform::ForEvaluation(info.preprocessing);
   return std::move(*Loader::Create(
       data, transform, {.batch_size = batch_size, .shuffle = false, .drop_remainder = false, .workers = 0}));
 }
@@ -90,6 +98,7 @@ struct TinyRun {
     const Transform transform = *Transform::ForTraining(info.preprocessing, augmentation);
     train_loader = std::move(*Loader::Create(
         *train, transform, {.batch_size = machine.batch_size, .seed = 5, .workers = 2, .end_epoch = options.epochs()}));
+    validation_loader = EvaluationLoader(*validation, 4, info);
     trainer = std::move(*Trainer::Create(OnThreads(machine.threads), options, std::move(info), TestOps()));
   }
   Status Train(TrainObserver& observer) {
@@ -103,7 +112,7 @@ struct TinyRun {
   TrainerOptions options;
   bool validate = true;
   std::unique_ptr<Dataset> train = TinyData(20, 1), validation = TinyData(14, 2);
-  std::unique_ptr<Loader> train_loader, validation_loader = EvaluationLoader(*validation, 4);
+  std::unique_ptr<Loader> train_loader, validation_loader;
   std::function<Result<Loader*>(int)> train_at = [this](int) -> Result<Loader*> { return train_loader.get(); };
   std::unique_ptr<Trainer> trainer;
 };

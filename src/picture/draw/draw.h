@@ -26,7 +26,7 @@ int TextWidth(std::string_view text, int zoom);
 /// Whether the letter of this character (ASCII) has a dot there.
 bool GlyphDot(char character, int row, int column);
 
-/// The file's bytes.
+/// A PNG file's bytes. Unavailable, with libpng's reason, if it cannot be made: of no pixels, or more than fit a PNG.
 Result<std::string> EncodePng(const PictureView& picture);
 
 }  // namespace riffle

@@ -1,12 +1,19 @@
 #include "picture/draw/draw.h"
 
+#include <gmock/gmock.h>
+
 #include <set>
 
+#include "base/random.h"
 #include "picture/decode.h"
 #include "picture/testing/pictures.h"
 
 namespace riffle {
 namespace {
+
+using ::testing::EndsWith;
+using ::testing::Not;
+using ::testing::StartsWith;
 
 TEST(Draw, PicturesAreEnlargedInTheirPlaceAndCutAtTheEdge) {
   Picture canvas = Canvas(10, 12, {9, 8, 7});
@@ -58,6 +65,27 @@ TEST(Draw, PngFilesHoldWhatWasDrawn) {
     ASSERT_EQ(decoded.height, 11);
     for (int y = 0; y < 11; ++y)
       EXPECT_TRUE(std::equal(decoded.Row(y), decoded.Row(y) + 13 * channels, picture.View().Row(y + 2) + 3 * channels));
+  }
+}
+
+TEST(Draw, APngHoldsNoiseToo) {
+  Picture noise, decoded;
+  noise.Reshape(200, 300, 3);
+  RandomStream random(7, RandomPurpose::kTest, 0, 0);
+  for (uint8_t& value : noise.pixels) value = static_cast<uint8_t>(random.Below(256));
+  const Result<std::string> file = EncodePng(noise.View());
+  ASSERT_TRUE(file.ok()) << file.status().message();
+  ASSERT_TRUE(Decode(std::vector<uint8_t>(file->begin(), file->end()), 3, decoded).ok());
+  EXPECT_EQ(decoded.pixels, noise.pixels);
+}
+
+TEST(Draw, APngThatCannotBeMadeIsAnErrorThatSaysWhy) {
+  const Picture picture = SomePicture(2, 2, 3);
+  for (const auto& [height, width] : {std::pair{0, 2}, {2, 0}}) {
+    const Status status = EncodePng(picture.View().Crop(0, 0, height, width)).status();
+    EXPECT_EQ(status.code(), ErrorCode::kUnavailable);
+    EXPECT_THAT(status.message(), StartsWith(fmt::format("a PNG of {} × {} pixels cannot be made: ", width, height)));
+    EXPECT_THAT(status.message(), Not(EndsWith(": "))) << "libpng's reason";
   }
 }
 

@@ -2,6 +2,8 @@
 
 #include <chrono>
 
+#include "train/loop/batch_check.h"
+
 namespace riffle {
 namespace {
 
@@ -36,6 +38,7 @@ Result<Evaluation> Evaluate(Session& session, LabelLoss& label_loss, Loader& loa
     Result<const Batch*> next = loader.Next();
     if (!next.ok()) return WithAdvice(next.status());
     const Batch* const batch = *next;
+    RIFFLE_TRY(CheckBatch(*batch, session.plan().model));
     const size_t images = static_cast<size_t>(batch->images);
     logits.resize(images * classes);
     targets.resize(images * classes);

@@ -30,7 +30,7 @@ struct Evaluation {
 using EvaluationProgress = std::function<void(const Evaluation& so_far, int64_t batch, int64_t batches)>;
 
 /// One epoch of the loader, which must neither shuffle nor drop a remainder, from its first batch on. Sums run over the
-/// pictures in order.
+/// pictures in order. Errors: those of Loader::Next and CheckBatch.
 Result<Evaluation> Evaluate(Session& session, LabelLoss& label_loss, Loader& loader,
                             const EvaluationProgress& progress = {});
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "train/loop/batch_check.h"
+
 namespace riffle {
 
 Result<int64_t> RecalibrateStatistics(int64_t batches, int64_t epoch, Loader& loader, Network<float>* network) {
@@ -13,6 +15,7 @@ Result<int64_t> RecalibrateStatistics(int64_t batches, int64_t epoch, Loader& lo
   const double kept = network->bn_momentum();
   for (int64_t b = 0; b < batches; ++b) {
     RIFFLE_ASSIGN(const Batch* batch, loader.Next());
+    RIFFLE_TRY(CheckPictures(*batch, network->plan().model));
     network->SetBnMomentum(0);  // the running statistics become those of the batch
     network->Forward(batch->images, batch->pixels, Statistics::kBatch);
     network->SetBnMomentum(kept);

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "model/initialise.h"
+#include "train/loop/batch_check.h"
 #include "train/loop/recalibrate.h"
 #include "train/loop/transfer.h"
 #include "train/update/ema.h"
@@ -158,7 +159,7 @@ Result<EpochEvent> Trainer::TrainEpoch(Loader& loader, TrainObserver& observer) 
 // One batch, and an optimizer step where it completes its group; the sum of the pictures' losses.
 Result<double> Trainer::TrainStep(const Batch& batch, const UpdateGroup& group, double lr) {
   const bool frozen_body = options_.optimizer.policy.freezes_body;
-  const Rows<const float> pictures = objective_->Begin(batch);
+  RIFFLE_ASSIGN(const Rows<const float> pictures, objective_->Begin(batch));
   const float* logits =
       network_.Forward(batch.images, pictures, frozen_body ? Statistics::kRunning : Statistics::kBatch);
   const double sum = objective_->Loss(logits, 1 / static_cast<double>(group.size), network_.dlogits());
@@ -229,6 +230,7 @@ Result<Pace> Trainer::PaceOfValidation(Loader& loader) {
   session_.SetWeights(BestWeights());
   std::vector<float> logits;
   return MeasurePace(loader, [&](const Batch& batch) -> Status {
+    RIFFLE_TRY(CheckPictures(batch, plan_->model));
     logits.resize(static_cast<size_t>(batch.images) * plan_->model.num_classes);
     session_.Run(batch.images, batch.pixels, logits.data());
     return {};

@@ -10,21 +10,13 @@ using ::testing::ElementsAre;
 
 // A run on pictures of 8 pixels, of 12 from the second epoch on; it is validated on 16.
 struct GrowingRun {
-  explicit GrowingRun(const TrainerOptions& options) : run(options, Info(16)) {
-    const Dataset& data = *run.validation;
-    run.validation_loader = std::move(*Loader::Create(data, *Transform::ForEvaluation(Info(16).preprocessing),
-                                                      {.batch_size = 4, .shuffle = false, .drop_remainder = false}));
+  explicit GrowingRun(const TrainerOptions& options) : run(options, InfoOfSize(16)) {
     run.train_at = [this](int epoch) -> Result<Loader*> {
       sizes.push_back(epoch < 1 ? 8 : 12);
-      loader = std::move(*Loader::Create(*run.train, *Transform::ForEvaluation(Info(sizes.back()).preprocessing),
+      loader = std::move(*Loader::Create(*run.train, *Transform::ForEvaluation(InfoOfSize(sizes.back()).preprocessing),
                                          {.batch_size = 6, .seed = 5}));
       return loader.get();
     };
-  }
-  static CheckpointInfo Info(int size) {
-    CheckpointInfo info = TinyInfo();
-    info.model.image_size = info.preprocessing.image_size = size;
-    return info;
   }
   TinyRun run;
   std::unique_ptr<Loader> loader;
@@ -43,14 +35,14 @@ TEST(TrainerResolutions, TakesEachEpochsSizeAndIsValidatedAtItsOwn) {
   ASSERT_EQ(next.run.trainer->Resume(*Checkpoint::Open(parts / Numbered(1))).message(), "");
   ASSERT_EQ(next.run.Train().message(), "");
   EXPECT_EQ(ReadBytes(parts / Numbered(3)), ReadBytes(whole / Numbered(3)));
-  ASSERT_EQ(TinyRun(AveragingOptions(parts, 3), GrowingRun::Info(16)).Train().message(), "");
+  ASSERT_EQ(TinyRun(AveragingOptions(parts, 3), InfoOfSize(16)).Train().message(), "");
   EXPECT_NE(ReadBytes(parts / Numbered(3)), ReadBytes(whole / Numbered(3))) << "the comparison can fail";
 }
 
 TEST(TrainerResolutions, TheTeacherSeesAndMixingTakesEachEpochsSize) {
   const std::filesystem::path folder = TestFolder(), teacher = folder / "teacher", student = folder / "student";
   for (const auto& part : {teacher, student}) std::filesystem::create_directories(part);
-  ASSERT_EQ(TinyRun(AveragingOptions(teacher, 1), GrowingRun::Info(16)).Train().message(), "");
+  ASSERT_EQ(TinyRun(AveragingOptions(teacher, 1), InfoOfSize(16)).Train().message(), "");
   TrainerOptions options = AveragingOptions(student, 2);
   options.objective.teacher_ckpt = (teacher / Numbered(1)).string();
   options.objective.mix.mixup = options.objective.mix.cutmix = 1;

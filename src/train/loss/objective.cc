@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "train/loop/batch_check.h"
 #include "train/loss/jensen_shannon.h"
 
 namespace riffle {
@@ -37,7 +38,8 @@ Status Objective::SetImageSize(int size) {
   return teacher_ ? teacher_->SetImageSize(size) : Status{};
 }
 
-Rows<const float> Objective::Begin(const Batch& batch) {
+Result<Rows<const float>> Objective::Begin(const Batch& batch) {
+  RIFFLE_TRY(CheckBatch(batch, model_));
   images_ = batch.images;
   splits_ = batch.splits;
   const int64_t size = model_.image_size;

@@ -38,8 +38,8 @@ class Objective {
   Status SetImageSize(int size);
 
   /// Mixes pictures, makes their targets and asks the teacher. The pictures to train on: [in_channels][images·H·W],
-  /// valid until the next Begin and as long as the batch.
-  Rows<const float> Begin(const Batch& batch);
+  /// valid until the next Begin and as long as the batch. Errors: those of CheckBatch.
+  Result<Rows<const float>> Begin(const Batch& batch);
 
   /// The sum of the losses of the pictures of the last Begin; logits and dlogits: [images][classes]. The gradient is
   /// that of `share` times the batch's loss, by the option `reduction` the mean over its pictures or their sum: 1 where

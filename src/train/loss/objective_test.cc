@@ -24,7 +24,7 @@ struct NoiseBatch {
     for (int c = 0; c < 3; ++c)
       for (int i = 0; i < images * 64; ++i) memory[c * stride + i] = static_cast<float>(random.Normal());
     for (float& z : logits) z = static_cast<float>(random.Normal());
-    batch = {.images = images, .splits = splits, .pixels = {memory.data(), stride}};
+    batch = {.images = images, .splits = splits, .image_size = 8, .channels = 3, .pixels = {memory.data(), stride}};
     for (int n = 0; n < images; ++n) batch.labels.push_back(n % (images / splits) % 2);
   }
   std::vector<float> memory, logits;
@@ -43,14 +43,14 @@ struct Found {
 };
 Found Both(Objective& objective, const NoiseBatch& noise, double share = 1) {
   Found found{.dlogits = std::vector<float>(noise.logits.size())};
-  objective.Begin(noise.batch);
+  EXPECT_EQ(objective.Begin(noise.batch).status().message(), "");
   found.loss = objective.Loss(noise.logits.data(), share, found.dlogits.data());
   return found;
 }
 
 TEST(Objective, WithoutMixingThePicturesAreTheBatchs) {
   const NoiseBatch noise(6);
-  EXPECT_EQ(Make({})->Begin(noise.batch).data, noise.batch.pixels.data);
+  EXPECT_EQ(Make({})->Begin(noise.batch)->data, noise.batch.pixels.data);
 }
 
 TEST(Objective, TheLossOfAMixedPictureIsThatOfBothLabelsByTheirShares) {
@@ -74,7 +74,7 @@ TEST(Objective, TheLossOfAMixedPictureIsThatOfBothLabelsByTheirShares) {
     EXPECT_NEAR(mixed.loss, share * own.loss + (1 - share) * partner.loss, 1e-5);
     for (size_t i = 0; i < mixed.dlogits.size(); ++i)
       EXPECT_NEAR(mixed.dlogits[i], share * own.dlogits[i] + (1 - share) * partner.dlogits[i], 1e-6);
-    EXPECT_NE(mixing->Begin(at.batch).data, at.batch.pixels.data);
+    EXPECT_NE(mixing->Begin(at.batch)->data, at.batch.pixels.data);
   }
 }
 
@@ -83,8 +83,8 @@ TEST(Objective, ASmallerBatchAfterALargerOneHasCleanPadding) {
   options.mix.mixup = 1;
   const std::unique_ptr<Objective> mixing = Make(options);
   const NoiseBatch large(9), small(2);
-  mixing->Begin(large.batch);
-  const Rows<const float> pictures = mixing->Begin(small.batch);
+  ASSERT_TRUE(mixing->Begin(large.batch).ok());
+  const Rows<const float> pictures = *mixing->Begin(small.batch);
   EXPECT_EQ(pictures.stride, RowStride(2 * 64));
   for (int c = 0; c < 3; ++c)
     for (int64_t i = 2 * 64; i < pictures.stride; ++i) EXPECT_EQ(pictures[c][i], 0);
@@ -98,7 +98,7 @@ TEST(Objective, MixesPicturesOfTheSizeThatItWasTold) {
   const std::unique_ptr<Objective> told = Make(options, info), born = Make(options);
   ASSERT_TRUE(told->SetImageSize(8).ok());
   const NoiseBatch noise(5);
-  const Rows<const float> found = told->Begin(noise.batch), expected = born->Begin(noise.batch);
+  const Rows<const float> found = *told->Begin(noise.batch), expected = *born->Begin(noise.batch);
   EXPECT_EQ(found.stride, expected.stride);
   for (int c = 0; c < 3; ++c)
     for (int64_t i = 0; i < expected.stride; ++i) EXPECT_EQ(found[c][i], expected[c][i]);

@@ -1,0 +1,27 @@
+#include "train/loop/batch_check.h"
+
+#include <algorithm>
+
+namespace riffle {
+
+Status CheckPictures(const Batch& batch, const ModelDescription& model) {
+  if (batch.image_size != model.image_size)
+    return InvalidArgument("the network takes pictures of {0} × {0} pixels, and a batch has {1} × {1}",
+                           model.image_size, batch.image_size);
+  if (batch.channels != model.in_channels)
+    return InvalidArgument("the network takes pictures of {} channels, and a batch has {}", model.in_channels,
+                           batch.channels);
+  return {};
+}
+
+Status CheckBatch(const Batch& batch, const ModelDescription& model) {
+  RIFFLE_TRY(CheckPictures(batch, model));
+  const auto other =
+      std::ranges::find_if(batch.labels, [&](int32_t label) { return label < 0 || label >= model.num_classes; });
+  if (other != batch.labels.end())
+    return InvalidArgument("the network has {} classes, and a batch has a picture of class {}", model.num_classes,
+                           *other);
+  return {};
+}
+
+}  // namespace riffle
