@@ -68,7 +68,7 @@ ThreadPool::ThreadPool(int threads) : asked_(threads) {
   try {
     for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { Work(i); });
   } catch (const std::system_error&) {
-    // Those that started are enough; Started() tells.
+    // Those that started will do; Started() tells.
   }
 }
 

@@ -54,7 +54,7 @@ class Evaluating : public testing::Test {
   const std::unique_ptr<Dataset> data_ = TinyData(23);
   const Plan plan_ = *MakePlan(TinyModel());
   ParameterValues<float> values_{plan_.registry};
-  Session session_{plan_, TestOps()};
+  Session session_{OnThreads(), plan_, TestOps()};
 };
 
 TEST_F(Evaluating, CountsEachPictureOnceAtAnyBatchSize) {

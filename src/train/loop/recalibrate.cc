@@ -19,6 +19,7 @@ Result<int64_t> RecalibrateStatistics(int64_t batches, int64_t epoch, Loader& lo
     network->SetBnMomentum(0);  // the running statistics become those of the batch
     network->Forward(batch->images, batch->pixels, Statistics::kBatch);
     network->SetBnMomentum(kept);
+    network->execution().Synchronize();
     for (size_t i = 0; i < sums.size(); ++i) sums[i] += statistics[i];
   }
   for (size_t i = 0; i < sums.size(); ++i) statistics[i] = static_cast<float>(sums[i] / static_cast<double>(batches));

@@ -149,6 +149,7 @@ Result<EpochEvent> Trainer::TrainEpoch(Loader& loader, TrainObserver& observer) 
                      .images = event.images,
                      .waiting_seconds = loader.WaitedSeconds() - waited});
   }
+  execution_.Synchronize();
   ++info_.epoch;
   event.step = info_.step;
   event.train_loss = loss_sum / static_cast<double>(event.images);
