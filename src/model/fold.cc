@@ -30,7 +30,7 @@ Plan FoldBatchNorm(const Plan& training) {
       kept.in_norm = -1;
       kept.in_relu = false;
     }
-    kept.weight_row = -1;  // folded weights are in the order of the rows
+    kept.weight_rows = -1;  // folded weights are in the order of the rows
   }
   return plan;
 }
@@ -48,7 +48,7 @@ FoldedWeights FoldWeights(const Plan& folded, const Step& step, const ParameterV
   const auto running = [&](int i) { return values.statistics.data() + folded.registry.statistics()[i].offset; };
   const float *gamma = trainable(norm.gamma), *beta = trainable(norm.beta);
   const float *mean = running(norm.running_mean), *variance = running(norm.running_variance);
-  const int32_t* parameter_row = folded.RowIndices(norm.parameter_row);
+  const int32_t* parameter_row = folded.RowIndices(norm.parameter_rows);
   result.bias = AlignedArray<float>(step.channels);
   const int64_t per_row = parameter.size / step.channels;
   for (int row = 0; row < step.channels; ++row) {

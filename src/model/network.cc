@@ -179,13 +179,14 @@ void Network<T>::ForwardStep(const Step& step, Statistics statistics) {
                                      {.y = y, .x = x, .prepared = prepared_.data(), .moments = moments});
     }
     case Op::kDepthwiseConv:
-      return ops_.depthwise_conv_forward(execution_, {step.channels, in, step.stride},
-                                         {.y = y,
-                                          .x = x,
-                                          .in = InputActivation(step),
-                                          .weight = Weight(step),
-                                          .rows = {plan_->RowIndices(step.in_row), plan_->RowIndices(step.weight_row)},
-                                          .moments = moments});
+      return ops_.depthwise_conv_forward(
+          execution_, {step.channels, in, step.stride},
+          {.y = y,
+           .x = x,
+           .in = InputActivation(step),
+           .weight = Weight(step),
+           .rows = {plan_->RowIndices(step.in_rows), plan_->RowIndices(step.weight_rows)},
+           .moments = moments});
     case Op::kAveragePool:
       return ops_.average_pool_forward(
           execution_,
@@ -203,7 +204,7 @@ void Network<T>::ForwardStep(const Step& step, Statistics statistics) {
                                       .beta = trainable(n.beta),
                                       .running_mean = running(n.running_mean),
                                       .running_variance = running(n.running_variance),
-                                      .parameter_row = plan_->RowIndices(n.parameter_row)});
+                                      .parameter_row = plan_->RowIndices(n.parameter_rows)});
     }
     case Op::kResidual:
       return ForwardResidual(step, y);
@@ -286,7 +287,7 @@ void Network<T>::BackwardStep(const Step& step) {
                                        .own_sums = state.sums,
                                        .moments = state.moments,
                                        .gamma = values_.trainable.data() + offset(n.gamma),
-                                       .parameter_row = plan_->RowIndices(n.parameter_row)});
+                                       .parameter_row = plan_->RowIndices(n.parameter_rows)});
     }
     case Op::kResidual:
       if (BackwardOf(step).sums_gathered) return;
@@ -336,7 +337,7 @@ void Network<T>::BackwardDepthwiseConv(const Step& step) {
                                 .x = RowsOf(step.x),
                                 .in = InputActivation(step),
                                 .weight = Weight(step),
-                                .rows = {plan_->RowIndices(step.in_row), plan_->RowIndices(step.weight_row)}});
+                                .rows = {plan_->RowIndices(step.in_rows), plan_->RowIndices(step.weight_rows)}});
 }
 
 template class Network<float>;

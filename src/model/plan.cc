@@ -58,7 +58,7 @@ class Builder {
   }
 
   // The batch norm of a raw map, as a step of its own.
-  int AddNorm(const std::string& name, int raw, int parameter_row = -1) {
+  int AddNorm(const std::string& name, int raw, int parameter_rows = -1) {
     const int channels = plan_.maps[raw].channels;
     ParameterRegistry& r = plan_.registry;
     plan_.norms.push_back(
@@ -69,7 +69,7 @@ class Builder {
          .beta = r.Add(name + ".beta", ParameterKind::kBeta, {channels}),
          .running_mean = r.Add(name + ".running_mean", ParameterKind::kRunningMean, {channels}),
          .running_variance = r.Add(name + ".running_variance", ParameterKind::kRunningVariance, {channels}),
-         .parameter_row = parameter_row});
+         .parameter_rows = parameter_rows});
     const int norm = static_cast<int>(plan_.norms.size()) - 1;
     AddStep({.op = Op::kBatchNorm, .name = name, .x = raw, .y = raw, .channels = channels, .norm = norm});
     return norm;
@@ -144,9 +144,9 @@ class Builder {
                           .in_relu = true,
                           .stride = stride});
     if (model.groups > 1) {
-      step.in_row = AddRowIndices(ShufflePermutation(in.channels, model.groups, model.conventions.shuffle_direction));
+      step.in_rows = AddRowIndices(ShufflePermutation(in.channels, model.groups, model.conventions.shuffle_direction));
       // Shuffling after the depthwise convolution: the kernel and the batch norm move along with their row.
-      if (model.conventions.shuffle_place == ShufflePlace::kAfterDepthwise) step.weight_row = step.in_row;
+      if (model.conventions.shuffle_place == ShufflePlace::kAfterDepthwise) step.weight_rows = step.in_rows;
     }
     return y;
   }
@@ -160,7 +160,7 @@ class Builder {
     const int a1 = GroupConv(name + ".conv1", x, model.BottleneckChannels(channels), options.groups1);
     const int norm1 = AddNorm(name + ".bn1", a1);
     const int a2 = Depthwise(name + ".depthwise", a1, norm1, options.stride);
-    const int norm2 = AddNorm(name + ".bn2", a2, plan_.steps.back().weight_row);
+    const int norm2 = AddNorm(name + ".bn2", a2, plan_.steps.back().weight_rows);
     const int a3 = GroupConv(name + ".conv3", a2, channels - concat_channels, model.groups, norm2);
     const int norm3 = AddNorm(name + ".bn3", a3);
 

@@ -52,7 +52,7 @@ struct Norm {
   int channels = 0;
   int gamma = -1, beta = -1;                     ///< in ParameterRegistry::trainable()
   int running_mean = -1, running_variance = -1;  ///< in ParameterRegistry::statistics()
-  int parameter_row = -1;                        ///< Plan::RowIndices (batch_norm.h)
+  int parameter_rows = -1;                       ///< in Plan::row_indices: BatchNormForward::parameter_row
 };
 
 struct Step {
@@ -70,7 +70,7 @@ struct Step {
   bool relu = false;  ///< ReLU in the store (after folding)
   int groups = 1;
   int stride = 1;
-  int in_row = -1, weight_row = -1;  ///< Plan::RowIndices (depthwise_conv.h)
+  int in_rows = -1, weight_rows = -1;  ///< in Plan::row_indices: those of DepthwiseRows
 };
 
 struct Plan {
@@ -79,7 +79,7 @@ struct Plan {
   std::vector<Norm> norms;
   std::vector<Step> steps;
   ParameterRegistry registry;
-  std::vector<int32_t> row_indices;  ///< the row permutations of all steps and norms, one after the other
+  std::vector<int32_t> row_indices;  ///< the row permutations of all steps and norms, one after the other: one upload
   BackwardPlan backward;             ///< empty after folding
 
   /// The permutation of rows that begins at `first` in row_indices; null, which is the identity, for −1.

@@ -124,8 +124,8 @@ TEST(Plan, ShufflesByRowIndicesThatLieInOneArray) {
       const auto is_shuffle = [&](int first) {
         return std::equal(shuffle.begin(), shuffle.end(), plan.RowIndices(first));
       };
-      EXPECT_TRUE(is_shuffle(step.in_row));
-      for (const int moved : {step.weight_row, plan.norms[step.norm].parameter_row})
+      EXPECT_TRUE(is_shuffle(step.in_rows));
+      for (const int moved : {step.weight_rows, plan.norms[step.norm].parameter_rows})
         EXPECT_TRUE(after ? is_shuffle(moved) : plan.RowIndices(moved) == nullptr);
       indices += shuffle.size();
     }

@@ -4,8 +4,8 @@
 // that follow are never a pass over memory of their own: whoever reads the row applies them on load (Activation). The
 // same holds backward: for a raw map `a` with z = scale·a + shift, the gradient dz of the batch norm's output is stored
 // (already zero where a ReLU was off), and whoever reads it turns it into da on load (PullBack). Row sums that batch
-// norm needs, forward and backward, are gathered by the op that writes the row. T is float; the reference backend also
-// runs on double and std::complex<double>.
+// norm needs, forward and backward, are gathered by the op that writes the row; docs/backward.md derives them. T is
+// float; the reference backend also runs on double and std::complex<double>.
 #pragma once
 
 #include <cstdint>

@@ -163,12 +163,9 @@ void Session::RunStep(size_t index, int64_t images, Rows<const float> x, Rows<fl
       return ops_.group_conv_forward(execution_, GroupConvShapeOf(step, images),
                                      {.y = y, .x = x, .prepared = weight, .residual = shortcut, .relu = step.relu});
     case Op::kDepthwiseConv:
-      return ops_.depthwise_conv_forward(execution_, {step.channels, in, step.stride},
-                                         {.y = y,
-                                          .x = x,
-                                          .weight = weight,
-                                          .bias = bias,
-                                          .rows = {.in_row = plan_.RowIndices(step.in_row)}});
+      return ops_.depthwise_conv_forward(
+          execution_, {step.channels, in, step.stride},
+          {.y = y, .x = x, .weight = weight, .bias = bias, .rows = {.in_row = plan_.RowIndices(step.in_rows)}});
     case Op::kAveragePool:
       return ops_.average_pool_forward(
           execution_, {{step.channels, in, conventions.pool_padding}, conventions.average_divisor}, {.y = y, .x = x});
