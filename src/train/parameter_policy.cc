@@ -26,11 +26,13 @@ std::vector<int> LayerNumbers(const ParameterRegistry& registry) {
   return numbers;
 }
 
-}  // namespace
-
+/// disable: weight decay applies to all; auto and norm_and_bias: not to batch norm's gamma and beta (the network has no
+/// other biases).
 bool Decays(const Parameter& parameter, std::string_view weight_decay_filter) {
   return weight_decay_filter == "disable" || !parameter.norm();
 }
+
+}  // namespace
 
 std::vector<ParameterPolicy> ParameterPolicies(const ParameterRegistry& registry, const Options& options) {
   std::vector<ParameterPolicy> policies;

@@ -15,8 +15,8 @@ std::string Differences(const ModelDescription& there, const ModelDescription& h
 /// Takes from a checkpoint what keeps its meaning in the network `here`, whose plan is `plan`; returns one line for
 /// people that says what. `values` and `optimizer` hold fresh ones, and keep them where nothing is taken:
 ///   body   always, of the averaged weights if the checkpoint has them and its optimizer is left. The size of the
-///   pictures, the stem, stage 2's stride and batch norm's constants may differ; each
-///          other difference is an error that names it
+///          pictures, the stem, stage 2's stride and batch norm's constants may differ; each other difference is an
+///          error that names it
 ///   stem   where `here` takes grey pictures and the checkpoint coloured ones, its weights summed over the colours, as
 ///          MindCV does: the answer to a grey picture is that to the same picture in three equal colours
 ///   head   if the names of the classes are the same, in the same order; otherwise a new one is learnt

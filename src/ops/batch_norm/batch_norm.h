@@ -1,8 +1,8 @@
 // Batch norm (Ioffe and Szegedy, 2015) as arithmetic on a few numbers a row; the rows themselves are touched by the
 // neighbouring ops.
 //   forward:   scale = gamma / sqrt(variance + eps),  shift = beta − mean·scale
-//   backward:  dgamma = Σ dz·x̂,  dbeta = Σ dz,  da = scale·(dz − dbeta/n − x̂·dgamma/n),  x̂ = (a − mean) / sqrt(variance
-//   + eps)
+//   backward:  dgamma = Σ dz·x̂,  dbeta = Σ dz,  da = scale·(dz − dbeta/n − x̂·dgamma/n),
+//              x̂ = (a − mean) / sqrt(variance + eps)
 // Row r of the map has the parameters, gradients and statistics of index parameter_row[r] (null: r); see ShufflePlace.
 #pragma once
 
