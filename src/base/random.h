@@ -9,7 +9,7 @@
 namespace riffle {
 
 /// What a stream is for; two purposes never share numbers.
-enum class RandomPurpose : uint32_t { kInitialisation, kShuffle, kAugmentation, kMix, kDropout, kTest, kReplacement };
+enum class RandomPurpose : uint32_t { kInitialisation, kShuffle, kAugmentation, kMix, kReplacement, kTest };
 
 /// Philox4x32-10: the 128-bit counter, mixed under the 64-bit key.
 std::array<uint32_t, 4> Philox(std::array<uint32_t, 4> counter, std::array<uint32_t, 2> key);

@@ -5,6 +5,9 @@
 
 namespace riffle {
 
+namespace {
+
+/// Number of single-character edits (Levenshtein) between two words.
 int EditDistance(std::string_view a, std::string_view b) {
   std::vector<int> row(b.size() + 1);
   for (size_t j = 0; j <= b.size(); ++j) row[j] = static_cast<int>(j);
@@ -19,6 +22,8 @@ int EditDistance(std::string_view a, std::string_view b) {
   }
   return row.back();
 }
+
+}  // namespace
 
 std::string_view Nearest(std::string_view word, std::span<const std::string_view> candidates) {
   return *std::min_element(candidates.begin(), candidates.end(), [&](std::string_view a, std::string_view b) {

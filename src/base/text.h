@@ -7,10 +7,8 @@
 
 namespace riffle {
 
-/// Number of single-character edits (Levenshtein) between two words.
-int EditDistance(std::string_view a, std::string_view b);
-
-/// The candidate nearest to `word`. REQUIRES: candidates is not empty.
+/// The candidate nearest to `word` by single-character edits (Levenshtein), of equal ones the first. REQUIRES:
+/// candidates is not empty.
 std::string_view Nearest(std::string_view word, std::span<const std::string_view> candidates);
 
 }  // namespace riffle

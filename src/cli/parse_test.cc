@@ -151,7 +151,7 @@ TEST_F(ParseFileTest, AMissingFileAndAWrongOneAreErrors) {
   EXPECT_EQ(Error(Plain(), {"-c", file}), "unknown option 'modell' (" + file + " line 1); the nearest one is 'model'");
 }
 
-// ---- the whole binary without its main ----------------------------------------------------------------------------
+// ---- The whole binary without its main. ----
 
 struct Outcome {
   int exit_code;

@@ -20,8 +20,7 @@ enum class DatasetLayout {
 
 /// How training pictures are cut out.
 enum class TrainCrop {
-  kRandomResized,  ///< a random part of random area and shape, resized (Szegedy et al., "Going deeper with
-                   ///< convolutions")
+  kRandomResized,  ///< a random part of random area and shape, resized (Szegedy et al., arXiv 1409.4842)
   kPadded,         ///< a rectangle of the picture's own size from the picture with a black border
   kNone,           ///< the picture as evaluation sees it
 };

@@ -55,9 +55,6 @@ class SafetensorsFile {
   Metadata metadata_;
 };
 
-/// Whether a file that begins with these bytes (9 suffice) is meant to be safetensors. Says nothing of its health.
-bool LooksLikeSafetensors(std::span<const uint8_t> first_bytes);
-
 /// Writes the tensors in the order given, completely or not at all (WriteFileAtomically). The same input gives the same
 /// bytes. InvalidArgument: a name twice, bytes that do not fit the shape, text that is not UTF-8, a metadata key that
 /// is ours ("riffle.format", "riffle.crc32").

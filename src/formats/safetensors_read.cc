@@ -109,13 +109,6 @@ Status CheckLayout(std::span<const Entry> in_order, uint64_t data_bytes) {
 
 }  // namespace
 
-bool LooksLikeSafetensors(std::span<const uint8_t> first_bytes) {
-  uint64_t length;
-  if (first_bytes.size() <= sizeof length) return false;
-  std::memcpy(&length, first_bytes.data(), sizeof length);
-  return length >= 2 && length <= kMostHeaderBytes && first_bytes[8] == '{';
-}
-
 Result<SafetensorsFile> SafetensorsFile::Open(const std::filesystem::path& path) {
   RIFFLE_ASSIGN(AlignedArray<uint8_t> bytes, ReadLargeFile(path));
   return Check(std::move(bytes), path.string());

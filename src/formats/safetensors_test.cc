@@ -114,15 +114,6 @@ TEST(SafetensorsWriter, RefusesWhatAReaderCouldNotRead) {
   EXPECT_THAT(error({good}, {{"k", std::string(100'000'000, 'x')}}), HasSubstr("shorten the metadata"));
 }
 
-TEST(SafetensorsSniff, TellsTheFormatByItsFirstNineBytes) {
-  const std::vector<uint8_t> file = SmallFile();
-  EXPECT_TRUE(LooksLikeSafetensors(file));
-  EXPECT_TRUE(LooksLikeSafetensors(std::span(file).first(9)));
-  EXPECT_FALSE(LooksLikeSafetensors(std::span(file).first(8)));
-  EXPECT_FALSE(LooksLikeSafetensors(Bytes("PK\x03\x04 a zip file {")));
-  EXPECT_FALSE(LooksLikeSafetensors(Foreign("[]", 0)));
-}
-
 TEST(SafetensorsReader, ReadsForeignFiles) {
   EXPECT_EQ(ErrorOf(Foreign("{}", 0)), "no error");
   EXPECT_EQ(ErrorOf(Foreign("{\"__metadata__\":{\"format\":\"pt\"}}   ", 0)), "no error");

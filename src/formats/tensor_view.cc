@@ -26,6 +26,9 @@ std::string_view NameOf(DType dtype) {
   return "?";
 }
 
+namespace {
+
+/// Of one value.
 int64_t BytesOf(DType dtype) {
   switch (dtype) {
     case DType::kF64:
@@ -42,6 +45,8 @@ int64_t BytesOf(DType dtype) {
   }
   return 0;
 }
+
+}  // namespace
 
 Result<int64_t> ByteCount(DType dtype, std::span<const int64_t> shape) {
   int64_t bytes = BytesOf(dtype);

@@ -16,9 +16,8 @@ namespace riffle {
 /// Types of stored numbers. kF16 and kBf16 are carried as bytes; the others have typed access (Values).
 enum class DType { kF64, kF32, kF16, kBf16, kI64, kI32, kU8 };
 
-/// "F32", ... (the names of safetensors), and the bytes of one value.
+/// "F32", ... (the names of safetensors).
 std::string_view NameOf(DType dtype);
-int64_t BytesOf(DType dtype);
 
 template <class T>
 constexpr DType kDTypeOf = DType{-1};

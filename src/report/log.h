@@ -15,8 +15,7 @@ class Log {
  public:
   using Clock = std::function<std::chrono::system_clock::time_point()>;
 
-  /// `live_width`: columns of the terminal behind `out`, 0 if there is none (TerminalWidth). `out` must outlive the
-  /// Log.
+  /// `live_width`: columns of the terminal behind `out`, 0 if there is none (TerminalWidth). `out` must outlive this.
   Log(std::ostream& out, int live_width, Clock now = std::chrono::system_clock::now);
   ~Log();
 

@@ -53,8 +53,7 @@ constexpr bool kIsPair<std::array<T, 2>> = true;
 template <class T>
 T TypeOf(T Options::*);
 
-// ---- from text
-// -------------------------------------------------------------------------------------------------------
+// ---- From text. ----
 
 bool Parse(std::string_view text, std::string& value) {
   value = text;
@@ -112,8 +111,7 @@ bool Parse(std::string_view text, std::array<T, n>& values) {
   return true;
 }
 
-// ---- limits
-// ----------------------------------------------------------------------------------------------------------
+// ---- Limits. ----
 
 template <class T>
 bool IsWithin(const T& value, const Limits& limits) {
@@ -160,8 +158,7 @@ std::string TypeText(const Limits& limits) {
   }
 }
 
-// ---- to text
-// ---------------------------------------------------------------------------------------------------------
+// ---- To text. ----
 
 template <class T>
 std::string Show(const T& value) {

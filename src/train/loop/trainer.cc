@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <filesystem>
 
 #include "model/initialise.h"
 #include "train/loop/batch_check.h"
@@ -100,7 +101,7 @@ Status Trainer::Run(const TrainLoaders& loaders, TrainObserver& observer) {
     if (loaders.validation && options_.ValidatesAfter(event.epoch))
       RIFFLE_TRY(Validate(*loaders.validation, &event, observer));
     RIFFLE_TRY(observer.OnEpoch(event));  // first, so that no checkpoint is ahead of the record
-    RIFFLE_TRY(Save(event, observer));
+    RIFFLE_TRY(Save(event));
   }
   return {};
 }
@@ -238,13 +239,11 @@ Result<Pace> Trainer::PaceOfValidation(Loader& loader) {
   });
 }
 
-Status Trainer::Save(const EpochEvent& event, TrainObserver& observer) {
+Status Trainer::Save(const EpochEvent& event) {
   const std::filesystem::path& folder = options_.ckpt_save_dir;
   const Snapshot snapshot = TakeSnapshot();
-  const auto save = [&](const std::string& name) -> Status {
-    RIFFLE_TRY(SaveCheckpoint(folder / name, info_, plan_->registry, snapshot));
-    observer.OnCheckpoint(folder / name);
-    return {};
+  const auto save = [&](const std::string& name) {
+    return SaveCheckpoint(folder / name, info_, plan_->registry, snapshot);
   };
   if (event.best) RIFFLE_TRY(save(BestCheckpointName(info_.model)));
   if (event.epoch % options_.ckpt_save_interval != 0 && event.epoch != options_.epochs()) return {};

@@ -2,7 +2,6 @@
 // prints nothing.
 #pragma once
 
-#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -83,7 +82,6 @@ class TrainObserver {
   virtual void OnValidation(const Evaluation& /*so_far*/, int64_t /*batch*/, int64_t /*batches*/) {}
   virtual Status OnEpoch(const EpochEvent&) { return {}; }
   virtual void OnRecalibrated(int64_t /*batches*/) {}
-  virtual void OnCheckpoint(const std::filesystem::path&) {}
 };
 
 /// Where pictures come from.
@@ -142,7 +140,7 @@ class Trainer {
   Status TrainOnPicturesOf(const Loader& loader);
   Status Recalibrate(Loader& loader, TrainObserver& observer);
   Status CheckFinite();
-  Status Save(const EpochEvent& event, TrainObserver& observer);
+  Status Save(const EpochEvent& event);
 
   const Execution execution_;
   const TrainerOptions options_;

@@ -44,9 +44,8 @@ class Objective {
   /// The sum of the losses of the pictures of the last Begin; logits and dlogits: [images][classes]. The gradient is
   /// that of `share` times the batch's loss, by the option `reduction` the mean over its pictures or their sum: 1 where
   /// each batch makes a step, 1 / steps where several are accumulated. The loss of a picture is
-  ///   its label's; of a sample in several versions, that of the clean one, plus 12 times their Jensen-Shannon
-  ///   divergence with a teacher, that times 1 − distill_weight, plus distill_weight times the divergence from the
-  ///   teacher
+  ///   its label's; of a sample in several versions, the clean one's, plus 12 times their Jensen-Shannon divergence;
+  ///   with a teacher, that times 1 − distill_weight, plus distill_weight times the divergence from the teacher.
   double Loss(const float* logits, double share, float* dlogits);
 
   /// What a label costs; validation takes the same.

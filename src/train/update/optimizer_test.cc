@@ -96,8 +96,8 @@ TEST(Optimizer, LayerDecayScalesTheRateOfEachLayer) {
   for (int i = 0; i < 3; ++i) EXPECT_EQ(parameters[registry.trainable()[i].offset], expected[i]);
 }
 
-// ---- rules that LibTorch lacks, ten steps against their papers' formulas in doubles; the others:
-// tests/oracle/optimizer_test.cc
+// ---- Rules that LibTorch lacks. ----
+// Ten steps against their papers' formulas in doubles; the others are in tests/oracle/optimizer_test.cc.
 
 constexpr double kDecay = 0.01;
 
@@ -227,7 +227,7 @@ TEST(OptimizerFormulas, EpsReplacesTheUsualOne) {
   EXPECT_FLOAT_EQ(f.weight(), 1 - 0.5f / 2 - 0.5f / (1 + std::sqrt(2.0f)));
 }
 
-// ---- what holds for all of them
+// ---- What holds for all of them. ----
 
 class EveryOptimizer : public testing::TestWithParam<std::string_view> {};
 INSTANTIATE_TEST_SUITE_P(, EveryOptimizer, testing::ValuesIn([] {
