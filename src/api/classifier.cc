@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/threads.h"
 #include "data/decode.h"
+#include "data/encoded_dataset.h"
 #include "ops/backends.h"
 
 namespace riffle {
@@ -51,7 +52,7 @@ PictureClassifier::PictureClassifier(CheckpointInfo info, bool averaged, std::un
 
 Result<std::vector<ClassProbability>> PictureClassifier::ClassifyFile(const std::filesystem::path& picture,
                                                                       size_t count) {
-  RIFFLE_ASSIGN(const std::vector<uint8_t> bytes, ReadFile(picture));
+  RIFFLE_ASSIGN(const std::vector<uint8_t> bytes, ReadFile(picture, kMaxPictureFileBytes));
   auto classes = ClassifyEncoded(bytes, count);
   if (!classes.ok()) return Status(classes.status()).In(picture.string());
   return classes;

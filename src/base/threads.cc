@@ -11,6 +11,7 @@
 #include <fstream>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -41,8 +42,15 @@ class Pool {
   explicit Pool(int threads) {
     // With more threads than cores a spinning thread only keeps a working one from its core.
     spins_ = threads <= UsableCores() ? kSpins : 0;
-    for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { Work(i); });
+    workers_.reserve(threads - 1);
+    try {
+      for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { Work(i); });
+    } catch (const std::system_error&) {  // the system has no more: those that started do the work
+    }
   }
+
+  /// How many there are, the caller among them.
+  int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
   ~Pool() {
     stop_.store(true, std::memory_order_relaxed);
@@ -146,6 +154,14 @@ void SetThreads(int threads) {
 int Threads() {
   if (configured_threads == 0) configured_threads = DefaultThreads();
   return configured_threads;
+}
+
+Status StartThreads(int threads) {
+  if (threads > 0) SetThreads(threads);
+  if (!pool) pool = std::make_unique<Pool>(Threads());
+  if (pool->threads() == Threads()) return {};
+  return Unavailable("option threads: {} threads were to compute, the system starts only {}; lower --threads",
+                     Threads(), pool->threads());
 }
 
 void ParallelForThread(int64_t tasks, TaskRef task) {

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "base/status.h"
+
 namespace riffle {
 
 /// A view of something that is called with (task, thread); owns nothing, so that starting tasks allocates nothing.
@@ -29,6 +31,10 @@ int UsableCores();
 /// UsableCores(). Not thread-safe against a running ParallelFor.
 void SetThreads(int threads);
 int Threads();
+
+/// Starts them now; otherwise the first ParallelFor does. Unavailable if the system starts fewer: ParallelFor then
+/// works with those there are, and gives the same results. `threads`: as SetThreads; 0 leaves their number as it is.
+Status StartThreads(int threads);
 
 /// Calls task(i, thread) once for each i in [0, tasks), in any order, on Threads() threads; returns when all are done.
 /// `thread`, in [0, Threads()), is the one that runs it: for scratch memory that is private to a thread. Which thread

@@ -14,6 +14,7 @@
 #include "data/draw/draw.h"
 #include "data/order.h"
 #include "report/log.h"
+#include "train/run_notes.h"
 
 namespace riffle {
 namespace {
@@ -184,6 +185,7 @@ Status Run(const Invocation& invocation, const Console& console) {
   RIFFLE_ASSIGN(const Transform training, Transform::ForTraining(preprocessing, augmentation));
   RIFFLE_ASSIGN(const Transform evaluation, Transform::ForEvaluation(preprocessing));
   Log log(console.out, console.terminal_width);
+  if (const std::string note = PixelScaleNote(settings); !note.empty()) log.Line(note);
   RIFFLE_TRY(DownloadIfAsked(options, log));
   RIFFLE_ASSIGN(const std::unique_ptr<Dataset> data, OpenDataset(TrainDataset(options)));
 
@@ -240,7 +242,11 @@ Command AugmentCommand() {
                   "interpolation", "mean",
                   "std",           "crop_pct",
                   "in_channels"},
-      .own_options = {{.name = "out", .value_name = "FILE", .help = "the PNG file to write", .short_name = 'o'},
+      .own_options = {{.name = "out",
+                       .value_name = "FILE",
+                       .help = "the PNG file to write",
+                       .short_name = 'o',
+                       .value = OwnValue::kOutput},
                       {.name = "num", .value_name = "N", .help = "pictures, one in each row; 6 unless set"},
                       {.name = "versions",
                        .value_name = "N",

@@ -131,7 +131,7 @@ Status Run(const Invocation& invocation, const Console& console) {
     RIFFLE_ASSIGN(const DataBench bench, RunDataBench(invocation.settings, seconds));
     return Say(invocation, console, TextOf(bench), JsonOf(bench));
   }
-  if (invocation.settings.options.threads > 0) SetThreads(invocation.settings.options.threads);
+  RIFFLE_TRY(StartThreads(invocation.settings.options.threads));
   RIFFLE_ASSIGN(const OpTable<float>* const ops, FindBackend(""));
   if (kind != "peak") return Bench(invocation, console, *ops).Run(kind);
   RIFFLE_ASSIGN(const double seconds, NumberOf(invocation, "seconds", kSeconds, 0, 3600));
@@ -155,11 +155,13 @@ Command BenchCommand() {
                       {.name = "json",
                        .value_name = "FILE",
                        .help = "also writes an object: images_per_second, latency_ms_median, gflops, peak_gflops, "
-                               "percent_of_peak, ...; of ops: steps; of data: stages"},
+                               "percent_of_peak, ...; of ops: steps; of data: stages",
+                       .value = OwnValue::kOutput},
                       {.name = "exchange",
                        .value_name = "FOLDER",
                        .help = "of infer and train: also writes weights, pictures and what came out, for comparison "
-                               "with other programs"}},
+                               "with other programs",
+                       .value = OwnValue::kPath}},
       .argument_name = "infer|train|ops|peak|data",
       .examples = {{"bench infer --batch_size 1 --threads 1", "latency of one picture on one thread"},
                    {"bench train --batch_size 64", "training steps: forward, loss, backward, optimizer"},

@@ -206,7 +206,7 @@ Status Run(const Invocation& invocation, const Console& console) {
     if (what == "check" && invocation.Has(option))
       return InvalidArgument("option {} (command line): 'riffle data check' does not use it", option);
   const Options& options = invocation.settings.options;
-  if (options.threads > 0) SetThreads(options.threads);
+  RIFFLE_TRY(StartThreads(options.threads));
   RIFFLE_ASSIGN(const DatasetInfo* info, FindDataset(options.dataset));
   return (what == "check" ? RunCheck : RunPack)(invocation, *info, words.size() == 2 ? words[1] : options.data_dir,
                                                 console);
@@ -229,7 +229,8 @@ Command DataCommand() {
             .help = "of check: exit code 4 if a picture cannot be read; otherwise 0, whatever was found"},
            {.name = "out",
             .value_name = "PREFIX",
-            .help = "of pack: shards are called PREFIX-train-000000.tar, ..., with PREFIX-train.json beside them"},
+            .help = "of pack: shards are called PREFIX-train-000000.tar, ..., with PREFIX-train.json beside them",
+            .value = OwnValue::kPath},
            {.name = "shard_size", .value_name = "N", .help = "of pack: pictures in a shard [1000]"}},
       .argument_name = "check|pack FOLDER",
       .examples = {{"data check photos", "photos/train/CLASS/*.jpg, photos/val/CLASS/*.jpg"},

@@ -48,7 +48,7 @@ Status Run(const Invocation& invocation, const Console& console) {
   if (options.ckpt_path.empty()) {
     return InvalidArgument("option ckpt_path: expected the checkpoint to use, found nothing; add --ckpt_path=FILE");
   }
-  if (options.threads > 0) SetThreads(options.threads);
+  RIFFLE_TRY(StartThreads(options.threads));
   RIFFLE_ASSIGN(const OpTable<float>* ops, FindBackend(""));
   const bool json = invocation.Has("json");
   std::ostream nowhere(nullptr);
@@ -60,7 +60,8 @@ Status Run(const Invocation& invocation, const Console& console) {
   classifier->SetFlip(options.tta_flip);
   std::vector<Status> errors;
   for (const std::string& file : invocation.arguments) {
-    const Result<std::vector<ClassProbability>> classes = classifier->ClassifyFile(file, kShown);
+    const Result<std::vector<ClassProbability>> classes =
+        classifier->ClassifyFile(file == "-" ? "/dev/stdin" : file, kShown);
     if (classes.ok())
       console.out << (json ? JsonOf : TextOf)(file, *classes) << std::flush;
     else
@@ -85,7 +86,9 @@ Command PredictCommand() {
                            "use the weights as the optimizer left them, where the checkpoint also has averaged ones"}},
       .argument_name = "PICTURE...",
       .examples = {{"predict cat.jpg dog.png --ckpt_path=ckpt/shufflenet_v1_g3_x1_0-best.safetensors",
-                    "the five likeliest classes of each"}},
+                    "the five likeliest classes of each"},
+                   {"predict - --json --ckpt_path=ckpt/shufflenet_v1_g3_x1_0-best.safetensors",
+                    "of a picture from the standard input, for a program"}},
       .run = Run,
   };
 }

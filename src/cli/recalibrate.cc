@@ -56,7 +56,7 @@ Status Run(const Invocation& invocation, const Console& console) {
   Log log(console.out, console.terminal_width);
   RIFFLE_ASSIGN(const Checkpoint checkpoint, OpenCheckpoint(invocation.settings.options.ckpt_path, log));
   RIFFLE_ASSIGN(const Options options, RecipeOf(checkpoint, invocation.settings));
-  SetThreads(options.threads);
+  RIFFLE_TRY(StartThreads(options.threads));
 
   CheckpointInfo info = checkpoint.info();
   if (invocation.settings.IsSet("image_resize"))
@@ -96,7 +96,8 @@ Command RecalibrateCommand() {
       .own_options = {{.name = "out",
                        .value_name = "FILE",
                        .help = "the checkpoint to write: weights, no optimizer",
-                       .short_name = 'o'},
+                       .short_name = 'o',
+                       .value = OwnValue::kOutput},
                       {.name = "batches",
                        .value_name = "N",
                        .help = "training batches to average over; all of an epoch unless set"}},

@@ -22,6 +22,7 @@
 #include "train/accepted_options.h"
 #include "train/class_weights.h"
 #include "train/idle_options.h"
+#include "train/run_notes.h"
 #include "train/trainer.h"
 
 namespace riffle {
@@ -179,12 +180,13 @@ Status Run(const Invocation& invocation, const Console& console) {
   UseDefaultsOf(*dataset, settings);
   ResolveAutomatic(options);
   RIFFLE_TRY(CheckTogether(options));
-  SetThreads(options.threads);
+  RIFFLE_TRY(StartThreads(options.threads));
   RIFFLE_ASSIGN(const OpTable<float>* ops, FindBackend(""));
 
   Log log(console.out, console.terminal_width);
   for (const std::string& note : {AcceptedNote(settings), IdleNote(settings)})
     if (!note.empty()) log.Line(note);
+  for (const std::string& note : NotesOn(settings)) log.Line(note);
   RIFFLE_TRY(DownloadIfAsked(options, log));
   CheckpointInfo info;
   RIFFLE_ASSIGN(TrainingData data, OpenTrainingData(options, &info));
@@ -204,7 +206,8 @@ Status Run(const Invocation& invocation, const Console& console) {
                                           .batches_per_epoch = data.train_loaders->BatchesPerEpoch(),
                                           .parameters = plan.registry.trainable_count(),
                                           .memory_bytes = TrainingMemoryBytes(
-                                              training_plan, options.batch_size * std::max(1, options.aug_splits))})
+                                              training_plan, std::min<int64_t>(options.batch_size, data.train->size()) *
+                                                                 std::max(1, options.aug_splits))})
               << std::endl;
 
   RIFFLE_ASSIGN(const bool resumed, LoadStart(options, *trainer, log));

@@ -14,6 +14,7 @@
 #include "ops/backends.h"
 #include "train/evaluate.h"
 #include "train/loaded_network.h"
+#include "train/run_notes.h"
 
 namespace riffle {
 namespace {
@@ -80,10 +81,11 @@ Status Run(const Invocation& invocation, const Console& console) {
   RIFFLE_TRY(RequireCheckpoint(options));
   RIFFLE_TRY(CheckDevice(options));
   ResolveAutomatic(options);
-  SetThreads(options.threads);
+  RIFFLE_TRY(StartThreads(options.threads));
   RIFFLE_ASSIGN(const OpTable<float>* ops, FindBackend(""));
 
   Log log(console.out, console.terminal_width);
+  if (const std::string note = PixelScaleNote(settings); !note.empty()) log.Line(note);
   RIFFLE_ASSIGN(const Checkpoint checkpoint, OpenCheckpoint(options.ckpt_path, log));
   RIFFLE_TRY(CheckAgainst(checkpoint.info(), settings, checkpoint.path()));
   RIFFLE_ASSIGN(const Preprocessing preprocessing, PreprocessingFor(checkpoint.info(), settings));
@@ -126,7 +128,8 @@ Command ValidateCommand() {
                   "tta_flip",   "log_interval"},
       .own_options = {{.name = "json",
                        .value_name = "FILE",
-                       .help = "write top1_percent, top5_percent, loss, images, images_per_second there"},
+                       .help = "write top1_percent, top5_percent, loss, images, images_per_second there",
+                       .value = OwnValue::kOutput},
                       {.name = "online",
                        .value_name = "",
                        .help =

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <exception>
 #include <new>
+#include <system_error>
 
 #include "data/order.h"
 
@@ -30,8 +31,8 @@ Result<std::unique_ptr<Loader>> Loader::Create(const Dataset& dataset, const Tra
                                                const LoaderOptions& options) {
   if (options.batch_size < 1)
     return InvalidArgument("batch_size: at least 1 was expected, {} found", options.batch_size);
-  if (options.workers < 0 || options.workers > 1024)
-    return InvalidArgument("num_parallel_workers: 0 to 1024 were expected, {} found", options.workers);
+  if (options.workers < 0 || options.workers > kMaxLoaderWorkers)
+    return InvalidArgument("num_parallel_workers: 0 to {} were expected, {} found", kMaxLoaderWorkers, options.workers);
   if (options.prefetch_batches < 2)
     return InvalidArgument("prefetch_batches: at least 2 were expected, {} found", options.prefetch_batches);
   if (options.shuffle_buffer < 0)
@@ -81,7 +82,17 @@ Status Loader::Start() {
     return Unavailable("no memory for {} batches of {} MB; a smaller batch_size or image_resize needs less",
                        slots_.size(), floats * sizeof(float) >> 20);
   }
-  for (int i = 0; i < options_.workers; ++i) workers_.emplace_back([this] { Work(); });
+  workers_.reserve(options_.workers);
+  try {
+    for (int i = 0; i < options_.workers; ++i) workers_.emplace_back([this] { Work(); });
+  } catch (const std::system_error&) {
+    const size_t started = workers_.size();
+    Stop();
+    return Unavailable(
+        "option num_parallel_workers: {} threads were to read pictures, the system starts only {}; lower "
+        "--num_parallel_workers",
+        options_.workers, started);
+  }
   return {};
 }
 

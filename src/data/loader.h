@@ -26,6 +26,8 @@ struct LoaderPosition {
   bool operator==(const LoaderPosition&) const = default;
 };
 
+inline constexpr int kMaxLoaderWorkers = 1024;
+
 struct LoaderOptions {
   int batch_size = 128;        ///< samples; a batch holds Transform::splits() versions of each
   bool shuffle = true;         ///< another order in each epoch; otherwise the data set's

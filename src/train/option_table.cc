@@ -5,6 +5,7 @@
 
 #include "data/augment/erasing.h"
 #include "data/augment/policy.h"
+#include "data/loader.h"
 #include "data/registry.h"
 #include "data/resize.h"
 #include "model/zoo.h"
@@ -17,6 +18,7 @@ namespace {
 Limits Any() { return {}; }
 Limits AtLeast(double low) { return {.low = low}; }
 Limits Above(double low) { return {.low = low, .low_is_excluded = true}; }
+Limits Path() { return {.is_path = true}; }
 Limits Within(double low, double high) { return {.low = low, .high = high}; }
 Limits AboveUpTo(double low, double high) { return {.low = low, .high = high, .low_is_excluded = true}; }
 Limits FromToBelow(double low, double high) { return {.low = low, .high = high, .high_is_excluded = true}; }
@@ -68,22 +70,22 @@ using O = Options;
 
 std::vector<OptionRow> MakeTable() {
   return {
-      {"config", kGeneral, &O::config, Any(), "YAML file of options (also -c); the command line overrides it"},
+      {"config", kGeneral, &O::config, Path(), "YAML file of options (also -c); the command line overrides it"},
       {"seed", kGeneral, &O::seed, AtLeast(0), "seed of the initial weights, the shuffling and the augmentation"},
       {"device_target", kGeneral, &O::device_target, OneOf({"CPU", "GPU", "Ascend"}), "what computes"},
       {"threads", kGeneral, &O::threads, Within(0, 4096), "threads that compute; 0 for the cores this process may use"},
 
       {"dataset", kData, &O::dataset, OneOf(DatasetNames()), "dataset; 'imagenet', 'folder' and '' read class folders"},
-      {"data_dir", kData, &O::data_dir, Any(), "folder at or below which the dataset lies"},
+      {"data_dir", kData, &O::data_dir, Path(), "folder at or below which the dataset lies"},
       {"train_split", kData, &O::train_split, Any(), "split to train on"},
       {"val_split", kData, &O::val_split, Any(), "split to validate on"},
       {"dataset_download", kData, &O::dataset_download, Any(),
        "fetch mnist, fashion_mnist, cifar10 or cifar100 to data_dir if it is not there"},
       {"dataset_url", kData, &O::dataset_url, Any(),
        "folder of a mirror to fetch from; '' for the publisher and its mirrors"},
-      {"dataset_checksums", kData, &O::dataset_checksums, Any(),
+      {"dataset_checksums", kData, &O::dataset_checksums, Path(),
        "file of md5 sums, as md5sum writes it, for a mirror that packs anew; '' for the published sums"},
-      {"num_parallel_workers", kData, &O::num_parallel_workers, Within(0, 4096),
+      {"num_parallel_workers", kData, &O::num_parallel_workers, Within(0, kMaxLoaderWorkers),
        "threads that read and transform pictures; 0 for the cores this process may use"},
       {"shuffle", kData, &O::shuffle, Any(), "shuffle the training pictures anew in each epoch"},
       {"num_samples", kData, &O::num_samples, AtLeast(1), "use only so many training pictures; None for all"},
@@ -145,13 +147,13 @@ std::vector<OptionRow> MakeTable() {
       {"bn_momentum", kModel, &O::bn_momentum, Within(0, 1),
        "share of the old batch-norm statistics that a step keeps"},
 
-      {"ckpt_path", kCheckpoints, &O::ckpt_path, Any(), "checkpoint to start from"},
+      {"ckpt_path", kCheckpoints, &O::ckpt_path, Path(), "checkpoint to start from"},
       {"pretrained", kCheckpoints, &O::pretrained, Any(),
        "start from published weights: there are none yet, so that it is an error; --ckpt_path takes your own"},
       {"resume_opt", kCheckpoints, &O::resume_opt, Any(), "take the optimizer's state from ckpt_path, too"},
       {"resume", kCheckpoints, &O::resume, OneOf({"", "auto"}),
        "'auto' continues from the newest checkpoint in ckpt_save_dir"},
-      {"ckpt_save_dir", kCheckpoints, &O::ckpt_save_dir, Any(), "folder for checkpoints, logs and the options used"},
+      {"ckpt_save_dir", kCheckpoints, &O::ckpt_save_dir, Path(), "folder for checkpoints, logs and the options used"},
       {"ckpt_save_interval", kCheckpoints, &O::ckpt_save_interval, AtLeast(1),
        "epochs from one checkpoint to the next"},
       {"ckpt_save_policy", kCheckpoints, &O::ckpt_save_policy, OneOf({"latest_k", "top_k", "all", "None"}),
@@ -215,7 +217,7 @@ std::vector<OptionRow> MakeTable() {
       {"cutmix", kLoss, &O::cutmix, AtLeast(0),
        "alpha of CutMix, which pastes boxes of other pictures; 0 for none; with mixup, either by chance"},
       {"cutmix_prob", kLoss, &O::cutmix_prob, Within(0, 1), "probability that a batch is mixed, by Mixup or CutMix"},
-      {"teacher_ckpt", kLoss, &O::teacher_ckpt, Any(), "checkpoint of a network to learn from, too (docs/losses.md)"},
+      {"teacher_ckpt", kLoss, &O::teacher_ckpt, Path(), "checkpoint of a network to learn from, too (docs/losses.md)"},
       {"distill_type", kLoss, &O::distill_type, OneOf({"plain", "decoupled"}),
        "divergence from the teacher: of the whole prediction, or of its class and the others apart"},
       {"distill_weight", kLoss, &O::distill_weight, Within(0, 1),

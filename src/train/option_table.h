@@ -42,6 +42,7 @@ struct Limits {
   bool high_is_excluded = false;
   std::vector<std::string_view> choices = {};        ///< if any, the only right values; case does not count
   std::string_view choices_text = {};                ///< for messages, where the choices are too many to list
+  bool is_path = false;                              ///< of a file or folder here: ~ is the home folder
   Status (*check)(std::string_view text) = nullptr;  ///< of text, beyond all that; its message is complete
 };
 
