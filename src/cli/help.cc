@@ -87,9 +87,9 @@ std::string HelpFor(const Command& command, int width) {
   }
   if (group != nullptr) {
     text +=
-        "\nWrite --name value, --name=value or name=value, and a yes-or-no option alone for yes,\n"
-        "--no-name for no; or 'name: value' in a YAML file. The command line overrides the file, the file the "
-        "defaults, which stand in [brackets] above.\n";
+        "\nWrite --name value, --name=value or name=value, and a yes-or-no option alone for yes, --no-name for no;\n"
+        "or 'name: value' in a YAML file. The command line overrides the file, the file the defaults, which stand in\n"
+        "[brackets] above.\n";
   }
   return text;
 }

@@ -45,6 +45,7 @@ TEST(SafetensorsReader, NamesWhatOtherProgramsWrite) {
       {"\x1f\x8b\x08 gzip header", "compressed with gzip: unpack it"},
       {tar, "a tar archive: unpack it"},
       {"\xff\xd8\xff\xe0 jpeg", "a picture"},
+      {"model: shufflenet_v1_g3_x1_0\n", "a text"},
   };
   for (const auto& c : cases) {
     const std::string error = ErrorOf({c.bytes.begin(), c.bytes.end()});

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cctype>
 #include <cstring>
 
 #include "base/file.h"
@@ -112,6 +113,11 @@ std::string_view KindOfProtobuf(std::string_view bytes) {
   return is_onnx ? "a network in ONNX" : "";
 }
 
+bool IsText(std::string_view bytes) {
+  return bytes.size() > 8 &&
+         std::ranges::all_of(bytes, [](unsigned char c) { return std::isprint(c) || std::isspace(c); });
+}
+
 // An error that names what the file is, where that shows.
 Status CheckKind(std::span<const uint8_t> file) {
   if (LooksLikeSafetensors(file)) return {};
@@ -119,7 +125,8 @@ Status CheckKind(std::span<const uint8_t> file) {
   for (const ForeignFile& foreign : kForeignFiles)
     if (bytes.size() > foreign.offset && bytes.substr(foreign.offset).starts_with(foreign.bytes))
       return DataLoss("no safetensors file but {}: {}", foreign.kind, foreign.advice);
-  const std::string_view kind = KindOfProtobuf(bytes);
+  std::string_view kind = KindOfProtobuf(bytes);
+  if (kind.empty() && IsText(bytes.substr(0, 64))) kind = "a text";
   return kind.empty() ? Status() : DataLoss("no safetensors file but {}: {}", kind, kConvert);
 }
 
