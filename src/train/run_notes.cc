@@ -41,7 +41,7 @@ std::string LongWarmup(const Options& o) {
 }
 
 std::string LateMilestones(const Options& o) {
-  if (o.scheduler != "multi_step_decay") return "";
+  if (o.scheduler != "multi_step_decay" || EpochsAfterWarmup(o) == 0) return "";  // LongWarmup tells
   std::vector<double> late;
   for (const double milestone : o.multi_step_decay_milestones)
     if (milestone >= EpochsAfterWarmup(o)) late.push_back(milestone);
@@ -54,7 +54,7 @@ std::string LateMilestones(const Options& o) {
 std::string LongDecay(const Options& o) {
   const bool uses = FindSchedule(o.scheduler).Uses("decay_epochs");
   const int epochs = EpochsAfterWarmup(o);
-  if (!uses || !o.decay_epochs || epochs == 0) return "";  // without an epoch, LongWarmup tells
+  if (!uses || !o.decay_epochs || epochs == 0) return "";  // LongWarmup tells
   if (o.scheduler == "step_decay" && *o.decay_epochs >= epochs)
     return fmt::format("decay_epochs={}: the run has {} epochs after the warm-up, the learning rate never falls",
                        *o.decay_epochs, epochs);

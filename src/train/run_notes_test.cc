@@ -51,6 +51,7 @@ const Case kCases[] = {
     {{{"decay_epochs", "88"}},
      "has 87 epochs after the warm-up and ends before the decay does",
      {{"decay_epochs", "87"}}},
+    {{{"scheduler", "multi_step_decay"}, {"decay_epochs", "5"}, {"epoch_size", "2"}}, "reaches 0.001", {}},
     {{{"scheduler", "step_decay"}, {"decay_epochs", "87"}},
      "the learning rate never falls",
      {{"scheduler", "step_decay"}, {"decay_epochs", "86"}}},
