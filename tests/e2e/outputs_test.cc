@@ -123,6 +123,17 @@ TEST_F(Outputs, ALimitOfTheSystemIsAnErrorAndLeavesNoParts) {
   threads.insert(threads.end(), {"--threads=1", "--num_parallel_workers=1000"});
   EXPECT_EQ(limited("-v 3000000", threads), kUnavailable);
   EXPECT_THAT(Text(folder_ / "told"), testing::HasSubstr("lower --num_parallel_workers"));
+  EXPECT_EQ(limited("-v 1000000", {"bench", "infer", "--batch_size=4096", "--threads=1", "--seconds=0"}), kUnavailable);
+  EXPECT_THAT(Text(folder_ / "told"), testing::HasSubstr("out of memory"));
+}
+
+TEST_F(Outputs, TheMemoryOfAStepIsThatOfTheLargestBatchThatComes) {
+  const auto memory = [&](const char* batch_size) {
+    const std::string told = Riffle(TrainOn("colours", "next", {"--dry_run", "--no-drop_remainder"}, {batch_size}));
+    const size_t begin = told.find("Memory of a training step: ");
+    return told.substr(begin, told.find('\n', begin) - begin);
+  };
+  EXPECT_EQ(memory("--batch_size=65536"), memory("--batch_size=6"));
 }
 
 }  // namespace
