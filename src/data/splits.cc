@@ -9,8 +9,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kSplits[] = {"train", "val", "test"};
-
 /// What `open` gives for each split that is there; an error if there is none.
 template <class Open>
 Result<std::vector<NamedSplit>> OpenThose(const Open& open) {
@@ -41,7 +39,17 @@ Result<std::vector<NamedSplit>> OpenFolders(const fs::path& data_dir, int channe
 }
 
 Result<std::vector<NamedSplit>> OpenShards(const fs::path& data_dir, int channels) {
-  return OpenThose([&](const std::string& name) { return OpenPacked(data_dir, name, channels, {}); });
+  std::vector<std::string> classes;  // of the first split, where no index names them: the others may lack some
+  RIFFLE_ASSIGN(std::vector<NamedSplit> splits, OpenThose([&](const std::string& name) {
+                  auto data = OpenPacked(data_dir, name, channels, classes);
+                  if (data.ok() && classes.empty()) classes = (*data)->classes();
+                  return data;
+                }));
+  for (const NamedSplit& split : splits)
+    if (split.data->classes() != classes)
+      return InvalidArgument("{}: the classes of split '{}' are not those of split '{}': pack them together",
+                             data_dir.string(), split.name, splits[0].name);
+  return splits;
 }
 
 }  // namespace

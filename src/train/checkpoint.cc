@@ -118,11 +118,10 @@ Result<CheckpointInfo> ParseInfo(const SafetensorsFile& file) {
 }  // namespace
 
 Status CheckClassNames(const std::vector<std::string>& classes) {
-  const auto replace = nlohmann::json::error_handler_t::replace;
   for (const std::string& name : classes)
-    if (nlohmann::json::parse(nlohmann::json(name).dump(-1, ' ', false, replace)) != name)
+    if (!IsUtf8(name))
       return InvalidArgument("the class name {} is not UTF-8, which a checkpoint has to hold: rename its folder",
-                             nlohmann::json(name).dump(-1, ' ', true, replace));
+                             Quoted(name));
   return {};
 }
 
