@@ -9,6 +9,7 @@
 #include "base/threads.h"
 #include "cli/command.h"
 #include "data/check.h"
+#include "data/left_out.h"
 #include "data/pack.h"
 #include "data/splits.h"
 #include "report/log.h"
@@ -177,9 +178,8 @@ Status RunPack(const Invocation& invocation, const DatasetInfo& info, const std:
   RIFFLE_ASSIGN(const int64_t shard_size, ShardSize(invocation));
   RIFFLE_ASSIGN(const std::vector<NamedSplit> splits, OpenAllSplits(info, data_dir));
   for (const NamedSplit& split : splits)
-    for (const LeftOut& kind : split.data->left_out())
-      console.out << fmt::format("{}: {} {} are left out, as {}\n", split.name, Grouped(kind.files), kind.why,
-                                 kind.example);
+    if (!split.data->left_out().empty())
+      console.out << fmt::format("Left out of '{}': {}\n", split.name, Described(split.data->left_out()));
   {
     Live live(console, false);
     RIFFLE_TRY(Pack(splits,

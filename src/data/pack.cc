@@ -10,10 +10,11 @@
 #include <set>
 
 #include "base/file.h"
+#include "base/file_lock.h"
 #include "base/json.h"
 #include "data/order.h"
 #include "data/shard_index.h"
-#include "download/folder_lock.h"
+#include "data/split_names.h"
 
 namespace riffle {
 namespace {
@@ -145,7 +146,7 @@ bool IsIndex(const fs::path& path) {
 
 // InvalidArgument where a split would then be there twice, under two names.
 Result<Present> LookAround(std::span<const NamedSplit> splits, const fs::path& prefix) {
-  std::set<std::string> names(std::begin(kSplits), std::end(kSplits));
+  std::set<std::string> names(UsualSplits().begin(), UsualSplits().end());
   for (const NamedSplit& split : splits) names.insert(split.name);
   const fs::path folder = prefix.has_parent_path() ? prefix.parent_path() : ".";
   Present present;
@@ -160,9 +161,8 @@ Result<Present> LookAround(std::span<const NamedSplit> splits, const fs::path& p
         (is_part ? present.parts : present.shards).push_back(path);
       else if (shard && !is_part && std::ranges::find(splits, split, &NamedSplit::name) != splits.end())
         return InvalidArgument(
-            "{}: is a shard of '{}' in the same folder, from which '{}' could not be told: pack into a "
-            "folder of its own",
-            path.string(), split, set);
+            "{}: this split '{}' of another data set lies in the folder already: pack into one of its own",
+            path.string(), split);
       else if (path.filename() == set + ".json" && IsIndex(path))
         present.indexes.push_back(path);
     }
@@ -219,7 +219,10 @@ Status Pack(std::span<const NamedSplit> splits, const PackOptions& options, cons
   std::error_code error;
   fs::create_directories(folder, error);
   if (error) return IoError("{}: cannot be made: {}", folder.string(), error.message());
-  RIFFLE_ASSIGN(const FolderLock lock, FolderLock::Take(folder, [] {}));
+  RIFFLE_ASSIGN(const FileLock lock, FileLock::TakeAtOnce(folder / ".lock", [&](const std::string& holder) {
+                  return InvalidArgument("{}: {} is packing into this folder; wait for it, or choose another folder",
+                                         folder.string(), holder);
+                }));
   RIFFLE_ASSIGN(const Present present, LookAround(splits, prefix));
   if (present.any() && !options.overwrite)
     return InvalidArgument(

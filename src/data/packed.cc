@@ -1,5 +1,6 @@
 // Shards of packed pictures as a data set: their headers are read once, the pictures where they lie.
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,19 +16,42 @@
 #include "data/readers.h"
 #include "data/shard_index.h"
 #include "data/shards.h"
-#include "data/splits.h"
+#include "data/split_names.h"
 
 namespace riffle {
 namespace {
 
 namespace fs = std::filesystem;
 
-Status ReadAt(const fs::path& file, uint64_t offset, std::vector<uint8_t>& bytes) {
-  const int descriptor = open(file.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) return IoError("{}: cannot be opened: {}", file.string(), std::strerror(errno));
+// Tells a file from another one that took its place.
+struct Version {
+  int64_t bytes = 0, seconds = 0, nanoseconds = 0;  // its size, its last change
+  bool operator==(const Version&) const = default;
+
+  explicit Version(const struct stat& file)
+      : bytes(file.st_size), seconds(file.st_mtim.tv_sec), nanoseconds(file.st_mtim.tv_nsec) {}
+};
+
+Result<Version> VersionOf(const fs::path& file) {
+  struct stat found;
+  if (stat(file.c_str(), &found) != 0) return IoError("{}: cannot be read: {}", file.string(), std::strerror(errno));
+  return Version(found);
+}
+
+struct Shard {
+  fs::path file;
+  Version version;
+};
+
+Status ReadAt(const Shard& shard, uint64_t offset, std::vector<uint8_t>& bytes) {
+  const std::string name = shard.file.string();
+  const int descriptor = open(name.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return IoError("{}: cannot be opened: {}", name, std::strerror(errno));
   size_t done = 0;
-  int error = 0;
-  while (done < bytes.size() && error == 0) {
+  struct stat now;
+  int error = fstat(descriptor, &now) == 0 ? 0 : errno;
+  const bool same = error == 0 && Version(now) == shard.version;
+  while (same && done < bytes.size() && error == 0) {
     const ssize_t got = pread(descriptor, bytes.data() + done, bytes.size() - done, static_cast<off_t>(offset + done));
     if (got == 0) break;
     if (got > 0)
@@ -36,8 +60,8 @@ Status ReadAt(const fs::path& file, uint64_t offset, std::vector<uint8_t>& bytes
       error = errno;
   }
   close(descriptor);
-  if (error != 0) return IoError("{}: cannot be read: {}", file.string(), std::strerror(error));
-  if (done < bytes.size()) return DataLoss("{}: it became shorter since it was opened", file.string());
+  if (error != 0) return IoError("{}: cannot be read: {}", name, std::strerror(error));
+  if (done < bytes.size()) return DataLoss("{}: it has changed since it was opened", name);
   return {};
 }
 
@@ -48,34 +72,36 @@ class PackedDataset : public EncodedDataset {
   }
 
   std::string NameOf(int64_t i) const override {
-    return fmt::format("{}: {}", files_[ShardOf(i)].string(), entries_[i].key);
+    return fmt::format("{}: {}", shards_[NumberOfShard(i)].file.string(), entries_[i].key);
   }
 
   Result<std::vector<uint8_t>> Encoded(int64_t i) const override {
     std::vector<uint8_t> bytes(entries_[i].bytes);
-    RIFFLE_TRY(ReadAt(files_[ShardOf(i)], entries_[i].offset, bytes));
+    RIFFLE_TRY(ReadAt(shards_[NumberOfShard(i)], entries_[i].offset, bytes));
     return bytes;
   }
 
   std::vector<int64_t> ShardStarts() const override { return starts_; }
 
-  void Add(const fs::path& file, ShardContents contents) {
+  void Add(const Shard& shard, ShardContents contents) {
     starts_.push_back(size());
-    files_.push_back(file);
+    shards_.push_back(shard);
     for (ShardEntry& entry : contents.entries) {
       labels_.push_back(entry.label);
       entries_.push_back(std::move(entry));
     }
-    for (const LeftOut& kind : contents.left_out)
-      CountLeftOut(kind.why, fmt::format("{}: {}", file.string(), kind.example), &left_out_, kind.files);
+    for (LeftOut& kind : contents.left_out) kind.example = fmt::format("{}: {}", shard.file.string(), kind.example);
+    passed_over_.Add(contents.left_out);
+    left_out_ = passed_over_.Kinds();
   }
 
  private:
-  size_t ShardOf(int64_t i) const { return std::ranges::upper_bound(starts_, i) - starts_.begin() - 1; }
+  size_t NumberOfShard(int64_t i) const { return std::ranges::upper_bound(starts_, i) - starts_.begin() - 1; }
 
-  std::vector<fs::path> files_;
+  std::vector<Shard> shards_;
   std::vector<int64_t> starts_;  // the first picture of each file
   std::vector<ShardEntry> entries_;
+  LeftOutFiles passed_over_;
 };
 
 /// The shards of one split in one folder, in the order of their names.
@@ -85,7 +111,8 @@ struct ShardFiles {
   std::vector<fs::path> files;
 };
 
-// Files in `folder` that `choose` takes, sorted. What is no file is none; a link that leads nowhere is an error later.
+// Files in `folder` that `choose` takes, sorted. What cannot be looked at, as a link that leads nowhere, is an error
+// when it is read.
 template <class Choose>
 Result<std::vector<fs::path>> ListFiles(const fs::path& folder, const Choose& choose) {
   std::vector<fs::path> files;
@@ -93,8 +120,9 @@ Result<std::vector<fs::path>> ListFiles(const fs::path& folder, const Choose& ch
   for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
     std::error_code unreadable;
     const fs::file_type type = it->status(unreadable).type();
-    if ((type == fs::file_type::regular || type == fs::file_type::not_found) && choose(it->path()))
-      files.push_back(it->path());
+    const bool is_file = type == fs::file_type::regular || type == fs::file_type::not_found ||
+                         type == fs::file_type::unknown || type == fs::file_type::none;
+    if (is_file && choose(it->path())) files.push_back(it->path());
   }
   if (error) return IoError("{}: cannot be listed: {}", folder.string(), error.message());
   std::ranges::sort(files);
@@ -148,8 +176,8 @@ Status CheckNames(const fs::path& data_dir, const std::string& split) {
   constexpr size_t kNamed = 3;
   for (const fs::path& folder : {data_dir, data_dir / split}) {
     const auto tars = ListFiles(folder, IsTarName);
-    const bool any_understood =
-        std::ranges::any_of(kSplits, [&](std::string_view s) { return HasShards(folder, std::string(s)); });
+    const bool any_understood = std::ranges::any_of(
+        UsualSplits(), [&](std::string_view usual) { return HasShards(folder, std::string(usual)); });
     if (!tars.ok() || tars->empty() || any_understood) continue;
     std::string names;
     for (size_t i = 0; i < std::min(tars->size(), kNamed); ++i)
@@ -251,6 +279,11 @@ Result<std::unique_ptr<Dataset>> OpenPacked(const fs::path& data_dir, const std:
   RIFFLE_ASSIGN(const ShardFiles shards, FindShards(data_dir.empty() ? "." : data_dir, split));
   RIFFLE_ASSIGN(const std::optional<ShardIndex> index, ReadIndex(shards.folder / (shards.set + ".json")));
   if (index) RIFFLE_TRY(CheckFiles(*index, shards));
+  std::vector<Version> versions;
+  for (const fs::path& file : shards.files) {
+    RIFFLE_ASSIGN(const Version version, VersionOf(file));
+    versions.push_back(version);
+  }
   RIFFLE_ASSIGN(std::vector<ShardContents> contents, ReadShards(shards.files));
   if (index) RIFFLE_TRY(CheckCounts(*index, shards, contents));
   // Labels are numbers: they mean nothing to a network whose classes have other names or another order.
@@ -264,7 +297,7 @@ Result<std::unique_ptr<Dataset>> OpenPacked(const fs::path& data_dir, const std:
       if (entry.label >= static_cast<int32_t>(classes.size()))
         return DataLoss("{}: {} is of class {}, and there are {}, counted from 0", shards.files[s].string(), entry.key,
                         entry.label, classes.size());
-    dataset->Add(shards.files[s], std::move(contents[s]));
+    dataset->Add({shards.files[s], versions[s]}, std::move(contents[s]));
   }
   if (dataset->size() == 0)
     return DataLoss(

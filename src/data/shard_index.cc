@@ -2,11 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "base/json.h"
+#include "base/text.h"
+#include "data/split_names.h"
 
 namespace riffle {
 namespace {
@@ -28,11 +29,6 @@ constexpr std::array<TarEnding, 11> kTarEndings = {{{".tar", ""},
                                                     {".tar.lz4", "unlz4"},
                                                     {".tar.z", "uncompress"}}};
 
-std::string Lower(std::string text) {
-  std::ranges::transform(text, text.begin(), [](unsigned char c) { return std::tolower(c); });
-  return text;
-}
-
 const TarEnding* EndingOf(const std::string& lower) {
   const auto* const it =
       std::ranges::find_if(kTarEndings, [&](const TarEnding& e) { return lower.ends_with(e.ending); });
@@ -40,6 +36,15 @@ const TarEnding* EndingOf(const std::string& lower) {
 }
 
 bool IsSeparator(char c) { return c == '-' || c == '_'; }
+
+// "train", or "photos-train": the split is a word of its own.
+bool EndsAsSplit(const std::string& set, std::string_view split) {
+  return std::ranges::any_of(NamesOfSplit(split), [&](std::string_view name) {
+    const std::string word = Lowercase(name);
+    return set == word ||
+           (set.size() > word.size() && set.ends_with(word) && IsSeparator(set[set.size() - word.size() - 1]));
+  });
+}
 
 Status Check(const ShardIndex& index) {
   if (index.classes.empty()) return InvalidArgument("classes: at least one name was expected, none found");
@@ -84,20 +89,17 @@ Result<ShardIndex> ShardIndexFromJson(std::string_view text) {
 }
 
 std::optional<ShardName> ShardOf(const fs::path& file, std::string_view split) {
-  const std::string name = file.filename().string(), lower = Lower(name);
+  const std::string name = file.filename().string(), lower = Lowercase(name);
   const TarEnding* const ending = EndingOf(lower);
   if (!ending || lower.front() == '.') return std::nullopt;
   std::string set = name.substr(0, name.size() - ending->ending.size());
   const size_t end = set.find_last_not_of("0123456789");
   const bool numbered = end != std::string::npos && end + 1 < set.size() && IsSeparator(set[end]);
   if (numbered) set.resize(end);
-  const std::string wanted = Lower(std::string(split)), found = Lower(set);
-  const bool named =
-      found.size() > wanted.size() && found.ends_with(wanted) && IsSeparator(found[found.size() - wanted.size() - 1]);
-  if (found != wanted && !named) return std::nullopt;
+  if (!EndsAsSplit(Lowercase(set), split)) return std::nullopt;
   return ShardName{.set = set, .unpacker = std::string(ending->unpacker)};
 }
 
-bool IsTarName(const fs::path& file) { return EndingOf(Lower(file.filename().string())) != nullptr; }
+bool IsTarName(const fs::path& file) { return EndingOf(Lowercase(file.filename().string())) != nullptr; }
 
 }  // namespace riffle

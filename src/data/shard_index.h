@@ -39,8 +39,8 @@ struct ShardName {
   std::string unpacker;  ///< the program that unpacks it, "gunzip"; empty: it can be read
 };
 
-/// "train-000017.tar", "photos_train_17.tar" and "train.tar" are shards of the split 'train', in any case; so would be
-/// "train-000017.tar.gz". nullopt for other names.
+/// "train-000017.tar", "photos_train_17.tar" and "train.tar" are shards of the split 'train', by any of its names
+/// (split_names.h) in any case; so would be "train-000017.tar.gz". nullopt for other names.
 std::optional<ShardName> ShardOf(const std::filesystem::path& file, std::string_view split);
 
 /// Whether the name ends as that of a tar file, compressed or not.

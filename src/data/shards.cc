@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
@@ -16,9 +15,9 @@
 #include <unordered_map>
 
 #include "base/json.h"
+#include "base/text.h"
 #include "data/encoded_dataset.h"
 #include "data/left_out.h"
-#include "data/readers.h"
 
 namespace riffle {
 namespace {
@@ -168,9 +167,7 @@ std::pair<std::string, std::string> Split(const std::string& name) {
   const size_t base = name.rfind('/') == std::string::npos ? 0 : name.rfind('/') + 1;
   const size_t dot = name.find('.', base);
   if (dot == std::string::npos) return {name, ""};
-  std::string ending = name.substr(dot + 1);
-  std::ranges::transform(ending, ending.begin(), [](unsigned char c) { return std::tolower(c); });
-  return {name.substr(0, dot), ending};
+  return {name.substr(0, dot), Lowercase(name.substr(dot + 1))};
 }
 
 /// Goes through the members and keeps those that are pictures with a class.
@@ -180,7 +177,10 @@ class Samples {
 
   Result<ShardContents> Collect() {
     for (const Member& member : members_) {
-      if (IsHidden(member.name)) continue;
+      if (fs::path(member.name).filename().native().front() == '.') {  // macOS puts a "._NAME" before each file
+        left_out_.AddByName(member.name);
+        continue;
+      }
       const auto [key, ending] = Split(member.name);
       if (key != sample_.key) {
         RIFFLE_TRY(Finish());
@@ -196,24 +196,15 @@ class Samples {
         sample_.others.push_back(&member);
     }
     RIFFLE_TRY(Finish());
+    contents_.left_out = left_out_.Kinds();
     return std::move(contents_);
   }
 
  private:
-  // macOS puts "._NAME" before each file; hidden ones hold no pictures.
-  bool IsHidden(const std::string& name) {
-    const std::string base = fs::path(name).filename().string();
-    if (!base.starts_with('.')) return false;
-    LeaveOut(base.starts_with("._") ? "'._' files of macOS" : "hidden files", name);
-    return true;
-  }
-
-  void LeaveOut(const std::string& why, const std::string& name) { CountLeftOut(why, name, &contents_.left_out); }
-
   Status Finish() {
     if (sample_.pictures.empty()) std::swap(sample_.pictures, sample_.dotted_pictures);
     for (const Member* const other : sample_.dotted_pictures)
-      LeaveOut("further pictures of a key, which ends at the first dot of a name", other->name);
+      left_out_.Add("further pictures of a key, which ends at the first dot of a name", other->name);
     if (sample_.pictures.empty()) {
       LeaveOutIncomplete();
       return {};
@@ -235,20 +226,14 @@ class Samples {
     return {};
   }
 
-  // No picture that is read: another kind, or none.
+  // No picture that is read: there is one of another kind, or none.
   void LeaveOutIncomplete() {
-    constexpr std::array<std::string_view, 2> kTexts = {"json", "txt"};  // that describe a picture
-    if (sample_.classes.empty()) {
-      for (const Member* const other : sample_.others) LeaveOut("files that belong to no picture", other->name);
-      return;
-    }
-    const auto kind = std::ranges::find_if(sample_.others, [&](const Member* m) {
-      return std::ranges::find(kTexts, Split(m->name).second) == kTexts.end();
-    });
-    if (kind == sample_.others.end())
-      LeaveOut("classes without a picture", sample_.classes.front()->name);
+    LeftOutFiles others;
+    for (const Member* const other : sample_.others) others.AddByName(other->name);
+    if (!sample_.classes.empty() && WithoutHarmless(others.Kinds()).empty())
+      left_out_.Add("classes without a picture", sample_.classes.front()->name);
     else
-      LeaveOut(fmt::format(".{} files, which are not read", Split((*kind)->name).second), (*kind)->name);
+      left_out_.Add(others.Kinds());
   }
 
   Status WithoutClass(const Member& picture) const {
@@ -286,6 +271,7 @@ class Samples {
   Links links_;
   Sample sample_;
   ShardContents contents_;
+  LeftOutFiles left_out_;
 };
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "data/readers.h"
+#include "data/split_names.h"
 
 namespace riffle {
 namespace {
@@ -14,7 +15,7 @@ template <class Open>
 Result<std::vector<NamedSplit>> OpenThose(const Open& open) {
   std::vector<NamedSplit> splits;
   Status missing;
-  for (const std::string_view name : kSplits) {
+  for (const std::string_view name : UsualSplits()) {
     Result<std::unique_ptr<Dataset>> data = open(std::string(name));
     if (data.ok()) {
       splits.push_back({std::string(name), std::move(*data)});
@@ -30,7 +31,7 @@ Result<std::vector<NamedSplit>> OpenThose(const Open& open) {
 
 Result<std::vector<NamedSplit>> OpenFolders(const fs::path& data_dir, int channels) {
   std::set<std::string> classes;
-  for (const std::string_view name : kSplits)
+  for (const std::string_view name : UsualSplits())
     if (const auto found = ClassFolders(data_dir, std::string(name)); found.ok())
       classes.insert(found->begin(), found->end());
   return OpenThose([&](const std::string& name) {

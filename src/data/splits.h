@@ -4,7 +4,6 @@
 #include <filesystem>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/status.h"
@@ -17,9 +16,6 @@ struct NamedSplit {
   std::string name;
   std::unique_ptr<Dataset> data;
 };
-
-/// What splits of folders and shards are called.
-inline constexpr std::string_view kSplits[] = {"train", "val", "test"};
 
 /// The registered splits; of folders and shards those of train, val (a folder may be called by an alias) and test that
 /// are there. All have the same classes, those of all splits: a class may be without pictures in one of them. Errors:
