@@ -53,6 +53,10 @@ bool IsUtf8(std::string_view text) {
   }
 }
 
+std::string AsUtf8(std::string_view text) {
+  return json::parse(json(text).dump(-1, ' ', false, json::error_handler_t::replace)).get<std::string>();
+}
+
 std::string Quoted(std::string_view text) {
   constexpr size_t kLongest = 80;
   std::string escaped = json(std::string(text)).dump(-1, ' ', true, json::error_handler_t::replace);

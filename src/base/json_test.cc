@@ -50,6 +50,17 @@ TEST(Json, CanHoldUtf8AndNothingElse) {
   EXPECT_FALSE(IsUtf8("\xed\xa0\x80")) << "half of a pair of UTF-16";
 }
 
+TEST(Json, CanHoldWhatIsMadeUtf8) {
+  EXPECT_EQ(AsUtf8("data_dir: /K\xe4"
+                   "fer\n\"\x01"),
+            "data_dir: /K\xef\xbf\xbd"
+            "fer\n\"\x01");
+  EXPECT_EQ(AsUtf8("K\xc3\xa4"
+                   "fer"),
+            "K\xc3\xa4"
+            "fer");
+}
+
 TEST(Quoted, KeepsMessagesToOneShortLine) {
   EXPECT_EQ(Quoted("conv.weight"), "\"conv.weight\"");
   EXPECT_EQ(Quoted("a\nb\x1b[31m\"\xff"), R"("a\nb\u001b[31m\"\ufffd")");

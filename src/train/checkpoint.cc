@@ -143,7 +143,7 @@ Status SaveCheckpoint(const fs::path& path, const CheckpointInfo& info, const Pa
   Metadata metadata{{std::string(kModel), ToJson(info.model)},
                     {std::string(kPreprocessing), ToJson(info.preprocessing)},
                     {std::string(kClasses), nlohmann::json(info.classes).dump()},
-                    {std::string(kOptions), info.options},
+                    {std::string(kOptions), AsUtf8(info.options)},  // a path may be anything
                     {std::string(kEpoch), std::to_string(info.epoch)},
                     {std::string(kStep), std::to_string(info.step)},
                     {std::string(kUpdates), std::to_string(info.updates)}};
