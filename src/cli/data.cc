@@ -9,6 +9,7 @@
 #include "base/threads.h"
 #include "cli/command.h"
 #include "data/check.h"
+#include "data/left_out.h"
 #include "data/pack.h"
 #include "data/splits.h"
 #include "report/log.h"
@@ -176,18 +177,21 @@ Status RunPack(const Invocation& invocation, const DatasetInfo& info, const std:
     return InvalidArgument("expected where to write shards, found nothing; add --out=PREFIX");
   RIFFLE_ASSIGN(const int64_t shard_size, ShardSize(invocation));
   RIFFLE_ASSIGN(const std::vector<NamedSplit> splits, OpenAllSplits(info, data_dir));
-  for (const NamedSplit& split : splits) {
-    const std::string prefix = fmt::format("{}-{}", out->second, split.name);
-    {
-      Live live(console, false);
-      RIFFLE_TRY(Pack(
-          *split.data,
-          {.prefix = prefix, .shard_size = shard_size, .seed = static_cast<uint64_t>(invocation.settings.options.seed)},
-          [&](int64_t done, int64_t total) { live.Report(done, total); }));
-    }
-    console.out << fmt::format("{}: {} pictures in {} shards\n", prefix, Grouped(split.data->size()),
-                               (split.data->size() + shard_size - 1) / shard_size);
+  for (const NamedSplit& split : splits)
+    if (!split.data->left_out().empty())
+      console.out << fmt::format("Left out of '{}': {}\n", split.name, Described(split.data->left_out()));
+  {
+    Live live(console, false);
+    RIFFLE_TRY(Pack(splits,
+                    {.prefix = out->second,
+                     .shard_size = shard_size,
+                     .seed = static_cast<uint64_t>(invocation.settings.options.seed),
+                     .overwrite = invocation.Has("overwrite")},
+                    [&](int64_t done, int64_t total) { live.Report(done, total); }));
   }
+  for (const NamedSplit& split : splits)
+    console.out << fmt::format("{}-{}: {} pictures in {} shards\n", out->second, split.name,
+                               Grouped(split.data->size()), (split.data->size() + shard_size - 1) / shard_size);
   return {};
 }
 
@@ -202,7 +206,7 @@ Status Run(const Invocation& invocation, const Console& console) {
   for (const char* option : {"json", "strict"})
     if (what == "pack" && invocation.Has(option))
       return InvalidArgument("option {} (command line): 'riffle data pack' does not use it", option);
-  for (const char* option : {"out", "shard_size"})
+  for (const char* option : {"out", "shard_size", "overwrite"})
     if (what == "check" && invocation.Has(option))
       return InvalidArgument("option {} (command line): 'riffle data check' does not use it", option);
   const Options& options = invocation.settings.options;
@@ -231,7 +235,10 @@ Command DataCommand() {
             .value_name = "PREFIX",
             .help = "of pack: shards are called PREFIX-train-000000.tar, ..., with PREFIX-train.json beside them",
             .value = OwnValue::kPath},
-           {.name = "shard_size", .value_name = "N", .help = "of pack: pictures in a shard [1000]"}},
+           {.name = "shard_size", .value_name = "N", .help = "of pack: pictures in a shard [1000]"},
+           {.name = "overwrite",
+            .value_name = "",
+            .help = "of pack: replace what an earlier pack left under PREFIX; without it that is an error"}},
       .argument_name = "check|pack FOLDER",
       .examples = {{"data check photos", "photos/train/CLASS/*.jpg, photos/val/CLASS/*.jpg"},
                    {"data check --dataset=cifar10 --data_dir=data --json", "everything, for a program"},

@@ -16,6 +16,7 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 struct Outcome {
   int exit_code = 0;
@@ -67,11 +68,34 @@ TEST(DataCommand, PacksAFolderThatCanBeCheckedAgain) {
   EXPECT_EQ(json["unreadable"].size(), 1u);
 }
 
+TEST(DataCommand, PacksAgainOnlyIfToldTo) {
+  const std::string folder = SmallFolder(), out = "--out=" + folder + "/packed/sky";
+  ASSERT_EQ(Riffle({"data", "pack", folder, out, "--shard_size=1"}).exit_code, 0);
+  const Outcome refused = Riffle({"data", "pack", folder, out});
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_THAT(refused.err, AllOf(HasSubstr("sky-train-000000.tar"), HasSubstr("--overwrite")));
+  EXPECT_EQ(Riffle({"data", "pack", folder, out, "--overwrite"}).exit_code, 0);
+  EXPECT_FALSE(fs::exists(folder + "/packed/sky-train-000001.tar"));
+}
+
+TEST(DataCommand, ToldOfAClassNameThatIsNotUtf8PacksNothingAndChecksItAllTheSame) {
+  const std::string folder = SmallFolder();
+  fs::rename(folder + "/train/sun", folder + "/train/h\xf6he");
+  const Outcome pack = Riffle({"data", "pack", folder, "--out", folder + "/packed/x"});
+  EXPECT_EQ(pack.exit_code, 2);
+  EXPECT_THAT(pack.err, AllOf(HasSubstr("not UTF-8"), Not(HasSubstr("unexpected"))));
+  EXPECT_FALSE(fs::exists(folder + "/packed"));
+  const Outcome check = Riffle({"data", "check", folder, "--json"});
+  EXPECT_EQ(check.exit_code, 0) << check.err;
+  EXPECT_TRUE(nlohmann::json::accept(check.out)) << check.out;
+}
+
 TEST(DataCommand, SaysWhatItExpects) {
   EXPECT_THAT(Riffle({"data", "pack", "x"}).err, HasSubstr("--out=PREFIX"));
   EXPECT_THAT(Riffle({"data", "pack", "x", "--out=y", "--shard_size=0"}).err, HasSubstr("at least 1"));
   EXPECT_THAT(Riffle({"data", "pack", "x", "--strict"}).err, HasSubstr("does not use it"));
   EXPECT_THAT(Riffle({"data", "check", "x", "--out=y"}).err, HasSubstr("does not use it"));
+  EXPECT_THAT(Riffle({"data", "check", "x", "--overwrite"}).err, HasSubstr("does not use it"));
   EXPECT_THAT(Riffle({"data"}).err, HasSubstr("riffle data check FOLDER"));
   EXPECT_THAT(Riffle({"data", "chek", "x"}).err, HasSubstr("'chek'"));
   EXPECT_THAT(Riffle({"data", "check", "a", "b"}).err, HasSubstr("one folder"));

@@ -18,6 +18,8 @@ struct LeftOut {
   std::string why;  ///< ".gif files, which are not read": what they are, for a line that a person reads
   int64_t files = 0;
   std::string example;  ///< the name of one of them
+  bool harmless =
+      false;  ///< they often lie beside pictures and nobody takes them for such: a check tells, a run does not
 };
 
 /// A numbered collection of labelled pictures. Thread-safe: it never changes after it was opened.

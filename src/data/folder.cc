@@ -84,13 +84,6 @@ Result<int32_t> LabelOf(const std::string& name, const std::vector<std::string>&
 
 }  // namespace
 
-bool IsPictureName(const fs::path& path) {
-  std::string ending = path.extension().string();
-  std::transform(ending.begin(), ending.end(), ending.begin(), [](unsigned char c) { return std::tolower(c); });
-  constexpr std::array<std::string_view, 5> kEndings = {".jpg", ".jpeg", ".png", ".webp", ".bmp"};
-  return std::find(kEndings.begin(), kEndings.end(), ending) != kEndings.end();
-}
-
 Result<std::vector<std::string>> ClassFolders(const fs::path& data_dir, const std::string& split) {
   RIFFLE_ASSIGN(const fs::path folder, FindSplitFolder(data_dir.empty() ? "." : data_dir, split));
   return List(folder, true);

@@ -10,6 +10,7 @@
 
 #include "base/status.h"
 #include "data/dataset.h"
+#include "data/left_out.h"
 #include "data/registry.h"
 
 namespace riffle {
@@ -47,9 +48,6 @@ Result<std::unique_ptr<Dataset>> OpenFolder(const std::filesystem::path& data_di
 /// Shards of packed pictures (shards.h). Without names of classes beside them they are `known_classes`, or numbers.
 Result<std::unique_ptr<Dataset>> OpenPacked(const std::filesystem::path& data_dir, const std::string& split,
                                             int channels, const std::vector<std::string>& known_classes);
-
-/// Whether the name ends as a picture's does: .jpg, .jpeg, .png, .webp, .bmp, in any case.
-bool IsPictureName(const std::filesystem::path& path);
 
 /// The names of the class folders of that split, in byte order.
 Result<std::vector<std::string>> ClassFolders(const std::filesystem::path& data_dir, const std::string& split);

@@ -3,20 +3,19 @@
 #include <set>
 
 #include "data/readers.h"
+#include "data/split_names.h"
 
 namespace riffle {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kSplits[] = {"train", "val", "test"};
-
 /// What `open` gives for each split that is there; an error if there is none.
 template <class Open>
 Result<std::vector<NamedSplit>> OpenThose(const Open& open) {
   std::vector<NamedSplit> splits;
   Status missing;
-  for (const std::string_view name : kSplits) {
+  for (const std::string_view name : UsualSplits()) {
     Result<std::unique_ptr<Dataset>> data = open(std::string(name));
     if (data.ok()) {
       splits.push_back({std::string(name), std::move(*data)});
@@ -32,7 +31,7 @@ Result<std::vector<NamedSplit>> OpenThose(const Open& open) {
 
 Result<std::vector<NamedSplit>> OpenFolders(const fs::path& data_dir, int channels) {
   std::set<std::string> classes;
-  for (const std::string_view name : kSplits)
+  for (const std::string_view name : UsualSplits())
     if (const auto found = ClassFolders(data_dir, std::string(name)); found.ok())
       classes.insert(found->begin(), found->end());
   return OpenThose([&](const std::string& name) {
@@ -41,7 +40,17 @@ Result<std::vector<NamedSplit>> OpenFolders(const fs::path& data_dir, int channe
 }
 
 Result<std::vector<NamedSplit>> OpenShards(const fs::path& data_dir, int channels) {
-  return OpenThose([&](const std::string& name) { return OpenPacked(data_dir, name, channels, {}); });
+  std::vector<std::string> classes;  // of the first split, where no index names them: the others may lack some
+  RIFFLE_ASSIGN(std::vector<NamedSplit> splits, OpenThose([&](const std::string& name) {
+                  auto data = OpenPacked(data_dir, name, channels, classes);
+                  if (data.ok() && classes.empty()) classes = (*data)->classes();
+                  return data;
+                }));
+  for (const NamedSplit& split : splits)
+    if (split.data->classes() != classes)
+      return InvalidArgument("{}: the classes of split '{}' are not those of split '{}': pack them together",
+                             data_dir.string(), split.name, splits[0].name);
+  return splits;
 }
 
 }  // namespace

@@ -118,11 +118,10 @@ Result<CheckpointInfo> ParseInfo(const SafetensorsFile& file) {
 }  // namespace
 
 Status CheckClassNames(const std::vector<std::string>& classes) {
-  const auto replace = nlohmann::json::error_handler_t::replace;
   for (const std::string& name : classes)
-    if (nlohmann::json::parse(nlohmann::json(name).dump(-1, ' ', false, replace)) != name)
+    if (!IsUtf8(name))
       return InvalidArgument("the class name {} is not UTF-8, which a checkpoint has to hold: rename its folder",
-                             nlohmann::json(name).dump(-1, ' ', true, replace));
+                             Quoted(name));
   return {};
 }
 
@@ -144,7 +143,7 @@ Status SaveCheckpoint(const fs::path& path, const CheckpointInfo& info, const Pa
   Metadata metadata{{std::string(kModel), ToJson(info.model)},
                     {std::string(kPreprocessing), ToJson(info.preprocessing)},
                     {std::string(kClasses), nlohmann::json(info.classes).dump()},
-                    {std::string(kOptions), info.options},
+                    {std::string(kOptions), AsUtf8(info.options)},  // a path may be anything
                     {std::string(kEpoch), std::to_string(info.epoch)},
                     {std::string(kStep), std::to_string(info.step)},
                     {std::string(kUpdates), std::to_string(info.updates)}};
