@@ -9,6 +9,7 @@
 #include "base/threads.h"
 #include "cli/command.h"
 #include "data/check.h"
+#include "data/left_out.h"
 #include "data/pack.h"
 #include "data/splits.h"
 #include "report/log.h"
@@ -76,6 +77,17 @@ std::string DuplicatesText(const DataCheck& check) {
   return text + More(shown);
 }
 
+std::string CountText(const std::string& title, const DataCheck::Count& count) {
+  if (count.pictures == 0) return "";
+  return fmt::format("{}: {}, such as {}\n", title, Grouped(count.pictures), count.example);
+}
+
+bool IsFlawless(const DataCheck& check) {
+  return check.unreadable.empty() && check.incomplete.empty() && check.vanished.empty() && check.duplicates.empty() &&
+         check.unusable.empty() && check.splits.size() > 1 &&
+         std::ranges::all_of(check.splits, [](const DataCheck::Split& split) { return split.left_out.empty(); });
+}
+
 std::string TextOf(const DataCheck& check) {
   std::string text = CountsText(check);
   const auto range = [](const DataCheck::Range& r) { return fmt::format("{} / {} / {}", r.min, r.median, r.max); };
@@ -85,10 +97,18 @@ std::string TextOf(const DataCheck& check) {
   for (size_t i = 0; i < std::min(missing.size(), kRowsShown); ++i)
     text += fmt::format("No pictures in split '{}': class '{}'\n", missing[i].first, missing[i].second);
   text += More(missing.size());
+  for (const std::string& why : check.unusable) text += fmt::format("Not used: {}\n", why);
+  if (check.splits.size() == 1)
+    text += fmt::format("Only the split '{}' is there; a validation needs another one\n", check.splits[0].name);
+  for (const DataCheck::Split& split : check.splits)
+    if (!split.left_out.empty()) text += fmt::format("Left out of '{}': {}\n", split.name, Described(split.left_out));
+  text += CountText("Turned by EXIF orientation, which is ignored unless --exif_orientation is set", check.turned);
+  text += CountText("With 16 bits a value, of which the high 8 are used", check.deep);
   text += ProblemsText("Unreadable", check.unreadable);
   text += ProblemsText("Read only in part", check.incomplete);
+  text += ProblemsText("Black as they are read", check.vanished);
   text += DuplicatesText(check);
-  if (check.unreadable.empty() && check.incomplete.empty() && check.duplicates.empty() && missing.empty())
+  if (IsFlawless(check) && missing.empty())
     text += "Every picture can be read, none is there twice, every class is in every split\n";
   return text;
 }
@@ -98,6 +118,10 @@ nlohmann::ordered_json JsonOf(const std::vector<DataCheck::Problem>& problems) {
   for (const DataCheck::Problem& p : problems)
     rows.push_back({{"split", p.split}, {"name", p.name}, {"reason", p.reason}});
   return rows;
+}
+
+nlohmann::ordered_json JsonOf(const DataCheck::Count& count) {
+  return {{"pictures", count.pictures}, {"example", count.example}};
 }
 
 nlohmann::ordered_json JsonOf(const DataCheck& check) {
@@ -111,6 +135,15 @@ nlohmann::ordered_json JsonOf(const DataCheck& check) {
     json["missing_classes"].push_back({{"split", split}, {"class", name}});
   json["unreadable"] = JsonOf(check.unreadable);
   json["incomplete"] = JsonOf(check.incomplete);
+  json["black"] = JsonOf(check.vanished);
+  json["left_out"] = nlohmann::ordered_json::array();
+  for (const DataCheck::Split& split : check.splits)
+    for (const LeftOut& kind : split.left_out)
+      json["left_out"].push_back(
+          {{"split", split.name}, {"why", kind.why}, {"files", kind.files}, {"example", kind.example}});
+  json["unusable"] = check.unusable;
+  json["exif_orientation"] = JsonOf(check.turned);
+  json["sixteen_bits"] = JsonOf(check.deep);
   json["duplicates"] = nlohmann::ordered_json::array();
   for (const DataCheck::Duplicates& set : check.duplicates) {
     nlohmann::ordered_json places = nlohmann::ordered_json::array();
@@ -153,8 +186,10 @@ Status RunCheck(const Invocation& invocation, const DatasetInfo& info, const std
     console.out << JsonOf(check).dump(1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
   else
     console.out << TextOf(check);
-  if (!invocation.Has("strict") || check.unreadable.empty()) return {};
-  return DataLoss("{} of {} pictures cannot be read (--strict)", check.unreadable.size(), check.pictures());
+  const size_t unreadable = check.unreadable.size(), incomplete = check.incomplete.size();
+  if (!invocation.Has("strict") || unreadable + incomplete == 0) return {};
+  return DataLoss("{} of {} pictures cannot be read, {} only in part (--strict)", unreadable, check.pictures(),
+                  incomplete);
 }
 
 Result<int64_t> ShardSize(const Invocation& invocation) {
@@ -223,10 +258,11 @@ Command DataCommand() {
           {{.name = "json",
             .value_name = "",
             .help = "of check: an object instead: pictures, splits, width, height, missing_classes, unreadable, "
-                    "incomplete, duplicates"},
+                    "incomplete, black, left_out, unusable, exif_orientation, sixteen_bits, duplicates"},
            {.name = "strict",
             .value_name = "",
-            .help = "of check: exit code 4 if a picture cannot be read; otherwise 0, whatever was found"},
+            .help =
+                "of check: exit code 4 if a picture cannot be read, or only in part; otherwise 0, whatever was found"},
            {.name = "out",
             .value_name = "PREFIX",
             .help = "of pack: shards are called PREFIX-train-000000.tar, ..., with PREFIX-train.json beside them"},

@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "data/encoded_dataset.h"
 #include "data/readers.h"
+#include "data/split_names.h"
 
 namespace riffle {
 namespace {
@@ -147,7 +148,9 @@ bool IsShardOf(const fs::path& file, const std::string& split) {
                    [](unsigned char c) { return std::isdigit(c); }))
     return false;
   const std::string name = stem.substr(0, dash);
-  return name == split || name.ends_with('-' + split);
+  return std::ranges::any_of(NamesOfSplit(split), [&](std::string_view word) {
+    return name == word || name.ends_with(fmt::format("-{}", word));
+  });
 }
 
 }  // namespace riffle
