@@ -17,31 +17,31 @@ struct Kind {
   std::string_view text;
 };
 
-constexpr std::string_view kConvert = "a {} picture, which is not read: convert it to PNG or JPEG";
+constexpr std::string_view kConvert = "{} picture, which is not read: convert it to PNG or JPEG";
 
 // Those with a longer magic first where one is the beginning of another.
 constexpr Kind kPictures[] = {
-    {0, "GIF8"sv, "GIF"},
-    {0, "II*\0"sv, "TIFF or raw"},
-    {0, "MM\0*"sv, "TIFF or raw"},
-    {0, "II+\0"sv, "BigTIFF"},
-    {0, "MM\0+"sv, "BigTIFF"},
-    {4, "ftypavif"sv, "AVIF"},
-    {4, "ftypavis"sv, "AVIF"},
-    {4, "ftyphei"sv, "HEIC"},
-    {4, "ftyphev"sv, "HEIC"},
-    {4, "ftypmif1"sv, "HEIF"},
-    {4, "ftypmsf1"sv, "HEIF"},
-    {0, "\xFF\x0A"sv, "JPEG XL"},
-    {0, "\0\0\0\x0CJXL \r\n\x87\n"sv, "JPEG XL"},
-    {0, "\0\0\0\x0CjP  \r\n\x87\n"sv, "JPEG 2000"},
-    {0, "\xFF\x4F\xFF\x51"sv, "JPEG 2000"},
-    {0, "8BPS"sv, "Photoshop"},
-    {0, "\0\0\1\0"sv, "Windows icon"},
-    {0, "qoif"sv, "QOI"},
-    {0, "DDS "sv, "DirectDraw"},
-    {0, "v/1\1"sv, "OpenEXR"},
-    {0, "#?RADIANCE"sv, "Radiance"},
+    {0, "GIF8"sv, "a GIF"},
+    {0, "II*\0"sv, "a TIFF or raw"},
+    {0, "MM\0*"sv, "a TIFF or raw"},
+    {0, "II+\0"sv, "a BigTIFF"},
+    {0, "MM\0+"sv, "a BigTIFF"},
+    {4, "ftypavif"sv, "an AVIF"},
+    {4, "ftypavis"sv, "an AVIF"},
+    {4, "ftyphei"sv, "a HEIC"},
+    {4, "ftyphev"sv, "a HEIC"},
+    {4, "ftypmif1"sv, "a HEIF"},
+    {4, "ftypmsf1"sv, "a HEIF"},
+    {0, "\xFF\x0A"sv, "a JPEG XL"},
+    {0, "\0\0\0\x0CJXL \r\n\x87\n"sv, "a JPEG XL"},
+    {0, "\0\0\0\x0CjP  \r\n\x87\n"sv, "a JPEG 2000"},
+    {0, "\xFF\x4F\xFF\x51"sv, "a JPEG 2000"},
+    {0, "8BPS"sv, "a Photoshop"},
+    {0, "\0\0\1\0"sv, "a Windows icon"},
+    {0, "qoif"sv, "a QOI"},
+    {0, "DDS "sv, "a DirectDraw"},
+    {0, "v/1\1"sv, "an OpenEXR"},
+    {0, "#?RADIANCE"sv, "a Radiance"},
 };
 
 constexpr Kind kOthers[] = {
