@@ -79,7 +79,8 @@ std::string DuplicatesText(const DataCheck& check) {
 
 std::string CountText(const std::string& title, const DataCheck::Count& count) {
   if (count.pictures == 0) return "";
-  return fmt::format("{}: {}, such as {}\n", title, Grouped(count.pictures), count.example);
+  return fmt::format("{}: {} ({}{})\n", title, Grouped(count.pictures), count.pictures > 1 ? "such as " : "",
+                     count.example);
 }
 
 bool IsFlawless(const DataCheck& check) {

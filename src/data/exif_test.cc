@@ -27,9 +27,11 @@ for orientation in range(1, 9):
 
 /// A JPEG header with one EXIF block, and nothing else.
 std::vector<uint8_t> JpegWith(const std::vector<uint8_t>& tiff) {
-  std::vector<uint8_t> file = {0xFF, 0xD8, 0xFF, 0xE1, 0, static_cast<uint8_t>(2 + 6 + tiff.size()),
-                               'E',  'x',  'i',  'f',  0, 0};
-  file.insert(file.end(), tiff.begin(), tiff.end());
+  std::vector<uint8_t> file(12 + tiff.size());
+  const auto length = static_cast<uint8_t>(2 + 6 + tiff.size());
+  std::ranges::copy(std::initializer_list<uint8_t>{0xFF, 0xD8, 0xFF, 0xE1, 0, length, 'E', 'x', 'i', 'f', 0, 0},
+                    file.begin());
+  std::ranges::copy(tiff, file.begin() + 12);
   return file;
 }
 
