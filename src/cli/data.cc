@@ -6,6 +6,7 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
+#include "base/text.h"
 #include "base/threads.h"
 #include "cli/command.h"
 #include "data/check.h"
@@ -33,12 +34,25 @@ std::vector<std::pair<std::string, std::string>> MissingClasses(const DataCheck&
   return missing;
 }
 
+// Names of classes that a person may take for one.
+std::vector<std::pair<std::string, std::string>> AlikeClasses(const std::vector<std::string>& classes) {
+  std::vector<std::string> lower;
+  for (const std::string& name : classes) lower.push_back(Lowercase(name));
+  const auto is_ascii = [](const std::string& name) { return Escaped(name) == name; };
+  std::vector<std::pair<std::string, std::string>> alike;
+  for (size_t i = 0; i < classes.size(); ++i)
+    for (size_t k = i + 1; k < classes.size(); ++k)
+      if (lower[i] == lower[k] || (!is_ascii(lower[i]) && LookAlike(lower[i], lower[k])))
+        alike.emplace_back(classes[i], classes[k]);
+  return alike;
+}
+
 std::string CountsText(const DataCheck& check) {
   std::vector<std::string> headings = {"class"};
   for (const DataCheck::Split& split : check.splits) headings.push_back(split.name);
   Table table(headings);
   for (size_t k = 0; k < std::min(check.classes.size(), kRowsShown); ++k) {
-    std::vector<std::string> row = {check.classes[k]};
+    std::vector<std::string> row = {OneLine(check.classes[k])};
     for (const DataCheck::Split& split : check.splits) row.push_back(Grouped(split.pictures[k]));
     table.AddRow(row);
   }
@@ -55,7 +69,7 @@ std::string CountsText(const DataCheck& check) {
 std::string ProblemsText(const std::string& title, const std::vector<DataCheck::Problem>& problems) {
   if (problems.empty()) return "";
   std::string text = fmt::format("\n{}: {}\n", title, Grouped(static_cast<int64_t>(problems.size())));
-  for (size_t i = 0; i < std::min(problems.size(), kRowsShown); ++i) text += "  " + problems[i].reason + '\n';
+  for (size_t i = 0; i < std::min(problems.size(), kRowsShown); ++i) text += "  " + OneLine(problems[i].reason) + '\n';
   return text + More(problems.size());
 }
 
@@ -96,8 +110,12 @@ std::string TextOf(const DataCheck& check) {
       fmt::format("\nWidth {}, height {} pixels (least / median / most)\n", range(check.width), range(check.height));
   const auto missing = MissingClasses(check);
   for (size_t i = 0; i < std::min(missing.size(), kRowsShown); ++i)
-    text += fmt::format("No pictures in split '{}': class '{}'\n", missing[i].first, missing[i].second);
+    text += fmt::format("No pictures in split '{}': class '{}'\n", missing[i].first, OneLine(missing[i].second));
   text += More(missing.size());
+  const auto alike = AlikeClasses(check.classes);
+  for (const auto& [a, b] : alike)
+    text += fmt::format("Two classes, or one? '{}' and '{}' differ only in case or in how accents are written\n",
+                        Escaped(OneLine(a)), Escaped(OneLine(b)));
   for (const std::string& why : check.unusable) text += fmt::format("Not used: {}\n", why);
   if (check.splits.size() == 1)
     text += fmt::format("Only the split '{}' is there; a validation needs another one\n", check.splits[0].name);
@@ -109,7 +127,7 @@ std::string TextOf(const DataCheck& check) {
   text += ProblemsText("Read only in part", check.incomplete);
   text += ProblemsText("Black as they are read", check.vanished);
   text += DuplicatesText(check);
-  if (IsFlawless(check) && missing.empty())
+  if (IsFlawless(check) && missing.empty() && alike.empty())
     text += "Every picture can be read, none is there twice, every class is in every split\n";
   return text;
 }
@@ -142,6 +160,7 @@ nlohmann::ordered_json JsonOf(const DataCheck& check) {
     for (const LeftOut& kind : split.left_out)
       json["left_out"].push_back(
           {{"split", split.name}, {"why", kind.why}, {"files", kind.files}, {"example", kind.example}});
+  json["alike_classes"] = AlikeClasses(check.classes);
   json["unusable"] = check.unusable;
   json["exif_orientation"] = JsonOf(check.turned);
   json["sixteen_bits"] = JsonOf(check.deep);
@@ -259,7 +278,7 @@ Command DataCommand() {
           {{.name = "json",
             .value_name = "",
             .help = "of check: an object instead: pictures, splits, width, height, missing_classes, unreadable, "
-                    "incomplete, black, left_out, unusable, exif_orientation, sixteen_bits, duplicates"},
+                    "incomplete, black, left_out, alike_classes, unusable, exif_orientation, sixteen_bits, duplicates"},
            {.name = "strict",
             .value_name = "",
             .help =

@@ -58,6 +58,17 @@ TEST(DataCommand, StrictCountsPicturesThatAreCutOff) {
   EXPECT_THAT(strict.err, HasSubstr("1 only in part"));
 }
 
+TEST(DataCommand, AsksAboutClassesThatLookAlike) {
+  const fs::path folder = TestFolder();
+  uint8_t shade = 0;
+  for (const char* split : {"train", "val"})
+    for (const char* name : {"Ants", "ants", "K\u00e4fer", "Ka\u0308fer", "moon"})
+      WriteBytes(folder / split / name / "a.bmp", Bmp(1, 1, ++shade));
+  const Outcome check = Riffle({"data", "check", folder.string()});
+  EXPECT_THAT(check.out, AllOf(HasSubstr("'Ants' and 'ants'"), HasSubstr("'Ka\\u0308fer' and 'K\\u00e4fer'"),
+                               Not(HasSubstr("moon'")), Not(HasSubstr("Every picture can be read"))));
+}
+
 TEST(DataCommand, PraisesOnlyWhatIsWhole) {
   const fs::path folder = TestFolder();
   WriteBytes(folder / "train/sun/a.bmp", Bmp(1, 1, 1));

@@ -249,8 +249,9 @@ Result<fs::path> FindSplitFolder(const fs::path& data_dir, const std::string& sp
   std::vector<fs::path> folders;
   for (const fs::path& folder : *roots) folders.push_back(SplitIn(folder, names));
   // Of several those with class folders; a folder that only bears the name counts where there is no other.
-  if (std::ranges::any_of(folders, [](const fs::path& f) { return !FoldersOfPictures(f).empty(); }))
-    std::erase_if(folders, [](const fs::path& f) { return FoldersOfPictures(f).empty(); });
+  const auto bears_only_the_name = [](const fs::path& folder) { return FoldersOfPictures(folder).empty(); };
+  if (folders.size() > 1 && !std::ranges::all_of(folders, bears_only_the_name))
+    std::erase_if(folders, bears_only_the_name);
   return TheOnly(root, what, folders);
 }
 

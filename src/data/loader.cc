@@ -170,7 +170,8 @@ Status Loader::MakePicture(Slot& slot, int i, int64_t index, TransformScratch& s
   RIFFLE_ASSIGN(const Region region, dataset_.ReadRegion(index, choose, picture));
   if (const std::string_view flaw = FlawOf(picture); !flaw.empty()) {
     if (picture.incomplete && !options_.allow_incomplete)
-      return DataLoss("{}: cut off or damaged after some of its pixels", dataset_.NameOf(index));
+      return DataLoss("{}: cut off or damaged after some of its pixels (--allow_incomplete uses it as far as it goes)",
+                      dataset_.NameOf(index));
     const std::lock_guard lock(mutex_);
     slot.flawed.emplace(index, fmt::format("{}: {}", dataset_.NameOf(index), flaw));
   }

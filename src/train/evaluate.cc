@@ -9,8 +9,7 @@ namespace {
 Status WithAdvice(const Status& status) {
   if (status.code() != ErrorCode::kDataLoss) return status;
   return DataLoss(
-      "{}; every picture of a validation counts: repair or remove this one ('riffle data check' lists all such); "
-      "--allow_incomplete uses those that are only cut off",
+      "{}; every picture of a validation counts: repair or remove this one ('riffle data check' lists all such)",
       status.message());
 }
 
