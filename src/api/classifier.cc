@@ -59,7 +59,8 @@ Result<std::vector<ClassProbability>> PictureClassifier::ClassifyFile(const std:
 }
 
 Result<std::vector<ClassProbability>> PictureClassifier::ClassifyEncoded(std::span<const uint8_t> bytes, size_t count) {
-  RIFFLE_TRY(Decode(bytes, pictures_.channels, picture_));
+  const Exif exif = info_.preprocessing.exif_orientation ? Exif::kFollowed : Exif::kIgnored;
+  RIFFLE_TRY(Decode(bytes, pictures_.channels, picture_, exif));
   RandomStream unused(0, RandomPurpose::kAugmentation, 0, 0);  // evaluation draws nothing
   RIFFLE_TRY(transform_.Apply(picture_.View(), unused, scratch_, pixels_.data(), stride_));
   network_->session.Run(1, {pixels_.data(), stride_}, logits_.data());

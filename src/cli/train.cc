@@ -1,6 +1,7 @@
 // `riffle train`: trains a network. From options to data, network and trainer, and what a run tells on the way.
 #include <fmt/format.h>
 
+#include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <optional>
@@ -19,6 +20,7 @@
 #include "ops/backends.h"
 #include "report/metrics.h"
 #include "report/progress.h"
+#include "report/table.h"
 #include "train/accepted_options.h"
 #include "train/class_weights.h"
 #include "train/idle_options.h"
@@ -96,8 +98,12 @@ class Reporter : public TrainObserver {
   }
 
   void OnUnreadable(const std::string& why) override {
-    if (!unreadable_.insert(why).second) return;  // another resolution has another loader, which tells it again
+    if (!told_.insert(why).second) return;  // another resolution has another loader, which tells it again
     log_.Line("Skipped, another picture takes its place: " + why);
+  }
+
+  void OnFlawed(const std::string& what) override {
+    if (told_.insert(what).second) log_.Line(what);
   }
 
   void OnStep(const StepEvent& e) override {
@@ -151,8 +157,24 @@ class Reporter : public TrainObserver {
   MetricsLog metrics_;
   Progress progress_;
   std::optional<ValidationProgress> validation_progress_;  // of a validation that goes on
-  std::set<std::string> unreadable_;                       // that were told
+  std::set<std::string> told_;                             // of pictures
 };
+
+/// Whether the validations to come can use each picture: told before the first epoch, not after it. Pictures in memory
+/// can.
+Status LookAtValidation(const TrainingData& data, Log& log) {
+  if (!data.validation || data.validation->InMemory()) return {};
+  constexpr auto kPatience = std::chrono::seconds(2);
+  const auto start = std::chrono::steady_clock::now();
+  RIFFLE_ASSIGN(const std::vector<std::string> flawed,
+                LookAtAll(*data.validation_loader, [&](int64_t done, int64_t total) {
+                  if (std::chrono::steady_clock::now() - start < kPatience) return;
+                  log.Live(fmt::format("Looking at the validation pictures: {} of {}", Grouped(done), Grouped(total)));
+                }));
+  log.Live("");
+  for (const std::string& what : flawed) log.Line(what);
+  return {};
+}
 
 /// Where the weights come from: a run that is resumed, a checkpoint to start from, or chance. Whether it is resumed.
 Result<bool> LoadStart(const Options& options, Trainer& trainer, Log& log) {
@@ -190,6 +212,9 @@ Status Run(const Invocation& invocation, const Console& console) {
   RIFFLE_TRY(DownloadIfAsked(options, log));
   CheckpointInfo info;
   RIFFLE_ASSIGN(TrainingData data, OpenTrainingData(options, &info));
+  for (const std::string& note : NotesOn(*data.train, options.train_split)) log.Line(note);
+  if (data.validation)
+    for (const std::string& note : NotesOn(*data.validation, options.val_split)) log.Line(note);
   options.num_classes = info.model.num_classes;
   BalanceClasses(*data.train, info.model.num_classes, options);
   info.options = ToYaml(options);
@@ -221,6 +246,7 @@ Status Run(const Invocation& invocation, const Console& console) {
     log.Line("A dry run: nothing was trained or written");
     return {};
   }
+  if (trainer->info().epoch < options.epoch_size) RIFFLE_TRY(LookAtValidation(data, log));
   RIFFLE_TRY(PrepareRunFolder(options.ckpt_save_dir, resumed, log));
   const fs::path folder = options.ckpt_save_dir;
   RIFFLE_TRY(WriteFileAtomically(folder / (model_name + ".yaml"), trainer->info().options));

@@ -57,6 +57,7 @@ Result<Preprocessing> PreprocessingFor(const CheckpointInfo& info, const Setting
   if (settings.IsSet("interpolation")) {
     RIFFLE_ASSIGN(p.interpolation, ParseInterpolation(o.interpolation));
   }
+  if (settings.IsSet("exif_orientation")) p.exif_orientation = o.exif_orientation;
   RIFFLE_TRY(Check(p));
   return p;
 }
@@ -96,13 +97,16 @@ Status Run(const Invocation& invocation, const Console& console) {
   network->session.SetFlip(options.tta_flip);
 
   options.in_channels = model.in_channels;
+  options.exif_orientation = preprocessing.exif_orientation;
   RIFFLE_TRY(DownloadIfAsked(options, log));
   RIFFLE_ASSIGN(const std::unique_ptr<Dataset> data, OpenDataset(ValDataset(options, checkpoint.info().classes)));
+  for (const std::string& note : NotesOn(*data, options.val_split)) log.Line(note);
   RIFFLE_ASSIGN(const Transform transform, Transform::ForEvaluation(preprocessing));
   RIFFLE_ASSIGN(const std::unique_ptr<Loader> loader, Loader::Create(*data, transform, ValLoader(options)));
   console.out << fmt::format("Validating {}{} on {} pictures ({}), {} × {} pixels\n", checkpoint.path(),
-                             set == WeightSet::kEma ? " (averaged weights)" : "", data->size(), options.val_split,
-                             model.image_size, model.image_size)
+                             set == WeightSet::kEma ? " (averaged weights)" : "", data->size(),
+                             data->stand_in().empty() ? options.val_split : data->stand_in(), model.image_size,
+                             model.image_size)
               << std::flush;
   RIFFLE_ASSIGN(LabelLoss label_loss, LabelLoss::Create(options, model.num_classes, *ops));
   ValidationProgress progress(log, options.log_interval);
@@ -120,12 +124,35 @@ Command ValidateCommand() {
   return {
       .name = "validate",
       .summary = "measures a checkpoint on a dataset: top-1, top-5, loss",
-      .options = {"config",     "device_target",    "threads",     "dataset",           "data_dir",
-                  "val_split",  "dataset_download", "dataset_url", "dataset_checksums", "num_parallel_workers",
-                  "batch_size", "image_resize",     "val_resize",  "interpolation",     "mean",
-                  "std",        "crop_pct",         "model",       "num_classes",       "in_channels",
-                  "pretrained", "ckpt_path",        "loss",        "label_smoothing",   "class_weights",
-                  "tta_flip",   "log_interval"},
+      .options = {"config",
+                  "device_target",
+                  "threads",
+                  "dataset",
+                  "data_dir",
+                  "val_split",
+                  "dataset_download",
+                  "dataset_url",
+                  "dataset_checksums",
+                  "num_parallel_workers",
+                  "batch_size",
+                  "image_resize",
+                  "val_resize",
+                  "interpolation",
+                  "mean",
+                  "std",
+                  "crop_pct",
+                  "model",
+                  "num_classes",
+                  "in_channels",
+                  "pretrained",
+                  "ckpt_path",
+                  "loss",
+                  "label_smoothing",
+                  "class_weights",
+                  "tta_flip",
+                  "log_interval",
+                  "allow_incomplete",
+                  "exif_orientation"},
       .own_options = {{.name = "json",
                        .value_name = "FILE",
                        .help = "write top1_percent, top5_percent, loss, images, images_per_second there",

@@ -29,14 +29,22 @@ Result<std::vector<NamedSplit>> OpenThose(const Open& open) {
   return splits;
 }
 
-Result<std::vector<NamedSplit>> OpenFolders(const fs::path& data_dir, int channels) {
+Result<std::vector<NamedSplit>> OpenFolders(const fs::path& data_dir, int channels,
+                                            std::vector<std::string>* unusable) {
   std::set<std::string> classes;
   for (const std::string_view name : UsualSplits())
     if (const auto found = ClassFolders(data_dir, std::string(name)); found.ok())
       classes.insert(found->begin(), found->end());
-  return OpenThose([&](const std::string& name) {
-    return OpenFolder(data_dir, name, channels, std::vector<std::string>(classes.begin(), classes.end()));
+  std::vector<Status> there_but_empty;
+  auto splits = OpenThose([&](const std::string& name) {
+    auto data = OpenFolder(data_dir, name, channels, std::vector<std::string>(classes.begin(), classes.end()));
+    if (!data.ok() && FindSplitFolder(data_dir, name).ok()) there_but_empty.push_back(data.status());
+    return data;
   });
+  if (!splits.ok() || there_but_empty.empty()) return splits;
+  if (unusable == nullptr) return there_but_empty.front();
+  for (const Status& status : there_but_empty) unusable->push_back(status.message());
+  return splits;
 }
 
 Result<std::vector<NamedSplit>> OpenShards(const fs::path& data_dir, int channels) {
@@ -55,10 +63,11 @@ Result<std::vector<NamedSplit>> OpenShards(const fs::path& data_dir, int channel
 
 }  // namespace
 
-Result<std::vector<NamedSplit>> OpenAllSplits(const DatasetInfo& info, const fs::path& data_dir) {
+Result<std::vector<NamedSplit>> OpenAllSplits(const DatasetInfo& info, const fs::path& data_dir,
+                                              std::vector<std::string>* unusable) {
   if (info.layout == DatasetLayout::kShards) return OpenShards(data_dir, info.channels);
   if (info.layout == DatasetLayout::kFolder) {
-    auto folders = OpenFolders(data_dir, info.channels);
+    auto folders = OpenFolders(data_dir, info.channels, unusable);
     if (folders.ok() || folders.status().code() != ErrorCode::kNotFound) return folders;
     auto shards = OpenShards(data_dir, info.channels);
     return shards.ok() || shards.status().code() != ErrorCode::kNotFound ? std::move(shards) : std::move(folders);

@@ -94,6 +94,9 @@ std::vector<OptionRow> MakeTable() {
       {"max_unreadable_share", kData, &O::max_unreadable_share, Within(0, 1),
        "share of the training pictures that may be unreadable: they are named and replaced; more, or 0 and one, is an "
        "error"},
+      {"allow_incomplete", kData, &O::allow_incomplete, Any(),
+       "validate on pictures that are cut off or damaged, too, as far as they go: they are named; otherwise one is an "
+       "error"},
       {"shuffle_buffer", kData, &O::shuffle_buffer, AtLeast(0),
        "read shards one after another and shuffle among so many pictures; 0 shuffles all of them"},
       {"aug_repeats", kData, &O::aug_repeats, Within(0, 1024),
@@ -123,6 +126,8 @@ std::vector<OptionRow> MakeTable() {
       {"interpolation", kTransforms, &O::interpolation, OneOf(FilterNames()), "filter of resizing"},
       {"exact_decode", kTransforms, &O::exact_decode, Any(),
        "decode training pictures in full; False decodes at 1/2, 1/4 or 1/8 where that leaves pixels enough"},
+      {"exif_orientation", kTransforms, &O::exif_orientation, Any(),
+       "turn pictures as their EXIF orientation says; the checkpoint keeps it; otherwise as they lie in the file"},
       {"mean", kTransforms, &O::mean, Any(), "mean of each channel, 0 to 255; unless set, that of the dataset"},
       {"std", kTransforms, &O::std, Above(0), "deviation of each channel, 0 to 255; unless set, that of the dataset"},
       {"crop_pct", kTransforms, &O::crop_pct, AboveUpTo(0, 1),

@@ -121,6 +121,7 @@ Result<EpochEvent> Trainer::TrainEpoch(Loader& loader, TrainObserver& observer) 
   for (int64_t b = 0; b < batches; ++b) {
     RIFFLE_ASSIGN(const Batch* batch, loader.Next());
     for (const std::string& why : batch->unreadable) observer.OnUnreadable(why);
+    for (const std::string& what : batch->flawed) observer.OnFlawed(what);
     const UpdateGroup group = GroupOf(b, batches, options_.gradient_accumulation_steps);
     event.lr = LearningRate(options_, info_.step - group.index, batches);
     RIFFLE_ASSIGN(const double batch_loss_sum, TrainStep(*batch, group, event.lr));

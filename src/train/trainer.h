@@ -52,6 +52,8 @@ class TrainObserver {
   virtual void OnEpochBegin(int /*epoch*/) {}
   /// A picture was left out, another stands in its place; once for each. `why` names it.
   virtual void OnUnreadable(const std::string& /*why*/) {}
+  /// A picture was used though something is wrong with it; once for each. `what` names it.
+  virtual void OnFlawed(const std::string& /*what*/) {}
   virtual void OnStep(const StepEvent&) {}
   virtual void OnValidationBegin() {}
   virtual void OnValidation(const Evaluation& /*so_far*/, int64_t /*batch*/, int64_t /*batches*/) {}
