@@ -57,7 +57,7 @@ std::string Overview() {
       "Usage: riffle COMMAND [OPTION...]\n\nCommands:\n";
   for (const Command& command : Commands()) text += fmt::format("  {:<12}{}\n", command.name, command.summary);
   text += "\n'riffle help COMMAND' shows examples and options; 'riffle --version' the version.\n\nExit codes:\n";
-  for (const ExitCodeRow& row : ExitCodes()) text += fmt::format("  {}  {}\n", row.exit_code, row.meaning);
+  for (const ExitCodeRow& row : ExitCodes()) text += fmt::format("  {:<4} {}\n", row.exit_code, row.meaning);
   return text;
 }
 

@@ -204,11 +204,30 @@ TEST(RunTest, HelpListsEveryCommandAndEveryExitCode) {
 TEST(RunTest, EveryKindOfErrorHasAnExitCodeOfItsOwn) {
   std::vector<int> codes;
   for (const ExitCodeRow& row : ExitCodes()) codes.push_back(row.exit_code);
-  EXPECT_THAT(codes, ElementsAre(0, 1, 2, 3, 4, 5, 6));
+  EXPECT_THAT(codes, ElementsAre(0, 1, 2, 3, 4, 5, 6, 129, 130, 143));
   for (ErrorCode code : {ErrorCode::kInvalidArgument, ErrorCode::kNotFound, ErrorCode::kDataLoss, ErrorCode::kIo,
                          ErrorCode::kUnavailable}) {
     EXPECT_EQ(std::ranges::count(ExitCodes(), std::optional(code), &ExitCodeRow::error), 1);
   }
+  EXPECT_EQ(std::ranges::count(ExitCodes(), std::optional(ErrorCode::kInterrupted), &ExitCodeRow::error), 3)
+      << "one for each signal";
+}
+
+TEST(ParseTest, ResumeTakesAutoAndSaysWhatElseWasMeant) {
+  const auto error = [](const Words& words) {
+    Words train = {"train"};
+    train.insert(train.end(), words.begin(), words.end());
+    const Outcome outcome = Riffle(train);
+    EXPECT_EQ(outcome.exit_code, 2);
+    return outcome.err;
+  };
+  EXPECT_THAT(error({"--resume=ckpt/a.safetensors"}), AllOf(HasSubstr("option resume (command line): expected 'auto'"),
+                                                            HasSubstr("use --ckpt_path=ckpt/a.safetensors")));
+  for (const char* flag : {"True", "yes", "1", "no"})
+    EXPECT_THAT(error({std::string("--resume=") + flag}),
+                AllOf(HasSubstr("expected 'auto' to go on with the run in ckpt_save_dir"), HasSubstr(flag)));
+  EXPECT_THAT(error({"--resume"}), HasSubstr("expected one of '', auto, found nothing"));
+  EXPECT_THAT(error({"--ckpt_path=auto"}), HasSubstr("--resume=auto goes on"));
 }
 
 TEST(RunTest, AnErrorIsOneLineOnStandardError) {

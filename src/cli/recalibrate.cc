@@ -78,6 +78,8 @@ Status Run(const Invocation& invocation, const Console& console) {
   info.ema_updates.reset();  // the averaged weights, if these are such, are now the only ones
   info.top1_percent.reset();
   info.best_top1_percent.reset();
+  info.measured.reset();
+  info.unvalidated.reset();
   const fs::path out = invocation.own.find("out")->second;
   RIFFLE_TRY(SaveCheckpoint(out, info, plan.registry, network.values(), nullptr));
   log.Line(fmt::format("{}: the {}weights of {}, batch-norm statistics averaged over {} batches of {}, {} × {} pixels",

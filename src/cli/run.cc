@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <exception>
 #include <new>
 #include <stdexcept>
@@ -11,13 +12,15 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "cli/help.h"
+#include "cli/interruption.h"
 #include "cli/parse.h"
 
 namespace riffle {
 namespace {
 
 constexpr int kUnexpectedExitCode = 1;
-constexpr int kHelpWidth = 100;  // where the help does not go to a terminal
+constexpr int kSignalExitCode = 128;  // and the signal's number, as shells have it
+constexpr int kHelpWidth = 100;       // where the help does not go to a terminal
 
 constexpr ExitCodeRow kExitCodes[] = {
     {0, std::nullopt, "done"},
@@ -27,10 +30,14 @@ constexpr ExitCodeRow kExitCodes[] = {
     {4, ErrorCode::kDataLoss, "a file is truncated or damaged"},
     {5, ErrorCode::kIo, "the system refused to read or write"},
     {6, ErrorCode::kUnavailable, "this build or machine cannot do it, or has no memory for it"},
+    {kSignalExitCode + SIGHUP, ErrorCode::kInterrupted, "training was ended by SIGHUP"},
+    {kSignalExitCode + SIGINT, ErrorCode::kInterrupted, "training was ended by SIGINT, which is Ctrl-C"},
+    {kSignalExitCode + SIGTERM, ErrorCode::kInterrupted, "training was ended by SIGTERM"},
 };
 
 int ExitCodeOf(const Status& status) {
   if (status.ok()) return 0;
+  if (status.code() == ErrorCode::kInterrupted) return kSignalExitCode + NotedSignal();
   return std::ranges::find(kExitCodes, std::optional(status.code()), &ExitCodeRow::error)->exit_code;
 }
 
@@ -88,7 +95,7 @@ Status Dispatch(std::span<const std::string> words, const Console& console, std:
 int Fail(std::string message, int exit_code, std::ostream& err) {
   std::ranges::replace_if(
       message, [](char c) { return c >= 0 && c < ' '; }, ' ');  // names from files may hold anything; it stays one line
-  err << "riffle: error: " << message << std::endl;
+  err << (exit_code > kSignalExitCode ? "riffle: " : "riffle: error: ") << message << std::endl;
   return exit_code;
 }
 

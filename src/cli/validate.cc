@@ -12,6 +12,7 @@
 #include "cli/validation_progress.h"
 #include "model/zoo.h"
 #include "ops/backends.h"
+#include "train/differences.h"
 #include "train/evaluate.h"
 #include "train/loaded_network.h"
 #include "train/run_notes.h"
@@ -108,11 +109,22 @@ Status Run(const Invocation& invocation, const Console& console) {
                              data->stand_in().empty() ? options.val_split : data->stand_in(), model.image_size,
                              model.image_size)
               << std::flush;
+  const CheckpointInfo& info = checkpoint.info();
+  if (info.top1_percent && info.measured) {
+    const std::string differences = Differences(*info.measured, {.val_split = options.val_split,
+                                                                 .images = data->size(),
+                                                                 .tta_flip = options.tta_flip,
+                                                                 .averaged_weights = set == WeightSet::kEma,
+                                                                 .preprocessing = preprocessing});
+    if (!differences.empty())
+      log.Line(fmt::format("Training measured {:.2f} % otherwise: {}", *info.top1_percent, differences));
+  }
   RIFFLE_ASSIGN(LabelLoss label_loss, LabelLoss::Create(options, model.num_classes, *ops));
   ValidationProgress progress(log, options.log_interval);
   RIFFLE_ASSIGN(const Evaluation result, Evaluate(network->session, label_loss, *loader,
                                                   [&](const Evaluation& so_far, int64_t batch, int64_t batches) {
                                                     progress.Report(so_far, batch, batches);
+                                                    return Status();
                                                   }));
   log.Live("");
   return Report(result, invocation, console);

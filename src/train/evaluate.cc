@@ -69,7 +69,7 @@ Result<Evaluation> Evaluate(Session& session, LabelLoss& label_loss, Loader& loa
     result.images += batch->images;
     result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     result.waiting_seconds = loader.WaitedSeconds() - waited;
-    if (progress) progress(result, b + 1, loader.BatchesPerEpoch());
+    if (progress) RIFFLE_TRY(progress(result, b + 1, loader.BatchesPerEpoch()));
   }
   return result;
 }

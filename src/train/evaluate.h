@@ -27,8 +27,8 @@ struct Evaluation {
   double loss() const { return loss_sum / static_cast<double>(images); }
 };
 
-/// Called after each batch with what there is so far.
-using EvaluationProgress = std::function<void(const Evaluation& so_far, int64_t batch, int64_t batches)>;
+/// Called after each batch with what there is so far. A Status that is not ok ends the evaluation with it.
+using EvaluationProgress = std::function<Status(const Evaluation& so_far, int64_t batch, int64_t batches)>;
 
 /// Called now and then with how many of the pictures were looked at.
 using LookProgress = std::function<void(int64_t done, int64_t total)>;

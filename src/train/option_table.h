@@ -46,12 +46,21 @@ struct Limits {
   Status (*check)(std::string_view text) = nullptr;  ///< of text, beyond all that; its message is complete
 };
 
+/// What a run that goes on makes of a value that is not the one of its record (resume.h).
+enum class OnResume {
+  kSaid,   ///< it counts from now on: a line says so, and the record keeps both
+  kFree,   ///< no result depends on it
+  kStart,  ///< it counts at the start of a run only: the record keeps what it was
+  kFixed,  ///< part of what Trainer::Resume compares, and another one is an error there: the network, the average
+};
+
 struct OptionRow {
   std::string_view name;
   OptionGroup group;
   OptionField field;
   Limits limits;
   std::string_view help;  ///< one line, without the default and the choices
+  OnResume on_resume = OnResume::kSaid;
 };
 
 std::span<const OptionRow> OptionTable();

@@ -7,6 +7,7 @@
 #include "model/initialise.h"
 #include "train/ema.h"
 #include "train/recalibrate.h"
+#include "train/resume.h"
 #include "train/retention.h"
 #include "train/schedule.h"
 #include "train/transfer.h"
@@ -54,15 +55,7 @@ Result<std::string> Trainer::StartFrom(const Checkpoint& checkpoint) {
 }
 
 Status Trainer::Resume(const Checkpoint& checkpoint) {
-  if (checkpoint.info().model != info_.model)
-    return InvalidArgument(
-        "{}: cannot be resumed, its network is another one: {}; name another --ckpt_save_dir, or train without "
-        "--resume",
-        checkpoint.path(), Differences(checkpoint.info().model, info_.model));
-  if (options_.ema != checkpoint.info().ema_updates.has_value())
-    return InvalidArgument("{}: cannot be resumed {} --ema, for it holds {} averaged weights; {} --ema",
-                           checkpoint.path(), options_.ema ? "with" : "without", options_.ema ? "no" : "also",
-                           options_.ema ? "leave out" : "add");
+  RIFFLE_TRY(CheckSameRun(checkpoint, info_, options_));
   RIFFLE_TRY(checkpoint.Load(plan_->registry, WeightSet::kOnline, &network_.values()));
   if (ema_) RIFFLE_TRY(checkpoint.Load(plan_->registry, WeightSet::kEma, &*ema_));
   RIFFLE_TRY(checkpoint.Load(plan_->registry, &optimizer_));
@@ -70,24 +63,32 @@ Status Trainer::Resume(const Checkpoint& checkpoint) {
   info_.step = checkpoint.info().step;
   info_.updates = checkpoint.info().updates;
   info_.ema_updates = checkpoint.info().ema_updates;
-  info_.best_top1_percent = checkpoint.info().best_top1_percent;
+  info_.unvalidated = checkpoint.info().unvalidated;
+  if (WhyTheBestStartsAnew(checkpoint, info_, options_.ckpt_save_dir).empty())
+    info_.best_top1_percent = checkpoint.info().best_top1_percent;
+  if (!info_.measured) info_.measured = checkpoint.info().measured;  // of the figures that stay
   return {};
 }
 
 Status Trainer::Run(const TrainLoaders& loaders, TrainObserver& observer) {
   StartAverage();
+  if (const auto& trained = info_.unvalidated)
+    RIFFLE_TRY(FinishEpoch({.epoch = info_.epoch,
+                            .step = info_.step,
+                            .lr = trained->lr,
+                            .train_loss = trained->train_loss,
+                            .images = trained->images,
+                            .seconds = trained->seconds},
+                           loaders, observer));
   while (info_.epoch < options_.epoch_size) {
-    observer.OnEpochBegin(info_.epoch + 1);
+    RIFFLE_TRY(observer.OnEpochBegin(info_.epoch + 1));
     RIFFLE_ASSIGN(Loader * loader, loaders.train(info_.epoch));
     RIFFLE_TRY(TrainOnPicturesOf(*loader));
     RIFFLE_ASSIGN(EpochEvent event, TrainEpoch(*loader, observer));
     if (event.epoch == options_.epoch_size && options_.bn_recalibration > 0) RIFFLE_TRY(Recalibrate(*loader, observer));
     RIFFLE_TRY(CheckFinite());
     info_.top1_percent.reset();
-    if (loaders.validation && ValidatesAfter(event.epoch, options_))
-      RIFFLE_TRY(Validate(*loaders.validation, &event, observer));
-    RIFFLE_TRY(observer.OnEpoch(event));  // first, so that no checkpoint is ahead of the record
-    RIFFLE_TRY(Save(event, observer));
+    RIFFLE_TRY(FinishEpoch(event, loaders, observer));
   }
   return {};
 }
@@ -123,19 +124,19 @@ Result<EpochEvent> Trainer::TrainEpoch(Loader& loader, TrainObserver& observer) 
     for (const std::string& why : batch->unreadable) observer.OnUnreadable(why);
     for (const std::string& what : batch->flawed) observer.OnFlawed(what);
     const UpdateGroup group = GroupOf(b, batches, options_.gradient_accumulation_steps);
-    event.lr = LearningRate(options_, info_.step - group.index, batches);
+    event.lr = LearningRate(options_, info_.epoch * batches + b - group.index, batches);
     RIFFLE_ASSIGN(const double batch_loss_sum, TrainStep(*batch, group, event.lr));
     ++info_.step;
     loss_sum += batch_loss_sum;
     event.images += batch->images;
-    observer.OnStep({.epoch = event.epoch,
-                     .batch = b + 1,
-                     .batches = batches,
-                     .loss = batch_loss_sum / batch->images,
-                     .mean_loss = loss_sum / static_cast<double>(event.images),
-                     .lr = event.lr,
-                     .images = event.images,
-                     .waiting_seconds = loader.WaitedSeconds() - waited});
+    RIFFLE_TRY(observer.OnStep({.epoch = event.epoch,
+                                .batch = b + 1,
+                                .batches = batches,
+                                .loss = batch_loss_sum / batch->images,
+                                .mean_loss = loss_sum / static_cast<double>(event.images),
+                                .lr = event.lr,
+                                .images = event.images,
+                                .waiting_seconds = loader.WaitedSeconds() - waited}));
   }
   ++info_.epoch;
   event.step = info_.step;
@@ -196,7 +197,7 @@ Status Trainer::Validate(Loader& loader, EpochEvent* event, TrainObserver& obser
   session_.SetWeights(BestWeights());
   RIFFLE_ASSIGN(event->validation, Evaluate(session_, objective_->label_loss(), loader,
                                             [&](const Evaluation& so_far, int64_t batch, int64_t batches) {
-                                              observer.OnValidation(so_far, batch, batches);
+                                              return observer.OnValidation(so_far, batch, batches);
                                             }));
   info_.top1_percent = event->validation->top1_percent();
   event->best = !info_.best_top1_percent || *info_.top1_percent > *info_.best_top1_percent;
@@ -210,7 +211,8 @@ Result<Pace> Trainer::PaceOfTraining(Loader& loader) {
   return MeasurePace(loader, [&](const Batch& batch) {
     const UpdateGroup group =
         GroupOf(batch.position.batch, loader.BatchesPerEpoch(), options_.gradient_accumulation_steps);
-    return TrainStep(batch, group, LearningRate(options_, info_.step++, loader.BatchesPerEpoch())).status();
+    const int64_t position = info_.epoch * loader.BatchesPerEpoch() + batch.position.batch;
+    return TrainStep(batch, group, LearningRate(options_, position, loader.BatchesPerEpoch())).status();
   });
 }
 
@@ -224,18 +226,50 @@ Result<Pace> Trainer::PaceOfValidation(Loader& loader) {
   });
 }
 
-Status Trainer::Save(const EpochEvent& event, TrainObserver& observer) {
-  const std::filesystem::path folder = options_.ckpt_save_dir;
-  const auto save = [&](const std::string& name) -> Status {
-    RIFFLE_TRY(
-        SaveCheckpoint(folder / name, info_, plan_->registry, network_.values(), &optimizer_, ema_ ? &*ema_ : nullptr));
-    observer.OnCheckpoint(folder / name);
-    return {};
-  };
-  if (event.best) RIFFLE_TRY(save(BestCheckpointName(info_.model)));
-  if (event.epoch % options_.ckpt_save_interval != 0 && event.epoch != options_.epoch_size) return {};
-  RIFFLE_TRY(save(CheckpointName(info_.model, info_.epoch, info_.step)));
-  return RemoveOldCheckpoints(folder, info_.model, options_.ckpt_save_policy, options_.keep_checkpoint_max);
+Status Trainer::FinishEpoch(EpochEvent event, const TrainLoaders& loaders, TrainObserver& observer) {
+  if (loaders.validation && (info_.unvalidated || ValidatesAfter(event.epoch, options_)))
+    RIFFLE_TRY(ValidateSafely(*loaders.validation, &event, observer));
+  info_.unvalidated.reset();
+  RIFFLE_TRY(observer.OnEpoch(event));  // first, so that no finished epoch is ahead of the record
+  if (event.best) RIFFLE_TRY(Save(std::filesystem::path(options_.ckpt_save_dir) / BestCheckpointName(info_.model)));
+  if (!SavesAfter(event.epoch)) return {};
+  RIFFLE_TRY(SaveNumbered(observer));
+  return RemoveOldCheckpoints(options_.ckpt_save_dir, info_.model, options_.ckpt_save_policy,
+                              options_.keep_checkpoint_max);
+}
+
+// The epoch is on the disk before its validation where a checkpoint is due, and in any case when that fails.
+Status Trainer::ValidateSafely(Loader& loader, EpochEvent* event, TrainObserver& observer) {
+  bool saved = info_.unvalidated.has_value();
+  info_.unvalidated = {
+      .lr = event->lr, .train_loss = event->train_loss, .images = event->images, .seconds = event->seconds};
+  if (!saved && SavesAfter(event->epoch)) {
+    RIFFLE_TRY(SaveNumbered(observer));
+    saved = true;
+  }
+  const Status status = Validate(loader, event, observer);
+  if (status.ok()) return {};
+  if (!saved) RIFFLE_TRY(SaveNumbered(observer));
+  return {status.code(), fmt::format("{}; epoch {} is saved, --resume=auto goes on with its validation",
+                                     status.message(), event->epoch)};
+}
+
+bool Trainer::SavesAfter(int epoch) const {
+  return epoch % options_.ckpt_save_interval == 0 || epoch == options_.epoch_size;
+}
+
+Status Trainer::Save(const std::filesystem::path& path) {
+  return SaveCheckpoint(path, info_, plan_->registry, network_.values(), &optimizer_, ema_ ? &*ema_ : nullptr);
+}
+
+Status Trainer::SaveNumbered(TrainObserver& observer) {
+  const CheckpointFile file{
+      .path = std::filesystem::path(options_.ckpt_save_dir) / CheckpointName(info_.model, info_.epoch, info_.step),
+      .epoch = info_.epoch,
+      .step = info_.step};
+  RIFFLE_TRY(Save(file.path));
+  observer.OnCheckpoint(file);
+  return {};
 }
 
 }  // namespace riffle
