@@ -6,43 +6,72 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
+#include <cstdlib>
 #include <cstring>
+#include <optional>
 
 namespace riffle {
 namespace {
 
+namespace fs = std::filesystem;
+
 // Closes a descriptor when the function that opened it returns early.
 struct Descriptor {
   int fd;
+  explicit Descriptor(int opened) : fd(opened) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
   ~Descriptor() {
     if (fd >= 0) ::close(fd);
   }
 };
 
-Status SystemError(const std::filesystem::path& path, const char* doing) {
+Status SystemError(const fs::path& path, const char* doing) {
   const int error = errno;
   if (error == ENOENT) return NotFound("{}: no such file or folder", path.string());
   return IoError("{}: cannot {}: {}", path.string(), doing, std::strerror(error));
 }
 
-Status WriteAll(int fd, std::string_view bytes, const std::filesystem::path& path) {
-  while (!bytes.empty()) {
-    const ssize_t n = ::write(fd, bytes.data(), std::min<size_t>(bytes.size(), 1 << 30));
+Status IsAFolder(const fs::path& path) {
+  return InvalidArgument("{}: is a folder, a file was expected", path.string());
+}
+
+// ---- reading
+
+/// What lies between here and the end, of a file whose size is not known beforehand.
+Result<std::vector<uint8_t>> ReadToEnd(int fd, uint64_t max_bytes, const fs::path& path) {
+  constexpr size_t kFirstBytes = 1 << 16;
+  std::vector<uint8_t> bytes(kFirstBytes);
+  for (size_t done = 0;;) {
+    const ssize_t n = ::read(fd, bytes.data() + done, bytes.size() - done);
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return SystemError(path, "write");
-    bytes.remove_prefix(static_cast<size_t>(n));
+    if (n < 0) return SystemError(path, "read");
+    done += static_cast<size_t>(n);
+    if (done > max_bytes)
+      return InvalidArgument("{}: more than {} bytes, at most so many were expected", path.string(), max_bytes);
+    if (n == 0) {
+      bytes.resize(done);
+      return bytes;
+    }
+    if (done == bytes.size()) bytes.resize(2 * done);
   }
-  return {};
 }
 
 template <class Bytes>
-Result<Bytes> ReadInto(const std::filesystem::path& path, uint64_t max_bytes) {
-  Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+Result<Bytes> ReadInto(const fs::path& path, uint64_t max_bytes) {
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.fd < 0) return SystemError(path, "open");
   struct stat info;
   if (::fstat(file.fd, &info) != 0) return SystemError(path, "stat");
-  if (S_ISDIR(info.st_mode)) return InvalidArgument("{}: is a folder, a file was expected", path.string());
+  if (S_ISDIR(info.st_mode)) return IsAFolder(path);
   const auto size = static_cast<uint64_t>(info.st_size);
+  if (!S_ISREG(info.st_mode) || size == 0) {  // files of /proc have no size either
+    RIFFLE_ASSIGN(const std::vector<uint8_t> read, ReadToEnd(file.fd, std::min(max_bytes, kMaxReadBytes), path));
+    Bytes bytes(read.size());
+    std::ranges::copy(read, bytes.begin());
+    return bytes;
+  }
   if (size > max_bytes)
     return InvalidArgument("{}: {} bytes, at most {} were expected", path.string(), size, max_bytes);
   Bytes bytes(static_cast<size_t>(size));
@@ -56,45 +85,198 @@ Result<Bytes> ReadInto(const std::filesystem::path& path, uint64_t max_bytes) {
   return bytes;
 }
 
+// ---- writing
+
+Status WriteAll(int fd, std::span<const std::string_view> parts, const fs::path& path) {
+  for (std::string_view bytes : parts)
+    while (!bytes.empty()) {
+      const ssize_t n = ::write(fd, bytes.data(), std::min<size_t>(bytes.size(), 1 << 30));
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) return SystemError(path, "write");
+      bytes.remove_prefix(static_cast<size_t>(n));
+    }
+  return {};
+}
+
+/// N for "/dev/fd/N" and "/proc/self/fd/N".
+std::optional<int> DescriptorNamed(const fs::path& path) {
+  const std::string folder = path.parent_path().lexically_normal().string(), name = path.filename().string();
+  if (folder != "/dev/fd" && folder != "/proc/self/fd") return std::nullopt;
+  int fd = -1;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), fd);
+  return error == std::errc() && end == name.data() + name.size() && fd >= 0 ? std::optional(fd) : std::nullopt;
+}
+
+/// Where a target leads once its links are followed.
+struct Place {
+  fs::path path;                   ///< not a link
+  std::optional<int> fd;           ///< an open descriptor of this process
+  std::optional<struct stat> old;  ///< what is there, if anything
+
+  bool IsWrittenTo() const { return fd || (old && !S_ISREG(old->st_mode)); }
+};
+
+Result<Place> Follow(const fs::path& target) {
+  constexpr int kMostLinks = 40;  // as Linux has it
+  if (target.empty()) return InvalidArgument("expected a file to write, found an empty name");
+  Place place = {.path = target, .fd = {}, .old = {}};
+  for (int links = 0;; ++links) {
+    if (links > kMostLinks) return InvalidArgument("{}: its links lead in a circle", target.string());
+    place.fd = DescriptorNamed(place.path);
+    if (place.fd) return place;
+    std::error_code no_link;
+    const fs::path to = fs::read_symlink(place.path, no_link);
+    if (no_link) break;
+    place.path = place.path.parent_path() / to;
+  }
+  struct stat info;
+  if (::stat(place.path.c_str(), &info) == 0) {
+    place.old = info;
+  } else if (errno != ENOENT) {
+    return SystemError(target, "write there");
+  } else if (::stat(target.c_str(), &info) == 0) {  // what a link of /proc leads to need not have a name
+    place.path = target;
+    place.old = info;
+  }
+  return place;
+}
+
+fs::path FolderOf(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : "."; }
+
+/// The name of an unfinished file, beside the place of the finished one and on its file system.
+fs::path Beside(const fs::path& path) {
+  constexpr size_t kMostNameBytes = 200;  // with the ending, a file system's 255 are enough
+  return FolderOf(path) / (path.filename().string().substr(0, kMostNameBytes) + ".part" + std::to_string(::getpid()));
+}
+
+/// A file that does not count until it is moved to its place. It has no name where the file system can do that, so that
+/// nothing stays behind if the process is killed.
+class Unfinished {
+ public:
+  Unfinished(const fs::path& place, const fs::path& target)
+      : target_(target), beside_(Beside(place)), file_(OpenNameless(FolderOf(place))) {
+    if (file_.fd >= 0) return;
+    file_.fd = ::open(beside_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
+    has_name_ = file_.fd >= 0;
+  }
+  ~Unfinished() {
+    const int error = errno;
+    if (has_name_) ::unlink(beside_.c_str());
+    errno = error;
+  }
+  Unfinished(const Unfinished&) = delete;
+  Unfinished& operator=(const Unfinished&) = delete;
+
+  bool ok() const { return file_.fd >= 0; }
+  int fd() const { return file_.fd; }
+
+  void TakeOwnerAndMode(const struct stat& old) const {
+    // Not everyone may give a file away; then it is the writer's, with the same permissions.
+    if (::fchown(fd(), old.st_uid, old.st_gid) != 0) (void)!::fchown(fd(), -1, old.st_gid);
+    (void)::fchmod(fd(), old.st_mode & 07777);
+  }
+
+  Status MoveTo(const fs::path& place) {
+    if (::fsync(fd()) != 0) return SystemError(target_, "flush");
+    if (!has_name_) {
+      const std::string nameless = fmt::format("/proc/self/fd/{}", fd());
+      ::unlink(beside_.c_str());  // of a process that had this number, and was killed
+      if (::linkat(AT_FDCWD, nameless.c_str(), AT_FDCWD, beside_.c_str(), AT_SYMLINK_FOLLOW) != 0)
+        return SystemError(target_, "write");
+      has_name_ = true;
+    }
+    if (::rename(beside_.c_str(), place.c_str()) != 0) return SystemError(target_, "rename into place");
+    has_name_ = false;
+    const Descriptor folder(::open(FolderOf(place).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (folder.fd >= 0)
+      (void)::fsync(folder.fd);  // the rename itself; not every file system can, and the data are safe already
+    return {};
+  }
+
+ private:
+  static int OpenNameless(const fs::path& folder) {
+    if (::access("/proc/self/fd", X_OK) != 0) return -1;  // it could not get a name later
+    return ::open(folder.c_str(), O_WRONLY | O_TMPFILE | O_CLOEXEC, 0666);
+  }
+
+  const fs::path target_, beside_;
+  Descriptor file_;
+  bool has_name_ = false;
+};
+
+Status CheckPlace(const Place& place, const fs::path& target) {
+  if (place.fd) {
+    const int flags = ::fcntl(*place.fd, F_GETFL);
+    if (flags < 0) return SystemError(target, "write there");
+    if ((flags & O_ACCMODE) == O_RDONLY) return IoError("{}: is open for reading only", target.string());
+    return {};
+  }
+  if (place.old && S_ISDIR(place.old->st_mode)) return IsAFolder(target);
+  if (place.old && S_ISSOCK(place.old->st_mode))
+    return InvalidArgument("{}: is a socket, a file was expected", target.string());
+  if (place.old && ::faccessat(AT_FDCWD, place.path.c_str(), W_OK, AT_EACCESS) != 0)
+    return SystemError(target, "write");
+  if (place.IsWrittenTo()) return {};
+  std::error_code unknown;
+  if (!fs::exists(FolderOf(place.path), unknown) && !unknown)
+    return NotFound("{}: there is no folder {}; create it first", target.string(), FolderOf(place.path).string());
+  if (const Unfinished trial(place.path, target); !trial.ok()) return SystemError(target, "write in its folder");
+  return {};
+}
+
 }  // namespace
 
-Result<std::vector<uint8_t>> ReadFile(const std::filesystem::path& path, uint64_t max_bytes) {
+Result<std::vector<uint8_t>> ReadFile(const fs::path& path, uint64_t max_bytes) {
   return ReadInto<std::vector<uint8_t>>(path, max_bytes);
 }
 
-Result<AlignedArray<uint8_t>> ReadLargeFile(const std::filesystem::path& path) {
+Result<AlignedArray<uint8_t>> ReadLargeFile(const fs::path& path) {
   return ReadInto<AlignedArray<uint8_t>>(path, UINT64_MAX);
 }
 
-Result<std::string> ReadTextFile(const std::filesystem::path& path) {
+Result<std::string> ReadTextFile(const fs::path& path) {
   RIFFLE_ASSIGN(const std::vector<uint8_t> bytes, ReadFile(path));
   return std::string(bytes.begin(), bytes.end());
 }
 
-Status WriteFileAtomically(const std::filesystem::path& path, std::span<const std::string_view> parts) {
-  std::filesystem::path beside = path;
-  beside += ".part" + std::to_string(::getpid());
-  const auto give_up = [&](Status status) {
-    ::unlink(beside.c_str());
-    return status;
-  };
-  {
-    Descriptor file{::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)};
-    if (file.fd < 0) return SystemError(beside, "create");
-    for (std::string_view part : parts)
-      if (Status status = WriteAll(file.fd, part, path); !status.ok()) return give_up(std::move(status));
-    if (::fsync(file.fd) != 0) return give_up(SystemError(path, "flush"));
+Status WriteFileAtomically(const fs::path& path, std::span<const std::string_view> parts) {
+  RIFFLE_ASSIGN(const Place place, Follow(path));
+  RIFFLE_TRY(CheckPlace(place, path));
+  if (place.fd) return WriteAll(*place.fd, parts, path);
+  if (place.IsWrittenTo()) {
+    const Descriptor there(::open(place.path.c_str(), O_WRONLY | O_NOCTTY | O_CLOEXEC));
+    return there.fd < 0 ? SystemError(path, "open") : WriteAll(there.fd, parts, path);
   }
-  if (::rename(beside.c_str(), path.c_str()) != 0) return give_up(SystemError(path, "rename into place"));
-  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
-  Descriptor directory{::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-  if (directory.fd >= 0)
-    (void)::fsync(directory.fd);  // the rename itself; not every file system can, and the data are safe already
-  return {};
+  Unfinished file(place.path, path);
+  if (!file.ok()) return SystemError(path, "write in its folder");
+  if (place.old) file.TakeOwnerAndMode(*place.old);
+  RIFFLE_TRY(WriteAll(file.fd(), parts, path));
+  return file.MoveTo(place.path);
 }
 
-Status WriteFileAtomically(const std::filesystem::path& path, std::string_view content) {
+Status WriteFileAtomically(const fs::path& path, std::string_view content) {
   return WriteFileAtomically(path, std::span(&content, 1));
+}
+
+Status CheckWritable(const fs::path& path) {
+  RIFFLE_ASSIGN(const Place place, Follow(path));
+  return CheckPlace(place, path);
+}
+
+int DescriptorOf(const fs::path& path) {
+  const Result<Place> place = Follow(path);
+  return place.ok() ? place->fd.value_or(-1) : -1;
+}
+
+Result<std::string> ExpandHome(std::string_view path) {
+  if (!path.starts_with('~')) return std::string(path);
+  if (path.size() > 1 && path[1] != '/')
+    return InvalidArgument("expected a path, found '{}': only ~/ stands for a home folder; write another one's in full",
+                           path);
+  const char* home = std::getenv("HOME");
+  if (home == nullptr || *home == '\0')
+    return InvalidArgument("expected a path, found '{}', and HOME, which ~ stands for, is not set", path);
+  return home + std::string(path.substr(1));
 }
 
 }  // namespace riffle

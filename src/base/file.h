@@ -1,9 +1,8 @@
-// Files: whole reads, and writes that either happen completely or not at all.
+// Files: whole reads, writes that either happen completely or not at all, and paths as people write them.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -14,16 +13,32 @@
 
 namespace riffle {
 
-/// The whole file. Errors: NotFound (names the path), IoError, DataLoss if it shrinks meanwhile; a folder or a file
-/// over `max_bytes` is InvalidArgument.
-Result<std::vector<uint8_t>> ReadFile(const std::filesystem::path& path, uint64_t max_bytes = uint64_t{16} << 30);
+inline constexpr uint64_t kMaxReadBytes = uint64_t{16} << 30;
+
+/// The whole file; a FIFO, a device or a file of /proc, whose size nobody knows, is read to its end. Errors: NotFound
+/// (names the path), IoError, DataLoss if it shrinks meanwhile; a folder or more than `max_bytes` is InvalidArgument.
+Result<std::vector<uint8_t>> ReadFile(const std::filesystem::path& path, uint64_t max_bytes = kMaxReadBytes);
 /// The same into huge pages, for files of megabytes: they are there sooner.
 Result<AlignedArray<uint8_t>> ReadLargeFile(const std::filesystem::path& path);
 Result<std::string> ReadTextFile(const std::filesystem::path& path);
 
 /// Writes beside `path`, flushes to the disk and renames: a crash or a full disk leaves the old file, never half a new
-/// one. `parts` are written one after another.
+/// one, and nothing beside it. `parts` are written one after another. An old file's permissions and owner are kept. A
+/// link stays, and what it leads to is replaced. What is there and no file (a FIFO, a device, an open descriptor such
+/// as /dev/stdout) is written to.
 Status WriteFileAtomically(const std::filesystem::path& path, std::span<const std::string_view> parts);
 Status WriteFileAtomically(const std::filesystem::path& path, std::string_view content);
+
+/// Whether WriteFileAtomically can write there, as far as that shows before there is something to write. NotFound for
+/// a folder that is missing, InvalidArgument for one in the file's place, IoError for what the system refuses.
+Status CheckWritable(const std::filesystem::path& path);
+
+/// Where `path` leads if it, or a link that it is, names one of this process's open descriptors: 1 for /dev/stdout,
+/// N for /dev/fd/N; -1 if it does not.
+int DescriptorOf(const std::filesystem::path& path);
+
+/// "~" and "~/..." with the home folder ($HOME) in its place, as a shell does it at the beginning of a word; other text
+/// as it is. InvalidArgument for "~name", which is another one's home, and where HOME is not set.
+Result<std::string> ExpandHome(std::string_view path);
 
 }  // namespace riffle

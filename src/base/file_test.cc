@@ -1,8 +1,15 @@
 #include "base/file.h"
 
-#include <gtest/gtest.h>
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include <csignal>
+#include <cstdlib>
 #include <fstream>
+#include <future>
 
 #include "base/testing/test_folder.h"
 
@@ -10,6 +17,22 @@ namespace riffle {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::HasSubstr;
+using testing::Not;
+
+/// Names in a folder, the unfinished ones among them.
+std::vector<std::string> NamesIn(const fs::path& folder) {
+  std::vector<std::string> names;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) names.push_back(entry.path().filename());
+  std::ranges::sort(names);
+  return names;
+}
+
+mode_t ModeOf(const fs::path& path) {
+  struct stat info = {};
+  EXPECT_EQ(::stat(path.c_str(), &info), 0) << path;
+  return info.st_mode & 07777;
+}
 
 TEST(File, WhatWasWrittenIsRead) {
   const fs::path file = TestFolder() / "a";
@@ -51,6 +74,139 @@ TEST(File, ErrorsNameThePath) {
   std::ofstream(folder / "big") << "0123456789";
   EXPECT_FALSE(ReadFile(folder / "big", 9).ok());
   EXPECT_TRUE(ReadFile(folder / "big", 10).ok());
+}
+
+TEST(File, WhatHasNoSizeIsReadToItsEnd) {
+  const fs::path fifo = TestFolder() / "fifo";
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  const std::string content(300'000, 'x');
+  auto write = [&] { std::ofstream(fifo) << content; };
+  auto writer = std::async(std::launch::async, write);
+  EXPECT_EQ(*ReadTextFile(fifo), content);
+  writer.get();
+  writer = std::async(std::launch::async, write);
+  const auto large = ReadLargeFile(fifo);
+  ASSERT_TRUE(large.ok());
+  EXPECT_EQ(std::string(large->begin(), large->end()), content);
+  writer.get();
+  EXPECT_THAT(*ReadTextFile("/proc/self/status"), HasSubstr("Pid:"));
+  EXPECT_EQ(*ReadTextFile("/dev/null"), "");
+  EXPECT_THAT(ReadFile("/dev/zero", 1000).status().message(), HasSubstr("more than 1000 bytes"));
+}
+
+TEST(File, ALinkStaysAndWhatItLeadsToIsReplaced) {
+  const fs::path folder = TestFolder();
+  fs::create_directory(folder / "real");
+  std::ofstream(folder / "real" / "a") << "old";
+  fs::create_symlink("real/a", folder / "relative");
+  fs::create_symlink(folder / "relative", folder / "chain");
+  fs::create_symlink("real/new", folder / "dangling");
+  ASSERT_TRUE(WriteFileAtomically(folder / "chain", "first").ok());
+  EXPECT_EQ(*ReadTextFile(folder / "real" / "a"), "first");
+  ASSERT_TRUE(WriteFileAtomically(folder / "dangling", "second").ok());
+  EXPECT_EQ(*ReadTextFile(folder / "real" / "new"), "second");
+  for (const char* link : {"relative", "chain", "dangling"}) EXPECT_TRUE(fs::is_symlink(folder / link)) << link;
+  EXPECT_EQ(NamesIn(folder / "real"), (std::vector<std::string>{"a", "new"}));
+}
+
+TEST(File, LinksInACircleAreAnError) {
+  const fs::path folder = TestFolder();
+  fs::create_symlink("b", folder / "a");
+  fs::create_symlink("a", folder / "b");
+  EXPECT_THAT(WriteFileAtomically(folder / "a", "x").message(), HasSubstr("its links lead in a circle"));
+  EXPECT_FALSE(CheckWritable(folder / "a").ok());
+}
+
+TEST(File, WhatIsNoFileIsWrittenToAndStays) {
+  const fs::path folder = TestFolder(), fifo = folder / "fifo";
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  auto reader = std::async(std::launch::async, [&] { return *ReadTextFile(fifo); });
+  ASSERT_TRUE(WriteFileAtomically(fifo, "through").ok());
+  EXPECT_EQ(reader.get(), "through");
+  EXPECT_TRUE(fs::is_fifo(fifo));
+  fs::create_symlink("/dev/null", folder / "null");
+  ASSERT_TRUE(WriteFileAtomically(folder / "null", "x").ok());
+  EXPECT_TRUE(fs::is_symlink(folder / "null"));
+  EXPECT_TRUE(fs::is_character_file("/dev/null"));
+  EXPECT_EQ(WriteFileAtomically("/dev/full", "x").code(), ErrorCode::kIo);
+  EXPECT_EQ(NamesIn(folder), (std::vector<std::string>{"fifo", "null"}));
+}
+
+TEST(File, AnOpenDescriptorIsWrittenToWhateverItIs) {
+  const fs::path folder = TestFolder();
+  const int fd = ::open((folder / "file").c_str(), O_WRONLY | O_CREAT, 0600);
+  ASSERT_GE(fd, 0);
+  ASSERT_EQ(::write(fd, "before ", 7), 7);
+  fs::create_symlink("/dev/fd/" + std::to_string(fd), folder / "link");
+  ASSERT_TRUE(WriteFileAtomically("/dev/fd/" + std::to_string(fd), "one ").ok());
+  ASSERT_TRUE(WriteFileAtomically("/proc/self/fd/" + std::to_string(fd), "two ").ok());
+  ASSERT_TRUE(WriteFileAtomically(folder / "link", "three").ok());
+  ::close(fd);
+  EXPECT_EQ(*ReadTextFile(folder / "file"), "before one two three");
+  EXPECT_FALSE(CheckWritable(folder / "link").ok()) << "it is closed";
+  EXPECT_EQ(DescriptorOf("/dev/stdout"), 1);
+  EXPECT_EQ(DescriptorOf("/dev/fd/7"), 7);
+  EXPECT_EQ(DescriptorOf(folder / "file"), -1);
+}
+
+TEST(File, PermissionsAreTheOldFilesOrThoseOfTheUmask) {
+  const fs::path folder = TestFolder();
+  const mode_t before = ::umask(027);
+  ASSERT_TRUE(WriteFileAtomically(folder / "new", "x").ok());
+  EXPECT_EQ(ModeOf(folder / "new"), 0640u);
+  ASSERT_EQ(::chmod((folder / "new").c_str(), 0606), 0);
+  ASSERT_TRUE(WriteFileAtomically(folder / "new", "y").ok());
+  EXPECT_EQ(ModeOf(folder / "new"), 0606u);
+  ::umask(before);
+}
+
+TEST(File, WhatCannotBeWrittenShowsBeforehand) {
+  const fs::path folder = TestFolder();
+  std::ofstream(folder / "file") << "old";
+  EXPECT_TRUE(CheckWritable(folder / "file").ok());
+  EXPECT_TRUE(CheckWritable(folder / "new").ok());
+  EXPECT_EQ(CheckWritable(folder).code(), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(CheckWritable("").code(), ErrorCode::kInvalidArgument);
+  const Status missing = CheckWritable(folder / "nowhere" / "x");
+  EXPECT_EQ(missing.code(), ErrorCode::kNotFound);
+  EXPECT_THAT(missing.message(), HasSubstr("there is no folder " + (folder / "nowhere").string()));
+  EXPECT_EQ(CheckWritable(folder / "file" / "x").code(), ErrorCode::kIo);
+  EXPECT_EQ(CheckWritable(folder / std::string(256, 'n')).code(), ErrorCode::kIo);
+  EXPECT_TRUE(WriteFileAtomically(folder / std::string(255, 'n'), "long").ok());
+  EXPECT_FALSE(CheckWritable("/proc/new").ok()) << "nothing can be made there";
+  fs::remove(folder / std::string(255, 'n'));
+  EXPECT_EQ(NamesIn(folder), std::vector<std::string>{"file"}) << "a check leaves nothing";
+  EXPECT_EQ(*ReadTextFile(folder / "file"), "old");
+}
+
+TEST(File, BeyondTheLimitOfFileSizesTheOldFileStays) {
+  const fs::path folder = TestFolder();
+  std::ofstream(folder / "file") << "old";
+  rlimit before = {};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);  // as main.cc does
+  const rlimit small = {.rlim_cur = 1000, .rlim_max = before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  const Status status = WriteFileAtomically(folder / "file", std::string(2000, 'x'));
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, handler);
+  EXPECT_EQ(status.code(), ErrorCode::kIo);
+  EXPECT_THAT(status.message(), Not(HasSubstr(".part")));
+  EXPECT_EQ(NamesIn(folder), std::vector<std::string>{"file"});
+  EXPECT_EQ(*ReadTextFile(folder / "file"), "old");
+}
+
+TEST(File, ATildeIsTheHomeFolder) {
+  const char* home = std::getenv("HOME");
+  const std::string before = home ? home : "";
+  ::setenv("HOME", "/home/ada", 1);
+  EXPECT_EQ(*ExpandHome("~"), "/home/ada");
+  EXPECT_EQ(*ExpandHome("~/photos"), "/home/ada/photos");
+  for (const char* path : {"", "photos", "./~", "a/~/b", "/~"}) EXPECT_EQ(*ExpandHome(path), path);
+  EXPECT_THAT(ExpandHome("~grace/photos").status().message(), HasSubstr("'~grace/photos'"));
+  ::unsetenv("HOME");
+  EXPECT_THAT(ExpandHome("~/photos").status().message(), HasSubstr("HOME"));
+  if (home) ::setenv("HOME", before.c_str(), 1);
 }
 
 }  // namespace

@@ -44,6 +44,19 @@ Result<json> ParseJson(std::string_view text) {
   }
 }
 
+bool IsUtf8(std::string_view text) {
+  try {
+    (void)json(text).dump();
+    return true;
+  } catch (const json::type_error&) {
+    return false;
+  }
+}
+
+std::string AsUtf8(std::string_view text) {
+  return json::parse(json(text).dump(-1, ' ', false, json::error_handler_t::replace)).get<std::string>();
+}
+
 std::string Quoted(std::string_view text) {
   constexpr size_t kLongest = 80;
   std::string escaped = json(std::string(text)).dump(-1, ' ', true, json::error_handler_t::replace);

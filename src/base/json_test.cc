@@ -36,6 +36,31 @@ TEST(Json, RefusesInvalidUtf8AndTrailingBytes) {
   EXPECT_THAT(ErrorOf("{} x"), HasSubstr("invalid JSON at byte 4"));
 }
 
+TEST(Json, CanHoldUtf8AndNothingElse) {
+  EXPECT_TRUE(IsUtf8(""));
+  EXPECT_TRUE(
+      IsUtf8("K\xc3\xa4"
+             "fer \xf0\x9f\x90\x9c"));
+  EXPECT_FALSE(
+      IsUtf8("K\xe4"
+             "fer"))
+      << "Latin-1";
+  EXPECT_FALSE(IsUtf8("\xc3")) << "cut off";
+  EXPECT_FALSE(IsUtf8("\xc0\xaf")) << "an overlong form";
+  EXPECT_FALSE(IsUtf8("\xed\xa0\x80")) << "half of a pair of UTF-16";
+}
+
+TEST(Json, CanHoldWhatIsMadeUtf8) {
+  EXPECT_EQ(AsUtf8("data_dir: /K\xe4"
+                   "fer\n\"\x01"),
+            "data_dir: /K\xef\xbf\xbd"
+            "fer\n\"\x01");
+  EXPECT_EQ(AsUtf8("K\xc3\xa4"
+                   "fer"),
+            "K\xc3\xa4"
+            "fer");
+}
+
 TEST(Quoted, KeepsMessagesToOneShortLine) {
   EXPECT_EQ(Quoted("conv.weight"), "\"conv.weight\"");
   EXPECT_EQ(Quoted("a\nb\x1b[31m\"\xff"), R"("a\nb\u001b[31m\"\ufffd")");

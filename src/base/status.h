@@ -17,6 +17,7 @@ enum class ErrorCode {
   kDataLoss,         ///< a file is there, but truncated, corrupt or hostile
   kIo,               ///< the system refused: no space, no permission, no network
   kUnavailable,      ///< this build or machine cannot do it
+  kInterrupted,      ///< a signal asked for the end: no error, but the work is not done
 };
 
 /// Success, or one message for the user: what was expected, what was found, what to do.
@@ -61,6 +62,10 @@ Status IoError(fmt::format_string<Args...> format, Args&&... args) {
 template <class... Args>
 Status Unavailable(fmt::format_string<Args...> format, Args&&... args) {
   return {ErrorCode::kUnavailable, fmt::format(format, std::forward<Args>(args)...)};
+}
+template <class... Args>
+Status Interrupted(fmt::format_string<Args...> format, Args&&... args) {
+  return {ErrorCode::kInterrupted, fmt::format(format, std::forward<Args>(args)...)};
 }
 
 /// A value, or the Status that tells why there is none.

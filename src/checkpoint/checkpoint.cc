@@ -17,7 +17,8 @@ namespace fs = std::filesystem;
 // Keys of the metadata, shared by writer and reader.
 constexpr std::string_view kModel = "model", kPreprocessing = "preprocessing", kClasses = "classes",
                            kOptions = "options", kEpoch = "epoch", kStep = "step", kUpdates = "updates",
-                           kEmaUpdates = "ema_updates", kTop1 = "top1_percent", kBest = "best_top1_percent";
+                           kEmaUpdates = "ema_updates", kTrainImages = "train_images", kTop1 = "top1_percent",
+                           kBest = "best_top1_percent", kMeasured = "measured", kUnvalidated = "unvalidated";
 
 std::string SlotName(std::string_view slot, std::string_view parameter) {
   return fmt::format("optimizer.{}.{}", slot, parameter);
@@ -74,6 +75,41 @@ Status ReadOptional(const Metadata& metadata, std::string_view key, const std::s
   return {};
 }
 
+std::string ToJson(const TrainedEpoch& epoch) {
+  return nlohmann::ordered_json{
+      {"lr", epoch.lr}, {"train_loss", epoch.train_loss}, {"images", epoch.images}, {"seconds", epoch.seconds}}
+      .dump();
+}
+
+/// `object` with exactly the keys of `like`, and values of their types.
+bool HasTheKeysOf(const nlohmann::json& like, const nlohmann::json& object) {
+  return object.is_object() && object.size() == like.size() && std::ranges::all_of(like.items(), [&](const auto& item) {
+           const auto found = object.find(item.key());
+           return found != object.end() &&
+                  (item.value().is_number() ? found->is_number() : found->type() == item.value().type());
+         });
+}
+
+Result<TrainedEpoch> TrainedEpochFromJson(std::string_view text) {
+  RIFFLE_ASSIGN(const nlohmann::json json, ParseJson(text));
+  if (!HasTheKeysOf(nlohmann::json::parse(ToJson(TrainedEpoch())), json))
+    return InvalidArgument("expected lr, train_loss, images and seconds, found {}", Quoted(text));
+  return TrainedEpoch{
+      .lr = json["lr"], .train_loss = json["train_loss"], .images = json["images"], .seconds = json["seconds"]};
+}
+
+/// An entry of JSON that need not be there.
+template <class T>
+Status ReadOptional(const Metadata& metadata, std::string_view key, const std::string& path, std::optional<T>* value,
+                    Result<T> (*parse)(std::string_view)) {
+  const auto text = metadata.find(std::string(key));
+  if (text == metadata.end()) return {};
+  const Result<T> parsed = parse(text->second);
+  if (!parsed.ok()) return DataLoss("{}: metadata \"{}\": {}", path, key, parsed.status().message());
+  *value = *parsed;
+  return {};
+}
+
 Result<std::vector<std::string>> Classes(const std::string& text, const std::string& path) {
   const Result<nlohmann::json> array = ParseJson(text);
   if (!array.ok() || !array->is_array() || !std::ranges::all_of(*array, [](const auto& c) { return c.is_string(); }))
@@ -103,8 +139,11 @@ Result<CheckpointInfo> ParseInfo(const SafetensorsFile& file) {
   RIFFLE_TRY(ReadOptional(metadata, kUpdates, file.path(), &updates));
   info.updates = updates.value_or(info.step);
   RIFFLE_TRY(ReadOptional(metadata, kEmaUpdates, file.path(), &info.ema_updates));
+  RIFFLE_TRY(ReadOptional(metadata, kTrainImages, file.path(), &info.train_images));
   RIFFLE_TRY(ReadOptional(metadata, kTop1, file.path(), &info.top1_percent));
   RIFFLE_TRY(ReadOptional(metadata, kBest, file.path(), &info.best_top1_percent));
+  RIFFLE_TRY(ReadOptional(metadata, kMeasured, file.path(), &info.measured, ValidationSetupFromJson));
+  RIFFLE_TRY(ReadOptional(metadata, kUnvalidated, file.path(), &info.unvalidated, TrainedEpochFromJson));
   if (static_cast<int>(info.classes.size()) != info.model.num_classes)
     return DataLoss("{}: {} class names for a head of {} classes", file.path(), info.classes.size(),
                     info.model.num_classes);
@@ -117,12 +156,33 @@ Result<CheckpointInfo> ParseInfo(const SafetensorsFile& file) {
 
 }  // namespace
 
+std::string ToJson(const ValidationSetup& v) {
+  return nlohmann::ordered_json{{"val_split", v.val_split},
+                                {"images", v.images},
+                                {"tta_flip", v.tta_flip},
+                                {"averaged_weights", v.averaged_weights},
+                                {"preprocessing", nlohmann::ordered_json::parse(ToJson(v.preprocessing))}}
+      .dump();
+}
+
+Result<ValidationSetup> ValidationSetupFromJson(std::string_view text) {
+  RIFFLE_ASSIGN(const nlohmann::json json, ParseJson(text));
+  if (!HasTheKeysOf(nlohmann::json::parse(ToJson(ValidationSetup())), json))
+    return InvalidArgument("expected val_split, images, tta_flip, averaged_weights and preprocessing, found {}",
+                           Quoted(text));
+  RIFFLE_ASSIGN(const Preprocessing preprocessing, PreprocessingFromJson(json["preprocessing"].dump()));
+  return ValidationSetup{.val_split = json["val_split"],
+                         .images = json["images"],
+                         .tta_flip = json["tta_flip"],
+                         .averaged_weights = json["averaged_weights"],
+                         .preprocessing = preprocessing};
+}
+
 Status CheckClassNames(const std::vector<std::string>& classes) {
-  const auto replace = nlohmann::json::error_handler_t::replace;
   for (const std::string& name : classes)
-    if (nlohmann::json::parse(nlohmann::json(name).dump(-1, ' ', false, replace)) != name)
+    if (!IsUtf8(name))
       return InvalidArgument("the class name {} is not UTF-8, which a checkpoint has to hold: rename its folder",
-                             nlohmann::json(name).dump(-1, ' ', true, replace));
+                             Quoted(name));
   return {};
 }
 
@@ -142,13 +202,16 @@ Status SaveCheckpoint(const fs::path& path, const CheckpointInfo& info, const Pa
   Metadata metadata{{std::string(kModel), ToJson(info.model)},
                     {std::string(kPreprocessing), ToJson(info.preprocessing)},
                     {std::string(kClasses), nlohmann::json(info.classes).dump()},
-                    {std::string(kOptions), info.options},
+                    {std::string(kOptions), AsUtf8(info.options)},  // a path may be anything
                     {std::string(kEpoch), std::to_string(info.epoch)},
                     {std::string(kStep), std::to_string(info.step)},
                     {std::string(kUpdates), std::to_string(info.updates)}};
   if (info.ema_updates) metadata[std::string(kEmaUpdates)] = std::to_string(*info.ema_updates);
+  if (info.train_images) metadata[std::string(kTrainImages)] = std::to_string(*info.train_images);
   if (info.top1_percent) metadata[std::string(kTop1)] = fmt::format("{}", *info.top1_percent);
   if (info.best_top1_percent) metadata[std::string(kBest)] = fmt::format("{}", *info.best_top1_percent);
+  if (info.measured) metadata[std::string(kMeasured)] = ToJson(*info.measured);
+  if (info.unvalidated) metadata[std::string(kUnvalidated)] = ToJson(*info.unvalidated);
   return WriteSafetensors(path, tensors, metadata);
 }
 

@@ -1,8 +1,8 @@
 // Checkpoints: one safetensors file that holds everything a network needs, and everything its training needs to go on.
 //   tensors   the registry's names; the moving average of each as "ema.<name>"; optimizer slots as
 //             "optimizer.<slot>.<parameter>"
-//   metadata  model, preprocessing, classes (JSON), options (YAML), epoch, step, updates, ema_updates, top1_percent,
-//             best_top1_percent
+//   metadata  model, preprocessing, classes (JSON), options (YAML), epoch, step, updates, ema_updates, train_images,
+//             top1_percent, best_top1_percent, measured (JSON), unvalidated (JSON)
 #pragma once
 
 #include <filesystem>
@@ -17,6 +17,28 @@
 
 namespace riffle {
 
+/// How a validation is done: figures that are measured otherwise do not compare.
+struct ValidationSetup {
+  std::string val_split;
+  int64_t images = 0;
+  bool tta_flip = false;
+  bool averaged_weights = false;
+  Preprocessing preprocessing = {};
+  bool operator==(const ValidationSetup&) const = default;
+};
+
+/// One JSON object, and back. Errors: InvalidArgument.
+std::string ToJson(const ValidationSetup& setup);
+Result<ValidationSetup> ValidationSetupFromJson(std::string_view json);
+
+/// What an epoch of training found, for the record of the run.
+struct TrainedEpoch {
+  double lr = 0;          ///< of its last step
+  double train_loss = 0;  ///< mean over its pictures
+  int64_t images = 0;
+  double seconds = 0;
+};
+
 /// What a checkpoint says besides its tensors.
 struct CheckpointInfo {
   ModelDescription model;
@@ -27,8 +49,12 @@ struct CheckpointInfo {
   int64_t step = 0;                         ///< batches that are done
   int64_t updates = 0;                      ///< that the optimizer's state has seen; files without it: as `step`
   std::optional<int64_t> ema_updates;       ///< that the moving average has seen; none: there is no average
+  std::optional<int64_t> train_images;      ///< pictures of the training set; older files do not say
   std::optional<double> top1_percent;       ///< of the epoch's validation, if it had one
   std::optional<double> best_top1_percent;  ///< of the run so far, where it validates
+  std::optional<ValidationSetup> measured;  ///< of the two above; older files do not say
+  /// Set where the epoch's validation is still to come: what its line of the record needs beside it.
+  std::optional<TrainedEpoch> unvalidated;
 };
 
 /// InvalidArgument for a name that is not UTF-8: a checkpoint could not hold it.

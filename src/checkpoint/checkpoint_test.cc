@@ -176,6 +176,16 @@ TEST(Checkpoint, AClassNameThatJsonCannotHoldIsRefusedBeforeAnythingIsWritten) {
   EXPECT_FALSE(std::filesystem::exists(path));
 }
 
+TEST(Checkpoint, OfARunInAFolderWhoseNameIsNotUtf8IsSaved) {
+  CheckpointInfo info = TinyInfo();
+  info.options = "data_dir: caf\xe9\n";
+  const std::filesystem::path path = TestFolder() / "c.safetensors";
+  ASSERT_EQ(Content(info.model).Save(path, info).message(), "");
+  const auto checkpoint = Checkpoint::Open(path);
+  ASSERT_TRUE(checkpoint.ok()) << checkpoint.status().message();
+  EXPECT_EQ(checkpoint->info().options, "data_dir: caf\xef\xbf\xbd\n");
+}
+
 TEST(ResolveCheckpointPath, TakesSafetensorsForACkptThatIsNotThere) {
   const std::filesystem::path folder = TestFolder();
   EXPECT_EQ(ResolveCheckpointPath(folder / "a.ckpt"), folder / "a.ckpt") << "neither is there";

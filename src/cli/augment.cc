@@ -14,6 +14,7 @@
 #include "data/order.h"
 #include "picture/draw/draw.h"
 #include "report/log.h"
+#include "settings/run_notes.h"
 
 namespace riffle {
 namespace {
@@ -184,8 +185,10 @@ Status Run(const Invocation& invocation, const Console& console) {
   RIFFLE_ASSIGN(const Transform training, Transform::ForTraining(preprocessing, augmentation));
   RIFFLE_ASSIGN(const Transform evaluation, Transform::ForEvaluation(preprocessing));
   Log log(console.out, console.terminal_width);
+  if (const std::string note = PixelScaleNote(settings); !note.empty()) log.Line(note);
   RIFFLE_TRY(DownloadIfAsked(options, log));
   RIFFLE_ASSIGN(const std::unique_ptr<Dataset> data, OpenDataset(TrainDataset(options)));
+  for (const std::string& note : NotesOn(*data, options.train_split)) log.Line(note);
 
   const int pictures = static_cast<int>(std::min<int64_t>(wanted, data->size()));
   const int zoom = std::max(1, (kGoodCell + options.image_resize / 2) / options.image_resize);
@@ -226,21 +229,39 @@ Command AugmentCommand() {
   return {
       .name = "augment",
       .summary = "draws a sheet of pictures as training sees them",
-      .options = {"config",        "seed",
-                  "dataset",       "data_dir",
-                  "train_split",   "dataset_download",
-                  "dataset_url",   "dataset_checksums",
-                  "shuffle",       "num_samples",
-                  "image_resize",  "scale",
-                  "ratio",         "hflip",
-                  "vflip",         "color_jitter",
-                  "auto_augment",  "re_prob",
-                  "re_scale",      "re_ratio",
-                  "re_value",      "re_max_attempts",
-                  "interpolation", "mean",
-                  "std",           "crop_pct",
+      .options = {"config",
+                  "seed",
+                  "dataset",
+                  "data_dir",
+                  "train_split",
+                  "dataset_download",
+                  "dataset_url",
+                  "dataset_checksums",
+                  "shuffle",
+                  "num_samples",
+                  "image_resize",
+                  "scale",
+                  "ratio",
+                  "hflip",
+                  "vflip",
+                  "color_jitter",
+                  "auto_augment",
+                  "re_prob",
+                  "re_scale",
+                  "re_ratio",
+                  "re_value",
+                  "re_max_attempts",
+                  "interpolation",
+                  "mean",
+                  "std",
+                  "crop_pct",
+                  "exif_orientation",
                   "in_channels"},
-      .own_options = {{.name = "out", .value_name = "FILE", .help = "the PNG file to write", .short_name = 'o'},
+      .own_options = {{.name = "out",
+                       .value_name = "FILE",
+                       .help = "the PNG file to write",
+                       .short_name = 'o',
+                       .value = OwnValue::kOutput},
                       {.name = "num", .value_name = "N", .help = "pictures, one in each row; 6 unless set"},
                       {.name = "versions",
                        .value_name = "N",

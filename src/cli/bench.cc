@@ -161,11 +161,13 @@ Command BenchCommand() {
                       {.name = "json",
                        .value_name = "FILE",
                        .help = "also writes an object: images_per_second, latency_ms_median, gflops, peak_gflops, "
-                               "percent_of_peak, ...; of ops: steps; of data: stages"},
+                               "percent_of_peak, ...; of ops: steps; of data: stages",
+                       .value = OwnValue::kOutput},
                       {.name = "exchange",
                        .value_name = "FOLDER",
                        .help = "of infer and train: also writes weights, pictures and what came out, for comparison "
-                               "with other programs"}},
+                               "with other programs",
+                       .value = OwnValue::kPath}},
       .argument_name = "infer|train|ops|peak|data",
       .examples = {{"bench infer --batch_size 1 --threads 1", "latency of one picture on one thread"},
                    {"bench train --batch_size 64", "training steps: forward, loss, backward, optimizer"},

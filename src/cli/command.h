@@ -13,12 +13,21 @@
 
 namespace riffle {
 
+/// What the value of an option of one command is.
+enum class OwnValue {
+  kPlain,
+  kPath,    ///< ~ is the home folder
+  kOutput,  ///< a path, too, of a file that the command writes at its end with WriteFileAtomically: checked before it
+            ///< begins; - is the standard output, to which then nothing else is written
+};
+
 /// An option that only one command has and no YAML file: --json, --out.
 struct CommandOption {
   std::string_view name;
   std::string_view value_name;  ///< "FILE"; empty: it takes no value
   std::string_view help;
   char short_name = 0;  ///< 'o' for -o; 0: none
+  OwnValue value = OwnValue::kPlain;
 };
 
 struct Example {
@@ -35,7 +44,7 @@ struct Invocation {
   bool Has(std::string_view own_option) const { return own.contains(own_option); }
 };
 
-/// Where a command writes what it has to say.
+/// Where a command writes what it has to say: the standard output, or the standard error if that is taken by an output.
 struct Console {
   std::ostream& out;
   int terminal_width = 0;  ///< columns; 0 if `out` is no terminal

@@ -6,8 +6,11 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
+#include "backend/threads.h"
+#include "base/text.h"
 #include "cli/command.h"
 #include "data/check.h"
+#include "data/left_out.h"
 #include "data/pack.h"
 #include "data/splits.h"
 #include "report/log.h"
@@ -31,12 +34,25 @@ std::vector<std::pair<std::string, std::string>> MissingClasses(const DataCheck&
   return missing;
 }
 
+// Names of classes that a person may take for one.
+std::vector<std::pair<std::string, std::string>> AlikeClasses(const std::vector<std::string>& classes) {
+  std::vector<std::string> lower;
+  for (const std::string& name : classes) lower.push_back(Lowercase(name));
+  const auto is_ascii = [](const std::string& name) { return Escaped(name) == name; };
+  std::vector<std::pair<std::string, std::string>> alike;
+  for (size_t i = 0; i < classes.size(); ++i)
+    for (size_t k = i + 1; k < classes.size(); ++k)
+      if (lower[i] == lower[k] || (!is_ascii(lower[i]) && LookAlike(lower[i], lower[k])))
+        alike.emplace_back(classes[i], classes[k]);
+  return alike;
+}
+
 std::string CountsText(const DataCheck& check) {
   std::vector<std::string> headings = {"class"};
   for (const DataCheck::Split& split : check.splits) headings.push_back(split.name);
   Table table(headings);
   for (size_t k = 0; k < std::min(check.classes.size(), kRowsShown); ++k) {
-    std::vector<std::string> row = {check.classes[k]};
+    std::vector<std::string> row = {OneLine(check.classes[k])};
     for (const DataCheck::Split& split : check.splits) row.push_back(Grouped(split.pictures[k]));
     table.AddRow(row);
   }
@@ -53,7 +69,7 @@ std::string CountsText(const DataCheck& check) {
 std::string ProblemsText(const std::string& title, const std::vector<DataCheck::Problem>& problems) {
   if (problems.empty()) return "";
   std::string text = fmt::format("\n{}: {}\n", title, Grouped(static_cast<int64_t>(problems.size())));
-  for (size_t i = 0; i < std::min(problems.size(), kRowsShown); ++i) text += "  " + problems[i].reason + '\n';
+  for (size_t i = 0; i < std::min(problems.size(), kRowsShown); ++i) text += "  " + OneLine(problems[i].reason) + '\n';
   return text + More(problems.size());
 }
 
@@ -75,6 +91,18 @@ std::string DuplicatesText(const DataCheck& check) {
   return text + More(shown);
 }
 
+std::string CountText(const std::string& title, const DataCheck::Count& count) {
+  if (count.pictures == 0) return "";
+  return fmt::format("{}: {} ({}{})\n", title, Grouped(count.pictures), count.pictures > 1 ? "such as " : "",
+                     count.example);
+}
+
+bool IsFlawless(const DataCheck& check) {
+  return check.unreadable.empty() && check.incomplete.empty() && check.vanished.empty() && check.duplicates.empty() &&
+         check.unusable.empty() && check.splits.size() > 1 &&
+         std::ranges::all_of(check.splits, [](const DataCheck::Split& split) { return split.left_out.empty(); });
+}
+
 std::string TextOf(const DataCheck& check) {
   std::string text = CountsText(check);
   const auto range = [](const DataCheck::Range& r) { return fmt::format("{} / {} / {}", r.min, r.median, r.max); };
@@ -82,12 +110,24 @@ std::string TextOf(const DataCheck& check) {
       fmt::format("\nWidth {}, height {} pixels (least / median / most)\n", range(check.width), range(check.height));
   const auto missing = MissingClasses(check);
   for (size_t i = 0; i < std::min(missing.size(), kRowsShown); ++i)
-    text += fmt::format("No pictures in split '{}': class '{}'\n", missing[i].first, missing[i].second);
+    text += fmt::format("No pictures in split '{}': class '{}'\n", missing[i].first, OneLine(missing[i].second));
   text += More(missing.size());
+  const auto alike = AlikeClasses(check.classes);
+  for (const auto& [a, b] : alike)
+    text += fmt::format("Two classes, or one? '{}' and '{}' differ only in case or in how accents are written\n",
+                        Escaped(OneLine(a)), Escaped(OneLine(b)));
+  for (const std::string& why : check.unusable) text += fmt::format("Not used: {}\n", why);
+  if (check.splits.size() == 1)
+    text += fmt::format("Only the split '{}' is there; a validation needs another one\n", check.splits[0].name);
+  for (const DataCheck::Split& split : check.splits)
+    if (!split.left_out.empty()) text += fmt::format("Left out of '{}': {}\n", split.name, Described(split.left_out));
+  text += CountText("Turned by EXIF orientation, which is ignored unless --exif_orientation is set", check.turned);
+  text += CountText("With 16 bits a value, of which the high 8 are used", check.deep);
   text += ProblemsText("Unreadable", check.unreadable);
   text += ProblemsText("Read only in part", check.incomplete);
+  text += ProblemsText("Black as they are read", check.vanished);
   text += DuplicatesText(check);
-  if (check.unreadable.empty() && check.incomplete.empty() && check.duplicates.empty() && missing.empty())
+  if (IsFlawless(check) && missing.empty() && alike.empty())
     text += "Every picture can be read, none is there twice, every class is in every split\n";
   return text;
 }
@@ -97,6 +137,10 @@ nlohmann::ordered_json JsonOf(const std::vector<DataCheck::Problem>& problems) {
   for (const DataCheck::Problem& p : problems)
     rows.push_back({{"split", p.split}, {"name", p.name}, {"reason", p.reason}});
   return rows;
+}
+
+nlohmann::ordered_json JsonOf(const DataCheck::Count& count) {
+  return {{"pictures", count.pictures}, {"example", count.example}};
 }
 
 nlohmann::ordered_json JsonOf(const DataCheck& check) {
@@ -110,6 +154,16 @@ nlohmann::ordered_json JsonOf(const DataCheck& check) {
     json["missing_classes"].push_back({{"split", split}, {"class", name}});
   json["unreadable"] = JsonOf(check.unreadable);
   json["incomplete"] = JsonOf(check.incomplete);
+  json["black"] = JsonOf(check.vanished);
+  json["left_out"] = nlohmann::ordered_json::array();
+  for (const DataCheck::Split& split : check.splits)
+    for (const LeftOut& kind : split.left_out)
+      json["left_out"].push_back(
+          {{"split", split.name}, {"why", kind.why}, {"files", kind.files}, {"example", kind.example}});
+  json["alike_classes"] = AlikeClasses(check.classes);
+  json["unusable"] = check.unusable;
+  json["exif_orientation"] = JsonOf(check.turned);
+  json["sixteen_bits"] = JsonOf(check.deep);
   json["duplicates"] = nlohmann::ordered_json::array();
   for (const DataCheck::Duplicates& set : check.duplicates) {
     nlohmann::ordered_json places = nlohmann::ordered_json::array();
@@ -155,8 +209,10 @@ Status RunCheck(const Invocation& invocation, const DatasetInfo& info, const std
     console.out << JsonOf(check).dump(1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
   else
     console.out << TextOf(check);
-  if (!invocation.Has("strict") || check.unreadable.empty()) return {};
-  return DataLoss("{} of {} pictures cannot be read (--strict)", check.unreadable.size(), check.pictures());
+  const size_t unreadable = check.unreadable.size(), incomplete = check.incomplete.size();
+  if (!invocation.Has("strict") || unreadable + incomplete == 0) return {};
+  return DataLoss("{} of {} pictures cannot be read, {} only in part (--strict)", unreadable, check.pictures(),
+                  incomplete);
 }
 
 Result<int64_t> ShardSize(const Invocation& invocation) {
@@ -179,18 +235,21 @@ Status RunPack(const Invocation& invocation, const DatasetInfo& info, const std:
   RIFFLE_ASSIGN(const int64_t shard_size, ShardSize(invocation));
   RIFFLE_ASSIGN(const std::vector<NamedSplit> splits,
                 OpenAllSplits(info, data_dir, ThreadsOf(invocation.settings.options)));
-  for (const NamedSplit& split : splits) {
-    const std::string prefix = fmt::format("{}-{}", out->second, split.name);
-    {
-      Live live(console, false);
-      RIFFLE_TRY(Pack(
-          *split.data,
-          {.prefix = prefix, .shard_size = shard_size, .seed = static_cast<uint64_t>(invocation.settings.options.seed)},
-          [&](int64_t done, int64_t total) { live.Report(done, total); }));
-    }
-    console.out << fmt::format("{}: {} pictures in {} shards\n", prefix, Grouped(split.data->size()),
-                               (split.data->size() + shard_size - 1) / shard_size);
+  for (const NamedSplit& split : splits)
+    if (!split.data->left_out().empty())
+      console.out << fmt::format("Left out of '{}': {}\n", split.name, Described(split.data->left_out()));
+  {
+    Live live(console, false);
+    RIFFLE_TRY(Pack(splits,
+                    {.prefix = out->second,
+                     .shard_size = shard_size,
+                     .seed = static_cast<uint64_t>(invocation.settings.options.seed),
+                     .overwrite = invocation.Has("overwrite")},
+                    [&](int64_t done, int64_t total) { live.Report(done, total); }));
   }
+  for (const NamedSplit& split : splits)
+    console.out << fmt::format("{}-{}: {} pictures in {} shards\n", out->second, split.name,
+                               Grouped(split.data->size()), (split.data->size() + shard_size - 1) / shard_size);
   return {};
 }
 
@@ -205,7 +264,7 @@ Status Run(const Invocation& invocation, const Console& console) {
   for (const char* option : {"json", "strict"})
     if (what == "pack" && invocation.Has(option))
       return InvalidArgument("option {} (command line): 'riffle data pack' does not use it", option);
-  for (const char* option : {"out", "shard_size"})
+  for (const char* option : {"out", "shard_size", "overwrite"})
     if (what == "check" && invocation.Has(option))
       return InvalidArgument("option {} (command line): 'riffle data check' does not use it", option);
   const Options& options = invocation.settings.options;
@@ -225,14 +284,19 @@ Command DataCommand() {
           {{.name = "json",
             .value_name = "",
             .help = "of check: an object instead: pictures, splits, width, height, missing_classes, unreadable, "
-                    "incomplete, duplicates"},
+                    "incomplete, black, left_out, alike_classes, unusable, exif_orientation, sixteen_bits, duplicates"},
            {.name = "strict",
             .value_name = "",
-            .help = "of check: exit code 4 if a picture cannot be read; otherwise 0, whatever was found"},
+            .help =
+                "of check: exit code 4 if a picture cannot be read, or only in part; otherwise 0, whatever was found"},
            {.name = "out",
             .value_name = "PREFIX",
-            .help = "of pack: shards are called PREFIX-train-000000.tar, ..., with PREFIX-train.json beside them"},
-           {.name = "shard_size", .value_name = "N", .help = "of pack: pictures in a shard [1000]"}},
+            .help = "of pack: shards are called PREFIX-train-000000.tar, ..., with PREFIX-train.json beside them",
+            .value = OwnValue::kPath},
+           {.name = "shard_size", .value_name = "N", .help = "of pack: pictures in a shard [1000]"},
+           {.name = "overwrite",
+            .value_name = "",
+            .help = "of pack: replace what an earlier pack left under PREFIX; without it that is an error"}},
       .argument_name = "check|pack FOLDER",
       .examples = {{"data check photos", "photos/train/CLASS/*.jpg, photos/val/CLASS/*.jpg"},
                    {"data check --dataset=cifar10 --data_dir=data --json", "everything, for a program"},

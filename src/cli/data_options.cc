@@ -4,6 +4,8 @@
 
 #include <cstdlib>
 
+#include "data/left_out.h"
+
 namespace riffle {
 namespace {
 
@@ -41,7 +43,8 @@ Result<Preprocessing> PreprocessingFrom(const Options& o) {
                                  .crop_pct = o.crop_pct,
                                  .interpolation = interpolation,
                                  .mean = Floats(o.mean),
-                                 .std = Floats(o.std)};
+                                 .std = Floats(o.std),
+                                 .exif_orientation = o.exif_orientation};
   RIFFLE_TRY(Check(preprocessing));
   return preprocessing;
 }
@@ -70,6 +73,7 @@ DatasetOptions TrainDataset(const Options& o) {
           .channels = o.in_channels,
           .num_samples = o.num_samples.value_or(0),
           .seed = static_cast<uint64_t>(o.seed),
+          .exif_orientation = o.exif_orientation,
           .classes = {},
           .threads = ThreadsOf(o)};
 }
@@ -79,6 +83,7 @@ DatasetOptions ValDataset(const Options& o, std::vector<std::string> classes) {
           .data_dir = o.data_dir,
           .split = o.val_split,
           .channels = o.in_channels,
+          .exif_orientation = o.exif_orientation,
           .classes = std::move(classes),
           .threads = ThreadsOf(o)};
 }
@@ -96,7 +101,20 @@ LoaderOptions TrainLoader(const Options& o) {
 }
 
 LoaderOptions ValLoader(const Options& o) {
-  return {.batch_size = o.batch_size, .shuffle = false, .drop_remainder = false, .workers = o.num_parallel_workers};
+  return {.batch_size = o.batch_size,
+          .shuffle = false,
+          .drop_remainder = false,
+          .workers = o.num_parallel_workers,
+          .allow_incomplete = o.allow_incomplete};
+}
+
+std::vector<std::string> NotesOn(const Dataset& data, const std::string& split) {
+  std::vector<std::string> notes;
+  if (!data.stand_in().empty())
+    notes.push_back(fmt::format("There is no split '{}': '{}' is used", split, data.stand_in()));
+  if (const std::vector<LeftOut> kinds = WithoutHarmless(data.left_out()); !kinds.empty())
+    notes.push_back(fmt::format("Left out of '{}': {}", split, Described(kinds)));
+  return notes;
 }
 
 }  // namespace riffle

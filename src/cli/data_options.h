@@ -1,6 +1,9 @@
 // From options to what the data layer takes: names alike, but a dataset's own figures stand where the user set none.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "data/dataset.h"
 #include "data/loader.h"
 #include "data/transform.h"
@@ -30,5 +33,9 @@ DatasetOptions ValDataset(const Options& options, std::vector<std::string> class
 /// REQUIRES: ResolveAutomatic(options) was called.
 LoaderOptions TrainLoader(const Options& options);
 LoaderOptions ValLoader(const Options& options);
+
+/// What there is to say of a data set that was opened as `split`, a line each: another split that stands in, files that
+/// were left out and may have been meant as pictures.
+std::vector<std::string> NotesOn(const Dataset& data, const std::string& split);
 
 }  // namespace riffle

@@ -16,6 +16,7 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 struct Outcome {
   int exit_code = 0;
@@ -46,6 +47,48 @@ TEST(DataCommand, ChecksAFolderAndNamesWhatIsBroken) {
   EXPECT_THAT(strict.err, HasSubstr("1 of 2 pictures cannot be read"));
 }
 
+TEST(DataCommand, StrictCountsPicturesThatAreCutOff) {
+  const fs::path folder = TestFolder();
+  std::vector<uint8_t> cut = Bmp(8, 8, 1);
+  cut.resize(cut.size() / 2);
+  WriteBytes(folder / "train/sun/cut.bmp", cut);
+  EXPECT_EQ(Riffle({"data", "check", folder.string()}).exit_code, 0);
+  const Outcome strict = Riffle({"data", "check", folder.string(), "--strict"});
+  EXPECT_EQ(strict.exit_code, 4);
+  EXPECT_THAT(strict.err, HasSubstr("1 only in part"));
+}
+
+TEST(DataCommand, AsksAboutClassesThatLookAlike) {
+  const fs::path folder = TestFolder();
+  uint8_t shade = 0;
+  for (const char* split : {"train", "val"})
+    for (const char* name : {"Ants", "ants", "K\u00e4fer", "Ka\u0308fer", "moon"})
+      WriteBytes(folder / split / name / "a.bmp", Bmp(1, 1, ++shade));
+  const Outcome check = Riffle({"data", "check", folder.string()});
+  EXPECT_THAT(check.out, AllOf(HasSubstr("'Ants' and 'ants'"), HasSubstr("'Ka\\u0308fer' and 'K\\u00e4fer'"),
+                               Not(HasSubstr("moon'")), Not(HasSubstr("Every picture can be read"))));
+}
+
+TEST(DataCommand, PraisesOnlyWhatIsWhole) {
+  const fs::path folder = TestFolder();
+  WriteBytes(folder / "train/sun/a.bmp", Bmp(1, 1, 1));
+  const auto text = [&] { return Riffle({"data", "check", folder.string()}).out; };
+  const auto praise = HasSubstr("Every picture can be read");
+  EXPECT_THAT(text(), AllOf(Not(praise), HasSubstr("Only the split 'train' is there")));
+  WriteBytes(folder / "val/b.bmp", Bmp(1, 1, 2));
+  EXPECT_THAT(text(), AllOf(Not(praise), HasSubstr("val: no picture there")));
+  WriteBytes(folder / "val/sun/b.bmp", Bmp(1, 1, 2));
+  EXPECT_THAT(text(), AllOf(Not(praise), HasSubstr("Left out of 'val': files beside the class folders (1: b.bmp)")));
+  fs::remove(folder / "val/b.bmp");
+  EXPECT_THAT(text(), praise);
+  WriteBytes(folder / "train/sun/c.gif", {'x'});
+  EXPECT_THAT(text(), AllOf(Not(praise), HasSubstr(".gif files, which are not read (1: sun/c.gif)")));
+  const nlohmann::json json = nlohmann::json::parse(Riffle({"data", "check", folder.string(), "--json"}).out);
+  EXPECT_EQ(json["left_out"][0]["split"], "train");
+  EXPECT_EQ(json["left_out"][0]["files"], 1);
+  EXPECT_EQ(json["left_out"][0]["example"], "sun/c.gif");
+}
+
 TEST(DataCommand, TellsAProgram) {
   const Outcome check = Riffle({"data", "check", SmallFolder(), "--json"});
   EXPECT_EQ(check.exit_code, 0) << check.err;
@@ -67,11 +110,34 @@ TEST(DataCommand, PacksAFolderThatCanBeCheckedAgain) {
   EXPECT_EQ(json["unreadable"].size(), 1u);
 }
 
+TEST(DataCommand, PacksAgainOnlyIfToldTo) {
+  const std::string folder = SmallFolder(), out = "--out=" + folder + "/packed/sky";
+  ASSERT_EQ(Riffle({"data", "pack", folder, out, "--shard_size=1"}).exit_code, 0);
+  const Outcome refused = Riffle({"data", "pack", folder, out});
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_THAT(refused.err, AllOf(HasSubstr("sky-train-000000.tar"), HasSubstr("--overwrite")));
+  EXPECT_EQ(Riffle({"data", "pack", folder, out, "--overwrite"}).exit_code, 0);
+  EXPECT_FALSE(fs::exists(folder + "/packed/sky-train-000001.tar"));
+}
+
+TEST(DataCommand, ToldOfAClassNameThatIsNotUtf8PacksNothingAndChecksItAllTheSame) {
+  const std::string folder = SmallFolder();
+  fs::rename(folder + "/train/sun", folder + "/train/h\xf6he");
+  const Outcome pack = Riffle({"data", "pack", folder, "--out", folder + "/packed/x"});
+  EXPECT_EQ(pack.exit_code, 2);
+  EXPECT_THAT(pack.err, AllOf(HasSubstr("not UTF-8"), Not(HasSubstr("unexpected"))));
+  EXPECT_FALSE(fs::exists(folder + "/packed"));
+  const Outcome check = Riffle({"data", "check", folder, "--json"});
+  EXPECT_EQ(check.exit_code, 0) << check.err;
+  EXPECT_TRUE(nlohmann::json::accept(check.out)) << check.out;
+}
+
 TEST(DataCommand, SaysWhatItExpects) {
   EXPECT_THAT(Riffle({"data", "pack", "x"}).err, HasSubstr("--out=PREFIX"));
   EXPECT_THAT(Riffle({"data", "pack", "x", "--out=y", "--shard_size=0"}).err, HasSubstr("at least 1"));
   EXPECT_THAT(Riffle({"data", "pack", "x", "--strict"}).err, HasSubstr("does not use it"));
   EXPECT_THAT(Riffle({"data", "check", "x", "--out=y"}).err, HasSubstr("does not use it"));
+  EXPECT_THAT(Riffle({"data", "check", "x", "--overwrite"}).err, HasSubstr("does not use it"));
   EXPECT_THAT(Riffle({"data"}).err, HasSubstr("riffle data check FOLDER"));
   EXPECT_THAT(Riffle({"data", "chek", "x"}).err, HasSubstr("'chek'"));
   EXPECT_THAT(Riffle({"data", "check", "a", "b"}).err, HasSubstr("one folder"));

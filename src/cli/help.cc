@@ -57,7 +57,7 @@ std::string Overview() {
       "Usage: riffle COMMAND [OPTION...]\n\nCommands:\n";
   for (const Command& command : Commands()) text += fmt::format("  {:<12}{}\n", command.name, command.summary);
   text += "\n'riffle help COMMAND' shows examples and options; 'riffle --version' the version.\n\nExit codes:\n";
-  for (const ExitCodeRow& row : ExitCodes()) text += fmt::format("  {}  {}\n", row.exit_code, row.meaning);
+  for (const ExitCodeRow& row : ExitCodes()) text += fmt::format("  {:<4} {}\n", row.exit_code, row.meaning);
   return text;
 }
 
@@ -87,9 +87,9 @@ std::string HelpFor(const Command& command, int width) {
   }
   if (group != nullptr) {
     text +=
-        "\nWrite --name value, --name=value or name=value, and a yes-or-no option alone for yes; or 'name: value' in "
-        "a\n"
-        "YAML file. The command line overrides the file, the file the defaults, which stand in [brackets] above.\n";
+        "\nWrite --name value, --name=value or name=value, and a yes-or-no option alone for yes, --no-name for no;\n"
+        "or 'name: value' in a YAML file. The command line overrides the file, the file the defaults, which stand in\n"
+        "[brackets] above.\n";
   }
   return text;
 }

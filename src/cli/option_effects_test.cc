@@ -42,8 +42,8 @@ struct Effect {
 
 void PrintTo(const Effect& effect, std::ostream* out) { *out << effect.option << '=' << effect.value; }
 
-// JPEG is a data set of large photographs, SHARDS the usual one packed, BOTH the usual one beside Fashion-MNIST, BODY a
-// checkpoint, FILE a file of options.
+// JPEG is a data set of large photographs whose EXIF says that the camera was held upright, SHARDS the usual one
+// packed, BOTH the usual one beside Fashion-MNIST, BODY a checkpoint, FILE a file of options.
 const std::vector<Effect>& Effects() {
   const std::string pictures = "first weights figures";  // what training sees
   const std::string updates = "weights figures";         // what it makes of it
@@ -83,6 +83,7 @@ const std::vector<Effect>& Effects() {
       {"re_max_attempts", "100", pictures, {"--re_prob=1", "--re_scale=0.8,1", "--re_ratio=0.1,9"}},
       {"interpolation", "bicubic", "use " + pictures},
       {"exact_decode", "True", pictures, {"--data_dir=JPEG", "--scale=1,1"}},
+      {"exif_orientation", "True", "use " + pictures, {"--data_dir=JPEG"}},
       {"mean", "1,2,3", "use " + pictures},
       {"std", "50,60,70", "use " + pictures},
       {"crop_pct", "0.5", "use figures"},
@@ -160,8 +161,9 @@ const std::vector<Effect>& Effects() {
 /// Options that make a run an error here, or say where it leaves its files: the tests that show what they do.
 const std::set<std::string_view> kElsewhere = {
     "device_target",         // options_test.cc
-    "max_unreadable_share",  // below
-    "dataset_download",      // download_test.cc, with the next two
+    "max_unreadable_share",  // below, with the next
+    "allow_incomplete",
+    "dataset_download",  // download_test.cc, with the next two
     "dataset_url",          "dataset_checksums",
     "pretrained",     // tests/e2e/errors_test.cc
     "ckpt_save_dir",  // each run here has its own
@@ -180,8 +182,10 @@ void WritePhotographs(const fs::path& root, int height, int width, uint32_t firs
 constexpr const char* kToJpeg = R"(
 import pathlib, sys
 from PIL import Image
+held_upright = Image.Exif()
+held_upright[0x112] = 6
 for path in pathlib.Path(sys.argv[1]).rglob("*.png"):
-    Image.open(path).save(path.with_suffix(".jpg"), quality=95)
+    Image.open(path).save(path.with_suffix(".jpg"), quality=95, exif=held_upright)
     path.unlink()
 )";
 
@@ -357,6 +361,49 @@ TEST_F(SmallRun, ToleratesAShareOfUnreadablePicturesOrNone) {
   EXPECT_THAT(out_, testing::HasSubstr("broken.png"));
   EXPECT_NE(Run(Training("refused", {}, {"--max_unreadable_share=0"})), 0);
   EXPECT_THAT(err_, testing::HasSubstr("broken.png"));
+}
+
+TEST_F(SmallRun, ValidatesOnCutPicturesOnlyWhereThatIsAllowed) {
+  const fs::path cut = folder_ / "photos/val/ants/0.png";
+  fs::resize_file(cut, fs::file_size(cut) * 2 / 3);
+  EXPECT_EQ(Run(Training("refused", {}, {"--val_interval=2"})), 4);
+  EXPECT_THAT(err_, testing::AllOf(testing::HasSubstr(cut.string()), testing::HasSubstr("--allow_incomplete")));
+  EXPECT_THAT(out_, testing::Not(testing::HasSubstr("Epoch 1/"))) << "told before the first epoch";
+  EXPECT_FALSE(fs::exists(folder_ / "refused"));
+  EXPECT_EQ(Run(Training("allowed", {}, {"--allow_incomplete"})), 0) << err_;
+  const size_t named = out_.find(cut.string());
+  EXPECT_NE(named, std::string::npos) << out_;
+  EXPECT_EQ(out_.find(cut.string(), named + 1), std::string::npos) << "named once: " << out_;
+
+  const std::string checkpoint =
+      "--ckpt_path=" + (folder_ / "allowed/shufflenet_v1_g3_x0_25-best.safetensors").string();
+  const std::string photos = "--data_dir=" + (folder_ / "photos").string();
+  EXPECT_EQ(Run({"validate", photos, checkpoint}), 4);
+  EXPECT_THAT(err_, testing::HasSubstr(cut.string()));
+  EXPECT_EQ(Run({"validate", photos, checkpoint, "--allow_incomplete"}), 0) << err_;
+  EXPECT_THAT(out_, testing::HasSubstr(cut.string() + ": cut off"));
+  EXPECT_EQ(Run({"predict", cut.string(), checkpoint}), 0) << err_;
+  EXPECT_THAT(out_, testing::HasSubstr(cut.string() + ": cut off"));
+}
+
+TEST_F(SmallRun, NamesACutTrainingPictureOnce) {
+  const fs::path cut = folder_ / "photos/train/ants/0.png";
+  fs::resize_file(cut, fs::file_size(cut) * 2 / 3);
+  EXPECT_EQ(Run(Training("run", {}, {})), 0) << err_;
+  const size_t named = out_.find(cut.string() + ": cut off");
+  EXPECT_NE(named, std::string::npos) << out_;
+  EXPECT_EQ(out_.find(cut.string(), named + 1), std::string::npos) << out_;
+}
+
+TEST_F(SmallRun, SaysWhatIsLeftOutAndWhichSplitStandsIn) {
+  fs::rename(folder_ / "photos/val", folder_ / "photos/test");
+  WriteBytes(folder_ / "photos/train/ants/film.gif", {'x'});
+  WriteBytes(folder_ / "photos/test/ants/.hidden.jpg", {'x'});
+  EXPECT_EQ(Run(Training("run", {}, {})), 0) << err_;
+  EXPECT_THAT(
+      out_, testing::AllOf(testing::HasSubstr("Left out of 'train': .gif files, which are not read (1: ants/film.gif)"),
+                           testing::HasSubstr("There is no split 'val': 'test' is used"),
+                           testing::HasSubstr("Left out of 'val': hidden files (1: ants/.hidden.jpg)")));
 }
 
 TEST_F(SmallRun, IsMeasuredByADryRunThatWritesNothing) {

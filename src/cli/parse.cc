@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/file.h"
 #include "base/text.h"
 #include "settings/accepted_options.h"
 
@@ -60,15 +61,33 @@ class Parser {
   Status ReadOption(const std::string& name, std::optional<std::string> value) {
     const auto own = std::ranges::find(command_.own_options, name, &CommandOption::name);
     if (own != command_.own_options.end()) return ReadOwnOption(*own, std::move(value));
-    const AcceptedOption* accepted = command_.TakesAccepted() ? FindAccepted(name) : nullptr;
-    const OptionRow* row = command_.Uses(name) ? FindOption(name) : accepted ? &accepted->row : nullptr;
-    if (row == nullptr) return Unknown(name);
+    const OptionRow* row = RowOf(name);
+    if (row == nullptr) {
+      const std::string_view flag = NegatedFlag(name);
+      if (flag.empty()) return Unknown(name);
+      if (value) return InvalidArgument("option {} (command line): it takes no value, found '{}'", name, *value);
+      assignments_.emplace_back(flag, "false");
+      return {};
+    }
     if (!value) value = IsFlag(*row) ? TakeBool() : TakeWord();
     if (!value) {
       return InvalidArgument("option {} (command line): expected {}, found nothing", name, Expected(*row));
     }
     assignments_.emplace_back(name, *value);
     return {};
+  }
+
+  /// The option of the table that the command takes under this name; null if there is none.
+  const OptionRow* RowOf(std::string_view name) const {
+    const AcceptedOption* accepted = command_.TakesAccepted() ? FindAccepted(name) : nullptr;
+    return command_.Uses(name) ? FindOption(name) : accepted ? &accepted->row : nullptr;
+  }
+
+  /// The flag that --no-FLAG or --no_FLAG turns off; "" if it is none of this command's.
+  std::string_view NegatedFlag(const std::string& name) const {
+    if (!name.starts_with("no-") && !name.starts_with("no_")) return {};
+    const OptionRow* row = RowOf(name.substr(3));
+    return row != nullptr && IsFlag(*row) ? row->name : std::string_view();
   }
 
   Status ReadOwnOption(const CommandOption& own, std::optional<std::string> value) {
@@ -80,6 +99,11 @@ class Parser {
     }
     if (!value)
       return InvalidArgument("option {} (command line): expected {}, found nothing", own.name, own.value_name);
+    if (own.value != OwnValue::kPlain) {
+      Result<std::string> path = ExpandHome(*value);
+      if (!path.ok()) return Status(path.status()).In(fmt::format("option {} (command line)", own.name));
+      value = own.value == OwnValue::kOutput && *path == "-" ? "/dev/stdout" : *path;
+    }
     invocation_.own.insert_or_assign(std::string(own.name), *value);
     return {};
   }
@@ -110,7 +134,11 @@ class Parser {
     std::vector<std::string_view> known = command_.options;
     for (const CommandOption& own : command_.own_options) known.push_back(own.name);
     known.push_back("help");
-    const std::string_view synonym = SynonymOf(name);
+    std::string underscored = name;
+    std::ranges::replace(underscored, '-', '_');
+    if (RowOf(underscored) != nullptr)
+      return InvalidArgument("unknown option '--{}' (command line); it is written '--{}'", name, underscored);
+    const std::string_view synonym = SynonymOf(underscored);
     return InvalidArgument("unknown option '{}' (command line); the nearest one is '--{}'", name,
                            command_.Uses(synonym) ? synonym : Nearest(name, known));
   }
@@ -119,7 +147,7 @@ class Parser {
     for (const auto& [name, value] : assignments_) {
       if (name != "config") continue;
       RIFFLE_TRY(invocation_.settings.Set(name, value, std::string(kCommandLine)));
-      RIFFLE_TRY(ReadOptionsFile(value, invocation_.settings));
+      RIFFLE_TRY(ReadOptionsFile(invocation_.settings.options.config, invocation_.settings));
     }
     for (const auto& [name, value] : assignments_) {
       if (name != "config") RIFFLE_TRY(invocation_.settings.Set(name, value, std::string(kCommandLine)));

@@ -9,6 +9,7 @@
 #include <new>
 #include <sstream>
 
+#include "base/file.h"
 #include "base/testing/test_folder.h"
 #include "cli/help.h"
 #include "cli/run.h"
@@ -31,7 +32,8 @@ Command Plain() {
   return {.name = "plain",
           .summary = "",
           .options = {"config", "lr", "epoch_size", "dataset", "shuffle", "val_while_train", "opt", "data_dir"},
-          .own_options = {{.name = "json", .value_name = "FILE", .help = "", .short_name = 'o'}},
+          .own_options =
+              {{.name = "json", .value_name = "FILE", .help = "", .short_name = 'o', .value = OwnValue::kOutput}},
           .run = nullptr};
 }
 
@@ -80,6 +82,32 @@ TEST(ParseTest, AFlagAloneMeansYesAndMayTakeAWord) {
   EXPECT_TRUE(before_equals.settings.options.val_while_train);
   EXPECT_EQ(before_equals.settings.options.dataset, "cifar10");
   EXPECT_THAT(Error(Plain(), {"--shuffle", "maybe"}), HasSubstr("found 'maybe'"));
+}
+
+TEST(ParseTest, AFlagIsTurnedOffByNoBeforeItsName) {
+  for (const char* word : {"--no-shuffle", "--no_shuffle"}) {
+    const Invocation invocation = Parsed(Plain(), {word, "--lr=1"});
+    EXPECT_FALSE(invocation.settings.options.shuffle) << word;
+    EXPECT_EQ(invocation.settings.options.lr, 1) << word;
+  }
+  EXPECT_TRUE(Parsed(Plain(), {"--no-shuffle", "--shuffle"}).settings.options.shuffle) << "the last one counts";
+  EXPECT_EQ(Parsed(Plain(), {"--no-distribute"}).settings.accepted.at("distribute"), "false");
+  EXPECT_THAT(Error(Plain(), {"--no-shuffle=True"}), HasSubstr("it takes no value, found 'True'"));
+  EXPECT_THAT(Error(Plain(), {"--no-lr"}), HasSubstr("unknown option 'no-lr'"));
+}
+
+TEST(ParseTest, NamesAreWrittenWithUnderscores) {
+  EXPECT_EQ(Error(Plain(), {"--data-dir=x"}), "unknown option '--data-dir' (command line); it is written '--data_dir'");
+  EXPECT_THAT(Error(Plain(), {"--learning-rate=1"}), HasSubstr("'--lr'"));
+}
+
+TEST(ParseTest, PathsBeginInTheHomeFolderAndADashIsTheStandardOutput) {
+  const std::string home = *ExpandHome("~");
+  EXPECT_EQ(Parsed(Plain(), {"--data_dir=~/photos"}).settings.options.data_dir, home + "/photos");
+  EXPECT_EQ(Parsed(Plain(), {"--json=~/v.json"}).own.at("json"), home + "/v.json");
+  EXPECT_EQ(Parsed(Plain(), {"-o", "-"}).own.at("json"), "/dev/stdout");
+  EXPECT_THAT(Error(Plain(), {"--data_dir=~ada/photos"}), HasSubstr("option data_dir (command line): expected a path"));
+  EXPECT_THAT(Error(Plain(), {"--json=~ada"}), HasSubstr("option json (command line): expected a path"));
 }
 
 TEST(ParseTest, AFlagBeforeAFileDoesNotSwallowIt) {
@@ -176,11 +204,30 @@ TEST(RunTest, HelpListsEveryCommandAndEveryExitCode) {
 TEST(RunTest, EveryKindOfErrorHasAnExitCodeOfItsOwn) {
   std::vector<int> codes;
   for (const ExitCodeRow& row : ExitCodes()) codes.push_back(row.exit_code);
-  EXPECT_THAT(codes, ElementsAre(0, 1, 2, 3, 4, 5, 6));
+  EXPECT_THAT(codes, ElementsAre(0, 1, 2, 3, 4, 5, 6, 129, 130, 143));
   for (ErrorCode code : {ErrorCode::kInvalidArgument, ErrorCode::kNotFound, ErrorCode::kDataLoss, ErrorCode::kIo,
                          ErrorCode::kUnavailable}) {
     EXPECT_EQ(std::ranges::count(ExitCodes(), std::optional(code), &ExitCodeRow::error), 1);
   }
+  EXPECT_EQ(std::ranges::count(ExitCodes(), std::optional(ErrorCode::kInterrupted), &ExitCodeRow::error), 3)
+      << "one for each signal";
+}
+
+TEST(ParseTest, ResumeTakesAutoAndSaysWhatElseWasMeant) {
+  const auto error = [](const Words& words) {
+    Words train = {"train"};
+    train.insert(train.end(), words.begin(), words.end());
+    const Outcome outcome = Riffle(train);
+    EXPECT_EQ(outcome.exit_code, 2);
+    return outcome.err;
+  };
+  EXPECT_THAT(error({"--resume=ckpt/a.safetensors"}), AllOf(HasSubstr("option resume (command line): expected 'auto'"),
+                                                            HasSubstr("use --ckpt_path=ckpt/a.safetensors")));
+  for (const char* flag : {"True", "yes", "1", "no"})
+    EXPECT_THAT(error({std::string("--resume=") + flag}),
+                AllOf(HasSubstr("expected 'auto' to go on with the run in ckpt_save_dir"), HasSubstr(flag)));
+  EXPECT_THAT(error({"--resume"}), HasSubstr("expected one of '', auto, found nothing"));
+  EXPECT_THAT(error({"--ckpt_path=auto"}), HasSubstr("--resume=auto goes on"));
 }
 
 TEST(RunTest, AnErrorIsOneLineOnStandardError) {

@@ -15,17 +15,18 @@ namespace {
 
 constexpr size_t kShown = 5;
 
-std::string TextOf(const std::string& file, const std::vector<ClassProbability>& classes) {
-  std::string text = file + '\n';
+std::string TextOf(const std::string& file, const std::vector<ClassProbability>& classes, std::string_view flaw) {
+  std::string text = flaw.empty() ? file + '\n' : fmt::format("{}: {}\n", file, flaw);
   for (const ClassProbability& c : classes) text += fmt::format("  {:6.2f} %  {}\n", 100 * c.probability, c.name);
   return text;
 }
 
-std::string JsonOf(const std::string& file, const std::vector<ClassProbability>& classes) {
+std::string JsonOf(const std::string& file, const std::vector<ClassProbability>& classes, std::string_view flaw) {
   nlohmann::ordered_json rows = nlohmann::ordered_json::array();
   for (const ClassProbability& c : classes)
     rows.push_back({{"class", c.name}, {"index", c.index}, {"probability", c.probability}});
-  const nlohmann::ordered_json object = {{"file", file}, {"predictions", rows}};
+  nlohmann::ordered_json object = {{"file", file}, {"predictions", rows}};
+  if (!flaw.empty()) object["flaw"] = flaw;
   return object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
 }
 
@@ -61,9 +62,10 @@ Status Run(const Invocation& invocation, const Console& console) {
   classifier->SetFlip(options.tta_flip);
   std::vector<Status> errors;
   for (const std::string& file : invocation.arguments) {
-    const Result<std::vector<ClassProbability>> classes = classifier->ClassifyFile(file, kShown);
+    const Result<std::vector<ClassProbability>> classes =
+        classifier->ClassifyFile(file == "-" ? "/dev/stdin" : file, kShown);
     if (classes.ok())
-      console.out << (json ? JsonOf : TextOf)(file, *classes) << std::flush;
+      console.out << (json ? JsonOf : TextOf)(file, *classes, classifier->flaw()) << std::flush;
     else
       errors.push_back(classes.status());  // the other pictures still get their answers
   }
@@ -77,16 +79,19 @@ Command PredictCommand() {
       .name = "predict",
       .summary = "names what pictures show, with probabilities",
       .options = {"threads", "ckpt_path", "tta_flip"},
-      .own_options = {{.name = "json",
-                       .value_name = "",
-                       .help = "one object a line: file, predictions (an array of class, index, probability)"},
-                      {.name = "online",
-                       .value_name = "",
-                       .help =
-                           "use the weights as the optimizer left them, where the checkpoint also has averaged ones"}},
+      .own_options =
+          {{.name = "json",
+            .value_name = "",
+            .help = "one object a line: file, predictions (an array of class, index, probability), flaw (of a picture "
+                    "that is cut off or damaged)"},
+           {.name = "online",
+            .value_name = "",
+            .help = "use the weights as the optimizer left them, where the checkpoint also has averaged ones"}},
       .argument_name = "PICTURE...",
       .examples = {{"predict cat.jpg dog.png --ckpt_path=ckpt/shufflenet_v1_g3_x1_0-best.safetensors",
-                    "the five likeliest classes of each"}},
+                    "the five likeliest classes of each"},
+                   {"predict - --json --ckpt_path=ckpt/shufflenet_v1_g3_x1_0-best.safetensors",
+                    "of a picture from the standard input, for a program"}},
       .run = Run,
   };
 }

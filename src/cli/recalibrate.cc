@@ -29,6 +29,7 @@ Result<Options> RecipeOf(const Checkpoint& checkpoint, const Settings& asked) {
   for (const auto& [name, origin] : asked.origins)
     std::visit([&](auto field) { options.*field = asked.options.*field; }, FindOption(name)->field);
   options.in_channels = checkpoint.info().model.in_channels;
+  options.exif_orientation = checkpoint.info().preprocessing.exif_orientation;
   options.epoch_size = 1;  // what the loader makes
   ResolveAutomatic(options);
   return options;
@@ -69,6 +70,7 @@ Status Run(const Invocation& invocation, const Console& console) {
 
   RIFFLE_TRY(DownloadIfAsked(options, log));
   RIFFLE_ASSIGN(const std::unique_ptr<Dataset> data, OpenDataset(TrainDataset(options)));
+  for (const std::string& note : NotesOn(*data, options.train_split)) log.Line(note);
   RIFFLE_ASSIGN(const std::unique_ptr<Loader> loader,
                 MakeTrainLoader(options, *data, info.preprocessing, options.image_resize));
   RIFFLE_ASSIGN(const int64_t used, RecalibrateStatistics(batches, 0, *loader, &network));
@@ -76,6 +78,8 @@ Status Run(const Invocation& invocation, const Console& console) {
   info.ema_updates.reset();  // the averaged weights, if these are such, are now the only ones
   info.top1_percent.reset();
   info.best_top1_percent.reset();
+  info.measured.reset();
+  info.unvalidated.reset();
   Snapshot state(plan.registry);
   Copy(network.values(), &state.values);
   const fs::path out = invocation.own.find("out")->second;
@@ -98,7 +102,8 @@ Command RecalibrateCommand() {
       .own_options = {{.name = "out",
                        .value_name = "FILE",
                        .help = "the checkpoint to write: weights, no optimizer",
-                       .short_name = 'o'},
+                       .short_name = 'o',
+                       .value = OwnValue::kOutput},
                       {.name = "batches",
                        .value_name = "N",
                        .help = "training batches to average over; all of an epoch unless set"}},

@@ -1,33 +1,43 @@
 #include "cli/run.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <exception>
 #include <new>
+#include <stdexcept>
 
+#include "base/file.h"
 #include "base/text.h"
 #include "cli/help.h"
+#include "cli/interruption.h"
 #include "cli/parse.h"
 
 namespace riffle {
 namespace {
 
 constexpr int kUnexpectedExitCode = 1;
-constexpr int kHelpWidth = 100;  // where the help does not go to a terminal
+constexpr int kSignalExitCode = 128;  // and the signal's number, as shells have it
+constexpr int kHelpWidth = 100;       // where the help does not go to a terminal
 
 constexpr ExitCodeRow kExitCodes[] = {
     {0, std::nullopt, "done"},
-    {kUnexpectedExitCode, std::nullopt, "out of memory, or an error of riffle's own"},
+    {kUnexpectedExitCode, std::nullopt, "an error of riffle's own"},
     {2, ErrorCode::kInvalidArgument, "an option, a value or a file asks for what makes no sense"},
     {3, ErrorCode::kNotFound, "a file, a folder or a name is not there"},
     {4, ErrorCode::kDataLoss, "a file is truncated or damaged"},
     {5, ErrorCode::kIo, "the system refused to read or write"},
-    {6, ErrorCode::kUnavailable, "this build or machine cannot do it"},
+    {6, ErrorCode::kUnavailable, "this build or machine cannot do it, or has no memory for it"},
+    {kSignalExitCode + SIGHUP, ErrorCode::kInterrupted, "training was ended by SIGHUP"},
+    {kSignalExitCode + SIGINT, ErrorCode::kInterrupted, "training was ended by SIGINT, which is Ctrl-C"},
+    {kSignalExitCode + SIGTERM, ErrorCode::kInterrupted, "training was ended by SIGTERM"},
 };
 
 int ExitCodeOf(const Status& status) {
   if (status.ok()) return 0;
+  if (status.code() == ErrorCode::kInterrupted) return kSignalExitCode + NotedSignal();
   return std::ranges::find(kExitCodes, std::optional(status.code()), &ExitCodeRow::error)->exit_code;
 }
 
@@ -51,7 +61,20 @@ Status ShowHelp(const std::string& command_name, const Console& console) {
   return {};
 }
 
-Status Dispatch(std::span<const std::string> words, const Console& console) {
+/// Runs a command whose outputs can be written. Where one is the standard output, people read from `err`.
+Status Execute(const Command& command, const Invocation& invocation, const Console& console, std::ostream& err) {
+  bool takes_standard_output = false;
+  for (const CommandOption& own : command.own_options) {
+    if (own.value != OwnValue::kOutput || !invocation.Has(own.name)) continue;
+    const std::string& target = invocation.own.find(own.name)->second;
+    if (Status status = CheckWritable(target); !status.ok())
+      return std::move(status).In(fmt::format("option {} (command line)", own.name));
+    takes_standard_output |= DescriptorOf(target) == STDOUT_FILENO;
+  }
+  return command.run(invocation, takes_standard_output ? Console{err} : console);
+}
+
+Status Dispatch(std::span<const std::string> words, const Console& console, std::ostream& err) {
   const std::string first = words.empty() ? "--help" : words[0];
   if (first == "--version") {
     console.out << "riffle " RIFFLE_VERSION "\n";
@@ -66,14 +89,19 @@ Status Dispatch(std::span<const std::string> words, const Console& console) {
   words = words.subspan(1);
   if (AsksForHelp(words)) return ShowHelp(first, console);
   RIFFLE_ASSIGN(const Invocation invocation, ParseCommandLine(*command, words));
-  return command->run(invocation, console);
+  return Execute(*command, invocation, console, err);
 }
 
 int Fail(std::string message, int exit_code, std::ostream& err) {
   std::ranges::replace_if(
       message, [](char c) { return c >= 0 && c < ' '; }, ' ');  // names from files may hold anything; it stays one line
-  err << "riffle: error: " << message << std::endl;
+  err << (exit_code > kSignalExitCode ? "riffle: " : "riffle: error: ") << message << std::endl;
   return exit_code;
+}
+
+int FailForMemory(std::ostream& err) {
+  const Status status = Unavailable("out of memory; try a smaller --batch_size or --image_resize");
+  return Fail(status.message(), ExitCodeOf(status), err);
 }
 
 }  // namespace
@@ -81,11 +109,13 @@ int Fail(std::string message, int exit_code, std::ostream& err) {
 std::span<const ExitCodeRow> ExitCodes() { return kExitCodes; }
 
 int RunCommandLine(std::span<const std::string> words, const Console& console, std::ostream& err) try {
-  Status status = Dispatch(words, console);
+  Status status = Dispatch(words, console, err);
   if (status.ok() && !console.out.flush()) status = IoError("cannot write to the standard output; is its disk full?");
   return status.ok() ? 0 : Fail(status.message(), ExitCodeOf(status), err);
 } catch (const std::bad_alloc&) {
-  return Fail("out of memory; try a smaller --batch_size or --image_resize", kUnexpectedExitCode, err);
+  return FailForMemory(err);
+} catch (const std::length_error&) {  // of a vector that no memory could hold
+  return FailForMemory(err);
 } catch (const std::exception& error) {
   return Fail(fmt::format("unexpected: {}", error.what()), kUnexpectedExitCode, err);
 }

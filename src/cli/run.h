@@ -20,7 +20,8 @@ struct ExitCodeRow {
 };
 std::span<const ExitCodeRow> ExitCodes();
 
-/// Runs `riffle words...`. An error is one line on `err`, "riffle: error: ...", whatever it came from.
+/// Runs `riffle words...`. An error is one line on `err`, "riffle: error: ...", whatever it came from; a run that a
+/// signal ended says "riffle: stopped by ...".
 int RunCommandLine(std::span<const std::string> words, const Console& console, std::ostream& err);
 
 }  // namespace riffle

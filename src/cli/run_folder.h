@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <optional>
 
+#include "base/file_lock.h"
 #include "checkpoint/checkpoint.h"
 #include "report/log.h"
 
@@ -12,13 +13,22 @@ namespace riffle {
 /// Opens what --ckpt_path means; says so where that is another file than the one named (ResolveCheckpointPath).
 Result<Checkpoint> OpenCheckpoint(const std::filesystem::path& asked, Log& log);
 
+/// Makes the folder and takes its lock, which keeps a second run out. IoError names the process that has it. A line
+/// where the file system knows no locks.
+Result<FileLock> LockRunFolder(const std::filesystem::path& folder, Log& log);
+
 /// The newest whole checkpoint of a model; damaged ones are named and passed over. None: there is none.
-/// Errors: what was read is whole, but no checkpoint of this program.
+/// Errors: InvalidArgument where there are only those of other models; what was read is whole, but no checkpoint of
+/// this program.
 Result<std::optional<Checkpoint>> NewestCheckpoint(const std::filesystem::path& folder, const ModelDescription& model,
                                                    Log& log);
 
-/// Makes the folder. Unless the run there is `resumed`, its files move to a subfolder "run-1", "run-2", ..., and a line
-/// says so. Files that no run writes stay. Errors: IoError.
+/// InvalidArgument if the file that an option names is one that a run in `folder` wrote, and a new run there would move
+/// or replace. "" is no file.
+Status CheckOutsideRun(std::string_view option, const std::filesystem::path& file, const std::filesystem::path& folder);
+
+/// Unless the run in the folder is `resumed`, its files move to a subfolder "run-1", "run-2", ..., and a line says so.
+/// Files that no run writes stay. REQUIRES: the folder exists. Errors: IoError.
 Status PrepareRunFolder(const std::filesystem::path& folder, bool resumed, Log& log);
 
 }  // namespace riffle

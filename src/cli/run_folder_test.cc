@@ -2,6 +2,7 @@
 #include "cli/run_folder.h"
 
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 #include <fstream>
 #include <sstream>
@@ -73,12 +74,60 @@ TEST_F(RunFolder, ARunThatGoesOnStays) {
 }
 
 TEST_F(RunFolder, IsMadeWithItsParents) {
-  ASSERT_TRUE(PrepareRunFolder(folder_ / "a/b", /*resumed=*/false, log_).ok());
+  ASSERT_TRUE(LockRunFolder(folder_ / "a/b", log_).ok());
   EXPECT_TRUE(std::filesystem::is_directory(folder_ / "a/b"));
   Write("file");
-  const Status status = PrepareRunFolder(folder_ / "file", /*resumed=*/false, log_);
+  const Status status = LockRunFolder(folder_ / "file", log_).status();
   ASSERT_FALSE(status.ok());
   EXPECT_THAT(status.message(), AllOf(HasSubstr((folder_ / "file").string()), HasSubstr("cannot create the folder")));
+}
+
+TEST_F(RunFolder, IsThatOfOneRunAtATime) {
+  {
+    const Result<FileLock> first = LockRunFolder(folder_, log_);
+    ASSERT_TRUE(first.ok());
+    const Status second = LockRunFolder(folder_, log_).status();
+    EXPECT_EQ(second.code(), ErrorCode::kIo);
+    EXPECT_THAT(second.message(), AllOf(HasSubstr(folder_.string()), HasSubstr(fmt::format("process {}", getpid())),
+                                        HasSubstr("--ckpt_save_dir")));
+  }
+  EXPECT_TRUE(LockRunFolder(folder_, log_).ok());
+  Write("metrics.jsonl");
+  ASSERT_TRUE(PrepareRunFolder(folder_, /*resumed=*/false, log_).ok());
+  EXPECT_TRUE(std::filesystem::exists(folder_ / ".train.lock")) << "the lock moves with no run";
+}
+
+TEST_F(RunFolder, CheckpointsOfAnotherNetworkAreNamedInsteadOfMoved) {
+  Write("shufflenet_v1_g3_x0_5-best.safetensors");
+  EXPECT_EQ(Newest(), -1) << "no run can go on from a best one alone";
+  for (const char* file : {"shufflenet_v1_g3_x0_5-1_10.safetensors", "shufflenet_v1_g3_x0_5-2_20.safetensors"})
+    Write(file);
+  const Status status = NewestCheckpoint(folder_, TinyModel(), log_).status();
+  EXPECT_EQ(status.code(), ErrorCode::kInvalidArgument);
+  EXPECT_THAT(status.message(), AllOf(HasSubstr("shufflenet_v1_g3_x0_5-1_10.safetensors and 1 more"),
+                                      HasSubstr("add --model=shufflenet_v1_g3_x0_5 "), HasSubstr("--ckpt_save_dir")));
+  Save(3);
+  EXPECT_EQ(Newest(), 3) << "beside its own they do not count";
+}
+
+TEST_F(RunFolder, ANewRunDoesNotStartFromWhatItMovesAway) {
+  Save(3);
+  const auto error = [&](const std::filesystem::path& file) {
+    return CheckOutsideRun("ckpt_path", file, folder_).message();
+  };
+  EXPECT_THAT(error(Path(3)), AllOf(HasSubstr("option ckpt_path: " + Path(3).string() + " belongs to the run"),
+                                    HasSubstr("--ckpt_save_dir"), HasSubstr("--resume=auto")));
+  EXPECT_NE(error(folder_ / "." / Path(3).filename()), "") << "however it is written";
+  std::filesystem::path ckpt = Path(3);
+  EXPECT_NE(error(ckpt.replace_extension(".ckpt")), "") << "or read as another";
+  std::filesystem::create_symlink(Path(3), folder_ / "link.safetensors");
+  EXPECT_NE(error(folder_ / "link.safetensors"), "");
+  std::filesystem::create_directory(folder_ / "run-1");
+  std::filesystem::copy(Path(3), folder_ / "run-1");
+  std::filesystem::copy(Path(3), folder_ / "mine.safetensors");
+  for (const std::filesystem::path& stays :
+       {folder_ / "run-1" / Path(3).filename(), folder_ / "mine.safetensors", folder_ / "none", {}})
+    EXPECT_EQ(error(stays), "") << stays;
 }
 
 TEST_F(RunFolder, TheNewestWholeCheckpointIsTakenAndDamagedOnesAreNamed) {

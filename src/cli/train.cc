@@ -1,6 +1,7 @@
 // `riffle train`: trains a network. From options to data, network and trainer, and what a run tells on the way.
 #include <fmt/format.h>
 
+#include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <optional>
@@ -12,14 +13,18 @@
 #include "cli/download.h"
 #include "cli/dry_run.h"
 #include "cli/epoch_loaders.h"
+#include "cli/interruption.h"
 #include "cli/run_folder.h"
 #include "cli/startup.h"
 #include "cli/validation_progress.h"
 #include "ops/backends.h"
 #include "report/metrics.h"
 #include "report/progress.h"
+#include "report/table.h"
 #include "settings/accepted_options.h"
 #include "settings/idle_options.h"
+#include "settings/resume.h"
+#include "settings/run_notes.h"
 #include "settings/train_options.h"
 #include "train/loop/trainer.h"
 #include "train/loss/class_weights.h"
@@ -44,7 +49,7 @@ Result<std::unique_ptr<Loader>> MakeValLoader(const Options& options, const Data
   return Loader::Create(data, transform, ValLoader(options));
 }
 
-/// Opens the data; `info` gets the model, the preprocessing and the names of the classes.
+/// Opens the data; `info` gets the model, the preprocessing, the names of the classes, and what is measured.
 Result<TrainingData> OpenTrainingData(const Options& options, CheckpointInfo* info) {
   TrainingData data;
   RIFFLE_ASSIGN(info->preprocessing, PreprocessingFrom(options));
@@ -62,7 +67,13 @@ Result<TrainingData> OpenTrainingData(const Options& options, CheckpointInfo* in
   if (options.val_while_train) {
     RIFFLE_ASSIGN(data.validation, OpenDataset(ValDataset(options, data.train->classes())));
     RIFFLE_ASSIGN(data.validation_loader, MakeValLoader(options, *data.validation, info->preprocessing));
+    info->measured = {.val_split = options.val_split,
+                      .images = data.validation->size(),
+                      .tta_flip = options.tta_flip,
+                      .averaged_weights = options.ema,
+                      .preprocessing = info->preprocessing};
   }
+  info->train_images = data.train->size();
   return data;
 }
 
@@ -74,32 +85,40 @@ void BalanceClasses(const Dataset& data, int num_classes, Options& options) {
   options.class_weights = BalancedClassWeights(pictures);
 }
 
-/// Tells the user, and writes the record.
+/// Tells the user, writes the record, and ends the run where a signal asks for it.
 class Reporter : public TrainObserver {
  public:
-  /// The time left goes by the pixels of each epoch.
-  Reporter(const Options& options, const EpochLoaders& loaders, Log& log, MetricsLog metrics)
+  /// The time left goes by the pixels of each epoch. `saved`: the checkpoint that the run goes on after, if it does.
+  Reporter(const Options& options, const EpochLoaders& loaders, Log& log, MetricsLog metrics,
+           std::optional<CheckpointFile> saved)
       : options_(options),
         loaders_(loaders),
         log_(log),
         metrics_(std::move(metrics)),
+        saved_(std::move(saved)),
         progress_(log, options.log_interval, std::chrono::steady_clock::now,
                   [this](int epoch) { return std::pow(loaders_.SizeAt(epoch - 1), 2); }) {}
 
-  void OnEpochBegin(int epoch) override {
+  Status OnEpochBegin(int epoch) override {
+    if (NotedSignal() != 0) return Stopped(fmt::format("before epoch {}", epoch), !saved_ || saved_->epoch < epoch - 1);
     const int size = loaders_.SizeAt(epoch - 1);
     if (loaders_.Changes() && size != size_)
       log_.Line(fmt::format("Training on pictures of {0} × {0} pixels from epoch {1} on", size, epoch));
     size_ = size;
     progress_.BeginEpoch();
+    return {};
   }
 
   void OnUnreadable(const std::string& why) override {
-    if (!unreadable_.insert(why).second) return;  // another resolution has another loader, which tells it again
+    if (!told_.insert(why).second) return;  // another resolution has another loader, which tells it again
     log_.Line("Skipped, another picture takes its place: " + why);
   }
 
-  void OnStep(const StepEvent& e) override {
+  void OnFlawed(const std::string& what) override {
+    if (told_.insert(what).second) log_.Line(what);
+  }
+
+  Status OnStep(const StepEvent& e) override {
     progress_.Report({.epoch = e.epoch,
                       .epochs = options_.epoch_size,
                       .batch = e.batch,
@@ -108,13 +127,20 @@ class Reporter : public TrainObserver {
                       .lr = e.lr,
                       .images = e.images,
                       .waiting_seconds = e.waiting_seconds});
+    if (NotedSignal() == 0 || e.batch == e.batches) return {};  // an epoch that is trained is not thrown away
+    return Stopped(fmt::format("in epoch {} after {} of {} batches", e.epoch, e.batch, e.batches), true);
   }
 
   void OnValidationBegin() override { validation_progress_.emplace(log_, options_.log_interval); }
 
-  void OnValidation(const Evaluation& so_far, int64_t batch, int64_t batches) override {
+  Status OnValidation(const Evaluation& so_far, int64_t batch, int64_t batches) override {
     validation_progress_->Report(so_far, batch, batches);
+    if (NotedSignal() == 0 || batch == batches) return {};
+    return Interrupted("stopped by {} in a validation, after {} of {} batches", SignalText(NotedSignal()), batch,
+                       batches);
   }
+
+  void OnCheckpoint(const CheckpointFile& file) override { saved_ = file; }
 
   void OnRecalibrated(int64_t batches) override {
     log_.Line(fmt::format("Batch-norm statistics averaged anew over {} batches", batches));
@@ -143,33 +169,84 @@ class Reporter : public TrainObserver {
   }
 
  private:
+  /// Ends the run: says where, what is kept and whether anything is lost, and how to go on.
+  Status Stopped(const std::string& where, bool loses) const {
+    const std::string stopped = fmt::format("stopped by {} {}", SignalText(NotedSignal()), where);
+    if (!saved_) return Interrupted("{}; no epoch was saved yet: what was trained is lost", stopped);
+    return Interrupted("{}; epochs 1 to {} are in {}, {}; --resume=auto goes on from there", stopped, saved_->epoch,
+                       saved_->path.string(), loses ? "what came after them is lost" : "nothing is lost");
+  }
+
   const Options& options_;
   const EpochLoaders& loaders_;
   Log& log_;
   int size_ = 0;  // of the pictures so far
   MetricsLog metrics_;
+  std::optional<CheckpointFile> saved_;  // the newest
   Progress progress_;
   std::optional<ValidationProgress> validation_progress_;  // of a validation that goes on
-  std::set<std::string> unreadable_;                       // that were told
+  std::set<std::string> told_;                             // of pictures
 };
 
-/// Where the weights come from: a run that is resumed, a checkpoint to start from, or chance. Whether it is resumed.
-Result<bool> LoadStart(const Options& options, Trainer& trainer, Log& log) {
-  if (options.resume == "auto") {
-    RIFFLE_ASSIGN(const std::optional<Checkpoint> newest,
-                  NewestCheckpoint(options.ckpt_save_dir, trainer.info().model, log));
-    if (newest) {
-      RIFFLE_TRY(trainer.Resume(*newest));
-      log.Line(fmt::format("Resuming after epoch {}: {}", newest->info().epoch, newest->path()));
-      return true;
-    }
+/// Whether the validations to come can use each picture: told before the first epoch, not after it. Pictures in memory
+/// can.
+Status LookAtValidation(const TrainingData& data, Log& log) {
+  if (!data.validation || data.validation->InMemory()) return {};
+  constexpr auto kPatience = std::chrono::seconds(2);
+  const auto start = std::chrono::steady_clock::now();
+  RIFFLE_ASSIGN(const std::vector<std::string> flawed,
+                LookAtAll(*data.validation_loader, [&](int64_t done, int64_t total) {
+                  if (std::chrono::steady_clock::now() - start < kPatience) return;
+                  log.Live(fmt::format("Looking at the validation pictures: {} of {}", Grouped(done), Grouped(total)));
+                }));
+  log.Live("");
+  for (const std::string& what : flawed) log.Line(what);
+  return {};
+}
+
+/// The checkpoint that the run goes on after, if it is to and there is one. The trainer has what it holds.
+Result<std::optional<Checkpoint>> ResumeIfAsked(const Options& options, Trainer& trainer, Log& log) {
+  if (options.resume != "auto") return std::optional<Checkpoint>();
+  RIFFLE_ASSIGN(std::optional<Checkpoint> newest, NewestCheckpoint(options.ckpt_save_dir, trainer.info().model, log));
+  if (!newest) {
     log.Line(fmt::format("Nothing to resume in {}: starting anew", options.ckpt_save_dir));
+    return newest;
   }
-  if (options.ckpt_path.empty()) return false;
+  RIFFLE_TRY(trainer.Resume(*newest));
+  return newest;
+}
+
+/// Says what is as it was and what is not, and gives the trainer the record of both.
+Status GoOn(const Checkpoint& checkpoint, const Options& options, const CheckpointInfo& here, Trainer& trainer,
+            Log& log) {
+  const CheckpointInfo& there = checkpoint.info();
+  log.Line(fmt::format("Resuming after epoch {}{}: {}", there.epoch,
+                       there.unvalidated ? ", whose validation is still to come" : "", checkpoint.path()));
+  RIFFLE_ASSIGN(ResumedRecord record, ContinueRecord(checkpoint, here, options));
+  for (const std::string& line : record.lines) log.Line("Resumed otherwise: " + line);
+  if (const std::string why = WhyTheBestStartsAnew(checkpoint, here, options.ckpt_save_dir); !why.empty())
+    log.Line(fmt::format("The best validation so far, {:.2f} %, does not count from now on: {}",
+                         *there.best_top1_percent, why));
+  trainer.SetRecord(std::move(record.yaml));
+  return {};
+}
+
+std::string AlreadyDone(const Checkpoint& newest, const Options& options) {
+  const int epochs = newest.info().epoch;
+  if (epochs == options.epoch_size)
+    return fmt::format("The run has its {} epochs; raise --epoch_size to go on: {}", epochs, newest.path());
+  return fmt::format("The run has {} epochs, more than the {} of --epoch_size, and is left as it is: {}", epochs,
+                     options.epoch_size, newest.path());
+}
+
+/// Weights to start from, if a file of them is named.
+Status StartFromCheckpoint(const Options& options, Trainer& trainer, Log& log) {
+  if (options.ckpt_path.empty()) return {};
+  RIFFLE_TRY(CheckOutsideRun("ckpt_path", options.ckpt_path, options.ckpt_save_dir));
   RIFFLE_ASSIGN(const Checkpoint checkpoint, OpenCheckpoint(options.ckpt_path, log));
   RIFFLE_ASSIGN(const std::string line, trainer.StartFrom(checkpoint));
   log.Line(line);
-  return false;
+  return {};
 }
 
 Status Run(const Invocation& invocation, const Console& console) {
@@ -186,16 +263,19 @@ Status Run(const Invocation& invocation, const Console& console) {
   Log log(console.out, console.terminal_width);
   for (const std::string& note : {AcceptedNote(settings), IdleNote(settings)})
     if (!note.empty()) log.Line(note);
+  for (const std::string& note : NotesOn(settings)) log.Line(note);
   RIFFLE_TRY(DownloadIfAsked(options, log));
   CheckpointInfo info;
   RIFFLE_ASSIGN(TrainingData data, OpenTrainingData(options, &info));
+  for (const std::string& note : NotesOn(*data.train, options.train_split)) log.Line(note);
+  if (data.validation)
+    for (const std::string& note : NotesOn(*data.validation, options.val_split)) log.Line(note);
   options.num_classes = info.model.num_classes;
   BalanceClasses(*data.train, info.model.num_classes, options);
   info.options = ToYaml(options);
-  const std::string model_name = info.model.name;
+  RIFFLE_TRY(CheckOutsideRun("teacher_ckpt", options.teacher_ckpt, options.ckpt_save_dir));
   RIFFLE_ASSIGN(const TrainerOptions trainer_options, TrainerOptionsFrom(options, info.model.num_classes));
-  RIFFLE_ASSIGN(const std::unique_ptr<Trainer> trainer,
-                Trainer::Create({pool}, trainer_options, std::move(info), *ops));
+  RIFFLE_ASSIGN(const std::unique_ptr<Trainer> trainer, Trainer::Create({pool}, trainer_options, info, *ops));
   const Plan& plan = trainer->plan();
   ModelDescription training_model = plan.model;
   training_model.image_size = options.image_resize;
@@ -207,11 +287,28 @@ Status Run(const Invocation& invocation, const Console& console) {
                                           .batches_per_epoch = data.train_loaders->BatchesPerEpoch(),
                                           .parameters = plan.registry.trainable_count(),
                                           .memory_bytes = TrainingMemoryBytes(
-                                              training_plan, options.batch_size * std::max(1, options.aug_splits))})
+                                              training_plan, std::min<int64_t>(options.batch_size, data.train->size()) *
+                                                                 std::max(1, options.aug_splits))})
               << std::endl;
 
-  RIFFLE_ASSIGN(const bool resumed, LoadStart(options, *trainer, log));
-  if (invocation.Has("dry_run")) {
+  const bool dry = invocation.Has("dry_run");
+  const fs::path folder = options.ckpt_save_dir;
+  const bool may_resume = options.resume == "auto";
+  if (!may_resume)
+    RIFFLE_TRY(StartFromCheckpoint(options, *trainer, log));  // its errors come before the folder is made
+  std::optional<FileLock> lock;
+  if (!dry) {
+    RIFFLE_ASSIGN(FileLock taken, LockRunFolder(folder, log));
+    lock.emplace(std::move(taken));
+  }
+  RIFFLE_ASSIGN(const std::optional<Checkpoint> resumed, ResumeIfAsked(options, *trainer, log));
+  if (resumed && trainer->finished_epochs() >= options.epoch_size) {
+    log.Line(AlreadyDone(*resumed, options));
+    return {};
+  }
+  if (resumed) RIFFLE_TRY(GoOn(*resumed, options, info, *trainer, log));
+  if (!resumed && may_resume) RIFFLE_TRY(StartFromCheckpoint(options, *trainer, log));
+  if (dry) {
     const int width = console.terminal_width > 0 ? console.terminal_width : kCurveWidth;
     console.out << LearningRateCurve(trainer_options.schedule, data.train_loaders->BatchesPerEpoch(), width)
                 << std::endl;
@@ -222,17 +319,21 @@ Status Run(const Invocation& invocation, const Console& console) {
     log.Line("A dry run: nothing was trained or written");
     return {};
   }
-  RIFFLE_TRY(PrepareRunFolder(options.ckpt_save_dir, resumed, log));
-  const fs::path folder = options.ckpt_save_dir;
-  RIFFLE_TRY(WriteFileAtomically(folder / (model_name + ".yaml"), trainer->info().options));
-  RIFFLE_ASSIGN(MetricsLog metrics, MetricsLog::Open(folder, trainer->info().epoch));
-  if (trainer->info().epoch >= options.epoch_size) {
-    log.Line(fmt::format("The run has its {} epochs; raise --epoch_size to go on", options.epoch_size));
-    return {};
+  RIFFLE_TRY(LookAtValidation(data, log));
+  RIFFLE_TRY(PrepareRunFolder(folder, resumed.has_value(), log));
+  RIFFLE_TRY(WriteFileAtomically(folder / (info.model.name + ".yaml"), trainer->info().options));
+  RIFFLE_ASSIGN(MetricsLog metrics, MetricsLog::Open(folder, trainer->finished_epochs()));
+  if (metrics.dropped() > 0)
+    log.Line(
+        fmt::format("Rows of {} later epochs are dropped from the metrics: they are trained again", metrics.dropped()));
+  std::optional<CheckpointFile> saved;
+  if (resumed) saved = {.path = resumed->path(), .epoch = resumed->info().epoch, .step = resumed->info().step};
+  Reporter reporter(options, *data.train_loaders, log, std::move(metrics), std::move(saved));
+  {
+    const SignalWatch watch;
+    RIFFLE_TRY(trainer->Run({[&](int epoch) { return data.train_loaders->At(epoch); }, data.validation_loader.get()},
+                            reporter));
   }
-  Reporter reporter(options, *data.train_loaders, log, std::move(metrics));
-  RIFFLE_TRY(
-      trainer->Run({[&](int epoch) { return data.train_loaders->At(epoch); }, data.validation_loader.get()}, reporter));
   if (trainer->info().best_top1_percent) {
     log.Line(fmt::format("Best validation top-1: {:.2f} %, kept as {}", *trainer->info().best_top1_percent,
                          (folder / BestCheckpointName(plan.model)).string()));
@@ -264,7 +365,8 @@ Command TrainCommand() {
             "from scratch on CIFAR-10, wherever it lies below data/, with a validation after each epoch"},
            {"train -c configs/cifar10/shufflenet_v1_g3_x0_5.yaml data_dir=data epoch_size=20",
             "a recipe from a file, with two options of your own"},
-           {"train --dataset=folder --data_dir=photos --ckpt_path=ckpt/shufflenet_v1_g3_x1_0-best.safetensors",
+           {"train --dataset=folder --data_dir=photos --ckpt_path=ckpt/shufflenet_v1_g3_x1_0-best.safetensors "
+            "--ckpt_save_dir=photos_ckpt",
             "fine-tunes on photos/train/CLASS/*.jpg"},
            {"train -c configs/cifar10/shufflenet_v1_g3_x0_5.yaml --data_dir=data --dry_run",
             "what a recipe will do: its configuration, the memory, the learning rate as a curve, how long it takes"},

@@ -12,7 +12,9 @@
 #include "model/zoo.h"
 #include "ops/backends.h"
 #include "runtime/loaded_network.h"
+#include "settings/run_notes.h"
 #include "settings/train_options.h"
+#include "train/loop/differences.h"
 #include "train/loop/evaluate.h"
 
 namespace riffle {
@@ -56,6 +58,7 @@ Result<Preprocessing> PreprocessingFor(const CheckpointInfo& info, const Setting
   if (settings.IsSet("interpolation")) {
     RIFFLE_ASSIGN(p.interpolation, ParseInterpolation(o.interpolation));
   }
+  if (settings.IsSet("exif_orientation")) p.exif_orientation = o.exif_orientation;
   RIFFLE_TRY(Check(p));
   return p;
 }
@@ -85,6 +88,7 @@ Status Run(const Invocation& invocation, const Console& console) {
   RIFFLE_ASSIGN(const OpTable<float>* ops, FindBackend(""));
 
   Log log(console.out, console.terminal_width);
+  if (const std::string note = PixelScaleNote(settings); !note.empty()) log.Line(note);
   RIFFLE_ASSIGN(const Checkpoint checkpoint, OpenCheckpoint(options.ckpt_path, log));
   RIFFLE_TRY(CheckAgainst(checkpoint.info(), settings, checkpoint.path()));
   RIFFLE_ASSIGN(const Preprocessing preprocessing, PreprocessingFor(checkpoint.info(), settings));
@@ -95,20 +99,34 @@ Status Run(const Invocation& invocation, const Console& console) {
   network->session.SetFlip(options.tta_flip);
 
   options.in_channels = model.in_channels;
+  options.exif_orientation = preprocessing.exif_orientation;
   RIFFLE_TRY(DownloadIfAsked(options, log));
   RIFFLE_ASSIGN(const std::unique_ptr<Dataset> data, OpenDataset(ValDataset(options, checkpoint.info().classes)));
+  for (const std::string& note : NotesOn(*data, options.val_split)) log.Line(note);
   RIFFLE_ASSIGN(const Transform transform, Transform::ForEvaluation(preprocessing));
   RIFFLE_ASSIGN(const std::unique_ptr<Loader> loader, Loader::Create(*data, transform, ValLoader(options)));
   console.out << fmt::format("Validating {}{} on {} pictures ({}), {} × {} pixels\n", checkpoint.path(),
-                             set == WeightSet::kEma ? " (averaged weights)" : "", data->size(), options.val_split,
-                             model.image_size, model.image_size)
+                             set == WeightSet::kEma ? " (averaged weights)" : "", data->size(),
+                             data->stand_in().empty() ? options.val_split : data->stand_in(), model.image_size,
+                             model.image_size)
               << std::flush;
+  const CheckpointInfo& info = checkpoint.info();
+  if (info.top1_percent && info.measured) {
+    const std::string differences = Differences(*info.measured, {.val_split = options.val_split,
+                                                                 .images = data->size(),
+                                                                 .tta_flip = options.tta_flip,
+                                                                 .averaged_weights = set == WeightSet::kEma,
+                                                                 .preprocessing = preprocessing});
+    if (!differences.empty())
+      log.Line(fmt::format("Training measured {:.2f} % otherwise: {}", *info.top1_percent, differences));
+  }
   RIFFLE_ASSIGN(const LabelLossOptions loss, LabelLossOptionsFrom(options, model.num_classes));
   LabelLoss label_loss({pool}, loss, model.num_classes, *ops);
   ValidationProgress progress(log, options.log_interval);
   RIFFLE_ASSIGN(const Evaluation result, Evaluate(network->session, label_loss, *loader,
                                                   [&](const Evaluation& so_far, int64_t batch, int64_t batches) {
                                                     progress.Report(so_far, batch, batches);
+                                                    return Status();
                                                   }));
   log.Live("");
   return Report(result, invocation, console);
@@ -120,15 +138,39 @@ Command ValidateCommand() {
   return {
       .name = "validate",
       .summary = "measures a checkpoint on a dataset: top-1, top-5, loss",
-      .options = {"config",     "device_target",    "threads",     "dataset",           "data_dir",
-                  "val_split",  "dataset_download", "dataset_url", "dataset_checksums", "num_parallel_workers",
-                  "batch_size", "image_resize",     "val_resize",  "interpolation",     "mean",
-                  "std",        "crop_pct",         "model",       "num_classes",       "in_channels",
-                  "pretrained", "ckpt_path",        "loss",        "label_smoothing",   "class_weights",
-                  "tta_flip",   "log_interval"},
+      .options = {"config",
+                  "device_target",
+                  "threads",
+                  "dataset",
+                  "data_dir",
+                  "val_split",
+                  "dataset_download",
+                  "dataset_url",
+                  "dataset_checksums",
+                  "num_parallel_workers",
+                  "batch_size",
+                  "image_resize",
+                  "val_resize",
+                  "interpolation",
+                  "mean",
+                  "std",
+                  "crop_pct",
+                  "model",
+                  "num_classes",
+                  "in_channels",
+                  "pretrained",
+                  "ckpt_path",
+                  "loss",
+                  "label_smoothing",
+                  "class_weights",
+                  "tta_flip",
+                  "log_interval",
+                  "allow_incomplete",
+                  "exif_orientation"},
       .own_options = {{.name = "json",
                        .value_name = "FILE",
-                       .help = "write top1_percent, top5_percent, loss, images, images_per_second there"},
+                       .help = "write top1_percent, top5_percent, loss, images, images_per_second there",
+                       .value = OwnValue::kOutput},
                       {.name = "online",
                        .value_name = "",
                        .help =

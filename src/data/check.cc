@@ -34,19 +34,26 @@ Digest Sha256(const PictureView& picture) {
 struct Finding {
   Digest digest{};
   int height = 0, width = 0;  // 0: unreadable
-  bool incomplete = false;
-  std::string reason;
+  bool incomplete = false, vanished = false, deep = false, turned = false;
+  std::string reason;  // why it is unreadable, or what is wrong with it all the same
 };
 
 Finding Look(const Dataset& dataset, int64_t i, Picture& scratch) {
-  scratch.incomplete = false;
+  scratch.Reshape(0, 0, 1);  // pictures in memory leave it alone
   const Result<PictureView> picture = dataset.Read(i, scratch);
   if (!picture.ok()) return {.reason = picture.status().message()};
   return {.digest = Sha256(*picture),
           .height = picture->height,
           .width = picture->width,
           .incomplete = scratch.incomplete,
-          .reason = {}};
+          .vanished = scratch.vanished,
+          .deep = scratch.bits > 8,
+          .turned = scratch.exif_orientation != 1,
+          .reason = fmt::format("{}: {}", dataset.NameOf(i), FlawOf(scratch))};
+}
+
+void CountOne(const std::string& name, DataCheck::Count& count) {
+  if (count.pictures++ == 0) count.example = name;
 }
 
 DataCheck::Range RangeOf(std::vector<int> values) {
@@ -74,11 +81,12 @@ int64_t DataCheck::pictures() const {
 
 Result<DataCheck> CheckData(ThreadPool& pool, const DatasetInfo& info, const fs::path& data_dir,
                             const DataCheckProgress& progress) {
-  RIFFLE_ASSIGN(const std::vector<NamedSplit> splits, OpenAllSplits(info, data_dir, pool.threads()));
-  DataCheck check{.classes = splits[0].data->classes()};
+  DataCheck check;
+  RIFFLE_ASSIGN(const std::vector<NamedSplit> splits, OpenAllSplits(info, data_dir, pool.threads(), &check.unusable));
+  check.classes = splits[0].data->classes();
   int64_t total = 0, done = 0;
   for (const NamedSplit& split : splits) {
-    check.splits.push_back({split.name, std::vector<int64_t>(check.classes.size())});
+    check.splits.push_back({split.name, std::vector<int64_t>(check.classes.size()), split.data->left_out()});
     for (int64_t i = 0; i < split.data->size(); ++i) ++check.splits.back().pictures[split.data->label(i)];
     total += split.data->size();
   }
@@ -98,9 +106,10 @@ Result<DataCheck> CheckData(ThreadPool& pool, const DatasetInfo& info, const fs:
           widths.push_back(finding.width);
           heights.push_back(finding.height);
           seen[finding.digest].emplace_back(&split - splits.data(), i);
-          if (finding.incomplete)
-            check.incomplete.push_back(
-                {split.name, data.NameOf(i), data.NameOf(i) + ": cut off or damaged after some of its pixels"});
+          if (finding.incomplete) check.incomplete.push_back({split.name, data.NameOf(i), finding.reason});
+          if (finding.vanished) check.vanished.push_back({split.name, data.NameOf(i), finding.reason});
+          if (finding.turned) CountOne(data.NameOf(i), check.turned);
+          if (finding.deep) CountOne(data.NameOf(i), check.deep);
         }
         ++i;
       }

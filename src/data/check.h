@@ -10,6 +10,7 @@
 
 #include "backend/threads.h"
 #include "base/status.h"
+#include "data/dataset.h"
 #include "data/registry.h"
 
 namespace riffle {
@@ -18,6 +19,12 @@ struct DataCheck {
   struct Split {
     std::string name;
     std::vector<int64_t> pictures;  ///< of each class
+    std::vector<LeftOut> left_out;
+  };
+  /// How many pictures have a property, and one of them; "" if there is none.
+  struct Count {
+    int64_t pictures = 0;
+    std::string example;
   };
   /// A picture, and what is wrong with it; `reason` names it.
   struct Problem {
@@ -39,9 +46,13 @@ struct DataCheck {
 
   std::vector<std::string> classes;
   std::vector<Split> splits;
-  Range width, height;              ///< of the readable pictures
-  std::vector<Problem> unreadable;  ///< training leaves them out, validation ends there
-  std::vector<Problem> incomplete;  ///< cut off or damaged after some pixels: read as far as they go
+  Range width, height;                ///< of the readable pictures
+  std::vector<Problem> unreadable;    ///< training leaves them out, validation ends there
+  std::vector<Problem> incomplete;    ///< cut off or damaged after some pixels: read as far as they go
+  std::vector<Problem> vanished;      ///< 16 bits a value, and black as they are read (Picture::vanished)
+  std::vector<std::string> unusable;  ///< what is called as a split and has no pictures of classes, and why
+  Count turned;                       ///< by their EXIF orientation, which is followed only where that is asked for
+  Count deep;                         ///< of 16 bits a value, of which the high 8 are used
   std::vector<Duplicates> duplicates;
 
   int64_t pictures() const;

@@ -2,7 +2,7 @@
 #include "data/check.h"
 
 #include "backend/testing/execution.h"
-#include "backend/threads.h"
+#include "data/splits.h"
 #include "picture/testing/pictures.h"
 
 namespace riffle {
@@ -85,6 +85,46 @@ TEST(DataCheck, DoesNotDependOnThreads) {
   }
   EXPECT_FALSE(firsts[0].empty());
   EXPECT_EQ(firsts[0], firsts[1]);
+}
+
+TEST(DataCheck, TellsWhatIsLeftOutAndWhichSplitHasNoClasses) {
+  const fs::path folder = TestFolder();
+  WriteBytes(folder / "train/cat/a.bmp", Bmp(8, 4, 1));
+  WriteBytes(folder / "train/cat/film.gif", {'x'});
+  WriteBytes(folder / "val/b.bmp", Bmp(8, 4, 2));
+  fs::create_symlink("/nowhere/at/all", folder / "train/cat/broken.jpg");
+  const auto check = Check(folder);
+  ASSERT_TRUE(check.ok()) << check.status().message();
+  ASSERT_EQ(check->splits.size(), 1u);
+  ASSERT_EQ(check->splits[0].left_out.size(), 1u);
+  EXPECT_EQ(check->splits[0].left_out[0].why, ".gif files, which are not read");
+  EXPECT_EQ(NamesIn(check->unreadable), std::vector<std::string>{"train: broken.jpg"});
+  ASSERT_EQ(check->unusable.size(), 1u);
+  EXPECT_NE(check->unusable[0].find("val: no picture there"), std::string::npos) << check->unusable[0];
+  EXPECT_FALSE(OpenAllSplits(**FindDataset("folder"), folder).ok()) << "an error for who does not ask for such";
+}
+
+TEST(DataCheck, CountsPicturesThatAreTurnedOrOfSixteenBits) {
+  const fs::path folder = TestFolder();
+  fs::create_directories(folder / "train/cat");
+  RunPython(R"(
+import struct, sys
+from PIL import Image
+cat = sys.argv[1] + '/train/cat/'
+exif = Image.Exif()
+for orientation in (1, 3, 6):
+    exif[0x0112] = orientation
+    Image.new('RGB', (20, 10), (orientation, 0, 0)).save(f'{cat}{orientation}.jpg', exif=exif)
+Image.frombytes('I;16', (2, 1), struct.pack('<2H', 1, 255)).save(cat + 'dark.png')
+Image.frombytes('I;16', (2, 1), struct.pack('<2H', 1, 999)).save(cat + 'light.png')
+)",
+            {folder.string()});
+  const auto check = Check(folder);
+  ASSERT_TRUE(check.ok()) << check.status().message();
+  EXPECT_EQ(check->turned.pictures, 2);
+  EXPECT_EQ(check->turned.example, (folder / "train/cat/3.jpg").string());
+  EXPECT_EQ(check->deep.pictures, 2);
+  EXPECT_EQ(NamesIn(check->vanished), std::vector<std::string>{"train: dark.png"});
 }
 
 TEST(DataCheck, AFolderWithoutSplitsIsAnErrorThatSaysWhatIsExpected) {

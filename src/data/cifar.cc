@@ -36,18 +36,40 @@ void AppendRecord(const uint8_t* planes, int channels, Picture& scratch, std::ve
   pixels.insert(pixels.end(), scratch.pixels.begin(), scratch.pixels.end());
 }
 
+/// The files under a name that the search for the binary version passes by: what they are, what is needed.
+std::string ThereInstead(const DatasetInfo& info, const std::string& first, const fs::path& data_dir) {
+  if (info.downloads.empty()) return "";
+  const std::string_view archive = info.downloads.front().file;
+  const auto find = [&](std::string_view file) {
+    return FindFolder(data_dir, std::string(file), info, [&](const fs::path& path) {
+      std::error_code error;
+      return fs::is_regular_file(path / file, error);
+    });
+  };
+  if (const auto packed = find(archive); packed.ok())
+    return fmt::format("; {} is there and wants to be unpacked", (*packed / archive).string());
+  const std::string pickle = fs::path(first).stem().string();  // the Python version's files are called without .bin
+  if (const auto python = find(pickle); python.ok())
+    return fmt::format(
+        "; {} is of the Python version (pickles), which is not read: the binary version is needed, {} from {}, or "
+        "--dataset_download",
+        (*python / pickle).string(), archive, info.urls.front());
+  return "";
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Dataset>> OpenCifar(const DatasetInfo& info, const SplitInfo& split, const fs::path& data_dir,
                                            int channels) {
   const std::string first(split.files.front());
-  RIFFLE_ASSIGN(
-      const fs::path folder,
+  const auto found =
       FindFolder(data_dir, fmt::format("{} (the folder with {} and {})", info.name, first, info.class_names_file), info,
                  [&](const fs::path& path) {
                    std::error_code error;
                    return fs::is_regular_file(path / first, error);
-                 }));
+                 });
+  if (!found.ok()) return Status(found.status().code(), found.status().message() + ThereInstead(info, first, data_dir));
+  const fs::path& folder = *found;
   RIFFLE_ASSIGN(std::vector<std::string> classes, ReadClassNames(folder / info.class_names_file, info.num_classes));
   const int64_t records = split.pictures / static_cast<int64_t>(split.files.size());
   const int64_t record_bytes = info.label_bytes + 3 * kPixels;

@@ -5,6 +5,7 @@
 
 #include "base/random.h"
 #include "data/readers.h"
+#include "data/split_names.h"
 
 namespace riffle {
 namespace {
@@ -14,6 +15,8 @@ class Subset : public Dataset {
  public:
   Subset(std::unique_ptr<Dataset> all, std::vector<int64_t> chosen) : all_(std::move(all)), chosen_(std::move(chosen)) {
     classes_ = all_->classes();
+    left_out_ = all_->left_out();
+    stand_in_ = all_->stand_in();
     for (int64_t i : chosen_) labels_.push_back(all_->label(i));
   }
   std::string NameOf(int64_t i) const override { return all_->NameOf(chosen_[i]); }
@@ -22,6 +25,7 @@ class Subset : public Dataset {
     return all_->ReadRegion(chosen_[i], choose, scratch);
   }
   Result<std::vector<uint8_t>> Encoded(int64_t i) const override { return all_->Encoded(chosen_[i]); }
+  bool InMemory() const override { return all_->InMemory(); }
   std::vector<int64_t> ShardStarts() const override {
     std::vector<int64_t> starts;
     for (const int64_t start : all_->ShardStarts()) {  // `chosen_` is sorted
@@ -47,15 +51,35 @@ std::vector<int64_t> Choose(int64_t size, int64_t count, uint64_t seed) {
   return order;
 }
 
+using Opened = Result<std::unique_ptr<Dataset>>;
+
+bool IsMissing(const Opened& opened) { return !opened.ok() && opened.status().code() == ErrorCode::kNotFound; }
+
+Opened OpenPictures(const DatasetInfo& info, const DatasetOptions& options, const std::string& split) {
+  const auto packed = [&] {
+    return OpenPacked(options.data_dir, split, options.channels, options.classes, options.threads);
+  };
+  if (info.layout == DatasetLayout::kShards) return packed();
+  Opened folder = OpenFolder(options.data_dir, split, options.channels, options.classes);
+  if (!IsMissing(folder)) return folder;
+  Opened shards = packed();
+  return IsMissing(shards) ? std::move(folder) : std::move(shards);
+}
+
+// The split, or the one that stands in where there is none of that name: not even one without pictures.
+Opened OpenPicturesOrStandIn(const DatasetInfo& info, const DatasetOptions& options) {
+  Opened asked = OpenPictures(info, options, options.split);
+  const std::string other(StandInFor(options.split));
+  if (!IsMissing(asked) || other.empty() || FindSplitFolder(options.data_dir, options.split).ok()) return asked;
+  Opened opened = OpenPictures(info, options, other);
+  if (IsMissing(opened)) return asked;
+  if (opened.ok()) (*opened)->SetStandIn(other);
+  return opened;
+}
+
 Result<std::unique_ptr<Dataset>> OpenLayout(const DatasetInfo& info, const DatasetOptions& options) {
-  if (info.layout == DatasetLayout::kFolder) {
-    auto folder = OpenFolder(options.data_dir, options.split, options.channels, options.classes);
-    if (folder.ok() || folder.status().code() != ErrorCode::kNotFound) return folder;
-    auto packed = OpenPacked(options.data_dir, options.split, options.channels, options.classes, options.threads);
-    return packed.ok() || packed.status().code() != ErrorCode::kNotFound ? std::move(packed) : std::move(folder);
-  }
-  if (info.layout == DatasetLayout::kShards)
-    return OpenPacked(options.data_dir, options.split, options.channels, options.classes, options.threads);
+  if (info.layout == DatasetLayout::kFolder || info.layout == DatasetLayout::kShards)
+    return OpenPicturesOrStandIn(info, options);
   RIFFLE_ASSIGN(const SplitInfo* const split, FindSplit(info, options.split));
   if (info.layout == DatasetLayout::kCifar)
     return OpenCifar(info, *split, options.data_dir.empty() ? "." : options.data_dir, options.channels);
@@ -79,6 +103,7 @@ Result<std::unique_ptr<Dataset>> OpenDataset(const DatasetOptions& options) {
   if (options.channels != 1 && options.channels != 3)
     return InvalidArgument("pictures have 1 or 3 channels, {} were asked for (--in_channels)", options.channels);
   RIFFLE_ASSIGN(std::unique_ptr<Dataset> dataset, OpenLayout(*info, options));
+  if (options.exif_orientation) dataset->FollowExif();
   if (!options.classes.empty() && options.classes != dataset->classes())
     return InvalidArgument("{} has {} classes from '{}' to '{}', the network is trained for {} from '{}' to '{}'",
                            info->name, dataset->classes().size(), dataset->classes().front(), dataset->classes().back(),

@@ -18,6 +18,8 @@ struct LeftOut {
   std::string why;  ///< ".gif files, which are not read": what they are, for a line that a person reads
   int64_t files = 0;
   std::string example;  ///< the name of one of them
+  bool harmless =
+      false;  ///< they often lie beside pictures and nobody takes them for such: a check tells, a run does not
 };
 
 /// A numbered collection of labelled pictures. Thread-safe: it never changes after it was opened.
@@ -30,6 +32,8 @@ class Dataset {
   int64_t size() const { return static_cast<int64_t>(labels_.size()); }
   /// What was found among the pictures and passed over when the data set was opened; empty: nothing.
   const std::vector<LeftOut>& left_out() const { return left_out_; }
+  /// The split that this is, where it stands in for the one that was asked for and is not there; otherwise "".
+  const std::string& stand_in() const { return stand_in_; }
   /// The class of picture i, in [0, classes().size()).
   int32_t label(int64_t i) const { return labels_[i]; }
   /// What messages call picture i: a path, or "cifar10 train #17".
@@ -41,31 +45,41 @@ class Dataset {
   virtual Result<Region> ReadRegion(int64_t i, const ChooseNeed& choose, Picture& scratch) const;
   /// The file of picture i as it lies there, for data sets whose pictures are files; Unavailable for the others.
   virtual Result<std::vector<uint8_t>> Encoded(int64_t i) const;
+  /// Whether reading is no work and cannot fail: the pictures were checked and decoded when the data set was opened.
+  virtual bool InMemory() const { return false; }
   /// Where pictures lie one after another in few large files: the number of the first of each file, from 0 up.
   /// Otherwise 0 alone.
   virtual std::vector<int64_t> ShardStarts() const { return {0}; }
+
+  // For OpenDataset, before anybody else sees the data set:
+  /// Pictures are turned as their EXIF orientation says from now on. Without effect where they are no files.
+  virtual void FollowExif() {}
+  void SetStandIn(std::string split) { stand_in_ = std::move(split); }
 
  protected:
   std::vector<std::string> classes_;
   std::vector<int32_t> labels_;
   std::vector<LeftOut> left_out_;
+  std::string stand_in_;
 };
 
 struct DatasetOptions {
   std::string name;                       ///< a name of the registry; "" is a folder of class folders
   std::filesystem::path data_dir = "./";  ///< the files lie here, or up to four levels below
   std::string split = "train";
-  int channels = 3;         ///< what Read gives: 1 or 3; the pictures are converted
-  int64_t num_samples = 0;  ///< a random subset of this many pictures; 0: all
-  uint64_t seed = 1;        ///< chooses that subset
+  int channels = 3;               ///< what Read gives: 1 or 3; the pictures are converted
+  int64_t num_samples = 0;        ///< a random subset of this many pictures; 0: all
+  uint64_t seed = 1;              ///< chooses that subset
+  bool exif_orientation = false;  ///< turn pictures as their EXIF says; otherwise they are as they lie in the file
   /// Classes that a network knows, in its order; labels then count in this order. A data set with another class is an
   /// error; one that lacks some is none. Empty: the data set's own.
   std::vector<std::string> classes;
   int threads = 1;  ///< that open it, where it lies in several shards; the result does not depend on them
 };
 
-/// Opens a split. Errors: InvalidArgument (an unknown name or split, foreign classes, too large a subset), NotFound
-/// (says what was looked for and where), DataLoss (a file of a wrong size or with wrong content, named).
+/// Opens a split. Where there is no 'val', 'test' stands in, and the other way round (Dataset::stand_in). Errors:
+/// InvalidArgument (an unknown name or split, foreign classes, too large a subset), NotFound (says what was looked for
+/// and where), DataLoss (a file of a wrong size or with wrong content, named).
 Result<std::unique_ptr<Dataset>> OpenDataset(const DatasetOptions& options);
 
 }  // namespace riffle

@@ -214,6 +214,18 @@ TEST(Cifar, WrongFilesAreNamed) {
   EXPECT_TRUE(Has(error(), "10 class names")) << error();
 }
 
+TEST(Cifar, OtherVersionsAreCalledByTheirNames) {
+  for (const auto& [name, pickle, archive] : {std::tuple{"cifar10", "data_batch_1", "cifar-10-binary.tar.gz"},
+                                              {"cifar100", "train", "cifar-100-binary.tar.gz"}}) {
+    const fs::path folder = TestFolder() / name;
+    WriteText(folder / "python" / pickle, "a pickle");
+    const std::string error = Error({.name = name, .data_dir = folder});
+    EXPECT_TRUE(Has(error, "the Python version (pickles)") && Has(error, archive) && Has(error, pickle)) << error;
+    WriteText(folder / archive, "packed");
+    EXPECT_TRUE(Has(Error({.name = name, .data_dir = folder}), "wants to be unpacked"));
+  }
+}
+
 TEST(Cifar, TheSharedCopyIsRead) {
   if (TestData() == nullptr) GTEST_SKIP() << "RIFFLE_TEST_DATA is not set";
   const fs::path folder = fs::path(TestData()) / "cifar10";
@@ -288,6 +300,178 @@ TEST(Folder, WhatIsMissingOrBrokenIsNamed) {
   fs::create_directories(folder / "a/val/c");
   fs::create_directories(folder / "b/val/c");
   EXPECT_TRUE(Has(Error({.name = "imagenet", .data_dir = folder, .split = "val"}), "twice"));
+}
+
+std::vector<std::string> NamesOf(const Dataset& dataset, const fs::path& root) {
+  std::vector<std::string> names;
+  for (int64_t i = 0; i < dataset.size(); ++i) names.push_back(fs::path(dataset.NameOf(i)).lexically_relative(root));
+  return names;
+}
+
+TEST(Folder, FoldersBelowAClassAreReadAndLinksFollowed) {
+  const fs::path folder = TestFolder();
+  WriteBytes(folder / "train/ants/b.bmp", Bmp(1, 1, 0));
+  WriteBytes(folder / "train/ants/a/deep/x.JFIF", Bmp(1, 1, 1));
+  WriteBytes(folder / "train/ants/like.jpg/y.jpe", Bmp(1, 1, 2));
+  WriteBytes(folder / "elsewhere/z.bmp", Bmp(1, 1, 3));
+  fs::create_directory_symlink(folder / "elsewhere", folder / "train/ants/link");
+  fs::create_directory_symlink(folder / "train/ants", folder / "train/ants/a/up");  // has no end
+  const auto dataset = OpenDataset({.name = "folder", .data_dir = folder});
+  ASSERT_TRUE(dataset.ok()) << dataset.status().message();
+  EXPECT_EQ(NamesOf(**dataset, folder / "train/ants"),
+            (std::vector<std::string>{"a/deep/x.JFIF", "b.bmp", "like.jpg/y.jpe", "link/z.bmp"}));
+  ASSERT_EQ((*dataset)->left_out().size(), 1u);
+  EXPECT_EQ((*dataset)->left_out()[0].why, "links to a folder above them");
+  EXPECT_EQ((*dataset)->left_out()[0].example, "ants/a/up");
+}
+
+TEST(Folder, WhatIsLeftOutIsCountedByKind) {
+  const fs::path folder = TestFolder(), ants = folder / "train/ants";
+  WriteBytes(ants / "a.bmp", Bmp(1, 1, 0));
+  for (const char* name : {"b.gif", "c.GIF", "d.tiff", "e", ".f.jpg", "._a.bmp", ".DS_Store", "labels.csv", "Thumbs.db",
+                           "sub/g.gif", "../beside.png", "../classes.txt", ".cache/h.jpg"})
+    WriteText(ants / name, "x");
+  fs::create_symlink("/nowhere/at/all", ants / "broken.txt");
+  const auto dataset = OpenDataset({.name = "folder", .data_dir = folder, .num_samples = 1});
+  ASSERT_TRUE(dataset.ok()) << dataset.status().message();
+  EXPECT_EQ((*dataset)->size(), 1);
+  EXPECT_EQ(Described(WithoutHarmless((*dataset)->left_out())),
+            ".gif files, which are not read (3, such as ants/" +
+                fs::path((*dataset)->left_out()[0].example).filename().string() +
+                "); .tiff files, which are not read (1: ants/d.tiff); files beside the class folders (1: beside.png); "
+                "files without an ending (1: ants/e); hidden files (1: ants/.f.jpg)");
+  int64_t harmless = 0;
+  for (const LeftOut& kind : (*dataset)->left_out())
+    if (kind.harmless) harmless += kind.files;
+  EXPECT_EQ(harmless, 7) << Described((*dataset)->left_out());
+}
+
+TEST(Folder, ABrokenLinkIsAPictureThatCannotBeRead) {
+  const fs::path folder = TestFolder();
+  fs::create_directories(folder / "train/ants");
+  fs::create_symlink("/nowhere/at/all.jpg", folder / "train/ants/a.jpg");
+  fs::create_symlink("b.jpg", folder / "train/ants/b.jpg");  // to itself
+  const auto dataset = OpenDataset({.name = "folder", .data_dir = folder});
+  ASSERT_TRUE(dataset.ok()) << dataset.status().message();
+  ASSERT_EQ((*dataset)->size(), 2);
+  Picture scratch;
+  const auto view = (*dataset)->Read(0, scratch);
+  ASSERT_FALSE(view.ok());
+  EXPECT_TRUE(Has(view.status().message(), "a.jpg: a broken link: /nowhere/at/all.jpg")) << view.status().message();
+  EXPECT_FALSE((*dataset)->Read(1, scratch).ok());
+}
+
+TEST(Folder, AClassWithoutPicturesSaysWhatIsThere) {
+  const fs::path folder = TestFolder();
+  WriteText(folder / "train/ants/a.heic", "x");
+  const std::string error = Error({.name = "folder", .data_dir = folder});
+  EXPECT_TRUE(Has(error, "train/ants: no .jpg") && Has(error, ".heic files, which are not read (1: a")) << error;
+}
+
+TEST(Folder, AClassMayBeCalledAsASplitIs) {
+  for (const std::string other : {"ants", "train"}) {
+    const fs::path folder = TestFolder() / other;
+    for (const std::string split : {"train", "val"})
+      for (const std::string& name : {other, std::string("test")})
+        WriteBytes(folder / split / name / "a.bmp", Bmp(1, 1, 0));
+    for (const std::string split : {"train", "val"}) {
+      const auto dataset = OpenDataset({.name = "folder", .data_dir = folder, .split = split});
+      ASSERT_TRUE(dataset.ok()) << dataset.status().message();
+      EXPECT_EQ((*dataset)->classes().size(), 2u);
+      EXPECT_EQ((*dataset)->NameOf(1), (folder / split / std::max<std::string>(other, "test") / "a.bmp").string());
+    }
+    const auto test = OpenDataset({.name = "folder", .data_dir = folder, .split = "test"});
+    ASSERT_TRUE(test.ok()) << test.status().message();
+    EXPECT_EQ((*test)->stand_in(), "val") << "the classes 'test' are no split";
+  }
+}
+
+TEST(Folder, TheNearestSplitWins) {
+  const fs::path folder = TestFolder();
+  WriteBytes(folder / "old/val/ants/old.bmp", Bmp(1, 1, 0));
+  WriteBytes(folder / "validation/ants/new.bmp", Bmp(1, 1, 0));
+  const auto dataset = OpenDataset({.name = "folder", .data_dir = folder, .split = "val"});
+  ASSERT_TRUE(dataset.ok()) << dataset.status().message();
+  EXPECT_EQ((*dataset)->NameOf(0), (folder / "validation/ants/new.bmp").string());
+}
+
+TEST(Folder, SplitsAreCalledByManyNames) {
+  for (const auto& [there, asked] : {std::pair{"training", "train"},
+                                     {"Train", "train"},
+                                     {"VAL", "val"},
+                                     {"valid", "validation"},
+                                     {"testing", "test"}}) {
+    const fs::path folder = TestFolder() / there;
+    WriteBytes(folder / there / "ants/a.bmp", Bmp(1, 1, 0));
+    const auto dataset = OpenDataset({.name = "folder", .data_dir = folder, .split = asked});
+    ASSERT_TRUE(dataset.ok()) << dataset.status().message();
+    EXPECT_EQ((*dataset)->stand_in(), "");
+  }
+}
+
+TEST(Folder, TestStandsInForValAndTheOtherWayRound) {
+  for (const auto& [there, asked] : {std::pair{"test", "val"}, {"val", "test"}, {"test", "validation"}}) {
+    const fs::path folder = TestFolder() / asked;
+    WriteBytes(folder / there / "ants/a.bmp", Bmp(1, 1, 0));
+    const auto dataset = OpenDataset({.name = "folder", .data_dir = folder, .split = asked});
+    ASSERT_TRUE(dataset.ok()) << dataset.status().message();
+    EXPECT_EQ((*dataset)->stand_in(), there);
+    EXPECT_FALSE(OpenDataset({.name = "folder", .data_dir = folder, .split = "train"}).ok()) << "nothing stands in";
+    fs::create_directories(folder / asked);
+    EXPECT_TRUE(Has(Error({.name = "folder", .data_dir = folder, .split = asked}), "no picture there"))
+        << "a split that is there, but empty, is not passed by";
+  }
+}
+
+TEST(Folder, ErrorsSayWhatIsThereInsteadOfASplit) {
+  const fs::path folder = TestFolder(), flat = folder / "flat", direct = folder / "direct", set = folder / "set";
+  WriteBytes(flat / "ants/a.bmp", Bmp(1, 1, 0));
+  WriteBytes(direct / "a.bmp", Bmp(1, 1, 0));
+  WriteBytes(set / "train/ants/a.bmp", Bmp(1, 1, 0));
+  WriteBytes(set / "train/test/a.bmp", Bmp(1, 1, 0));
+  WriteBytes(set / "dev/ants/a.bmp", Bmp(1, 1, 0));
+  const auto error = [](const fs::path& root, const char* split) {
+    return Error({.name = "folder", .data_dir = root, .split = split});
+  };
+  EXPECT_TRUE(
+      Has(error(flat, "train"), "class folders lie directly in it (ants): put them below " + (flat / "train").string()))
+      << error(flat, "train");
+  EXPECT_TRUE(Has(error(direct, "train"), "pictures lie directly in it")) << error(direct, "train");
+  EXPECT_TRUE(Has(error(set, "val"), "the folders there: dev, train")) << error(set, "val");
+  for (const char* split : {"train", "val", "test"})
+    EXPECT_TRUE(Has(error(set / "train", split), "a split itself: name the folder above it"))
+        << error(set / "train", split);
+  WriteBytes(set / "val/a.bmp", Bmp(1, 1, 0));
+  EXPECT_TRUE(Has(error(set, "val"), "val: no picture there") && Has(error(set, "val"), "beside the class folders"))
+      << error(set, "val");
+}
+
+TEST(Folder, ClassesThatOnlyLookAlikeAreToldApart) {
+  const fs::path folder = TestFolder();
+  WriteBytes(folder / "val/Ka\u0308fer/a.bmp", Bmp(1, 1, 0));
+  const std::string error =
+      Error({.name = "folder", .data_dir = folder, .split = "val", .classes = {"Bienen", "K\u00e4fer"}});
+  EXPECT_TRUE(Has(error, "Ka\\u0308fer here, K\\u00e4fer there")) << error;
+}
+
+TEST(Folder, PicturesAreTurnedWhereThatIsAskedFor) {
+  const fs::path folder = TestFolder(), file = folder / "train/ants/a.jpg";
+  WriteBytes(folder / "rgb.raw", SomePicture(9, 13, 3).pixels);
+  fs::create_directories(file.parent_path());
+  RunPython(R"(
+import sys
+from PIL import Image
+exif = Image.Exif()
+exif[0x0112] = 6
+Image.frombytes('RGB', (13, 9), open(sys.argv[1] + '/rgb.raw', 'rb').read()).save(sys.argv[2], exif=exif)
+)",
+            {folder.string(), file.string()});
+  for (const bool turned : {false, true}) {
+    const auto dataset = OpenDataset({.name = "folder", .data_dir = folder, .exif_orientation = turned});
+    ASSERT_TRUE(dataset.ok()) << dataset.status().message();
+    Picture scratch;
+    EXPECT_EQ((*dataset)->Read(0, scratch)->height, turned ? 13 : 9);
+  }
 }
 
 TEST(Folder, TheSharedPhotographsAreRead) {

@@ -3,9 +3,9 @@
 #include <map>
 #include <vector>
 
+#include "base/file_lock.h"
 #include "data/readers.h"
 #include "download/checksum.h"
-#include "download/folder_lock.h"
 #include "download/unpack.h"
 
 namespace riffle {
@@ -79,9 +79,11 @@ Status DownloadDataset(const DatasetInfo& info, const fs::path& data_dir, const 
   std::error_code error;
   fs::create_directories(folder, error);
   if (error) return IoError("{}: cannot be made: {}", folder.string(), error.message());
-  RIFFLE_ASSIGN(const FolderLock lock, FolderLock::Take(folder, [&] {
+  RIFFLE_ASSIGN(const FileLock lock, FileLock::Wait(folder / ".lock", [&] {
                   observer.OnNote(fmt::format("Another process downloads to {}: waiting for it", folder.string()));
                 }));
+  if (!lock.locks())
+    observer.OnNote(fmt::format("{} cannot be locked: no other process may download there", folder.string()));
   if (OpensWhole(info, data_dir).ok()) return {};  // it did
   RIFFLE_TRY(FetchAll(requests, download, observer));
   return OpensWhole(info, data_dir);

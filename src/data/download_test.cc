@@ -64,7 +64,7 @@ class DownloadDatasetTest : public testing::Test {
   DatasetDownload how_ = {.policy = {.attempts = 1, .first_pause = 1ms}};
   static constexpr const char* kNames = "a\nb\nc\nd\ne\nf\ng\nh\ni\nj\n";
   static constexpr std::array<std::string_view, 1> kTrain = {"train.bin"}, kTest = {"test.bin"};
-  static constexpr std::array<SplitInfo, 2> kSplits = {{{"train", {}, 2, kTrain}, {"test", {}, 1, kTest}}};
+  static constexpr std::array<SplitInfo, 2> kSplits = {{{"train", 2, kTrain}, {"test", 1, kTest}}};
   DatasetInfo info_ = {.name = "tiny",
                        .layout = DatasetLayout::kCifar,
                        .num_classes = 10,

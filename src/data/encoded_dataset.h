@@ -24,13 +24,16 @@ class EncodedDataset : public Dataset {
 
   Result<Region> ReadRegion(int64_t i, const ChooseNeed& choose, Picture& scratch) const override {
     RIFFLE_ASSIGN(const std::vector<uint8_t> bytes, Encoded(i));
-    Result<Region> region = DecodeRegion(bytes, channels_, choose, scratch);
+    Result<Region> region = DecodeRegion(bytes, channels_, choose, scratch, exif_);
     if (!region.ok()) return Status(region.status()).In(NameOf(i));
     return region;
   }
 
+  void FollowExif() override { exif_ = Exif::kFollowed; }
+
  private:
   int channels_;
+  Exif exif_ = Exif::kIgnored;
 };
 
 }  // namespace riffle

@@ -1,7 +1,7 @@
 // Where the files of a data set lie: a bounded search below the folder that the user named.
 #include <algorithm>
-#include <cctype>
 
+#include "base/text.h"
 #include "data/readers.h"
 
 namespace riffle {
@@ -27,8 +27,7 @@ std::vector<fs::path> SubFolders(const fs::path& folder) {
 
 // Whether the part of `path` below `root` holds the word, in any case.
 bool Holds(const fs::path& path, const fs::path& root, std::string_view word) {
-  std::string below = path.native().substr(std::min(root.native().size(), path.native().size()));
-  std::transform(below.begin(), below.end(), below.begin(), [](unsigned char c) { return std::tolower(c); });
+  const std::string below = Lowercase(path.native().substr(std::min(root.native().size(), path.native().size())));
   return !word.empty() && below.find(word) != std::string::npos;
 }
 
@@ -39,8 +38,9 @@ struct Candidate {
 
 }  // namespace
 
-Result<fs::path> FindFolder(const fs::path& root, const std::string& what, const DatasetInfo& info,
-                            const std::function<bool(const fs::path&)>& fits) {
+Result<std::vector<fs::path>> NearestFolders(const fs::path& root, const std::string& what, const DatasetInfo& info,
+                                             const std::function<bool(const fs::path&)>& fits,
+                                             const std::function<bool(const fs::path&)>& closed) {
   std::error_code error;
   if (!fs::is_directory(root, error))
     return NotFound("{}: no such folder; let --data_dir lead to {}", root.string(), what);
@@ -60,15 +60,28 @@ Result<fs::path> FindFolder(const fs::path& root, const std::string& what, const
     if (any_preferred || nearest.empty()) nearest = std::move(here);
     if (any_preferred || depth == kLevelsBelow) break;
     for (const fs::path& folder : level)
-      for (fs::path& below : SubFolders(folder)) next.push_back(std::move(below));
+      for (fs::path& below : SubFolders(folder))
+        if (!closed(below)) next.push_back(std::move(below));
     level = std::move(next);
   }
   if (nearest.empty())
     return NotFound("{}: {} is neither there nor in a folder below; let --data_dir lead to it", root.string(), what);
-  if (nearest.size() > 1)
-    return InvalidArgument("{}: {} is there twice, in {} and in {}; let --data_dir name one", root.string(), what,
-                           nearest[0].folder.string(), nearest[1].folder.string());
-  return nearest[0].folder;
+  std::vector<fs::path> folders;
+  for (Candidate& candidate : nearest) folders.push_back(std::move(candidate.folder));
+  return folders;
+}
+
+Result<fs::path> TheOnly(const fs::path& root, const std::string& what, const std::vector<fs::path>& folders) {
+  if (folders.size() == 1) return folders[0];
+  return InvalidArgument("{}: {} is there twice, in {} and in {}; let --data_dir name one", root.string(), what,
+                         folders[0].string(), folders[1].string());
+}
+
+Result<fs::path> FindFolder(const fs::path& root, const std::string& what, const DatasetInfo& info,
+                            const std::function<bool(const fs::path&)>& fits) {
+  RIFFLE_ASSIGN(const std::vector<fs::path> folders,
+                NearestFolders(root, what, info, fits, [](const fs::path&) { return false; }));
+  return TheOnly(root, what, folders);
 }
 
 }  // namespace riffle

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <exception>
 #include <new>
+#include <system_error>
 
 #include "data/order.h"
 
@@ -30,8 +31,8 @@ Result<std::unique_ptr<Loader>> Loader::Create(const Dataset& dataset, const Tra
                                                const LoaderOptions& options) {
   if (options.batch_size < 1)
     return InvalidArgument("batch_size: at least 1 was expected, {} found", options.batch_size);
-  if (options.workers < 0 || options.workers > 1024)
-    return InvalidArgument("num_parallel_workers: 0 to 1024 were expected, {} found", options.workers);
+  if (options.workers < 0 || options.workers > kMaxLoaderWorkers)
+    return InvalidArgument("num_parallel_workers: 0 to {} were expected, {} found", kMaxLoaderWorkers, options.workers);
   if (options.prefetch_batches < 2)
     return InvalidArgument("prefetch_batches: at least 2 were expected, {} found", options.prefetch_batches);
   if (options.shuffle_buffer < 0)
@@ -79,7 +80,17 @@ Status Loader::Start() {
     return Unavailable("no memory for {} batches of {} MB; a smaller batch_size or image_resize needs less",
                        slots_.size(), floats * sizeof(float) >> 20);
   }
-  for (int i = 0; i < options_.workers; ++i) workers_.emplace_back([this] { Work(); });
+  workers_.reserve(options_.workers);
+  try {
+    for (int i = 0; i < options_.workers; ++i) workers_.emplace_back([this] { Work(); });
+  } catch (const std::system_error&) {
+    const size_t started = workers_.size();
+    Stop();
+    return Unavailable(
+        "option num_parallel_workers: {} threads were to read pictures, the system starts only {}; lower "
+        "--num_parallel_workers",
+        options_.workers, started);
+  }
   return {};
 }
 
@@ -137,6 +148,7 @@ void Loader::Open(int64_t number) {
   slot.claimed = slot.done = 0;
   slot.status = Status();
   slot.unreadable.clear();
+  slot.flawed.clear();
 }
 
 std::optional<Loader::Claim> Loader::ClaimPictures() {
@@ -160,13 +172,20 @@ void Loader::Finish(const Claim& claim, int failed_at, Status status) {
 }
 
 // Puts picture `index` in place i of the batch, with the augmentation that belongs to the place.
-Status Loader::MakePicture(Slot& slot, int i, int64_t index, TransformScratch& scratch, Picture& picture) const {
+Status Loader::MakePicture(Slot& slot, int i, int64_t index, TransformScratch& scratch, Picture& picture) {
   const LoaderPosition& position = slot.batch.position;
   const int64_t repeat = (position.batch * options_.batch_size + i) % Repeats(options_);
   RandomStream random(options_.seed, RandomPurpose::kAugmentation, static_cast<uint32_t>(position.epoch),
                       static_cast<uint32_t>(slot.batch.indices[i]), static_cast<uint32_t>(repeat));
   const auto choose = [&](int height, int width) { return transform_.Choose(height, width, random); };
   RIFFLE_ASSIGN(const Region region, dataset_.ReadRegion(index, choose, picture));
+  if (const std::string_view flaw = FlawOf(picture); !flaw.empty()) {
+    if (picture.incomplete && !options_.allow_incomplete)
+      return DataLoss("{}: cut off or damaged after some of its pixels (--allow_incomplete uses it as far as it goes)",
+                      dataset_.NameOf(index));
+    const std::lock_guard lock(mutex_);
+    slot.flawed.emplace(index, fmt::format("{}: {}", dataset_.NameOf(index), flaw));
+  }
   const int64_t picture_size = int64_t{transform_.image_size()} * transform_.image_size();
   Status status = transform_.Apply(region, random, scratch, slot.memory.data() + i * picture_size,
                                    slot.batch.pixels.stride, slot.batch.samples() * picture_size);
@@ -231,9 +250,14 @@ void Loader::Work() {
 }
 
 Status Loader::Note(Slot& slot) {
-  slot.batch.unreadable.clear();
-  for (const auto& [index, why] : slot.unreadable)
-    if (unreadable_.emplace(index, why).second) slot.batch.unreadable.push_back(why);
+  const auto note = [](const std::map<int64_t, std::string>& met, std::map<int64_t, std::string>& known,
+                       std::vector<std::string>& news) {
+    news.clear();
+    for (const auto& [index, text] : met)
+      if (known.emplace(index, text).second) news.push_back(text);
+  };
+  note(slot.flawed, flawed_, slot.batch.flawed);
+  note(slot.unreadable, unreadable_, slot.batch.unreadable);
   if (static_cast<int64_t>(unreadable_.size()) <= tolerated_) return {};
   return DataLoss(
       "{} of {} pictures cannot be read, and max_unreadable_share {} tolerates {}; one of them is {}; 'riffle data "
@@ -258,7 +282,7 @@ Result<const Batch*> Loader::Next() {
     ready_.wait(lock, [&] { return opened_ > next_ && slot.done == slot.batch.samples(); });
   }
   waited_seconds_ += std::chrono::duration<double>(Clock::now() - begin).count();
-  if (tolerated_ > 0) RIFFLE_TRY(Note(slot));
+  RIFFLE_TRY(Note(slot));
   if (!slot.status.ok()) return slot.status;
   ++next_;
   return &slot.batch;

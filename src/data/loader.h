@@ -26,6 +26,8 @@ struct LoaderPosition {
   bool operator==(const LoaderPosition&) const = default;
 };
 
+inline constexpr int kMaxLoaderWorkers = 1024;
+
 struct LoaderOptions {
   int batch_size = 128;        ///< samples; a batch holds Transform::splits() versions of each
   bool shuffle = true;         ///< another order in each epoch; otherwise the data set's
@@ -37,6 +39,9 @@ struct LoaderOptions {
   int workers = 1;                ///< threads; 0: Next() does the work itself. No output depends on it
   int prefetch_batches = 3;       ///< batches in memory, the one that the caller reads among them; at least 2
   int64_t end_epoch = INT64_MAX;  ///< the first epoch that is not made
+  /// Whether pictures that are cut off or damaged after some pixels are used as far as they go; otherwise such a
+  /// picture is as good as unreadable.
+  bool allow_incomplete = true;
   /// Share of the data set that may turn out to be unreadable, each such picture being replaced; where it is not 0, one
   /// picture always may. 0: the first one is an error.
   double max_unreadable_share = 0;
@@ -58,6 +63,8 @@ struct Batch {
   int samples() const { return images / splits; }
   /// Why pictures of this batch were replaced, each said once in the life of a loader; the text names the picture.
   std::vector<std::string> unreadable;
+  /// What is wrong with pictures of this batch that were used all the same (FlawOf); in the same way.
+  std::vector<std::string> flawed;
 };
 
 /// Not thread-safe: one thread calls it. The threads within stop when it is destroyed. What a batch holds is a function
@@ -98,8 +105,9 @@ class Loader {
     int claimed = 0;  // samples that a worker has taken
     int done = 0;     // samples that are ready, or failed
     int failed_at = 0;
-    Status status;                              // of the picture at failed_at
-    std::map<int64_t, std::string> unreadable;  // pictures that were replaced, and why
+    Status status;  // of the picture at failed_at
+    // Pictures that were replaced, and why; pictures that were used, and what is wrong with them.
+    std::map<int64_t, std::string> unreadable, flawed;
   };
   struct Claim {
     Slot* slot;
@@ -115,10 +123,10 @@ class Loader {
   std::optional<Claim> ClaimPictures();  // nothing left that may be made now: none
   void Finish(const Claim& claim, int failed_at, Status status);
   bool MadeAll() const;
-  Status MakePicture(Slot& slot, int i, int64_t index, TransformScratch& scratch, Picture& picture) const;
+  Status MakePicture(Slot& slot, int i, int64_t index, TransformScratch& scratch, Picture& picture);
   Status MakeOrReplace(Slot& slot, int i, TransformScratch& scratch, Picture& picture);
   void Make(const Claim& claim, TransformScratch& scratch, Picture& picture);
-  Status Note(Slot& slot);  // what was replaced
+  Status Note(Slot& slot);  // what was replaced, what is wrong with what was used
   void Work();
 
   const Dataset& dataset_;
@@ -126,8 +134,8 @@ class Loader {
   const LoaderOptions options_;
   int64_t batches_per_epoch_ = 0;
   int claim_size_ = 1;
-  int64_t tolerated_ = 0;                      // unreadable pictures
-  std::map<int64_t, std::string> unreadable_;  // those met in batches that Next() has given
+  int64_t tolerated_ = 0;                               // unreadable pictures
+  std::map<int64_t, std::string> unreadable_, flawed_;  // those met in batches that Next() has given
   double waited_seconds_ = 0;
   TransformScratch own_scratch_;  // of the caller's thread, where there are no workers
   Picture own_picture_;

@@ -26,9 +26,10 @@ class Numbers : public Dataset {
     ++reads_;
     if (slow_) std::this_thread::sleep_for(std::chrono::milliseconds(1));
     scratch = SomePicture(8, 8, 3, static_cast<uint32_t>(i));
+    scratch.incomplete = cut_.contains(i);
     return scratch.View();
   }
-  std::set<int64_t> broken_;
+  std::set<int64_t> broken_, cut_;
   bool slow_ = false;
   mutable std::atomic<int> reads_ = 0;
 };
@@ -331,6 +332,32 @@ TEST(Loader, EachUnreadablePictureIsNamedOnce) {
   }
   EXPECT_EQ(said,
             (std::map<int64_t, std::vector<std::string>>{{0, {"number 3 is broken"}}, {3, {"number 31 is broken"}}}));
+}
+
+TEST(Loader, EachCutPictureIsNamedOnceOrRefused) {
+  Numbers numbers(40);
+  numbers.cut_ = {3, 31};
+  for (const int workers : {0, 3}) {
+    LoaderOptions options{.batch_size = 8, .shuffle = false, .workers = workers};
+    const auto allowing = Loader::Create(numbers, Augmented(), options);
+    std::map<int64_t, size_t> said;  // by number of the batch
+    for (int64_t b = 0; b < 10; ++b) {
+      const auto batch = (*allowing)->Next();
+      ASSERT_TRUE(batch.ok()) << batch.status().message();
+      EXPECT_TRUE((*batch)->unreadable.empty());
+      for (const std::string& what : (*batch)->flawed) {
+        ++said[b];
+        EXPECT_TRUE(what.starts_with(b == 0 ? "number 3: cut off" : "number 31: cut off")) << what;
+      }
+    }
+    EXPECT_EQ(said, (std::map<int64_t, size_t>{{0, 1}, {3, 1}})) << "in two epochs";
+    options.allow_incomplete = false;
+    const auto refusing = Loader::Create(numbers, Augmented(), options);
+    const auto batch = (*refusing)->Next();
+    ASSERT_FALSE(batch.ok());
+    EXPECT_EQ(batch.status().code(), ErrorCode::kDataLoss);
+    EXPECT_TRUE(batch.status().message().starts_with("number 3: cut off")) << batch.status().message();
+  }
 }
 
 TEST(Loader, MoreUnreadablePicturesThanToleratedEndTheRunAtTheSameBatch) {

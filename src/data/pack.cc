@@ -5,16 +5,23 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstring>
 #include <memory>
+#include <set>
 
 #include "base/file.h"
+#include "base/file_lock.h"
+#include "base/json.h"
 #include "data/order.h"
-#include "data/shards.h"
+#include "data/shard_index.h"
+#include "data/split_names.h"
 
 namespace riffle {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr std::string_view kPartEnding = ".part";
 
 struct WriterCloser {
   void operator()(archive* writer) const { archive_write_free(writer); }
@@ -23,21 +30,41 @@ struct EntryCloser {
   void operator()(archive_entry* entry) const { archive_entry_free(entry); }
 };
 
-/// A tar file that appears under its name when it is whole.
+/// A file that is written beside its place, and removed if it never gets there.
+class Staged {
+ public:
+  explicit Staged(fs::path path) : path_(std::move(path)) {}
+  Staged(Staged&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+  Staged& operator=(Staged&&) = delete;
+  ~Staged() {
+    std::error_code error;
+    if (!path_.empty()) fs::remove(part(), error);
+  }
+
+  const fs::path& path() const { return path_; }
+  fs::path part() const { return path_.string() + std::string(kPartEnding); }
+
+  Status PutInPlace() {
+    std::error_code error;
+    fs::rename(part(), path_, error);
+    if (error) return IoError("{}: cannot be written: {}", path_.string(), error.message());
+    path_.clear();
+    return {};
+  }
+
+ private:
+  fs::path path_;
+};
+
 class TarWriter {
  public:
-  static Result<std::unique_ptr<TarWriter>> Create(const fs::path& path) {
-    std::unique_ptr<TarWriter> tar(new TarWriter(path));
-    archive_write_set_format_ustar(tar->writer_.get());
-    if (archive_write_open_filename(tar->writer_.get(), tar->partial_.c_str()) != ARCHIVE_OK) return tar->Error();
-    return tar;
-  }
-  ~TarWriter() {
-    std::error_code error;
-    fs::remove(partial_, error);
+  explicit TarWriter(const Staged& file) : path_(file.path()) {
+    archive_write_set_format_ustar(writer_.get());
+    failed_ = archive_write_open_filename(writer_.get(), file.part().c_str()) != ARCHIVE_OK;
   }
 
   Status Add(const std::string& name, const void* content, size_t bytes) {
+    if (failed_) return Error();
     const std::unique_ptr<archive_entry, EntryCloser> entry(archive_entry_new());
     archive_entry_set_pathname(entry.get(), name.c_str());
     archive_entry_set_size(entry.get(), static_cast<la_int64_t>(bytes));
@@ -49,24 +76,17 @@ class TarWriter {
     return {};
   }
 
-  Status Finish() {
-    if (archive_write_close(writer_.get()) != ARCHIVE_OK) return Error();
-    std::error_code error;
-    fs::rename(partial_, path_, error);
-    if (error) return IoError("{}: cannot be written: {}", path_.string(), error.message());
-    return {};
-  }
+  Status Finish() { return archive_write_close(writer_.get()) == ARCHIVE_OK ? Status() : Error(); }
 
  private:
-  explicit TarWriter(fs::path path) : path_(std::move(path)), partial_(path_.string() + ".part") {}
-
   Status Error() const {
-    const char* text = archive_error_string(writer_.get());
-    return IoError("{}: cannot be written: {}", partial_.string(), text ? text : "unknown reason");
+    const int error = archive_errno(writer_.get());
+    return IoError("{}: cannot be written: {}", path_.string(), error > 0 ? std::strerror(error) : "unknown reason");
   }
 
-  const fs::path path_, partial_;
+  fs::path path_;
   std::unique_ptr<archive, WriterCloser> writer_{archive_write_new()};
+  bool failed_ = false;
 };
 
 // "00000017_0013035.jpg" of ".../ants/0013035.JPG": the number makes it unique, the name tells a person which it is.
@@ -80,35 +100,141 @@ std::pair<std::string, std::string> KeyAndEnding(int64_t number, const std::stri
   return {fmt::format("{:08}_{}", number, stem.substr(0, kNameBytes)), ending};
 }
 
-}  // namespace
+/// The shards of one split, on their way.
+struct StagedSet {
+  fs::path index_path;
+  ShardIndex index;
+  std::vector<Staged> shards;
+};
 
-Status Pack(const Dataset& dataset, const PackOptions& options, const PackProgress& progress) {
+Result<StagedSet> Stage(const NamedSplit& split, const PackOptions& options, const PackProgress& progress) {
+  const Dataset& data = *split.data;
+  const std::string prefix = fmt::format("{}-{}", options.prefix, split.name);
+  const std::vector<int64_t> order = EpochOrder(data.size(), true, options.seed, 0);
+  StagedSet set{.index_path = prefix + ".json", .index = {.classes = data.classes(), .shards = {}}, .shards = {}};
+  for (int64_t begin = 0; begin < data.size(); begin += options.shard_size) {
+    const int64_t end = std::min(begin + options.shard_size, data.size());
+    const Staged& file = set.shards.emplace_back(fmt::format("{}-{:06}.tar", prefix, set.shards.size()));
+    TarWriter tar(file);
+    for (int64_t i = begin; i < end; ++i) {
+      RIFFLE_ASSIGN(const std::vector<uint8_t> bytes, data.Encoded(order[i]));
+      const auto [key, ending] = KeyAndEnding(i, data.NameOf(order[i]));
+      const std::string label = std::to_string(data.label(order[i]));
+      RIFFLE_TRY(tar.Add(key + ending, bytes.data(), bytes.size()));
+      RIFFLE_TRY(tar.Add(key + ".cls", label.data(), label.size()));
+      if (progress) progress(i + 1, data.size());
+    }
+    RIFFLE_TRY(tar.Finish());
+    set.index.shards.push_back({file.path().filename().string(), end - begin});
+  }
+  return set;
+}
+
+/// What lies in the folder under the prefix.
+struct Present {
+  std::vector<fs::path> shards, indexes;
+  std::vector<fs::path> parts;  // that a crash left
+
+  bool any() const { return !shards.empty() || !indexes.empty(); }
+};
+
+// Not everything called so is an index.
+bool IsIndex(const fs::path& path) {
+  const auto text = ReadTextFile(path);
+  return text.ok() && (*text == kUnfinishedIndex || ShardIndexFromJson(*text).ok());
+}
+
+// InvalidArgument where a split would then be there twice, under two names.
+Result<Present> LookAround(std::span<const NamedSplit> splits, const fs::path& prefix) {
+  std::set<std::string> names(UsualSplits().begin(), UsualSplits().end());
+  for (const NamedSplit& split : splits) names.insert(split.name);
+  const fs::path folder = prefix.has_parent_path() ? prefix.parent_path() : ".";
+  Present present;
+  std::error_code error;
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    const fs::path path = prefix.parent_path() / it->path().filename();
+    const bool is_part = path.extension() == kPartEnding;
+    for (const std::string& split : names) {
+      const std::string set = fmt::format("{}-{}", prefix.filename().string(), split);
+      const auto shard = ShardOf(is_part ? path.stem() : path, split);
+      if (shard && shard->set == set)
+        (is_part ? present.parts : present.shards).push_back(path);
+      else if (shard && !is_part && std::ranges::find(splits, split, &NamedSplit::name) != splits.end())
+        return InvalidArgument(
+            "{}: this split '{}' of another data set lies in the folder already: pack into one of its own",
+            path.string(), split);
+      else if (path.filename() == set + ".json" && IsIndex(path))
+        present.indexes.push_back(path);
+    }
+  }
+  if (error) return IoError("{}: cannot be listed: {}", folder.string(), error.message());
+  std::ranges::sort(present.shards);
+  std::ranges::sort(present.indexes);
+  return present;
+}
+
+Status Remove(const std::vector<fs::path>& files) {
+  std::error_code error;
+  for (const fs::path& file : files)
+    if (!fs::remove(file, error) && error) return IoError("{}: cannot be removed: {}", file.string(), error.message());
+  return {};
+}
+
+// From old sets to new ones. Whatever stops it, no index describes shards that are others than those it was made for.
+Status PutInPlace(const Present& old, std::vector<StagedSet>& sets) {
+  std::set<fs::path> indexes(old.indexes.begin(), old.indexes.end()), gone = indexes;
+  for (const StagedSet& set : sets) {
+    indexes.insert(set.index_path);
+    gone.erase(set.index_path);
+  }
+  for (const fs::path& index : indexes) RIFFLE_TRY(WriteFileAtomically(index, kUnfinishedIndex));
+  RIFFLE_TRY(Remove(old.shards));
+  for (StagedSet& set : sets)
+    for (Staged& shard : set.shards) RIFFLE_TRY(shard.PutInPlace());
+  for (const StagedSet& set : sets) RIFFLE_TRY(WriteFileAtomically(set.index_path, ToJson(set.index)));
+  return Remove({gone.begin(), gone.end()});
+}
+
+Status Check(std::span<const NamedSplit> splits, const PackOptions& options) {
   if (options.shard_size < 1)
     return InvalidArgument("shard_size: at least 1 was expected, {} found", options.shard_size);
-  const fs::path prefix = options.prefix, folder = prefix.parent_path();
-  if (prefix.filename().empty())
-    return InvalidArgument("'{}': the beginning of the shards' names was expected", options.prefix);
+  const std::string prefix = fs::path(options.prefix).filename().string();
+  if (prefix.empty()) return InvalidArgument("'{}': the beginning of the shards' names was expected", options.prefix);
+  if (!IsUtf8(prefix))
+    return InvalidArgument("the shards' name {} is not UTF-8, which their index has to hold: choose another",
+                           Quoted(prefix));
+  for (const NamedSplit& split : splits)
+    for (const std::string& name : split.data->classes())
+      if (!IsUtf8(name))
+        return InvalidArgument(
+            "the class name {} is not UTF-8, which the index of shards has to hold: rename its folder", Quoted(name));
+  return {};
+}
+
+}  // namespace
+
+Status Pack(std::span<const NamedSplit> splits, const PackOptions& options, const PackProgress& progress) {
+  RIFFLE_TRY(Check(splits, options));
+  const fs::path prefix = options.prefix, folder = prefix.has_parent_path() ? prefix.parent_path() : ".";
   std::error_code error;
-  if (!folder.empty()) fs::create_directories(folder, error);
+  fs::create_directories(folder, error);
   if (error) return IoError("{}: cannot be made: {}", folder.string(), error.message());
-  const std::vector<int64_t> order = EpochOrder(dataset.size(), true, options.seed, 0);
-  ShardIndex index{.classes = dataset.classes(), .shards = {}};
-  for (int64_t begin = 0; begin < dataset.size(); begin += options.shard_size) {
-    const int64_t end = std::min(begin + options.shard_size, dataset.size());
-    const std::string file = fmt::format("{}-{:06}.tar", prefix.filename().string(), index.shards.size());
-    RIFFLE_ASSIGN(const std::unique_ptr<TarWriter> tar, TarWriter::Create(folder / file));
-    for (int64_t i = begin; i < end; ++i) {
-      RIFFLE_ASSIGN(const std::vector<uint8_t> bytes, dataset.Encoded(order[i]));
-      const auto [key, ending] = KeyAndEnding(i, dataset.NameOf(order[i]));
-      const std::string label = std::to_string(dataset.label(order[i]));
-      RIFFLE_TRY(tar->Add(key + ending, bytes.data(), bytes.size()));
-      RIFFLE_TRY(tar->Add(key + ".cls", label.data(), label.size()));
-      if (progress) progress(i + 1, dataset.size());
-    }
-    RIFFLE_TRY(tar->Finish());
-    index.shards.push_back({file, end - begin});
+  RIFFLE_ASSIGN(const FileLock lock, FileLock::TakeAtOnce(folder / ".lock", [&](const std::string& holder) {
+                  return InvalidArgument("{}: {} is packing into this folder; wait for it, or choose another folder",
+                                         folder.string(), holder);
+                }));
+  RIFFLE_ASSIGN(const Present present, LookAround(splits, prefix));
+  if (present.any() && !options.overwrite)
+    return InvalidArgument(
+        "{}: an earlier pack is there already; choose another name, or add --overwrite to replace it",
+        (present.shards.empty() ? present.indexes : present.shards).front().string());
+  RIFFLE_TRY(Remove(present.parts));
+  std::vector<StagedSet> sets;
+  for (const NamedSplit& split : splits) {
+    RIFFLE_ASSIGN(StagedSet set, Stage(split, options, progress));
+    sets.push_back(std::move(set));
   }
-  return WriteFileAtomically(prefix.string() + ".json", ToJson(index));
+  return PutInPlace(present, sets);
 }
 
 }  // namespace riffle

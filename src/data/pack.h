@@ -1,28 +1,31 @@
-// Writes a folder of pictures as shards (shards.h).
+// Writes folders of pictures as shards (shards.h) with an index (shard_index.h).
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <functional>
+#include <span>
 #include <string>
 
 #include "base/status.h"
-#include "data/dataset.h"
+#include "data/splits.h"
 
 namespace riffle {
 
 struct PackOptions {
-  std::string prefix;         ///< shards are called prefix-000000.tar, ..., the index prefix.json; folders are made
-  int64_t shard_size = 1000;  ///< pictures in a shard; the last one has what is left
+  std::string prefix;         ///< shards are called prefix-SPLIT-000000.tar, ..., indexes prefix-SPLIT.json
+  int64_t shard_size = 1000;  ///< pictures in a shard; the last one of a split has what is left
   uint64_t seed = 1;          ///< pictures are packed in a random order, so that neighbours are of different classes
+  bool overwrite = false;     ///< replace all that an earlier pack left under the prefix, splits that are gone, too
 };
 
-/// Called after each picture.
+/// Called after each picture of a split.
 using PackProgress = std::function<void(int64_t done, int64_t total)>;
 
-/// Packs a data set whose pictures are files, unchanged. The same data and options give the same bytes. A shard is
-/// written beside its place and renamed, the index comes last. Errors: Unavailable where pictures are no files of their
-/// own; InvalidArgument; NotFound, IoError.
-Status Pack(const Dataset& dataset, const PackOptions& options, const PackProgress& progress = {});
+/// Packs splits whose pictures are files, unchanged and not decoded; folders are made. The same data and options give
+/// the same bytes. Everything is written beside its place first, so that a failure leaves what was there and nothing
+/// else; while it is put in place, the indexes say so (kUnfinishedIndex), also after a crash. Errors: InvalidArgument
+/// (options, names that are not UTF-8, shards that are there already, another process that packs there), Unavailable
+/// where pictures are no files of their own, NotFound, IoError.
+Status Pack(std::span<const NamedSplit> splits, const PackOptions& options, const PackProgress& progress = {});
 
 }  // namespace riffle

@@ -1,11 +1,12 @@
-// Packing a folder and reading it back; shards that other programs wrote; shards that are broken.
+// Packing a folder and reading it back; packing again.
 #include "data/pack.h"
 
 #include <algorithm>
 #include <set>
 
+#include "base/file_lock.h"
 #include "data/readers.h"
-#include "data/shards.h"
+#include "data/shard_index.h"
 #include "data/splits.h"
 #include "picture/testing/pictures.h"
 
@@ -26,11 +27,18 @@ fs::path SomeFolder(const fs::path& root) {
   return root;
 }
 
-Status PackSplit(const fs::path& from, const std::string& split, const fs::path& prefix, int64_t shard_size = 5) {
+Status PackAll(const fs::path& from, const fs::path& prefix, const PackOptions& options = {.shard_size = 5}) {
   RIFFLE_ASSIGN(const auto splits, OpenAllSplits(**FindDataset("folder"), from, 2));
-  for (const NamedSplit& s : splits)
-    if (s.name == split) return Pack(*s.data, {.prefix = prefix.string(), .shard_size = shard_size});
-  return NotFound("{}", split);
+  PackOptions there = options;
+  there.prefix = prefix.string();
+  return Pack(splits, there);
+}
+
+std::set<std::string> FilesIn(const fs::path& folder) {
+  std::set<std::string> names;
+  for (const auto& entry : fs::directory_iterator(folder))
+    if (entry.path().filename() != ".lock") names.insert(entry.path().filename().string());
+  return names;
 }
 
 // Class and first pixel of each picture.
@@ -45,12 +53,18 @@ std::multiset<std::pair<std::string, int>> Contents(const Dataset& data) {
   return contents;
 }
 
+int64_t SizeOf(const fs::path& folder, const std::string& split = "train") {
+  const auto data = OpenDataset({.name = "webdataset", .data_dir = folder, .split = split, .classes = {}});
+  EXPECT_TRUE(data.ok()) << data.status().message();
+  return data.ok() ? (*data)->size() : -1;
+}
+
 TEST(Pack, ShardsHoldThePicturesOfTheFolder) {
   const fs::path root = SomeFolder(TestFolder()), packed = root / "packed";
-  ASSERT_EQ(PackSplit(root, "train", packed / "pets-train").message(), "");
-  ASSERT_EQ(PackSplit(root, "val", packed / "pets-val").message(), "");
-  EXPECT_TRUE(fs::exists(packed / "pets-train-000002.tar"));
-  EXPECT_FALSE(fs::exists(packed / "pets-train-000003.tar"));
+  ASSERT_EQ(PackAll(root, packed / "pets").message(), "");
+  EXPECT_EQ(FilesIn(packed),
+            (std::set<std::string>{"pets-train-000000.tar", "pets-train-000001.tar", "pets-train-000002.tar",
+                                   "pets-train.json", "pets-val-000000.tar", "pets-val.json"}));
   const auto folder = OpenDataset({.data_dir = root, .classes = {}});
   for (const char* name : {"", "webdataset"}) {  // a folder without class folders is looked through for shards
     const auto shards = OpenDataset({.name = name, .data_dir = packed, .classes = {}});
@@ -69,111 +83,138 @@ TEST(Pack, ShardsHoldThePicturesOfTheFolder) {
 
 TEST(Pack, TheSamePicturesGiveTheSameBytes) {
   const fs::path root = SomeFolder(TestFolder());
-  ASSERT_EQ(PackSplit(root, "train", root / "a/train").message(), "");
-  ASSERT_EQ(PackSplit(root, "train", root / "b/train").message(), "");
-  for (const char* file : {"train-000000.tar", "train-000002.tar", "train.json"})
+  ASSERT_EQ(PackAll(root, root / "a/x").message(), "");
+  ASSERT_EQ(PackAll(root, root / "b/x").message(), "");
+  EXPECT_EQ(FilesIn(root / "a"), FilesIn(root / "b"));
+  for (const std::string& file : FilesIn(root / "a"))
     EXPECT_EQ(ReadBytes(root / "a" / file), ReadBytes(root / "b" / file)) << file;
 }
 
 TEST(Pack, ASubsetKnowsItsShards) {
   const fs::path root = SomeFolder(TestFolder()), packed = root / "packed";
-  ASSERT_EQ(PackSplit(root, "train", packed / "train", 4).message(), "");
+  ASSERT_EQ(PackAll(root, packed / "x", {.shard_size = 4}).message(), "");
   const auto some = OpenDataset({.data_dir = packed, .num_samples = 6, .classes = {}});
   ASSERT_TRUE(some.ok());
   const std::vector<int64_t> starts = (*some)->ShardStarts();
   EXPECT_EQ(starts.front(), 0);
   EXPECT_TRUE(std::ranges::is_sorted(starts));
-  for (size_t s = 1; s < starts.size(); ++s)
-    EXPECT_NE((*some)->NameOf(starts[s]).substr(0, packed.string().size() + 17),
-              (*some)->NameOf(starts[s] - 1).substr(0, packed.string().size() + 17));
+  const auto shard_of = [&](int64_t i) {
+    return (*some)->NameOf(i).substr(0, (packed / "x-train-000000").string().size());
+  };
+  for (size_t s = 1; s < starts.size(); ++s) EXPECT_NE(shard_of(starts[s]), shard_of(starts[s] - 1));
 }
 
 TEST(Pack, PicturesThatAreNoFilesCannotBePacked) {
-  const MemoryDataset memory("digits", {"only"}, {0}, {nullptr, 1, 1, 1, 1}, {5});
-  const Status status = Pack(memory, {.prefix = (TestFolder() / "x").string()});
-  EXPECT_EQ(status.code(), ErrorCode::kUnavailable);
-  EXPECT_EQ(Pack(memory, {.prefix = "x", .shard_size = 0}).code(), ErrorCode::kInvalidArgument);
-}
-
-// Python's tarfile is the oracle: long names in either dialect, folders, entries of other kinds, no index.
-constexpr char kTarfile[] = R"(
-import io, sys, tarfile
-folder = sys.argv[1]
-picture = open(folder + '/p.bmp', 'rb').read()
-for dialect, name in ((tarfile.GNU_FORMAT, 'gnu'), (tarfile.PAX_FORMAT, 'pax'), (tarfile.USTAR_FORMAT, 'ustar')):
-    with tarfile.open(f'{folder}/{name}/train-0.tar', 'w', format=dialect) as tar:
-        def add(name, content):
-            entry = tarfile.TarInfo(name)
-            entry.size = len(content)
-            tar.addfile(entry, io.BytesIO(content))
-        directory = tarfile.TarInfo('some')
-        directory.type = tarfile.DIRTYPE
-        tar.addfile(directory)
-        long = 'some/' + 'x' * (90 if name == 'ustar' else 300)
-        add('some/a.cls', b'2\n')
-        add('some/a.seg.png', picture)
-        add(long + '.json', b'{"caption": "longer than a header"}' * 40)
-        add(long + '.bmp', picture)
-        add(long + '.cls', b'0')
-)";
-
-TEST(Shards, ThoseOfOtherProgramsAreRead) {
+  std::vector<NamedSplit> splits;
+  splits.push_back(
+      {"train", std::make_unique<MemoryDataset>("digits", std::vector<std::string>{"only"}, std::vector<int32_t>{0},
+                                                PictureView{nullptr, 1, 1, 1, 1}, std::vector<uint8_t>{5})});
   const fs::path folder = TestFolder();
-  WriteBytes(folder / "p.bmp", Bmp(4, 3, 33));
-  for (const char* dialect : {"gnu", "pax", "ustar"}) fs::create_directories(folder / dialect);
-  ASSERT_NO_FATAL_FAILURE(RunPython(kTarfile, {folder.string()}));
-  for (const char* dialect : {"gnu", "pax", "ustar"}) {
-    const auto data = OpenDataset({.name = "webdataset", .data_dir = folder / dialect, .classes = {}});
-    ASSERT_TRUE(data.ok()) << data.status().message();
-    EXPECT_EQ((*data)->classes(), (std::vector<std::string>{"0", "1", "2"})) << "no index: numbers are names";
-    EXPECT_EQ(Contents(**data), (std::multiset<std::pair<std::string, int>>{{"0", 33}, {"2", 33}})) << dialect;
-  }
+  EXPECT_EQ(Pack(splits, {.prefix = (folder / "x").string()}).code(), ErrorCode::kUnavailable);
+  EXPECT_TRUE(FilesIn(folder).empty());
+  EXPECT_EQ(Pack(splits, {.prefix = "x", .shard_size = 0}).code(), ErrorCode::kInvalidArgument);
 }
 
-std::string OpenError(const fs::path& folder) {
-  const auto data = OpenDataset({.name = "webdataset", .data_dir = folder, .classes = {}});
-  EXPECT_FALSE(data.ok());
-  return data.ok() ? "" : data.status().message();
+TEST(Pack, NamesThatAnIndexCannotHoldAreErrorsBeforeAnythingIsWritten) {
+  const fs::path root = TestFolder();
+  WriteBytes(root /
+                 "train/K\xe4"
+                 "fer/a.bmp",
+             Bmp(4, 3, 7));
+  EXPECT_TRUE(Has(PackAll(root, root / "packed/x").message(), R"(the class name "K\ufffdfer" is not UTF-8)"));
+  EXPECT_FALSE(fs::exists(root / "packed"));
+  fs::rename(root /
+                 "train/K\xe4"
+                 "fer",
+             root /
+                 "train/K\xc3\xa4"
+                 "fer");
+  EXPECT_TRUE(Has(PackAll(root, root / "packed/f\xfcr").message(), "not UTF-8"));
+  EXPECT_EQ(PackAll(root, root / "packed/x").message(), "");
 }
 
-TEST(Shards, WhatIsBrokenIsNamed) {
+TEST(PackAgain, IsAnErrorUnlessToldToOverwrite) {
   const fs::path root = SomeFolder(TestFolder()), packed = root / "packed";
-  ASSERT_EQ(PackSplit(root, "train", packed / "train").message(), "");
-  const fs::path shard = packed / "train-000001.tar";
-  const std::vector<uint8_t> whole = ReadBytes(shard);
-  EXPECT_TRUE(Has(OpenError(root / "val"), "a shard 'train-000000.tar'"));
-
-  fs::remove(shard);
-  EXPECT_TRUE(Has(OpenError(packed), "train-000001.tar: the index beside it names this shard")) << OpenError(packed);
-  WriteBytes(shard, {whole.begin(), whole.begin() + 2048 * 2});  // ends between two pictures
-  EXPECT_TRUE(Has(OpenError(packed), "train-000001.tar: 5 pictures were expected")) << OpenError(packed);
-  WriteBytes(shard, {whole.begin(), whole.begin() + 540});  // within a picture
-  EXPECT_TRUE(Has(OpenError(packed), "train-000001.tar")) << OpenError(packed);
-  WriteBytes(shard, std::vector<uint8_t>(2000, 'x'));
-  EXPECT_TRUE(Has(OpenError(packed), "no tar file")) << OpenError(packed);
-  std::vector<uint8_t> foreign = whole;
-  const auto label = std::search(foreign.begin(), foreign.end(), std::begin(".cls"), std::end(".cls") - 1);
-  ASSERT_NE(label, foreign.end());
-  foreign[(label - foreign.begin()) / 512 * 512 + 512] = 'x';  // its content
-  WriteBytes(shard, foreign);
-  EXPECT_TRUE(Has(OpenError(packed), "the number of a class was expected")) << OpenError(packed);
-  foreign[(label - foreign.begin()) / 512 * 512 + 512] = '9';
-  WriteBytes(shard, foreign);
-  EXPECT_TRUE(Has(OpenError(packed), "is of class 9, and there are 2")) << OpenError(packed);
-  WriteBytes(shard, whole);
-  const std::string index = R"({"classes": ["a"], "shards": [{"file": "../train-000001.tar", "pictures": 1}]})";
-  WriteBytes(packed / "train.json", {index.begin(), index.end()});
-  EXPECT_TRUE(Has(OpenError(packed), "a file beside the index")) << OpenError(packed);
-  EXPECT_TRUE(OpenDataset({.name = "webdataset", .data_dir = packed, .classes = {}}).status().message().size() > 0);
+  ASSERT_EQ(PackAll(root, packed / "x").message(), "");
+  const auto before = FilesIn(packed);
+  EXPECT_TRUE(Has(PackAll(root, packed / "x").message(), "x-train-000000.tar: an earlier pack is there already"));
+  EXPECT_EQ(FilesIn(packed), before);
+  fs::remove(packed / "x-train.json");
+  fs::remove(packed / "x-val.json");
+  EXPECT_TRUE(Has(PackAll(root, packed / "x").message(), "--overwrite")) << "shards without an index are there, too";
 }
 
-TEST(Shards, AreToldByTheirNames) {
-  EXPECT_TRUE(IsShardOf("train-000000.tar", "train"));
-  EXPECT_TRUE(IsShardOf("x/my-photos-train-7.tar", "train"));
-  EXPECT_FALSE(IsShardOf("constrain-1.tar", "train"));
-  EXPECT_FALSE(IsShardOf("train-x.tar", "train"));
-  EXPECT_FALSE(IsShardOf("train.tar", "train"));
-  EXPECT_FALSE(IsShardOf("train-1.tgz", "train"));
+TEST(PackAgain, LeavesNothingOfTheEarlierOne) {
+  const fs::path root = SomeFolder(TestFolder()), packed = root / "packed";
+  ASSERT_EQ(PackAll(root, packed / "x", {.shard_size = 2}).message(), "");
+  ASSERT_EQ(PackAll(root, packed / "other/y").message(), "");
+  WriteBytes(packed / "x-notes.json", {'{', '}'});
+  fs::remove_all(root / "val");
+  fs::remove_all(root / "train/dog");
+  ASSERT_EQ(PackAll(root, packed / "x", {.shard_size = 7, .overwrite = true}).message(), "");
+  EXPECT_EQ(FilesIn(packed), (std::set<std::string>{"other", "x-notes.json", "x-train-000000.tar", "x-train-000001.tar",
+                                                    "x-train.json"}))
+      << "fewer and larger shards, a split less";
+  EXPECT_EQ(SizeOf(packed), 8);
+  EXPECT_EQ(SizeOf(packed / "other"), 12) << "what has another name stays";
+}
+
+TEST(PackAgain, MayReadTheShardsThatItReplaces) {
+  const fs::path root = SomeFolder(TestFolder()), packed = root / "packed";
+  ASSERT_EQ(PackAll(root, packed / "x", {.shard_size = 2}).message(), "");
+  const auto before = Contents(**OpenDataset({.data_dir = packed, .classes = {}}));
+  ASSERT_EQ(PackAll(packed, packed / "x", {.shard_size = 100, .overwrite = true}).message(), "");
+  EXPECT_EQ(Contents(**OpenDataset({.data_dir = packed, .classes = {}})), before);
+  EXPECT_FALSE(fs::exists(packed / "x-train-000001.tar"));
+}
+
+TEST(PackAgain, ThatFailsLeavesTheEarlierOne) {
+  const fs::path root = SomeFolder(TestFolder()), packed = root / "packed";
+  ASSERT_EQ(PackAll(root, packed / "x").message(), "");
+  WriteBytes(packed / "x-train-000000.tar.part", {1});  // of a crash
+  const auto splits = OpenAllSplits(**FindDataset("folder"), root);
+  ASSERT_TRUE(splits.ok());
+  fs::remove(root / "val/cat/v.bmp");
+  const Status failed = Pack(*splits, {.prefix = (packed / "x").string(), .shard_size = 3, .overwrite = true});
+  EXPECT_EQ(failed.code(), ErrorCode::kNotFound);
+  EXPECT_TRUE(Has(failed.message(), "v.bmp"));
+  EXPECT_EQ(SizeOf(packed), 12);
+  EXPECT_EQ(FilesIn(packed).size(), 6u) << "no part is left";
+}
+
+TEST(PackAgain, ThatWasStoppedIsToldToWhoReads) {
+  const fs::path root = SomeFolder(TestFolder()), packed = root / "packed";
+  ASSERT_EQ(PackAll(root, packed / "x").message(), "");
+  WriteBytes(packed / "x-train.json", {kUnfinishedIndex.begin(), kUnfinishedIndex.end()});
+  fs::remove(packed / "x-train-000001.tar");
+  const auto data = OpenDataset({.data_dir = packed, .classes = {}});
+  EXPECT_TRUE(Has(data.status().message(), "x-train.json: its shards are being replaced")) << data.status().message();
+  ASSERT_EQ(PackAll(root, packed / "x", {.shard_size = 5, .overwrite = true}).message(), "");
+  EXPECT_EQ(SizeOf(packed), 12);
+}
+
+TEST(PackAgain, UnderAnotherNameInTheSameFolderIsAnError) {
+  const fs::path root = SomeFolder(TestFolder()), packed = root / "packed";
+  ASSERT_EQ(PackAll(root, packed / "x").message(), "");
+  EXPECT_TRUE(Has(PackAll(root, packed / "y", {.overwrite = true}).message(),
+                  "of another data set lies in the folder already"));
+}
+
+TEST(PackAgain, IsAnErrorWhileAnotherProcessPacksThere) {
+  const fs::path root = SomeFolder(TestFolder()), packed = root / "packed";
+  fs::create_directories(packed);
+  const auto other = FileLock::TakeAtOnce(packed / ".lock", [](const std::string&) { return Status(); });
+  ASSERT_TRUE(other.ok());
+  EXPECT_TRUE(Has(PackAll(root, packed / "x").message(), "is packing into this folder"));
+}
+
+TEST(PackAgain, DuringARunIsNoticedByTheRun) {
+  const fs::path root = SomeFolder(TestFolder()), packed = root / "packed";
+  ASSERT_EQ(PackAll(root, packed / "x").message(), "");
+  const auto data = OpenDataset({.data_dir = packed, .classes = {}});
+  ASSERT_TRUE(data.ok());
+  ASSERT_EQ(PackAll(root, packed / "x", {.shard_size = 5, .seed = 2, .overwrite = true}).message(), "");
+  EXPECT_TRUE(Has((*data)->Encoded(0).status().message(), "it has changed since it was opened"));
 }
 
 }  // namespace

@@ -1,28 +1,57 @@
 // Shards of packed pictures as a data set: their headers are read once, the pictures where they lie.
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <optional>
+#include <set>
 
 #include "backend/threads.h"
 #include "base/file.h"
 #include "data/encoded_dataset.h"
+#include "data/left_out.h"
 #include "data/readers.h"
+#include "data/shard_index.h"
 #include "data/shards.h"
+#include "data/split_names.h"
 
 namespace riffle {
 namespace {
 
 namespace fs = std::filesystem;
 
-Status ReadAt(const fs::path& file, uint64_t offset, std::vector<uint8_t>& bytes) {
-  const int descriptor = open(file.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) return IoError("{}: cannot be opened: {}", file.string(), std::strerror(errno));
+// Tells a file from another one that took its place.
+struct Version {
+  int64_t bytes = 0, seconds = 0, nanoseconds = 0;  // its size, its last change
+  bool operator==(const Version&) const = default;
+
+  explicit Version(const struct stat& file)
+      : bytes(file.st_size), seconds(file.st_mtim.tv_sec), nanoseconds(file.st_mtim.tv_nsec) {}
+};
+
+Result<Version> VersionOf(const fs::path& file) {
+  struct stat found;
+  if (stat(file.c_str(), &found) != 0) return IoError("{}: cannot be read: {}", file.string(), std::strerror(errno));
+  return Version(found);
+}
+
+struct Shard {
+  fs::path file;
+  Version version;
+};
+
+Status ReadAt(const Shard& shard, uint64_t offset, std::vector<uint8_t>& bytes) {
+  const std::string name = shard.file.string();
+  const int descriptor = open(name.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return IoError("{}: cannot be opened: {}", name, std::strerror(errno));
   size_t done = 0;
-  int error = 0;
-  while (done < bytes.size() && error == 0) {
+  struct stat now;
+  int error = fstat(descriptor, &now) == 0 ? 0 : errno;
+  const bool same = error == 0 && Version(now) == shard.version;
+  while (same && done < bytes.size() && error == 0) {
     const ssize_t got = pread(descriptor, bytes.data() + done, bytes.size() - done, static_cast<off_t>(offset + done));
     if (got == 0) break;
     if (got > 0)
@@ -31,8 +60,8 @@ Status ReadAt(const fs::path& file, uint64_t offset, std::vector<uint8_t>& bytes
       error = errno;
   }
   close(descriptor);
-  if (error != 0) return IoError("{}: cannot be read: {}", file.string(), std::strerror(error));
-  if (done < bytes.size()) return DataLoss("{}: it became shorter since it was opened", file.string());
+  if (error != 0) return IoError("{}: cannot be read: {}", name, std::strerror(error));
+  if (done < bytes.size()) return DataLoss("{}: it has changed since it was opened", name);
   return {};
 }
 
@@ -43,98 +72,204 @@ class PackedDataset : public EncodedDataset {
   }
 
   std::string NameOf(int64_t i) const override {
-    return fmt::format("{}: {}", files_[ShardOf(i)].string(), entries_[i].key);
+    return fmt::format("{}: {}", shards_[NumberOfShard(i)].file.string(), entries_[i].key);
   }
 
   Result<std::vector<uint8_t>> Encoded(int64_t i) const override {
     std::vector<uint8_t> bytes(entries_[i].bytes);
-    RIFFLE_TRY(ReadAt(files_[ShardOf(i)], entries_[i].offset, bytes));
+    RIFFLE_TRY(ReadAt(shards_[NumberOfShard(i)], entries_[i].offset, bytes));
     return bytes;
   }
 
   std::vector<int64_t> ShardStarts() const override { return starts_; }
 
-  void Add(fs::path file, std::vector<ShardEntry> entries) {
+  void Add(const Shard& shard, ShardContents contents) {
     starts_.push_back(size());
-    files_.push_back(std::move(file));
-    for (ShardEntry& entry : entries) {
+    shards_.push_back(shard);
+    for (ShardEntry& entry : contents.entries) {
       labels_.push_back(entry.label);
       entries_.push_back(std::move(entry));
     }
+    for (LeftOut& kind : contents.left_out) kind.example = fmt::format("{}: {}", shard.file.string(), kind.example);
+    passed_over_.Add(contents.left_out);
+    left_out_ = passed_over_.Kinds();
   }
 
  private:
-  size_t ShardOf(int64_t i) const { return std::ranges::upper_bound(starts_, i) - starts_.begin() - 1; }
+  size_t NumberOfShard(int64_t i) const { return std::ranges::upper_bound(starts_, i) - starts_.begin() - 1; }
 
-  std::vector<fs::path> files_;
+  std::vector<Shard> shards_;
   std::vector<int64_t> starts_;  // the first picture of each file
   std::vector<ShardEntry> entries_;
+  LeftOutFiles passed_over_;
 };
 
-Result<std::vector<fs::path>> ListShards(const fs::path& folder, const std::string& split) {
+/// The shards of one split in one folder, in the order of their names.
+struct ShardFiles {
+  fs::path folder;
+  std::string set;  // "photos-train": the index beside them is photos-train.json
+  std::vector<fs::path> files;
+};
+
+// Files in `folder` that `choose` takes, sorted. What cannot be looked at, as a link that leads nowhere, is an error
+// when it is read.
+template <class Choose>
+Result<std::vector<fs::path>> ListFiles(const fs::path& folder, const Choose& choose) {
   std::vector<fs::path> files;
   std::error_code error;
-  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error))
-    if (IsShardOf(it->path(), split)) files.push_back(it->path());
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    std::error_code unreadable;
+    const fs::file_type type = it->status(unreadable).type();
+    const bool is_file = type == fs::file_type::regular || type == fs::file_type::not_found ||
+                         type == fs::file_type::unknown || type == fs::file_type::none;
+    if (is_file && choose(it->path())) files.push_back(it->path());
+  }
   if (error) return IoError("{}: cannot be listed: {}", folder.string(), error.message());
   std::ranges::sort(files);
   return files;
 }
 
-// "photos-train-000000.tar": "photos-train.json".
-fs::path IndexBeside(const fs::path& shard) {
-  const std::string stem = shard.stem().string();
-  return shard.parent_path() / (stem.substr(0, stem.rfind('-')) + ".json");
-}
-
-// The index beside the shards; without one, as other programs leave it, the classes are called by their numbers.
-Result<ShardIndex> FindIndex(const std::vector<fs::path>& files) {
-  const fs::path path = IndexBeside(files.front());
-  for (const fs::path& file : files)
-    if (IndexBeside(file) != path)
+Result<ShardFiles> ListShards(const fs::path& folder, const std::string& split) {
+  RIFFLE_ASSIGN(std::vector<fs::path> files,
+                ListFiles(folder, [&](const fs::path& file) { return ShardOf(file, split).has_value(); }));
+  ShardFiles shards{.folder = folder, .set = {}, .files = {}};
+  for (const fs::path& file : files) {
+    const std::optional<ShardName> name = ShardOf(file, split);
+    if (!name->unpacker.empty()) {
+      if (std::ranges::find(files, fs::path(file).replace_extension()) != files.end()) continue;  // unpacked already
+      return InvalidArgument(
+          "{}: pictures are read by their place in a tar file, and this one is compressed: unpack "
+          "it ({}), or pack the pictures with 'riffle data pack'",
+          file.string(), name->unpacker);
+    }
+    if (!shards.files.empty() && name->set != shards.set)
       return InvalidArgument("{} and {} are shards of two data sets; let --data_dir name a folder with one",
-                             files.front().string(), file.string());
-  std::error_code error;
-  if (!fs::exists(path, error)) return ShardIndex{};
-  RIFFLE_ASSIGN(const std::string text, ReadTextFile(path));
-  Result<ShardIndex> index = ShardIndexFromJson(text);
-  if (!index.ok()) return Status(index.status()).In(path.string());
-  return index;
+                             shards.files.front().string(), file.string());
+    shards.set = name->set;
+    shards.files.push_back(file);
+  }
+  return shards;
 }
 
-// What the index says has to be there.
-Status CheckAgainst(const ShardIndex& index, const std::vector<fs::path>& files,
-                    const std::vector<std::vector<ShardEntry>>& entries) {
-  for (const ShardIndex::Shard& shard : index.shards) {
-    const auto file = std::ranges::find(files, shard.file, [](const fs::path& f) { return f.filename().string(); });
-    if (file == files.end())
-      return NotFound("{}: the index beside it names this shard, and it is not there",
-                      (files.front().parent_path() / shard.file).string());
-    const auto there = static_cast<int64_t>(entries[file - files.begin()].size());
-    if (there != shard.pictures)
-      return DataLoss("{}: {} pictures were expected, {} found", file->string(), shard.pictures, there);
+bool HasShards(const fs::path& folder, const std::string& split) {
+  const auto files = ListFiles(folder, [&](const fs::path& file) { return ShardOf(file, split).has_value(); });
+  return files.ok() && !files->empty();
+}
+
+// A way to name shards that other programs have.
+Status CheckIsFolder(const fs::path& data_dir) {
+  const std::string text = data_dir.string();
+  std::error_code error;
+  const bool is_pattern = text.find('{') != std::string::npos || text.find('*') != std::string::npos;
+  const bool is_url = text.find(":/") != std::string::npos || text.starts_with("pipe:");
+  if (fs::is_directory(data_dir, error) || !(is_pattern || is_url || IsTarName(data_dir))) return {};
+  return InvalidArgument("{}: the folder with the shards was expected, found {}; let --data_dir name the folder{}",
+                         text,
+                         is_url       ? "an address"
+                         : is_pattern ? "a pattern of names"
+                                      : "a tar file",
+                         is_url ? "; shards are read from the disk" : "");
+}
+
+// Tar files in the folder, or in the split's below it, whose names no split understands: nothing else would tell them.
+Status CheckNames(const fs::path& data_dir, const std::string& split) {
+  constexpr size_t kNamed = 3;
+  for (const fs::path& folder : {data_dir, data_dir / split}) {
+    const auto tars = ListFiles(folder, IsTarName);
+    const bool any_understood = std::ranges::any_of(
+        UsualSplits(), [&](std::string_view usual) { return HasShards(folder, std::string(usual)); });
+    if (!tars.ok() || tars->empty() || any_understood) continue;
+    std::string names;
+    for (size_t i = 0; i < std::min(tars->size(), kNamed); ++i)
+      names += fmt::format("{}'{}'", i > 0 ? ", " : "", (*tars)[i].filename().string());
+    if (tars->size() > kNamed) names += fmt::format(" and {} more", tars->size() - kNamed);
+    return InvalidArgument(
+        "{}: shards are called [NAME-]{}-000000.tar, found {}: rename them, with the split before the "
+        "number",
+        folder.string(), split, names);
   }
   return {};
 }
 
-Result<std::vector<std::vector<ShardEntry>>> ReadShards(const std::vector<fs::path>& files, int threads) {
-  ThreadPool pool(std::min(threads, static_cast<int>(files.size())));
-  std::vector<Result<std::vector<ShardEntry>>> read(files.size(), Status());
-  pool.ParallelFor(static_cast<int64_t>(files.size()), [&](int64_t i) { read[i] = ReadShard(files[i]); });
-  std::vector<std::vector<ShardEntry>> entries;
-  for (auto& shard : read) {
-    if (!shard.ok()) return shard.status();
-    entries.push_back(std::move(*shard));
-  }
-  return entries;
+Result<ShardFiles> FindShards(const fs::path& data_dir, const std::string& split) {
+  static constexpr DatasetInfo kAnyFolder{};
+  RIFFLE_TRY(CheckIsFolder(data_dir));
+  Result<fs::path> folder = FindFolder(data_dir, fmt::format("a shard '{}-000000.tar'", split), kAnyFolder,
+                                       [&](const fs::path& candidate) { return HasShards(candidate, split); });
+  if (folder.ok()) return ListShards(*folder, split);
+  if (folder.status().code() == ErrorCode::kNotFound) RIFFLE_TRY(CheckNames(data_dir, split));
+  return folder.status();
 }
 
-std::vector<std::string> NumbersUpTo(const std::vector<std::vector<ShardEntry>>& entries) {
-  int32_t most = 0;
-  for (const auto& shard : entries)
-    for (const ShardEntry& entry : shard) most = std::max(most, entry.label);
+// The index beside the shards, if there is one.
+Result<std::optional<ShardIndex>> ReadIndex(const fs::path& path) {
+  std::error_code error;
+  if (!fs::exists(path, error)) return std::optional<ShardIndex>();
+  RIFFLE_ASSIGN(const std::string text, ReadTextFile(path));
+  Result<ShardIndex> index = ShardIndexFromJson(text);
+  if (!index.ok()) return Status(index.status()).In(path.string());
+  return std::optional(std::move(*index));
+}
+
+// The shards that the index names, and no others, have to be there.
+Status CheckFiles(const ShardIndex& index, const ShardFiles& shards) {
+  if (index.shards.empty()) return {};
+  const auto name_of = [](const fs::path& file) { return file.filename().string(); };
+  for (const ShardIndex::Shard& shard : index.shards)
+    if (std::ranges::find(shards.files, shard.file, name_of) == shards.files.end())
+      return DataLoss("{}: the index beside it names this shard, and it is not there",
+                      (shards.folder / shard.file).string());
+  for (const fs::path& file : shards.files)
+    if (std::ranges::find(index.shards, name_of(file), &ShardIndex::Shard::file) == index.shards.end())
+      return DataLoss(
+          "{}: the index beside it, {}.json, does not name this shard: remove the shard, or pack anew with "
+          "'riffle data pack --overwrite'",
+          file.string(), shards.set);
+  return {};
+}
+
+Status CheckCounts(const ShardIndex& index, const ShardFiles& shards, const std::vector<ShardContents>& contents) {
+  for (size_t s = 0; s < shards.files.size(); ++s) {
+    const auto named = std::ranges::find(index.shards, shards.files[s].filename().string(), &ShardIndex::Shard::file);
+    const auto there = static_cast<int64_t>(contents[s].entries.size());
+    if (named != index.shards.end() && there != named->pictures)
+      return DataLoss("{}: {} pictures were expected, {} found", shards.files[s].string(), named->pictures, there);
+  }
+  return {};
+}
+
+Result<std::vector<ShardContents>> ReadShards(const std::vector<fs::path>& files, int threads) {
+  ThreadPool pool(std::min(threads, static_cast<int>(files.size())));
+  std::vector<Result<ShardContents>> read(files.size(), Status());
+  pool.ParallelFor(static_cast<int64_t>(files.size()), [&](int64_t i) { read[i] = ReadShard(files[i]); });
+  std::vector<ShardContents> contents;
+  for (auto& shard : read) {
+    if (!shard.ok()) return shard.status();
+    contents.push_back(std::move(*shard));
+  }
+  return contents;
+}
+
+// Without an index, as other programs leave it, classes are called by their numbers: those from 0 to the largest one,
+// which only an index could say if some of them had no pictures.
+Result<std::vector<std::string>> NumbersOf(const ShardFiles& shards, const std::vector<ShardContents>& contents) {
+  std::set<int32_t> labels;
+  for (const ShardContents& shard : contents)
+    for (const ShardEntry& entry : shard.entries) labels.insert(entry.label);
   std::vector<std::string> names;
-  for (int32_t k = 0; k <= most; ++k) names.push_back(std::to_string(k));
+  for (const int32_t label : labels) {
+    if (label == static_cast<int32_t>(names.size())) {
+      names.push_back(std::to_string(label));
+      continue;
+    }
+    for (size_t s = 0; s < contents.size(); ++s)
+      for (const ShardEntry& entry : contents[s].entries)
+        if (entry.label == *labels.rbegin())
+          return DataLoss(
+              "{}: {} is of class {}, and no picture is of class {}, where classes count from 0: correct it, or write "
+              "{}.json beside the shards with all names: {{\"classes\": [\"ant\", ...]}}",
+              shards.files[s].string(), entry.key, entry.label, names.size(), shards.set);
+  }
   return names;
 }
 
@@ -142,30 +277,34 @@ std::vector<std::string> NumbersUpTo(const std::vector<std::vector<ShardEntry>>&
 
 Result<std::unique_ptr<Dataset>> OpenPacked(const fs::path& data_dir, const std::string& split, int channels,
                                             const std::vector<std::string>& known_classes, int threads) {
-  static constexpr DatasetInfo kAnyFolder{};
-  RIFFLE_ASSIGN(const fs::path folder,
-                FindFolder(data_dir.empty() ? "." : data_dir, fmt::format("a shard '{}-000000.tar'", split), kAnyFolder,
-                           [&](const fs::path& candidate) {
-                             const auto shards = ListShards(candidate, split);
-                             return shards.ok() && !shards->empty();
-                           }));
-  RIFFLE_ASSIGN(const std::vector<fs::path> files, ListShards(folder, split));
-  RIFFLE_ASSIGN(const ShardIndex index, FindIndex(files));
-  RIFFLE_ASSIGN(std::vector<std::vector<ShardEntry>> entries, ReadShards(files, threads));
-  RIFFLE_TRY(CheckAgainst(index, files, entries));
-  // Labels are numbers: they mean nothing to a network whose classes have other names or another order.
-  std::vector<std::string> classes = !index.classes.empty()   ? index.classes
-                                     : !known_classes.empty() ? known_classes
-                                                              : NumbersUpTo(entries);
-  auto dataset = std::make_unique<PackedDataset>(channels, classes);
-  for (size_t s = 0; s < files.size(); ++s) {
-    for (const ShardEntry& entry : entries[s])
-      if (entry.label >= static_cast<int32_t>(classes.size()))
-        return DataLoss("{}: {} is of class {}, and there are {}", files[s].string(), entry.key, entry.label,
-                        classes.size());
-    dataset->Add(files[s], std::move(entries[s]));
+  RIFFLE_ASSIGN(const ShardFiles shards, FindShards(data_dir.empty() ? "." : data_dir, split));
+  RIFFLE_ASSIGN(const std::optional<ShardIndex> index, ReadIndex(shards.folder / (shards.set + ".json")));
+  if (index) RIFFLE_TRY(CheckFiles(*index, shards));
+  std::vector<Version> versions;
+  for (const fs::path& file : shards.files) {
+    RIFFLE_ASSIGN(const Version version, VersionOf(file));
+    versions.push_back(version);
   }
-  if (dataset->size() == 0) return NotFound("{}: no picture in {} shards", folder.string(), files.size());
+  RIFFLE_ASSIGN(std::vector<ShardContents> contents, ReadShards(shards.files, threads));
+  if (index) RIFFLE_TRY(CheckCounts(*index, shards, contents));
+  // Labels are numbers: they mean nothing to a network whose classes have other names or another order.
+  std::vector<std::string> classes = index ? index->classes : known_classes;
+  if (classes.empty()) {
+    RIFFLE_ASSIGN(classes, NumbersOf(shards, contents));
+  }
+  auto dataset = std::make_unique<PackedDataset>(channels, classes);
+  for (size_t s = 0; s < shards.files.size(); ++s) {
+    for (const ShardEntry& entry : contents[s].entries)
+      if (entry.label >= static_cast<int32_t>(classes.size()))
+        return DataLoss("{}: {} is of class {}, and there are {}, counted from 0", shards.files[s].string(), entry.key,
+                        entry.label, classes.size());
+    dataset->Add({shards.files[s], versions[s]}, std::move(contents[s]));
+  }
+  if (dataset->size() == 0)
+    return DataLoss(
+        "{}: no picture with a class in {} shards; a shard has an entry KEY.jpg and an entry KEY.cls for "
+        "each picture",
+        (shards.folder / shards.set).string(), shards.files.size());
   return std::unique_ptr<Dataset>(std::move(dataset));
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/status.h"
 #include "data/dataset.h"
+#include "data/left_out.h"
 #include "data/registry.h"
 
 namespace riffle {
@@ -23,6 +24,7 @@ class MemoryDataset : public Dataset {
                 std::vector<uint8_t> pixels);
   std::string NameOf(int64_t i) const override;
   Result<PictureView> Read(int64_t i, Picture& scratch) const override;
+  bool InMemory() const override { return true; }
 
  private:
   std::string title_;
@@ -39,8 +41,10 @@ Result<std::unique_ptr<Dataset>> OpenCifar(const DatasetInfo& info, const SplitI
 Result<std::unique_ptr<Dataset>> OpenIdx(const DatasetInfo& info, const SplitInfo& split,
                                          const std::filesystem::path& data_dir, int channels);
 
-/// A folder data_dir/split/class/*.{jpg,jpeg,png,webp,bmp}, extensions in any case, classes and files in byte order of
-/// their names. Hidden files and files beside the class folders are none of it. `known_classes` as in DatasetOptions.
+/// A folder data_dir/split/class/ with pictures (IsPictureName, left_out.h) in it and in folders below, links followed:
+/// classes in byte order of their names, pictures in that of their paths. The rest is accounted for in left_out().
+/// Errors: NotFound where there is no such split, or it or a class is without pictures; says what is there instead.
+/// `known_classes` as in DatasetOptions.
 Result<std::unique_ptr<Dataset>> OpenFolder(const std::filesystem::path& data_dir, const std::string& split,
                                             int channels, const std::vector<std::string>& known_classes);
 
@@ -49,15 +53,27 @@ Result<std::unique_ptr<Dataset>> OpenFolder(const std::filesystem::path& data_di
 Result<std::unique_ptr<Dataset>> OpenPacked(const std::filesystem::path& data_dir, const std::string& split,
                                             int channels, const std::vector<std::string>& known_classes, int threads);
 
-/// Whether the name ends as a picture's does: .jpg, .jpeg, .png, .webp, .bmp, in any case.
-bool IsPictureName(const std::filesystem::path& path);
+/// The folder of that split, or of another of its names (split_names.h), in any case. It lies at or below `data_dir`,
+/// but not within another split: a class may be called 'test'. Errors as FindFolder's; NotFound says what is there.
+Result<std::filesystem::path> FindSplitFolder(const std::filesystem::path& data_dir, const std::string& split);
 
 /// The names of the class folders of that split, in byte order.
 Result<std::vector<std::string>> ClassFolders(const std::filesystem::path& data_dir, const std::string& split);
 
-/// The folder at or below `root` (four levels at most, hidden folders left out) that `fits`. Of several the nearest to
-/// `root` is taken. Where `info` has a folder_word, a path with that word is preferred; one with its
-/// foreign_folder_word is none. Errors: NotFound names `what` and `root`; InvalidArgument where two are equally near.
+/// The folders at or below `root` (four levels at most, hidden folders left out) that `fits`, of the level nearest to
+/// `root` that has any. What lies below a folder that is `closed` is not looked at. Where `info` has a folder_word, a
+/// path with that word is preferred; one with its foreign_folder_word is none. Errors: NotFound, if there is none,
+/// names `what` and `root`.
+Result<std::vector<std::filesystem::path>> NearestFolders(
+    const std::filesystem::path& root, const std::string& what, const DatasetInfo& info,
+    const std::function<bool(const std::filesystem::path&)>& fits,
+    const std::function<bool(const std::filesystem::path&)>& closed);
+
+/// The only one of folders that were found. REQUIRES: there is one. Errors: InvalidArgument where there are two.
+Result<std::filesystem::path> TheOnly(const std::filesystem::path& root, const std::string& what,
+                                      const std::vector<std::filesystem::path>& folders);
+
+/// The only one, nothing being closed. Errors: those of NearestFolders; InvalidArgument where two are equally near.
 Result<std::filesystem::path> FindFolder(const std::filesystem::path& root, const std::string& what,
                                          const DatasetInfo& info,
                                          const std::function<bool(const std::filesystem::path&)>& fits);

@@ -9,11 +9,11 @@
 #include <vector>
 
 #include "base/text.h"
+#include "data/split_names.h"
 
 namespace riffle {
 namespace {
 
-constexpr std::array<std::string_view, 3> kValAliases = {"val", "validation", "valid"};
 constexpr std::array<std::string_view, 5> kCifar10TrainFiles = {
     "data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin"};
 constexpr std::array<std::string_view, 1> kCifar10TestFiles = {"test_batch.bin"};
@@ -22,11 +22,10 @@ constexpr std::array<std::string_view, 1> kCifar100TestFiles = {"test.bin"};
 constexpr std::array<std::string_view, 2> kIdxTrainFiles = {"train-images-idx3-ubyte", "train-labels-idx1-ubyte"};
 constexpr std::array<std::string_view, 2> kIdxTestFiles = {"t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"};
 constexpr std::array<SplitInfo, 2> kCifar10Splits = {
-    {{"train", {}, 50000, kCifar10TrainFiles}, {"test", kValAliases, 10000, kCifar10TestFiles}}};
+    {{"train", 50000, kCifar10TrainFiles}, {"test", 10000, kCifar10TestFiles}}};
 constexpr std::array<SplitInfo, 2> kCifar100Splits = {
-    {{"train", {}, 50000, kCifar100TrainFiles}, {"test", kValAliases, 10000, kCifar100TestFiles}}};
-constexpr std::array<SplitInfo, 2> kIdxSplits = {
-    {{"train", {}, 0, kIdxTrainFiles}, {"test", kValAliases, 0, kIdxTestFiles}}};
+    {{"train", 50000, kCifar100TrainFiles}, {"test", 10000, kCifar100TestFiles}}};
+constexpr std::array<SplitInfo, 2> kIdxSplits = {{{"train", 0, kIdxTrainFiles}, {"test", 0, kIdxTestFiles}}};
 
 constexpr std::array<float, 3> kImagenetMean = {123.675f, 116.28f, 103.53f};
 constexpr std::array<float, 3> kImagenetStd = {58.395f, 57.12f, 57.375f};
@@ -187,7 +186,7 @@ Result<const DatasetInfo*> FindDataset(std::string_view name) {
 Result<const SplitInfo*> FindSplit(const DatasetInfo& info, std::string_view name) {
   std::string list;
   for (const SplitInfo& split : info.splits) {
-    if (IsCalled(name, split.name, split.aliases)) return &split;
+    if (AreOneSplit(split.name, name) || AreOneSplit(split.name, StandInFor(name))) return &split;
     list += (list.empty() ? "'" : ", '") + std::string(split.name) + "'";
   }
   return InvalidArgument("{} has no split '{}'; it has {}", info.name, name, list);

@@ -25,10 +25,9 @@ enum class TrainCrop {
   kNone,           ///< the picture as evaluation sees it
 };
 
-/// One split of a data set of known size. `aliases`: other words that users say for it.
+/// One split of a data set of known size.
 struct SplitInfo {
   std::string_view name;
-  std::span<const std::string_view> aliases;
   int64_t pictures;                         ///< 0: as many as the file says
   std::span<const std::string_view> files;  ///< kCifar: the record files; kIdx: pictures, labels
 };
@@ -73,7 +72,8 @@ std::span<const DatasetInfo> Datasets();
 /// The row of that name or alias. InvalidArgument names the nearest one.
 Result<const DatasetInfo*> FindDataset(std::string_view name);
 
-/// The split of that name or alias. InvalidArgument lists the splits. REQUIRES: `info.splits` is not empty.
+/// The split of that name (split_names.h), or the one that stands in for it. InvalidArgument lists the splits.
+/// REQUIRES: `info.splits` is not empty.
 Result<const SplitInfo*> FindSplit(const DatasetInfo& info, std::string_view name);
 
 }  // namespace riffle

@@ -2,152 +2,287 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <algorithm>
-#include <cctype>
+#include <array>
+#include <cerrno>
 #include <charconv>
-#include <memory>
-#include <nlohmann/json.hpp>
+#include <cstring>
 #include <optional>
+#include <span>
+#include <unordered_map>
 
 #include "base/json.h"
+#include "base/text.h"
 #include "data/encoded_dataset.h"
-#include "data/readers.h"
+#include "data/left_out.h"
 
 namespace riffle {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kHeaderBytes = 512;  // read at a time: pictures are passed over unread
-constexpr int64_t kMaxLabelText = 20;
+constexpr size_t kBlockBytes = 512;  // of a header, and read at a time: pictures are passed over unread
+constexpr uint64_t kMaxLabelText = 20;
+constexpr int kMaxLinks = 40;  // as the system follows
 
-struct Closer {
-  void operator()(archive* reader) const { archive_read_free(reader); }
-};
-using Reader = std::unique_ptr<archive, Closer>;
-
-/// A sample is complete when its picture and its class were there.
-struct Sample {
-  std::string key, picture;  // without and with the ending
+/// An entry of the tar file: a file, or a link to one.
+struct Member {
+  std::string name;
   uint64_t offset = 0, bytes = 0;
-  std::optional<int32_t> label;
+  std::optional<std::string> link;  // the name of the entry that it leads to
+  bool sparse = false;              // its content does not lie in one piece
 };
 
-// "dir/a.b.jpg": key "dir/a", ending "b.jpg", as WebDataset has it.
+/// Its headers, one after the other, and its bytes.
+class TarFile {
+ public:
+  explicit TarFile(const fs::path& path)
+      : reader_(archive_read_new()), file_(open(path.c_str(), O_RDONLY | O_CLOEXEC)) {}
+  TarFile(const TarFile&) = delete;
+  TarFile& operator=(const TarFile&) = delete;
+  ~TarFile() {
+    archive_read_free(reader_);
+    if (file_ >= 0) close(file_);
+  }
+
+  Result<std::vector<Member>> List() {
+    const off_t end = file_ >= 0 ? lseek(file_, 0, SEEK_END) : -1;
+    if (end < 0) return IoError("cannot be read: {}", std::strerror(errno));
+    if (end == 0) return DataLoss("the file is empty");
+    bytes_ = static_cast<uint64_t>(end);
+    lseek(file_, 0, SEEK_SET);
+    archive_read_support_format_tar(reader_);
+    archive_read_set_options(reader_, "read_concatenated_archives");
+    // To tell compressed files from damaged ones.
+    for (const auto known : {archive_read_support_filter_gzip, archive_read_support_filter_bzip2,
+                             archive_read_support_filter_xz, archive_read_support_filter_zstd})
+      known(reader_);
+    if (archive_read_open_fd(reader_, file_, kBlockBytes) != ARCHIVE_OK) return Damaged();
+    if (archive_filter_code(reader_, 0) != ARCHIVE_FILTER_NONE)
+      return DataLoss("it is compressed ({}), and pictures are read by their place in a tar file: unpack it",
+                      archive_filter_name(reader_, 0));
+    std::vector<Member> members;
+    for (archive_entry* entry = nullptr;;) {
+      const int result = archive_read_next_header(reader_, &entry);
+      if (result == ARCHIVE_EOF) break;
+      if (result < ARCHIVE_WARN) return Damaged();
+      RIFFLE_TRY(AddMember(entry, &members));
+    }
+    std::array<char, kBlockBytes> last{};  // two blocks of zeros end a tar file
+    RIFFLE_TRY(ReadAt(bytes_ - std::min<uint64_t>(bytes_, kBlockBytes), last));
+    if (std::ranges::any_of(last, [](char c) { return c != 0; }))
+      return DataLoss("cut off: the zeros that end a tar file are not there");
+    return members;
+  }
+
+  /// Fills `to` from there on. REQUIRES: List() has been called
+  Status ReadAt(uint64_t offset, std::span<char> to) const {
+    const ssize_t got = pread(file_, to.data(), to.size(), static_cast<off_t>(offset));
+    if (got < 0) return IoError("cannot be read: {}", std::strerror(errno));
+    if (static_cast<size_t>(got) < to.size()) return DataLoss("cut off at {} bytes", offset + got);
+    return {};
+  }
+
+ private:
+  Status Damaged() const {
+    const char* text = archive_error_string(reader_);
+    return DataLoss("no tar file, or a damaged one: {}", text ? text : "its headers cannot be read");
+  }
+
+  Status AddMember(archive_entry* entry, std::vector<Member>* members) const {
+    const char* const path = archive_entry_pathname(entry);
+    Member member{.name = path ? path : "", .link = {}};
+    if (const char* const hard = archive_entry_hardlink(entry)) {
+      member.link = fs::path(hard).lexically_normal().string();
+    } else if (archive_entry_filetype(entry) == AE_IFLNK) {
+      const char* const target = archive_entry_symlink(entry);
+      member.link = (fs::path(member.name).parent_path() / (target ? target : "")).lexically_normal().string();
+    } else if (archive_entry_filetype(entry) == AE_IFREG) {
+      // The reader has consumed the file up to the entry's content.
+      member.offset = static_cast<uint64_t>(archive_filter_bytes(reader_, -1));
+      const int64_t bytes = archive_entry_size(entry);
+      if (bytes < 0 || member.offset > bytes_ || static_cast<uint64_t>(bytes) > bytes_ - member.offset)
+        return DataLoss("entry {}: {} bytes at {} are more than the file has", Quoted(member.name), bytes,
+                        member.offset);
+      member.bytes = static_cast<uint64_t>(bytes);
+      member.sparse = archive_entry_sparse_count(entry) > 0;
+    } else {
+      return {};
+    }
+    members->push_back(std::move(member));
+    return {};
+  }
+
+  archive* reader_;
+  int file_;
+  uint64_t bytes_ = 0;
+};
+
+/// Finds what links lead to.
+class Links {
+ public:
+  explicit Links(const std::vector<Member>& members) : members_(members) {}
+
+  /// The file that `member` is or leads to.
+  Result<const Member*> Follow(const Member& member) {
+    const Member* at = &member;
+    for (int followed = 0; at->link; ++followed) {
+      if (followed == kMaxLinks) return DataLoss("entry {}: its links lead in a circle", Quoted(member.name));
+      RIFFLE_ASSIGN(at, Find(member, *at->link));
+    }
+    if (at->sparse)
+      return DataLoss("entry {}: it is stored with holes (sparse), which is not read: pack it without --sparse",
+                      Quoted(member.name));
+    return at;
+  }
+
+ private:
+  Result<const Member*> Find(const Member& from, const std::string& name) {
+    if (by_name_.empty())
+      for (const Member& member : members_) by_name_[fs::path(member.name).lexically_normal().string()] = &member;
+    const auto it = by_name_.find(name);
+    if (it == by_name_.end())
+      return DataLoss("entry {}: it is a link to {}, which is not in this tar file", Quoted(from.name), Quoted(name));
+    return it->second;
+  }
+
+  const std::vector<Member>& members_;
+  std::unordered_map<std::string, const Member*> by_name_;  // filled when the first link is followed
+};
+
+/// The entries that follow one another with the same key.
+struct Sample {
+  std::string key;
+  std::vector<const Member*> pictures, classes;
+  std::vector<const Member*> dotted_pictures;  // "KEY.seg.png": another picture of the key, or a name with a dot
+  std::vector<const Member*> others;
+  bool dotted = false;  // a name has a dot before its ending
+};
+
+// "dir/a.b.JPG": key "dir/a", ending "b.jpg", as WebDataset has it.
 std::pair<std::string, std::string> Split(const std::string& name) {
   const size_t base = name.rfind('/') == std::string::npos ? 0 : name.rfind('/') + 1;
   const size_t dot = name.find('.', base);
   if (dot == std::string::npos) return {name, ""};
-  return {name.substr(0, dot), name.substr(dot + 1)};
+  return {name.substr(0, dot), Lowercase(name.substr(dot + 1))};
 }
 
-Result<int32_t> ReadLabel(const Reader& reader, int64_t bytes, const std::string& name) {
-  char text[kMaxLabelText + 1] = {};
-  const la_ssize_t got = bytes <= kMaxLabelText ? archive_read_data(reader.get(), text, kMaxLabelText) : -1;
-  int32_t label = -1;
-  const char* const stop = text + std::max<la_ssize_t>(got, 0);
-  const auto [end, error] = std::from_chars(text, stop, label);
-  const bool clean = std::all_of(end, stop, [](char c) { return c == '\n' || c == '\r' || c == ' '; });
-  if (error != std::errc() || !clean || label < 0)
-    return DataLoss("entry {}: the number of a class was expected", Quoted(name));
-  return label;
-}
+/// Goes through the members and keeps those that are pictures with a class.
+class Samples {
+ public:
+  Samples(const TarFile& file, const std::vector<Member>& members) : file_(file), members_(members), links_(members) {}
 
-Status Damaged(const Reader& reader) {
-  const char* text = archive_error_string(reader.get());
-  return DataLoss("no tar file, or a damaged one: {}", text ? text : "its headers cannot be read");
-}
-
-Status CheckComplete(const Sample& sample) {
-  if (sample.picture.empty()) return {};
-  return DataLoss("{} has no class: an entry with its key and the ending .cls was expected beside it",
-                  Quoted(sample.picture));
-}
-
-Status AddEntry(const Reader& reader, archive_entry* entry, uint64_t file_bytes, Sample* sample,
-                std::vector<ShardEntry>* entries) {
-  const char* path = archive_entry_pathname(entry);
-  const std::string name = path ? path : "";
-  const auto [key, ending] = Split(name);
-  const int64_t bytes = archive_entry_size(entry);
-  if (key != sample->key) {
-    RIFFLE_TRY(CheckComplete(*sample));
-    *sample = {.key = key, .picture = {}, .label = {}};
+  Result<ShardContents> Collect() {
+    for (const Member& member : members_) {
+      if (fs::path(member.name).filename().native().front() == '.') {  // macOS puts a "._NAME" before each file
+        left_out_.AddByName(member.name);
+        continue;
+      }
+      const auto [key, ending] = Split(member.name);
+      if (key != sample_.key) {
+        RIFFLE_TRY(Finish());
+        sample_ = {.key = key, .pictures = {}, .classes = {}, .dotted_pictures = {}, .others = {}};
+      }
+      const bool dotted = ending.find('.') != std::string::npos;
+      sample_.dotted |= dotted;
+      if (ending == "cls")
+        sample_.classes.push_back(&member);
+      else if (IsPictureName(member.name))
+        (dotted ? sample_.dotted_pictures : sample_.pictures).push_back(&member);
+      else
+        sample_.others.push_back(&member);
+    }
+    RIFFLE_TRY(Finish());
+    contents_.left_out = left_out_.Kinds();
+    return std::move(contents_);
   }
-  if (ending == "cls") {
-    RIFFLE_ASSIGN(sample->label, ReadLabel(reader, bytes, name));
-  } else if (IsPictureName(name)) {
-    // The reader has consumed the file up to the entry's content.
-    const uint64_t offset = static_cast<uint64_t>(archive_filter_bytes(reader.get(), -1));
-    if (!sample->picture.empty()) return DataLoss("key {} has two pictures", Quoted(key));
-    if (bytes < 0 || static_cast<uint64_t>(bytes) > kMaxPictureFileBytes || offset + bytes > file_bytes)
-      return DataLoss("entry {}: {} bytes at {} are more than the file has", Quoted(name), bytes, offset);
-    sample->picture = name, sample->offset = offset, sample->bytes = static_cast<uint64_t>(bytes);
+
+ private:
+  Status Finish() {
+    if (sample_.pictures.empty()) std::swap(sample_.pictures, sample_.dotted_pictures);
+    for (const Member* const other : sample_.dotted_pictures)
+      left_out_.Add("further pictures of a key, which ends at the first dot of a name", other->name);
+    if (sample_.pictures.empty()) {
+      LeaveOutIncomplete();
+      return {};
+    }
+    const Member& picture = *sample_.pictures.front();
+    if (sample_.pictures.size() > 1)
+      return DataLoss("key {} has two pictures, {} and {}{}", Quoted(sample_.key), Quoted(picture.name),
+                      Quoted(sample_.pictures[1]->name), AboutDots());
+    if (sample_.classes.empty()) return WithoutClass(picture);
+    RIFFLE_ASSIGN(const int32_t label, LabelOf(*sample_.classes.front()));
+    for (const Member* const again : sample_.classes) {
+      RIFFLE_ASSIGN(const int32_t other, LabelOf(*again));
+      if (other != label) return DataLoss("key {} has two classes, {} and {}", Quoted(sample_.key), label, other);
+    }
+    RIFFLE_ASSIGN(const Member* const content, links_.Follow(picture));
+    if (content->bytes > kMaxPictureFileBytes)
+      return DataLoss("entry {}: {} bytes are no picture", Quoted(picture.name), content->bytes);
+    contents_.entries.push_back({picture.name, content->offset, content->bytes, label});
+    return {};
   }
-  if (sample->picture.empty() || !sample->label) return {};
-  entries->push_back({sample->picture, sample->offset, sample->bytes, *sample->label});
-  *sample = {.key = key, .picture = {}, .label = {}};
-  return {};
-}
+
+  // No picture that is read: there is one of another kind, or none.
+  void LeaveOutIncomplete() {
+    LeftOutFiles others;
+    for (const Member* const other : sample_.others) others.AddByName(other->name);
+    if (!sample_.classes.empty() && WithoutHarmless(others.Kinds()).empty())
+      left_out_.Add("classes without a picture", sample_.classes.front()->name);
+    else
+      left_out_.Add(others.Kinds());
+  }
+
+  Status WithoutClass(const Member& picture) const {
+    if (!sample_.dotted &&
+        std::ranges::none_of(members_, [](const Member& m) { return Split(m.name).second == "cls"; }))
+      return DataLoss(
+          "{} has no class: a shard has an entry KEY.cls beside KEY.jpg, and this tar file has none; if it holds a "
+          "folder of pictures, unpack it",
+          Quoted(picture.name));
+    return DataLoss("{} has no class: an entry {} was expected beside it{}", Quoted(picture.name),
+                    Quoted(sample_.key + ".cls"), AboutDots());
+  }
+
+  std::string_view AboutDots() const {
+    return sample_.dotted ? "; a key ends at the first dot of a name: rename them without dots" : "";
+  }
+
+  Result<int32_t> LabelOf(const Member& member) {
+    RIFFLE_ASSIGN(const Member* const content, links_.Follow(member));
+    std::array<char, kMaxLabelText> text{};
+    const std::span<char> read(text.data(), std::min(content->bytes, kMaxLabelText));
+    RIFFLE_TRY(file_.ReadAt(content->offset, read));
+    int32_t label = -1;
+    const char* const stop = read.data() + read.size();
+    const auto [end, error] = std::from_chars(read.data(), stop, label);
+    const bool clean = std::all_of(end, stop, [](char c) { return c == '\n' || c == '\r' || c == ' '; });
+    if (error != std::errc() || !clean || label < 0 || content->bytes > kMaxLabelText)
+      return DataLoss("entry {}: the number of a class was expected, found {}", Quoted(member.name),
+                      Quoted({read.data(), read.size()}));
+    return label;
+  }
+
+  const TarFile& file_;
+  const std::vector<Member>& members_;
+  Links links_;
+  Sample sample_;
+  ShardContents contents_;
+  LeftOutFiles left_out_;
+};
 
 }  // namespace
 
-std::string ToJson(const ShardIndex& index) {
-  nlohmann::ordered_json json = {{"classes", index.classes}, {"shards", nlohmann::ordered_json::array()}};
-  for (const ShardIndex::Shard& shard : index.shards)
-    json["shards"].push_back({{"file", shard.file}, {"pictures", shard.pictures}});
-  return json.dump(1) + '\n';
-}
-
-Result<ShardIndex> ShardIndexFromJson(std::string_view text) {
-  RIFFLE_ASSIGN(const nlohmann::json json, ParseJson(text));
-  ShardIndex index;
-  try {
-    index.classes = json.at("classes").get<std::vector<std::string>>();
-    for (const auto& shard : json.at("shards"))
-      index.shards.push_back({shard.at("file").get<std::string>(), shard.at("pictures").get<int64_t>()});
-  } catch (const nlohmann::json::exception& error) {
-    return InvalidArgument("expected classes (names) and shards (file, pictures): {}", error.what());
-  }
-  for (const ShardIndex::Shard& shard : index.shards)
-    if (shard.file.empty() || fs::path(shard.file).filename() != shard.file)
-      return InvalidArgument("shard {}: the name of a file beside the index was expected", Quoted(shard.file));
-  return index;
-}
-
-Result<std::vector<ShardEntry>> ReadShard(const fs::path& file) {
-  std::error_code error;
-  const uint64_t file_bytes = fs::file_size(file, error);
-  if (error) return NotFound("{}: {}", file.string(), error.message());
-  const Reader reader(archive_read_new());
-  archive_read_support_format_tar(reader.get());
-  if (archive_read_open_filename(reader.get(), file.c_str(), kHeaderBytes) != ARCHIVE_OK)
-    return Damaged(reader).In(file.string());
-  std::vector<ShardEntry> entries;
-  Sample sample;
-  for (archive_entry* entry = nullptr;;) {
-    const int result = archive_read_next_header(reader.get(), &entry);
-    if (result == ARCHIVE_EOF) break;
-    if (result < ARCHIVE_WARN) return Damaged(reader).In(file.string());
-    if (archive_entry_filetype(entry) != AE_IFREG || archive_entry_hardlink(entry)) continue;
-    if (Status status = AddEntry(reader, entry, file_bytes, &sample, &entries); !status.ok())
-      return std::move(status).In(file.string());
-  }
-  if (Status status = CheckComplete(sample); !status.ok()) return std::move(status).In(file.string());
-  return entries;
-}
-
-bool IsShardOf(const fs::path& file, const std::string& split) {
-  if (file.extension() != ".tar") return false;
-  const std::string stem = file.stem().string();
-  const size_t dash = stem.rfind('-');
-  if (dash == std::string::npos || dash + 1 == stem.size()) return false;
-  if (!std::all_of(stem.begin() + static_cast<int64_t>(dash) + 1, stem.end(),
-                   [](unsigned char c) { return std::isdigit(c); }))
-    return false;
-  const std::string name = stem.substr(0, dash);
-  return name == split || name.ends_with('-' + split);
+Result<ShardContents> ReadShard(const fs::path& path) {
+  TarFile file(path);
+  const Result<std::vector<Member>> members = file.List();
+  if (!members.ok()) return Status(members.status()).In(path.string());
+  Result<ShardContents> contents = Samples(file, *members).Collect();
+  if (!contents.ok()) return Status(contents.status()).In(path.string());
+  return contents;
 }
 
 }  // namespace riffle

@@ -3,20 +3,19 @@
 #include <set>
 
 #include "data/readers.h"
+#include "data/split_names.h"
 
 namespace riffle {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kSplits[] = {"train", "val", "test"};
-
 /// What `open` gives for each split that is there; an error if there is none.
 template <class Open>
 Result<std::vector<NamedSplit>> OpenThose(const Open& open) {
   std::vector<NamedSplit> splits;
   Status missing;
-  for (const std::string_view name : kSplits) {
+  for (const std::string_view name : UsualSplits()) {
     Result<std::unique_ptr<Dataset>> data = open(std::string(name));
     if (data.ok()) {
       splits.push_back({std::string(name), std::move(*data)});
@@ -30,26 +29,45 @@ Result<std::vector<NamedSplit>> OpenThose(const Open& open) {
   return splits;
 }
 
-Result<std::vector<NamedSplit>> OpenFolders(const fs::path& data_dir, int channels) {
+Result<std::vector<NamedSplit>> OpenFolders(const fs::path& data_dir, int channels,
+                                            std::vector<std::string>* unusable) {
   std::set<std::string> classes;
-  for (const std::string_view name : kSplits)
+  for (const std::string_view name : UsualSplits())
     if (const auto found = ClassFolders(data_dir, std::string(name)); found.ok())
       classes.insert(found->begin(), found->end());
-  return OpenThose([&](const std::string& name) {
-    return OpenFolder(data_dir, name, channels, std::vector<std::string>(classes.begin(), classes.end()));
+  std::vector<Status> there_but_empty;
+  auto splits = OpenThose([&](const std::string& name) {
+    auto data = OpenFolder(data_dir, name, channels, std::vector<std::string>(classes.begin(), classes.end()));
+    if (!data.ok() && FindSplitFolder(data_dir, name).ok()) there_but_empty.push_back(data.status());
+    return data;
   });
+  if (!splits.ok() || there_but_empty.empty()) return splits;
+  if (unusable == nullptr) return there_but_empty.front();
+  for (const Status& status : there_but_empty) unusable->push_back(status.message());
+  return splits;
 }
 
 Result<std::vector<NamedSplit>> OpenShards(const fs::path& data_dir, int channels, int threads) {
-  return OpenThose([&](const std::string& name) { return OpenPacked(data_dir, name, channels, {}, threads); });
+  std::vector<std::string> classes;  // of the first split, where no index names them: the others may lack some
+  RIFFLE_ASSIGN(std::vector<NamedSplit> splits, OpenThose([&](const std::string& name) {
+                  auto data = OpenPacked(data_dir, name, channels, classes, threads);
+                  if (data.ok() && classes.empty()) classes = (*data)->classes();
+                  return data;
+                }));
+  for (const NamedSplit& split : splits)
+    if (split.data->classes() != classes)
+      return InvalidArgument("{}: the classes of split '{}' are not those of split '{}': pack them together",
+                             data_dir.string(), split.name, splits[0].name);
+  return splits;
 }
 
 }  // namespace
 
-Result<std::vector<NamedSplit>> OpenAllSplits(const DatasetInfo& info, const fs::path& data_dir, int threads) {
+Result<std::vector<NamedSplit>> OpenAllSplits(const DatasetInfo& info, const fs::path& data_dir, int threads,
+                                              std::vector<std::string>* unusable) {
   if (info.layout == DatasetLayout::kShards) return OpenShards(data_dir, info.channels, threads);
   if (info.layout == DatasetLayout::kFolder) {
-    auto folders = OpenFolders(data_dir, info.channels);
+    auto folders = OpenFolders(data_dir, info.channels, unusable);
     if (folders.ok() || folders.status().code() != ErrorCode::kNotFound) return folders;
     auto shards = OpenShards(data_dir, info.channels, threads);
     return shards.ok() || shards.status().code() != ErrorCode::kNotFound ? std::move(shards) : std::move(folders);

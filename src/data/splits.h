@@ -17,10 +17,11 @@ struct NamedSplit {
   std::unique_ptr<Dataset> data;
 };
 
-/// The registered splits; of folders and shards those of train, val (a folder may be called by an alias) and test that
-/// are there. All have the same classes, those of all splits: a class may be without pictures in one of them. Errors:
-/// those of OpenDataset. `threads` as in DatasetOptions.
+/// The registered splits; of folders and shards those of train, val and test (by any of their names) that are there.
+/// All have the same classes, those of all splits: a class may be without pictures in one of them. Errors: those of
+/// OpenDataset. A folder that is called as a split and has no class folder with pictures beside others that have is an
+/// error, too; its text goes to `unusable` instead, if there is such. `threads` as in DatasetOptions.
 Result<std::vector<NamedSplit>> OpenAllSplits(const DatasetInfo& info, const std::filesystem::path& data_dir,
-                                              int threads);
+                                              int threads, std::vector<std::string>* unusable = nullptr);
 
 }  // namespace riffle

@@ -39,7 +39,7 @@ struct FetchPolicy {
 /// Brings a file whose md5 is right to `to`, or changes nothing there. A file that is there with the right md5 is not
 /// fetched. What has arrived waits in `to`.part, from where the next attempt, also of a later process, continues.
 /// Certificates are verified, and https is never redirected to http. Not for two callers with the same `to` at once
-/// (FolderLock).
+/// (FileLock).
 /// Errors name each URL and what went wrong there: NotFound where all answered so, DataLoss for wrong bytes (md5
 /// expected and found; they are removed), IoError for the rest.
 Status Fetch(const FetchRequest& request, const FetchPolicy& policy, DownloadObserver& observer);

@@ -22,6 +22,38 @@ TEST(SafetensorsReader, NamesATruncatedFile) {
       HasSubstr("truncated: the header promises 12 bytes of tensors, the file has 11. Was the copy interrupted?"));
 }
 
+TEST(SafetensorsReader, NamesWhatOtherProgramsWrite) {
+  const std::string tar = std::string(257, 'a') + "ustar";
+  const struct {
+    std::string bytes, told;
+  } cases[] = {
+      {"PK\x03\x04 archive/data.pkl", "no safetensors file but a zip archive, as PyTorch's"},
+      {"\x80\x02\x8a\x0al\xfc\x9c\x46\xf9 \x6a\xa8P\x19.", "a Python pickle, as PyTorch's old checkpoints are"},
+      {"\x80\x04\x95 numpy", "a Python pickle"},
+      {"\x89HDF\r\n\x1a\n model", "HDF5, as Keras'"},
+      {std::string("\x1c\0\0\0TFL3 model", 14), "TensorFlow Lite"},
+      {"\x0a\x3a\x0a\x0c"
+       "conv1.weight",
+       "a checkpoint of MindSpore's"},
+      {"\x0a\xb6\x21\x0a\x0c"
+       "conv1.weight",
+       "a checkpoint of MindSpore's"},
+      {"\x08\x07\x12\x07pytorch\x1a", "a network in ONNX"},
+      {"version https://git-lfs.github.com/spec/v1\noid sha256:",
+       "a Git LFS pointer: fetch the file that it stands for"},
+      {"<!DOCTYPE html><html>", "a web page: fetch the file itself"},
+      {"\x1f\x8b\x08 gzip header", "compressed with gzip: unpack it"},
+      {tar, "a tar archive: unpack it"},
+      {"\xff\xd8\xff\xe0 jpeg", "a picture"},
+      {"model: shufflenet_v1_g3_x1_0\n", "a text"},
+  };
+  for (const auto& c : cases) {
+    const std::string error = ErrorOf({c.bytes.begin(), c.bytes.end()});
+    EXPECT_THAT(error, HasSubstr(c.told));
+    EXPECT_THAT(error, testing::Not(HasSubstr("header")));
+  }
+}
+
 TEST(SafetensorsReader, RefusesAHeaderLengthBeyondTheLimit) {
   std::vector<uint8_t> bytes = Foreign("{}", 0);
   bytes[4] = 1;

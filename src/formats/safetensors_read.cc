@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cctype>
 #include <cstring>
 
 #include "base/file.h"
@@ -72,6 +73,63 @@ Result<Metadata> ReadMetadata(const json& found) {
   return metadata;
 }
 
+// What is given in the place of a checkpoint, by the bytes that it begins with.
+struct ForeignFile {
+  size_t offset;
+  std::string_view bytes, kind, advice;
+};
+constexpr std::string_view kConvert = "riffle reads the safetensors files that 'riffle train' writes";
+constexpr std::string_view kFetch = "fetch the file itself";
+constexpr ForeignFile kForeignFiles[] = {
+    {0, "PK\x03\x04", "a zip archive, as PyTorch's and Keras' checkpoints are", kConvert},
+    {0, "\x80\x02", "a Python pickle, as PyTorch's old checkpoints are", kConvert},
+    {0, "\x80\x03", "a Python pickle", kConvert},
+    {0, "\x80\x04", "a Python pickle", kConvert},
+    {0, "\x80\x05", "a Python pickle", kConvert},
+    {0, "\x89HDF", "HDF5, as Keras' checkpoints are", kConvert},
+    {4, "TFL3", "a network for TensorFlow Lite", kConvert},
+    {0, "\x93NUMPY", "an array of NumPy's", kConvert},
+    {0, "GGUF", "GGUF, which holds language models", kConvert},
+    {0, "version https://git-lfs", "a Git LFS pointer", "fetch the file that it stands for with 'git lfs pull'"},
+    {0, "<!", "a web page", kFetch},
+    {0, "<html", "a web page", kFetch},
+    {0, "<HTML", "a web page", kFetch},
+    {0, "\x1f\x8b", "compressed with gzip", "unpack it with gunzip"},
+    {0, "\x28\xb5\x2f\xfd", "compressed with zstd", "unpack it with unzstd"},
+    {257, "ustar", "a tar archive", "unpack it"},
+    {0, "\xff\xd8\xff", "a picture", kConvert},
+    {0, "\x89PNG", "a picture", kConvert},
+};
+
+// Protocol buffers have no magic number. MindSpore's begin with a field 1 (a parameter) in which field 1 (its name)
+// comes first, ONNX's with the version of the format and the text of field 2, which is who wrote it.
+std::string_view KindOfProtobuf(std::string_view bytes) {
+  if (bytes.starts_with('\x0a')) {
+    size_t inner = 1;
+    while (inner < bytes.size() && inner < 6 && (bytes[inner] & 0x80) != 0) ++inner;
+    if (bytes.substr(inner).size() > 1 && bytes[inner + 1] == '\x0a') return "a checkpoint of MindSpore's";
+  }
+  const bool is_onnx = bytes.size() > 2 && bytes[0] == '\x08' && bytes[1] > 0 && bytes[1] < 32 && bytes[2] == '\x12';
+  return is_onnx ? "a network in ONNX" : "";
+}
+
+bool IsText(std::string_view bytes) {
+  return bytes.size() > 8 &&
+         std::ranges::all_of(bytes, [](unsigned char c) { return std::isprint(c) || std::isspace(c); });
+}
+
+// An error that names what the file is, where that shows.
+Status CheckKind(std::span<const uint8_t> file) {
+  if (LooksLikeSafetensors(file)) return {};
+  const std::string_view bytes(reinterpret_cast<const char*>(file.data()), file.size());
+  for (const ForeignFile& foreign : kForeignFiles)
+    if (bytes.size() > foreign.offset && bytes.substr(foreign.offset).starts_with(foreign.bytes))
+      return DataLoss("no safetensors file but {}: {}", foreign.kind, foreign.advice);
+  std::string_view kind = KindOfProtobuf(bytes);
+  if (kind.empty() && IsText(bytes.substr(0, 64))) kind = "a text";
+  return kind.empty() ? Status() : DataLoss("no safetensors file but {}: {}", kind, kConvert);
+}
+
 // The header's JSON text; checks the length in front of it against the file.
 Result<std::string_view> HeaderText(std::span<const uint8_t> bytes) {
   if (bytes.size() < 8)
@@ -131,6 +189,7 @@ Result<SafetensorsFile> SafetensorsFile::Check(AlignedArray<uint8_t> bytes, std:
 }
 
 Status SafetensorsFile::Parse() {
+  RIFFLE_TRY(CheckKind({bytes_.data(), bytes_.size()}));
   RIFFLE_ASSIGN(const std::string_view text, HeaderText({bytes_.data(), bytes_.size()}));
   const Result<json> header = ParseJson(text);
   if (!header.ok()) return DataLoss("the header is damaged: {}", header.status().message());

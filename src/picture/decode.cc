@@ -1,9 +1,10 @@
 #include "picture/decode.h"
 
 #include <cstring>
-#include <string>
 
 #include "picture/decode_formats.h"
+#include "picture/exif.h"
+#include "picture/file_kind.h"
 
 namespace riffle {
 namespace {
@@ -18,10 +19,7 @@ Status DecodeOther(std::span<const uint8_t> file, Picture& out) {
   if (StartsWith(file, 0, "\x89PNG\r\n\x1A\n", 8)) return DecodePng(file, out);
   if (StartsWith(file, 0, "RIFF", 4) && StartsWith(file, 8, "WEBP", 4)) return DecodeWebp(file, out);
   if (StartsWith(file, 0, "BM", 2)) return DecodeBmp(file, out);
-  std::string start;
-  for (size_t i = 0; i < file.size() && i < 8; ++i) start += fmt::format("{}{:02x}", i ? " " : "", file[i]);
-  return DataLoss("not a JPEG, PNG, WebP or BMP picture: {} bytes{}{}", file.size(),
-                  start.empty() ? "" : " that start with ", start);
+  return DataLoss("not a JPEG, PNG, WebP or BMP picture but {}", KindOf(file));
 }
 
 }  // namespace
@@ -34,16 +32,25 @@ Status CheckPictureSize(const char* format, int64_t height, int64_t width) {
   return {};
 }
 
-Result<Region> DecodeRegion(std::span<const uint8_t> file, int channels, const ChooseNeed& choose, Picture& scratch) {
-  if (IsJpeg(file)) return DecodeJpeg(file, channels, choose, scratch);
-  RIFFLE_TRY(DecodeOther(file, scratch));
+Result<Region> DecodeRegion(std::span<const uint8_t> file, int channels, const ChooseNeed& choose, Picture& scratch,
+                            Exif exif) {
+  const int orientation = ExifOrientation(file);
+  const bool turned = exif == Exif::kFollowed && orientation != 1;
+  if (IsJpeg(file) && !turned) {
+    Result<Region> region = DecodeJpeg(file, channels, choose, scratch);
+    scratch.exif_orientation = orientation;
+    return region;
+  }
+  RIFFLE_TRY(IsJpeg(file) ? DecodeJpeg(file, channels, Need::Whole, scratch).status() : DecodeOther(file, scratch));
   ConvertChannels(scratch, channels);
+  scratch.exif_orientation = orientation;
+  if (turned) TurnUpright(orientation, scratch);
   const CropBox box = choose(scratch.height, scratch.width).box;
   return Region::Whole(scratch.View().Crop(box.top, box.left, box.height, box.width));
 }
 
-Status Decode(std::span<const uint8_t> file, int channels, Picture& out) {
-  return DecodeRegion(file, channels, Need::Whole, out).status();
+Status Decode(std::span<const uint8_t> file, int channels, Picture& out, Exif exif) {
+  return DecodeRegion(file, channels, Need::Whole, out, exif).status();
 }
 
 }  // namespace riffle

@@ -20,6 +20,7 @@ struct PngFile {
   size_t size;
   size_t position;
   char message[128];
+  int bits;  // of a value
   int passes;
   int64_t rows_read;  // over all passes of an interlaced file
 };
@@ -47,6 +48,7 @@ bool ReadHeader(PngFile& file) {
   png_set_read_fn(file.png, &file, ReadBytes);
   png_set_compression_buffer_size(file.png, kReadBytes);
   png_read_info(file.png, file.info);
+  file.bits = png_get_bit_depth(file.png, file.info);
   const int color = png_get_color_type(file.png, file.info);
   if (color == PNG_COLOR_TYPE_PALETTE) png_set_palette_to_rgb(file.png);
   if (color == PNG_COLOR_TYPE_GRAY) png_set_expand_gray_1_2_4_to_8(file.png);
@@ -73,9 +75,10 @@ Status DecodeOpened(PngFile& file, Picture& out) {
   if (channels != 1 && channels != 3) return DataLoss("broken PNG: {} channels", channels);
   out.Reshape(static_cast<int>(height), static_cast<int>(width), channels);
   std::fill(out.pixels.begin(), out.pixels.end(), kMissingPixel);
-  if (ReadRows(file, out.pixels.data(), out.height, static_cast<size_t>(out.RowBytes()))) return {};
+  out.incomplete = !ReadRows(file, out.pixels.data(), out.height, static_cast<size_t>(out.RowBytes()));
   if (file.rows_read == 0) return DataLoss("broken PNG: {}", file.message);
-  out.incomplete = true;
+  out.bits = file.bits;
+  out.vanished = file.bits == 16 && std::ranges::all_of(out.pixels, [](uint8_t value) { return value == 0; });
   return {};
 }
 

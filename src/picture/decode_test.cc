@@ -178,6 +178,27 @@ Image.frombytes('I;16', (4, 2), bytes(range(16))).save(sys.argv[1] + '/deep.png'
   EXPECT_EQ(picture.pixels, (std::vector<uint8_t>{1, 3, 5, 7, 9, 11, 13, 15}));
 }
 
+TEST(Decode, SixteenBitsThatAreAllSmallAreSaidToVanish) {
+  const auto folder = TestFolder();
+  RunPython(R"(
+import struct, sys
+from PIL import Image
+for name, values in (('dark', (0, 1, 77, 255)), ('light', (0, 1, 77, 256))):
+    Image.frombytes('I;16', (2, 2), struct.pack('<4H', *values)).save(f'{sys.argv[1]}/{name}.png')
+)",
+            {folder.string()});
+  for (const bool dark : {true, false}) {
+    Picture picture;
+    ASSERT_TRUE(Decode(ReadBytes(folder / (dark ? "dark.png" : "light.png")), 3, picture).ok());
+    EXPECT_EQ(picture.bits, 16);
+    EXPECT_EQ(picture.vanished, dark);
+    EXPECT_EQ(!FlawOf(picture).empty(), dark);
+    ASSERT_TRUE(Decode(ReadBytes(Files() / "grey.png"), 3, picture).ok());
+    EXPECT_EQ(picture.bits, 8) << "the marks are those of the last file";
+    EXPECT_FALSE(picture.vanished);
+  }
+}
+
 // Every length of every format: a picture or an error, never a crash (run this under the address sanitizer), and never
 // a picture that claims to be whole though most of it is missing.
 TEST(Decode, AnyTruncationIsAPictureOrAnError) {
@@ -235,7 +256,9 @@ TEST(Decode, NoPictureAndHostileSizesAreClearErrors) {
   Picture picture;
   const std::string page = "<html>404</html>";
   const Status html = Decode({reinterpret_cast<const uint8_t*>(page.data()), page.size()}, 3, picture);
-  EXPECT_EQ(html.message(), "not a JPEG, PNG, WebP or BMP picture: 16 bytes that start with 3c 68 74 6d 6c 3e 34 30");
+  EXPECT_EQ(html.message(),
+            "not a JPEG, PNG, WebP or BMP picture but an HTML page, perhaps of a failed download: fetch the picture "
+            "again");
   EXPECT_EQ(Decode({}, 3, picture).code(), ErrorCode::kDataLoss);
   const auto folder = TestFolder();
   WriteBmp(folder / "huge.bmp", 40, 60000, 60000, 24, 0, 0, std::vector<uint8_t>(1000));

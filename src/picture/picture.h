@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 namespace riffle {
@@ -28,20 +29,28 @@ struct PictureView {
 struct Picture {
   int height = 0;
   int width = 0;
-  int channels = 0;         ///< 1: grey, 3: RGB
-  bool incomplete = false;  ///< the file was cut off or damaged: what is missing is a guess of the decoder, or grey
+  int channels = 0;  ///< 1: grey, 3: RGB
+  // Of the file that it was decoded from:
+  bool incomplete = false;   ///< it was cut off or damaged: what is missing is a guess of the decoder, or grey
+  int bits = 8;              ///< of a value there; of 16 the high 8 are kept
+  bool vanished = false;     ///< 16 bits a value and all of them below 256: black here
+  int exif_orientation = 1;  ///< what its EXIF says, 1 (upright) to 8, whether it was followed or not
   std::vector<uint8_t> pixels;
 
-  /// Gives the picture another shape. The pixels are undefined afterwards; memory is only ever taken, so that a picture
-  /// used again and again stops allocating.
+  /// Gives the picture another shape, of no file. The pixels are undefined afterwards; memory is only ever taken, so
+  /// that a picture used again and again stops allocating.
   void Reshape(int new_height, int new_width, int new_channels) {
-    height = new_height, width = new_width, channels = new_channels, incomplete = false;
+    height = new_height, width = new_width, channels = new_channels;
+    incomplete = vanished = false, bits = 8, exif_orientation = 1;
     pixels.resize(static_cast<size_t>(height) * width * channels);
   }
   int64_t RowBytes() const { return static_cast<int64_t>(width) * channels; }
   uint8_t* Row(int64_t y) { return pixels.data() + y * RowBytes(); }
   PictureView View() const { return {pixels.data(), height, width, channels, RowBytes()}; }
 };
+
+/// What is wrong with a picture that was decoded all the same, for a line that names it; "" if nothing is.
+std::string_view FlawOf(const Picture& picture);
 
 /// Grey to RGB by repetition, RGB to grey by ITU-R 601 luma as Pillow's convert("L") rounds it.
 /// REQUIRES: `channels` is 1 or 3.

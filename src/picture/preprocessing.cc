@@ -46,17 +46,19 @@ std::string ToJson(const Preprocessing& p) {
               {"crop_pct", p.crop_pct},
               {"interpolation", NameOf(p.interpolation)},
               {"mean", p.mean},
-              {"std", p.std}}
+              {"std", p.std},
+              {"exif_orientation", p.exif_orientation}}
       .dump();
 }
 
 Result<Preprocessing> PreprocessingFromJson(std::string_view text) {
-  constexpr std::array<std::string_view, 6> kKeys = {"image_size",    "channels", "crop_pct",
-                                                     "interpolation", "mean",     "std"};
+  constexpr std::string_view kExif = "exif_orientation";
+  constexpr std::array<std::string_view, 7> kKeys = {"image_size", "channels", "crop_pct", "interpolation",
+                                                     "mean",       "std",      kExif};
   RIFFLE_ASSIGN(const Json json, ParseJson(text));
   if (!json.is_object()) return DataLoss("preprocessing: a JSON object was expected, {} found", Quoted(text));
   for (std::string_view key : kKeys)
-    if (!json.contains(key)) return DataLoss("preprocessing: the key '{}' is missing", key);
+    if (key != kExif && !json.contains(key)) return DataLoss("preprocessing: the key '{}' is missing", key);
   for (const auto& [key, value] : json.items())
     if (std::find(kKeys.begin(), kKeys.end(), key) == kKeys.end())
       return DataLoss("preprocessing: the key {} is unknown; the nearest is '{}'", Quoted(key), Nearest(key, kKeys));
@@ -70,6 +72,7 @@ Result<Preprocessing> PreprocessingFromJson(std::string_view text) {
     json.at(key = "interpolation").get_to(interpolation);
     json.at(key = "mean").get_to(p.mean);
     json.at(key = "std").get_to(p.std);
+    if (json.contains(key = kExif)) json.at(key).get_to(p.exif_orientation);
   } catch (const Json::exception&) {
     return DataLoss("preprocessing: '{}' has a value of the wrong type: {}", key, Quoted(json.at(key).dump()));
   }

@@ -10,8 +10,9 @@
 
 namespace riffle {
 
-/// Resize so that the short side is floor(image_size / crop_pct), cut image_size × image_size from the middle, subtract
-/// the mean and divide by the standard deviation. A picture that has the size already is not touched by the first two.
+/// Turn upright where that is asked for. Resize so that the short side is floor(image_size / crop_pct), cut image_size
+/// × image_size from the middle, subtract the mean and divide by the standard deviation. A picture that has the size
+/// already is not touched by the first two.
 struct Preprocessing {
   int image_size = 224;     ///< pixels
   int channels = 3;         ///< 1: grey, 3: RGB
@@ -19,6 +20,8 @@ struct Preprocessing {
   Interpolation interpolation = Interpolation::kBilinear;
   std::vector<float> mean;  ///< one per channel, on the 0-255 scale
   std::vector<float> std;   ///< one per channel, on the 0-255 scale
+  bool exif_orientation =
+      false;  ///< pictures are turned as their EXIF says; otherwise they are as they lie in the file
   bool operator==(const Preprocessing&) const = default;
 
   /// floor(image_size / crop_pct)
@@ -28,7 +31,8 @@ struct Preprocessing {
 /// InvalidArgument if the numbers make no sense; names the field.
 Status Check(const Preprocessing& preprocessing);
 
-/// One JSON object, and back. Unknown or missing keys and wrong types are errors that name the key.
+/// One JSON object, and back. 'exif_orientation' may be missing, as in older checkpoints: false. Other unknown or
+/// missing keys and wrong types are errors that name the key.
 std::string ToJson(const Preprocessing& preprocessing);
 Result<Preprocessing> PreprocessingFromJson(std::string_view json);
 

@@ -43,6 +43,17 @@ TEST(Preprocessing, WrongJsonNamesTheKey) {
   EXPECT_FALSE(PreprocessingFromJson("[1]").ok());
 }
 
+TEST(Preprocessing, OlderCheckpointsLeavePicturesAsTheyLie) {
+  Preprocessing p = DefaultPreprocessing(**FindDataset("imagenet"), 224, 3);
+  p.exif_orientation = true;
+  EXPECT_TRUE(PreprocessingFromJson(ToJson(p))->exif_orientation);
+  std::string older = ToJson(p);
+  const std::string key = "\"exif_orientation\":true,";
+  ASSERT_NE(older.find(key), std::string::npos) << older;
+  older.erase(older.find(key), key.size());
+  EXPECT_FALSE(PreprocessingFromJson(older)->exif_orientation);
+}
+
 TEST(Preprocessing, TheShortSideIsRoundedDown) {
   const auto short_side = [](int image_size, double crop_pct) {
     return Preprocessing{.image_size = image_size, .crop_pct = crop_pct}.ResizedShortSide();

@@ -67,18 +67,24 @@ std::optional<int> EpochOfResultRow(const std::string& line) {
   return error == std::errc{} && is_complete ? std::optional(epoch) : std::nullopt;
 }
 
+struct Rows {
+  std::string kept;
+  int dropped = 0;  ///< whole rows of later epochs
+};
+
 /// The rows up to and with `last_epoch`; none if there is no such file, as when a run is resumed elsewhere.
-Result<std::string> RowsUpTo(const std::filesystem::path& path, int last_epoch,
-                             std::optional<int> (*epoch_of)(const std::string&)) {
+Result<Rows> RowsUpTo(const std::filesystem::path& path, int last_epoch,
+                      std::optional<int> (*epoch_of)(const std::string&)) {
   const Result<std::string> old = ReadTextFile(path);
   if (!old.ok() && old.status().code() != ErrorCode::kNotFound) return old.status();
-  std::string kept;
+  Rows rows;
   std::istringstream lines(old.ok() ? *old : "");
   for (std::string line; std::getline(lines, line);) {
     const std::optional<int> epoch = epoch_of(line);
-    if (epoch && *epoch >= 1 && *epoch <= last_epoch) kept += line + '\n';
+    if (epoch && *epoch >= 1 && *epoch <= last_epoch) rows.kept += line + '\n';
+    if (epoch && *epoch > last_epoch) ++rows.dropped;
   }
-  return kept;
+  return rows;
 }
 
 Status AppendTo(const std::filesystem::path& path, const std::string& line) {
@@ -91,11 +97,11 @@ Status AppendTo(const std::filesystem::path& path, const std::string& line) {
 }  // namespace
 
 Result<MetricsLog> MetricsLog::Open(const std::filesystem::path& folder, int resumed_epoch) {
-  RIFFLE_ASSIGN(const std::string json_rows, RowsUpTo(folder / kJsonName, resumed_epoch, EpochOfJsonRow));
-  RIFFLE_ASSIGN(const std::string result_rows, RowsUpTo(folder / kResultName, resumed_epoch, EpochOfResultRow));
-  RIFFLE_TRY(WriteFileAtomically(folder / kJsonName, json_rows));
-  RIFFLE_TRY(WriteFileAtomically(folder / kResultName, ResultHeader() + result_rows));
-  return MetricsLog(folder);
+  RIFFLE_ASSIGN(const Rows json_rows, RowsUpTo(folder / kJsonName, resumed_epoch, EpochOfJsonRow));
+  RIFFLE_ASSIGN(const Rows result_rows, RowsUpTo(folder / kResultName, resumed_epoch, EpochOfResultRow));
+  RIFFLE_TRY(WriteFileAtomically(folder / kJsonName, json_rows.kept));
+  RIFFLE_TRY(WriteFileAtomically(folder / kResultName, ResultHeader() + result_rows.kept));
+  return MetricsLog(folder, json_rows.dropped);
 }
 
 Status MetricsLog::Append(const EpochMetrics& epoch) {

@@ -34,13 +34,17 @@ class MetricsLog {
   /// and rows cut short by a crash are dropped. Errors: IoError.
   static Result<MetricsLog> Open(const std::filesystem::path& folder, int resumed_epoch);
 
+  /// Epochs whose rows were dropped: they lie behind the one that the run goes on after.
+  int dropped() const { return dropped_; }
+
   /// Errors: IoError (a full disk).
   Status Append(const EpochMetrics& epoch);
 
  private:
-  explicit MetricsLog(std::filesystem::path folder) : folder_(std::move(folder)) {}
+  MetricsLog(std::filesystem::path folder, int dropped) : folder_(std::move(folder)), dropped_(dropped) {}
 
   std::filesystem::path folder_;
+  int dropped_;
 };
 
 }  // namespace riffle

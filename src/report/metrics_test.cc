@@ -49,6 +49,12 @@ class MetricsTest : public ::testing::Test {
   const std::filesystem::path folder_ = TestFolder();
 };
 
+TEST_F(MetricsTest, CountsTheEpochsThatAreTrainedAgain) {
+  Run(0, 1, 6);
+  EXPECT_EQ(MetricsLog::Open(folder_, 6)->dropped(), 0);
+  EXPECT_EQ(MetricsLog::Open(folder_, 4)->dropped(), 2);
+}
+
 TEST_F(MetricsTest, AnEpochIsOneObjectWhoseNumbersReadBackExactly) {
   Result<MetricsLog> log = MetricsLog::Open(folder_, 0);
   ASSERT_TRUE(log.ok());

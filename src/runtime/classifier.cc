@@ -49,14 +49,15 @@ PictureClassifier::PictureClassifier(CheckpointInfo info, bool averaged, std::un
 
 Result<std::vector<ClassProbability>> PictureClassifier::ClassifyFile(const std::filesystem::path& picture,
                                                                       size_t count) {
-  RIFFLE_ASSIGN(const std::vector<uint8_t> bytes, ReadFile(picture));
+  RIFFLE_ASSIGN(const std::vector<uint8_t> bytes, ReadFile(picture, kMaxPictureFileBytes));
   auto classes = ClassifyEncoded(bytes, count);
   if (!classes.ok()) return Status(classes.status()).In(picture.string());
   return classes;
 }
 
 Result<std::vector<ClassProbability>> PictureClassifier::ClassifyEncoded(std::span<const uint8_t> bytes, size_t count) {
-  RIFFLE_TRY(Decode(bytes, pictures_.channels, picture_));
+  const Exif exif = info_.preprocessing.exif_orientation ? Exif::kFollowed : Exif::kIgnored;
+  RIFFLE_TRY(Decode(bytes, pictures_.channels, picture_, exif));
   RIFFLE_TRY(view_.Apply(picture_.View(), scratch_, pixels_.data(), stride_));
   network_->session.Run(1, {pixels_.data(), stride_}, logits_.data());
   return Likeliest(logits_, info_.classes, count);

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "picture/evaluation_view.h"
@@ -24,6 +25,9 @@ class PictureClassifier {
   /// The `count` likeliest classes, equal ones by index. Errors: those of ReadFile and Decode, with the path.
   Result<std::vector<ClassProbability>> ClassifyFile(const std::filesystem::path& picture, size_t count);
   Result<std::vector<ClassProbability>> ClassifyEncoded(std::span<const uint8_t> bytes, size_t count);
+
+  /// What is wrong with the picture that was classified last (FlawOf); "" if nothing is.
+  std::string_view flaw() const { return FlawOf(picture_); }
 
   const CheckpointInfo& info() const { return info_; }
   /// Test-time flip, as Session::SetFlip.

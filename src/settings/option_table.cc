@@ -5,6 +5,7 @@
 
 #include "data/augment/erasing.h"
 #include "data/augment/policy.h"
+#include "data/loader.h"
 #include "data/registry.h"
 #include "model/zoo.h"
 #include "picture/resize.h"
@@ -17,6 +18,7 @@ namespace {
 Limits Any() { return {}; }
 Limits AtLeast(double low) { return {.low = low}; }
 Limits Above(double low) { return {.low = low, .low_is_excluded = true}; }
+Limits Path() { return {.is_path = true}; }
 Limits Within(double low, double high) { return {.low = low, .high = high}; }
 Limits AboveUpTo(double low, double high) { return {.low = low, .high = high, .low_is_excluded = true}; }
 Limits FromToBelow(double low, double high) { return {.low = low, .high = high, .high_is_excluded = true}; }
@@ -54,6 +56,24 @@ std::vector<std::string_view> ScheduleNames() {
   return names;
 }
 
+/// A file's name and a yes are what people try first.
+Status CheckResume(std::string_view text) {
+  Options scratch;
+  if (ParseValue(*FindOption("resume"), text, scratch)) return {};
+  if (ParseValue(*FindOption("shuffle"), text, scratch))
+    return InvalidArgument("expected 'auto' to go on with the run in ckpt_save_dir, or '' for a new run, found '{}'",
+                           text);
+  return InvalidArgument(
+      "expected 'auto', which goes on after the newest checkpoint in ckpt_save_dir, found '{0}'; to start from the "
+      "weights of a file use --ckpt_path={0}",
+      text);
+}
+
+Status CheckStart(std::string_view text) {
+  if (text != "auto") return {};
+  return InvalidArgument("expected a file, found 'auto'; --resume=auto goes on with the run in ckpt_save_dir");
+}
+
 Limits AModel() {
   Limits limits{.choices_text = "a model that 'riffle models' lists"};
   for (const ZooEntry& entry : Zoo()) {
@@ -64,33 +84,39 @@ Limits AModel() {
 }
 
 using enum OptionGroup;
+using enum OnResume;
 using O = Options;
 
 std::vector<OptionRow> MakeTable() {
   return {
-      {"config", kGeneral, &O::config, Any(), "YAML file of options (also -c); the command line overrides it"},
+      {"config", kGeneral, &O::config, Path(), "YAML file of options (also -c); the command line overrides it", kFree},
       {"seed", kGeneral, &O::seed, AtLeast(0), "seed of the initial weights, the shuffling and the augmentation"},
       {"device_target", kGeneral, &O::device_target, OneOf({"CPU", "GPU", "Ascend"}), "what computes"},
-      {"threads", kGeneral, &O::threads, Within(0, 4096), "threads that compute; 0 for the cores this process may use"},
+      {"threads", kGeneral, &O::threads, Within(0, 4096), "threads that compute; 0 for the cores this process may use",
+       kFree},
 
       {"dataset", kData, &O::dataset, OneOf(DatasetNames()), "dataset; 'imagenet', 'folder' and '' read class folders"},
-      {"data_dir", kData, &O::data_dir, Any(), "folder at or below which the dataset lies"},
+      {"data_dir", kData, &O::data_dir, Path(), "folder at or below which the dataset lies"},
       {"train_split", kData, &O::train_split, Any(), "split to train on"},
       {"val_split", kData, &O::val_split, Any(), "split to validate on"},
       {"dataset_download", kData, &O::dataset_download, Any(),
-       "fetch mnist, fashion_mnist, cifar10 or cifar100 to data_dir if it is not there"},
+       "fetch mnist, fashion_mnist, cifar10 or cifar100 to data_dir if it is not there", kFree},
       {"dataset_url", kData, &O::dataset_url, Any(),
-       "folder of a mirror to fetch from; '' for the publisher and its mirrors"},
-      {"dataset_checksums", kData, &O::dataset_checksums, Any(),
-       "file of md5 sums, as md5sum writes it, for a mirror that packs anew; '' for the published sums"},
-      {"num_parallel_workers", kData, &O::num_parallel_workers, Within(0, 4096),
-       "threads that read and transform pictures; 0 for the cores this process may use"},
+       "folder of a mirror to fetch from; '' for the publisher and its mirrors", kFree},
+      {"dataset_checksums", kData, &O::dataset_checksums, Path(),
+       "file of md5 sums, as md5sum writes it, for a mirror that packs anew; '' for the published sums", kFree},
+      {"num_parallel_workers", kData, &O::num_parallel_workers, Within(0, kMaxLoaderWorkers),
+       "threads that read and transform pictures; 0 for the cores this process may use", kFree},
       {"shuffle", kData, &O::shuffle, Any(), "shuffle the training pictures anew in each epoch"},
       {"num_samples", kData, &O::num_samples, AtLeast(1), "use only so many training pictures; None for all"},
       {"batch_size", kData, &O::batch_size, Within(1, 65536), "pictures in a batch"},
       {"drop_remainder", kData, &O::drop_remainder, Any(), "leave out a last training batch that is not full"},
       {"max_unreadable_share", kData, &O::max_unreadable_share, Within(0, 1),
        "share of the training pictures that may be unreadable: they are named and replaced; more, or 0 and one, is an "
+       "error",
+       kFree},
+      {"allow_incomplete", kData, &O::allow_incomplete, Any(),
+       "validate on pictures that are cut off or damaged, too, as far as they go: they are named; otherwise one is an "
        "error"},
       {"shuffle_buffer", kData, &O::shuffle_buffer, AtLeast(0),
        "read shards one after another and shuffle among so many pictures; 0 shuffles all of them"},
@@ -121,44 +147,59 @@ std::vector<OptionRow> MakeTable() {
       {"interpolation", kTransforms, &O::interpolation, OneOf(FilterNames()), "filter of resizing"},
       {"exact_decode", kTransforms, &O::exact_decode, Any(),
        "decode training pictures in full; False decodes at 1/2, 1/4 or 1/8 where that leaves pixels enough"},
+      {"exif_orientation", kTransforms, &O::exif_orientation, Any(),
+       "turn pictures as their EXIF orientation says; the checkpoint keeps it; otherwise as they lie in the file"},
       {"mean", kTransforms, &O::mean, Any(), "mean of each channel, 0 to 255; unless set, that of the dataset"},
       {"std", kTransforms, &O::std, Above(0), "deviation of each channel, 0 to 255; unless set, that of the dataset"},
       {"crop_pct", kTransforms, &O::crop_pct, AboveUpTo(0, 1),
        "share of the resized picture that the centre crop of validation keeps"},
       {"val_resize", kTransforms, &O::val_resize, Within(8, 4096),
-       "height and width at validation and use, which the checkpoint records; None for image_resize"},
+       "height and width at validation and use, which the checkpoint records; None for image_resize", kFixed},
       {"resolution_schedule", kTransforms, &O::resolution_schedule, Any(),
        "train on pictures of other sizes: epoch:size pairs such as 0:128,60:160,80:224, the last one image_resize; '' "
        "for image_resize throughout"},
 
-      {"model", kModel, &O::model, AModel(), "network"},
-      {"num_classes", kModel, &O::num_classes, Within(1, 10000000), "outputs; None for the classes of the dataset"},
-      {"in_channels", kModel, &O::in_channels, OneOf({"1", "3"}), "channels of a picture"},
+      {"model", kModel, &O::model, AModel(), "network", kFixed},
+      {"num_classes", kModel, &O::num_classes, Within(1, 10000000), "outputs; None for the classes of the dataset",
+       kFixed},
+      {"in_channels", kModel, &O::in_channels, OneOf({"1", "3"}), "channels of a picture", kFixed},
       {"stem", kModel, &O::stem, OneOf({"imagenet", "small"}),
-       "first layers: stride-2 convolution and max-pool, or stride 1 and no pool, for pictures of about 32 px"},
-      {"stage2_stride", kModel, &O::stage2_stride, OneOf({"1", "2"}), "stride of stage 2; 1 only with the small stem"},
+       "first layers: stride-2 convolution and max-pool, or stride 1 and no pool, for pictures of about 32 px", kFixed},
+      {"stage2_stride", kModel, &O::stage2_stride, OneOf({"1", "2"}), "stride of stage 2; 1 only with the small stem",
+       kFixed},
       {"conventions", kModel, &O::conventions, OneOf({"mindcv", "megvii", "paper"}),
-       "which published implementation to agree with where they differ"},
+       "which published implementation to agree with where they differ", kFixed},
       {"zero_init_residual", kModel, &O::zero_init_residual, Any(),
-       "start each unit that adds its input as the identity; False starts as MindCV does"},
-      {"bn_eps", kModel, &O::bn_eps, Above(0), "what batch norm adds to the variance"},
-      {"bn_momentum", kModel, &O::bn_momentum, Within(0, 1),
-       "share of the old batch-norm statistics that a step keeps"},
+       "start each unit that adds its input as the identity; False starts as MindCV does", kStart},
+      {"bn_eps", kModel, &O::bn_eps, Above(0), "what batch norm adds to the variance", kFixed},
+      {"bn_momentum", kModel, &O::bn_momentum, Within(0, 1), "share of the old batch-norm statistics that a step keeps",
+       kFixed},
 
-      {"ckpt_path", kCheckpoints, &O::ckpt_path, Any(), "checkpoint to start from"},
+      {"ckpt_path",
+       kCheckpoints,
+       &O::ckpt_path,
+       {.is_path = true, .check = CheckStart},
+       "checkpoint to start from",
+       kStart},
       {"pretrained", kCheckpoints, &O::pretrained, Any(),
-       "start from published weights: there are none yet, so that it is an error; --ckpt_path takes your own"},
-      {"resume_opt", kCheckpoints, &O::resume_opt, Any(), "take the optimizer's state from ckpt_path, too"},
-      {"resume", kCheckpoints, &O::resume, OneOf({"", "auto"}),
-       "'auto' continues from the newest checkpoint in ckpt_save_dir"},
-      {"ckpt_save_dir", kCheckpoints, &O::ckpt_save_dir, Any(), "folder for checkpoints, logs and the options used"},
-      {"ckpt_save_interval", kCheckpoints, &O::ckpt_save_interval, AtLeast(1),
-       "epochs from one checkpoint to the next"},
+       "start from published weights: there are none yet, so that it is an error; --ckpt_path takes your own", kStart},
+      {"resume_opt", kCheckpoints, &O::resume_opt, Any(), "take the optimizer's state from ckpt_path, too", kStart},
+      {"resume",
+       kCheckpoints,
+       &O::resume,
+       {.choices = {"", "auto"}, .check = CheckResume},
+       "'auto' continues from the newest checkpoint in ckpt_save_dir",
+       kFree},
+      {"ckpt_save_dir", kCheckpoints, &O::ckpt_save_dir, Path(), "folder for checkpoints, logs and the options used",
+       kFree},
+      {"ckpt_save_interval", kCheckpoints, &O::ckpt_save_interval, AtLeast(1), "epochs from one checkpoint to the next",
+       kFree},
       {"ckpt_save_policy", kCheckpoints, &O::ckpt_save_policy, OneOf({"latest_k", "top_k", "all", "None"}),
        "checkpoints to keep beside the best one: the newest, those with the best validation top-1 (and the newest), or "
-       "all; None is all, too"},
+       "all; None is all, too",
+       kFree},
       {"keep_checkpoint_max", kCheckpoints, &O::keep_checkpoint_max, AtLeast(1),
-       "how many checkpoints latest_k and top_k keep"},
+       "how many checkpoints latest_k and top_k keep", kFree},
 
       {"epoch_size", kTraining, &O::epoch_size, AtLeast(1), "epochs to train"},
       {"opt", kTraining, &O::opt, OneOf(OptimizerNames()), "optimizer"},
@@ -180,7 +221,7 @@ std::vector<OptionRow> MakeTable() {
        "batches per update, which takes the mean of their gradients"},
       {"clip_grad", kTraining, &O::clip_grad, Any(), "clip the gradients by their global norm"},
       {"clip_value", kTraining, &O::clip_value, Above(0), "norm at which clip_grad clips"},
-      {"ema", kTraining, &O::ema, Any(), "keep a moving average of the weights; it is validated and used"},
+      {"ema", kTraining, &O::ema, Any(), "keep a moving average of the weights; it is validated and used", kFixed},
       {"ema_decay", kTraining, &O::ema_decay, FromToBelow(0, 1),
        "share of the old average that an update keeps; smaller during the first few thousand"},
       {"bn_recalibration", kTraining, &O::bn_recalibration, AtLeast(0),
@@ -215,7 +256,7 @@ std::vector<OptionRow> MakeTable() {
       {"cutmix", kLoss, &O::cutmix, AtLeast(0),
        "alpha of CutMix, which pastes boxes of other pictures; 0 for none; with mixup, either by chance"},
       {"cutmix_prob", kLoss, &O::cutmix_prob, Within(0, 1), "probability that a batch is mixed, by Mixup or CutMix"},
-      {"teacher_ckpt", kLoss, &O::teacher_ckpt, Any(), "checkpoint of a network to learn from, too (docs/losses.md)"},
+      {"teacher_ckpt", kLoss, &O::teacher_ckpt, Path(), "checkpoint of a network to learn from, too (docs/losses.md)"},
       {"distill_type", kLoss, &O::distill_type, OneOf({"plain", "decoupled"}),
        "divergence from the teacher: of the whole prediction, or of its class and the others apart"},
       {"distill_weight", kLoss, &O::distill_weight, Within(0, 1),
@@ -224,11 +265,12 @@ std::vector<OptionRow> MakeTable() {
       {"distill_alpha", kLoss, &O::distill_alpha, AtLeast(0), "decoupled: factor of the divergence of the class"},
       {"distill_beta", kLoss, &O::distill_beta, AtLeast(0), "decoupled: factor of the divergence of the others"},
 
-      {"val_while_train", kReport, &O::val_while_train, Any(), "validate during training and keep the best checkpoint"},
-      {"val_interval", kReport, &O::val_interval, AtLeast(1), "epochs from one validation to the next"},
+      {"val_while_train", kReport, &O::val_while_train, Any(), "validate during training and keep the best checkpoint",
+       kFree},
+      {"val_interval", kReport, &O::val_interval, AtLeast(1), "epochs from one validation to the next", kFree},
       {"tta_flip", kReport, &O::tta_flip, Any(),
        "test-time flip: average the logits of each picture and its mirror image"},
-      {"log_interval", kReport, &O::log_interval, AtLeast(1), "batches from one line of progress to the next"},
+      {"log_interval", kReport, &O::log_interval, AtLeast(1), "batches from one line of progress to the next", kFree},
   };
 }
 

@@ -42,7 +42,16 @@ struct Limits {
   bool high_is_excluded = false;
   std::vector<std::string_view> choices = {};        ///< if any, the only right values; case does not count
   std::string_view choices_text = {};                ///< for messages, where the choices are too many to list
+  bool is_path = false;                              ///< of a file or folder here: ~ is the home folder
   Status (*check)(std::string_view text) = nullptr;  ///< of text, beyond all that; its message is complete
+};
+
+/// What a run that goes on makes of a value that is not the one of its record (resume.h).
+enum class OnResume {
+  kSaid,   ///< it counts from now on: a line says so, and the record keeps both
+  kFree,   ///< no result depends on it
+  kStart,  ///< it counts at the start of a run only: the record keeps what it was
+  kFixed,  ///< part of what Trainer::Resume compares, and another one is an error there: the network, the average
 };
 
 struct OptionRow {
@@ -51,6 +60,7 @@ struct OptionRow {
   OptionField field;
   Limits limits;
   std::string_view help;  ///< one line, without the default and the choices
+  OnResume on_resume = OnResume::kSaid;
 };
 
 std::span<const OptionRow> OptionTable();

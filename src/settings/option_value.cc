@@ -204,6 +204,7 @@ std::string_view ValueName(const OptionRow& row) {
         using T = decltype(TypeOf(field));
         if constexpr (std::is_same_v<T, int>) return "N";
         if (!row.limits.choices.empty()) return "NAME";
+        if (row.limits.is_path) return "PATH";
         if constexpr (kIsPair<T>) return "LOW,HIGH";
         if constexpr (kIsList<T> || std::is_same_v<T, std::optional<std::vector<double>>>) return "X,X,X";
         if constexpr (std::is_same_v<T, bool>) return "[BOOL]";

@@ -1,10 +1,7 @@
-// Options: setting one by name, reading and writing YAML, and what follows from several of them together.
+// Options: setting one by name, writing them as YAML, and what follows from several of them together.
 #include "settings/settings.h"
 
-#include <yaml-cpp/yaml.h>
-
 #include <algorithm>
-#include <set>
 
 #include "backend/threads.h"
 #include "base/file.h"
@@ -20,39 +17,11 @@
 namespace riffle {
 namespace {
 
-constexpr uint64_t kMaxYamlBytes = 1 << 20;
-
 std::string NearestOption(std::string_view name) {
   if (const std::string_view known = SynonymOf(name); FindOption(known)) return std::string(known);
   std::vector<std::string_view> names;
   for (const OptionRow& row : OptionTable()) names.push_back(row.name);
   return std::string(Nearest(name, names));
-}
-
-/// The text of a YAML value as the command line would have it; nullopt for a map or a list of lists.
-std::optional<std::string> TextOf(const YAML::Node& node, const OptionRow& row) {
-  const bool is_text = std::holds_alternative<std::string Options::*>(row.field);
-  if (node.IsNull()) return is_text ? "" : "None";
-  if (node.IsScalar()) return node.Scalar();
-  if (!node.IsSequence()) return std::nullopt;
-  std::string text;
-  for (const YAML::Node& element : node) {
-    if (!element.IsScalar()) return std::nullopt;
-    text += (text.empty() ? "" : ",") + element.Scalar();
-  }
-  return text;
-}
-
-Status ReadEntry(const YAML::Node& key, const YAML::Node& value, const std::string& origin, Settings& settings) {
-  if (!key.IsScalar()) return InvalidArgument("{}: expected 'option: value', found a key that is no word", origin);
-  const std::string& name = key.Scalar();
-  if (name == "config") return InvalidArgument("option config ({}): a file of options cannot name another", origin);
-  const OptionRow* row = FindOption(name);
-  if (const AcceptedOption* other = FindAccepted(name)) row = &other->row;
-  if (row == nullptr) return settings.Set(name, "", origin);
-  const auto text = TextOf(value, *row);
-  if (!text) return InvalidArgument("option {} ({}): expected {}, found a nested value", name, origin, Expected(*row));
-  return settings.Set(name, *text, origin);
 }
 
 }  // namespace
@@ -69,6 +38,13 @@ Status Settings::Set(std::string_view name, std::string_view text, const std::st
     if (Status status = row->limits.check(text); !status.ok())
       return std::move(status).In(fmt::format("option {} ({})", name, origin));
   }
+  std::string path;
+  if (row->limits.is_path) {
+    Result<std::string> in_full = ExpandHome(text);
+    if (!in_full.ok()) return Status(in_full.status()).In(fmt::format("option {} ({})", name, origin));
+    path = std::move(*in_full);
+    text = path;
+  }
   if (!ParseValue(*row, text, ours ? options : scratch)) {
     const auto& choices = row->limits.choices;
     const std::string nearest =
@@ -81,28 +57,6 @@ Status Settings::Set(std::string_view name, std::string_view text, const std::st
   accepted.insert_or_assign(std::string(name), value);
   const ReadAs* meaning = other->MeaningOf(value);
   return meaning ? Set(meaning->option, meaning->option_value, origin) : Status{};
-}
-
-Status ReadOptionsYaml(const std::string& yaml, const std::string& name, Settings& settings) try {
-  const YAML::Node root = YAML::Load(yaml);
-  if (root.IsNull()) return {};
-  if (!root.IsMap()) return InvalidArgument("{}: expected lines of 'option: value', found another kind of YAML", name);
-  std::set<std::string> seen;
-  for (const auto& entry : root) {
-    const std::string origin = fmt::format("{} line {}", name, entry.first.Mark().line + 1);
-    RIFFLE_TRY(ReadEntry(entry.first, entry.second, origin, settings));
-    if (!seen.insert(entry.first.Scalar()).second) {
-      return InvalidArgument("option {} ({}): it stands in this file twice; keep one", entry.first.Scalar(), origin);
-    }
-  }
-  return {};
-} catch (const YAML::Exception& error) {
-  return InvalidArgument("{} line {}: not YAML: {}", name, error.mark.line + 1, error.msg);
-}
-
-Status ReadOptionsFile(const std::filesystem::path& path, Settings& settings) {
-  RIFFLE_ASSIGN(const std::vector<uint8_t> bytes, ReadFile(path, kMaxYamlBytes));
-  return ReadOptionsYaml(std::string(bytes.begin(), bytes.end()), path.string(), settings);
 }
 
 Status CheckDevice(const Options& o) {

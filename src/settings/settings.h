@@ -40,6 +40,7 @@ struct Options {
   int batch_size = 128;
   bool drop_remainder = true;
   double max_unreadable_share = 0.01;
+  bool allow_incomplete = false;
   int64_t shuffle_buffer = 0;
   int aug_repeats = 0;
 
@@ -59,6 +60,7 @@ struct Options {
   int re_max_attempts = 10;
   std::string interpolation = "bilinear";
   bool exact_decode = false;
+  bool exif_orientation = false;
   std::vector<double> mean = {123.675, 116.28, 103.53};
   std::vector<double> std = {58.395, 57.12, 57.375};
   double crop_pct = 0.875;

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "backend/threads.h"
+#include "base/file.h"
 #include "settings/option_table.h"
 
 namespace riffle {
@@ -213,8 +214,95 @@ TEST(OptionsYamlTest, ErrorsNameTheFileAndTheLine) {
   EXPECT_THAT(error("lr: 1\nseed: 3\nlr: 2\n"), AllOf(HasSubstr("bad.yaml line 3"), HasSubstr("twice")));
   EXPECT_THAT(error("config: other.yaml\n"), HasSubstr("cannot name another"));
   EXPECT_THAT(error("- lr\n"), HasSubstr("expected lines of 'option: value'"));
-  EXPECT_THAT(error("lr: [1\n"), AllOf(HasSubstr("bad.yaml line"), HasSubstr("not YAML")));
+  EXPECT_THAT(error("lr: [1\n"), AllOf(HasSubstr("bad.yaml line 1"), HasSubstr("expected a closing bracket")));
   EXPECT_THAT(error("[a]: 1\n"), HasSubstr("a key that is no word"));
+}
+
+TEST(OptionsYamlTest, NoLineIsPassedOverOrTakenIntoAnother) {
+  struct Case {
+    std::string yaml;
+    int line;
+    std::string message;
+  };
+  const Case cases[] = {
+      {"ckpt_save_dir: 'ckpt\nlr: banana\n", 1, "expected a quote that ends in its line, found 'ckpt"},
+      {"ckpt_save_dir: \"ckpt\nlr: banana\n", 1, "expected a quote that ends in its line"},
+      {"lr: 1\nckpt_save_dir: 'ckpt", 2, "expected a quote"},
+      {"lr: 1\nopt: 'sgd\nmodel: 'x'\nseed: 1\n", 2, "expected a quote"},
+      {"ckpt_save_dir: 'it''s\nlr: 1'\n", 1, "expected a quote"},
+      {"'lr: 1\nseed: 2\n", 1, "expected a quote"},
+      {"lr: 0.1\n---\nepoch_sise: 3\n", 2, "a second document begins here"},
+      {"---\nlr: 0.1\n---\n", 3, "a second document begins here"},
+      {"lr: 0.1\n...\nepoch_size: 3\n", 2, "a second document begins here"},
+      {"seed: 1\nlr:0.1\nepoch_size: 3\n", 2, "expected a blank after 'lr:', found 'lr:0.1'; write 'lr: 0.1'"},
+      {"lr:0.1\n", 1, "write 'lr: 0.1'"},
+      {"seed: 1\nlr:0.1\n", 2, "write 'lr: 0.1'"},
+      {"seed: 1\nlr = 0.1\n", 2, "expected 'lr: VALUE', found 'lr = 0.1'"},
+      {"seed: 1\nlr=0.1\nepoch_size: 3\n", 2, "expected 'lr: VALUE'"},
+      {"seed: 1\nlr 0.1\nepoch_size: 3\n", 2, "expected 'option: value', found 'lr 0.1'"},
+      {"ckpt_save_dir: ckpt\n  lr 0.1\nseed: 3\n", 2, "found 'lr 0.1', which YAML would take into the value above it"},
+      {"ckpt_save_dir: |\n  lr: 0.1\nseed: 3\n", 2, "found 'lr: 0.1', which YAML would take"},
+      {"ckpt_save_dir: >\n  ckpt\n", 2, "which YAML would take"},
+      {"%lr 0.1\n---\nseed: 3\n", 1, "pass over"},
+      {"seed: 1\ndata_dir: !photos\n", 2, "!photos means something of its own in YAML; put it in quotes"},
+      {"data_dir: &photos\nseed: 1\n", 1, "put it in quotes"},
+      {"data_dir: *photos\nseed: 1\n", 1, "not YAML"},
+      {"lr: 1\n\tseed: 3\n", 2, "not YAML"},
+      {"scale: [0.2,\nseed: 3\nlr: 1\n", 1, "expected a closing bracket after 'scale: [0.2,', found none"},
+      {"lr: 1\nscale: {a: 0.2\nseed: 3\n", 2, "expected a closing bracket"},
+      {"lr: 1\nscale: 0.2]\nseed: 3\n", 2, "option scale"},
+      {"lr: 1\nseed: 3\nlr: 2\n", 3, "twice"},
+      {"base: &b {lr: 1}\n<<: *b\n", 1, "unknown option 'base'"},
+      {std::string("lr: 1\0\nseed: 2\n", 14), 1, "expected text in UTF-8"},
+      {std::string("\xff\xfel\0r\0:\0 \0001\0", 12), 1, "found UTF-16"},
+      {"lr: 1\ndata_dir: K\xe4"
+       "fer\n",
+       2, "expected text in UTF-8, found bytes that are none"},
+  };
+  for (const Case& c : cases) {
+    Settings settings;
+    const Status status = ReadOptionsYaml(c.yaml, "bad.yaml", settings);
+    ASSERT_FALSE(status.ok()) << c.yaml;
+    EXPECT_THAT(status.message(), AllOf(HasSubstr(fmt::format("bad.yaml line {}", c.line)), HasSubstr(c.message)))
+        << c.yaml;
+  }
+}
+
+TEST(OptionsYamlTest, WhatYamlAllowsBesidesIsRead) {
+  const auto read = [](const std::string& yaml) {
+    Settings settings;
+    const Status status = ReadOptionsYaml(yaml, "good.yaml", settings);
+    EXPECT_TRUE(status.ok()) << yaml << status.message();
+    return settings.options;
+  };
+  for (const std::string yaml :
+       {"\xef\xbb\xbflr: 0.5\nseed: 3\n", "lr: 0.5\r\nseed: 3\r\n", "---\nlr: 0.5\nseed: 3\n...\n",
+        "%YAML 1.2\n---\nlr: 0.5\nseed: 3\n", "# one\n\nlr:\t0.5   # a comment's 'quote\n  # two\nseed: 3",
+        "{lr: 0.5,\n seed: 3\n}\n", "'lr': \"0.5\"\nseed: !!int 3\n", "lr: &a 0.5\nwarmup_factor: *a\nseed: 3\n"}) {
+    EXPECT_EQ(read(yaml).lr, 0.5) << yaml;
+    EXPECT_EQ(read(yaml).seed, 3) << yaml;
+  }
+  EXPECT_THAT(read("scale: [0.2,\n  0.9\n]\n").scale, ElementsAre(0.2, 0.9));
+  EXPECT_THAT(read("scale:\n- 0.2\n- 0.9\n").scale, ElementsAre(0.2, 0.9));
+  EXPECT_EQ(read("data_dir: it's # here\nseed: 1\n").data_dir, "it's");
+  EXPECT_EQ(read("data_dir: 'it''s'\n").data_dir, "it's");
+  EXPECT_EQ(read("data_dir: \"a\\\"b\"\n").data_dir, "a\"b");
+  EXPECT_EQ(read("data_dir: ''\nckpt_path: ~\n").data_dir, "");
+  EXPECT_EQ(read("data_dir: Käfer:1\n").data_dir, "Käfer:1");
+}
+
+TEST(OptionsYamlTest, PathsMayBeginInTheHomeFolder) {
+  const std::string home = *ExpandHome("~");
+  for (const OptionRow& row : OptionTable()) {
+    if (!row.limits.is_path || row.name == "config") continue;
+    Settings settings;
+    ASSERT_TRUE(ReadOptionsYaml(fmt::format("{}: ~/x\n", row.name), "a.yaml", settings).ok()) << row.name;
+    EXPECT_EQ(ShowValue(row, settings.options), home + "/x") << row.name;
+    EXPECT_THAT(ReadOptionsYaml(fmt::format("{}: ~ada/x\n", row.name), "a.yaml", settings).message(),
+                HasSubstr(fmt::format("option {} (a.yaml line 1)", row.name)));
+  }
+  for (const char* path : {"data_dir", "ckpt_path", "ckpt_save_dir", "teacher_ckpt", "dataset_checksums", "config"})
+    EXPECT_TRUE(FindOption(path)->limits.is_path) << path;
 }
 
 TEST(OptionsYamlTest, AnEmptyFileSetsNothingAndAMissingOneIsNamed) {
@@ -238,7 +326,7 @@ TEST(OptionsYamlTest, TheRecordReadsBackToTheSameOptions) {
   options.interpolation = "bicubic";
   options.resume = "auto";
   for (const char* text :
-       {"", "null", "a: b", "# no", "it's \"quoted\"\n\tand odd", "- x", "~", "12", "a b", "d/\xC3\xBC"}) {
+       {"", "null", "a: b", "# no", "it's \"quoted\"\n\tand odd", "- x", "./~", "12", "a b", "d/\xC3\xBC"}) {
     options.data_dir = text;
     Settings read;
     const Status status = ReadOptionsYaml(ToYaml(options), "record", read);

@@ -73,7 +73,10 @@ inline std::string Best() { return BestCheckpointName(TinyModel()); }
 
 /// Keeps what it is told.
 struct Recorder : TrainObserver {
-  void OnStep(const StepEvent& e) override { steps.push_back(e); }
+  Status OnStep(const StepEvent& e) override {
+    steps.push_back(e);
+    return {};
+  }
   Status OnEpoch(const EpochEvent& e) override {
     epochs.push_back(e);
     return refusal;

@@ -105,7 +105,8 @@ TEST_F(Errors, CheckpointsOfAnotherModelOrHead) {
   Fails(Train({start, next, "--model=shufflenet_v1_g3_x0_5"}), kInvalid, "its network is another one");
   Fails(Train({start, next, "--conventions=megvii"}), kInvalid, "its network is another one");
   EXPECT_FALSE(fs::exists(folder_ / "next")) << "nothing was begun";
-  Fails(Train({"--resume=auto", "--num_classes=4"}), kInvalid, "num_classes is 3 there and 4 here");
+  Fails(Train({"--resume=auto", "--num_classes=4"}), kInvalid,
+        "3 (blue, green, red) there and 4 (blue, green, red, unused 3) here");
   EXPECT_TRUE(fs::exists(good)) << "what could not be resumed stays";
 }
 

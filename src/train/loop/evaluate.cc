@@ -15,6 +15,12 @@ Status WithAdvice(const Status& status) {
       status.message());
 }
 
+Result<const Batch*> NextOf(Loader& loader) {
+  Result<const Batch*> next = loader.Next();
+  if (!next.ok()) return WithAdvice(next.status());
+  return next;
+}
+
 }  // namespace
 
 int RankOf(int label, std::span<const float> logits) {
@@ -26,6 +32,18 @@ int RankOf(int label, std::span<const float> logits) {
   return rank;
 }
 
+Result<std::vector<std::string>> LookAtAll(Loader& loader, const LookProgress& progress) {
+  std::vector<std::string> flawed;
+  int64_t done = 0;
+  loader.Seek({});
+  for (int64_t b = 0; b < loader.BatchesPerEpoch(); ++b) {
+    RIFFLE_ASSIGN(const Batch* const batch, NextOf(loader));
+    flawed.insert(flawed.end(), batch->flawed.begin(), batch->flawed.end());
+    if (progress) progress(done += batch->images, loader.ImagesPerEpoch());
+  }
+  return flawed;
+}
+
 Result<Evaluation> Evaluate(Session& session, LabelLoss& label_loss, Loader& loader,
                             const EvaluationProgress& progress) {
   const auto start = std::chrono::steady_clock::now();
@@ -35,9 +53,7 @@ Result<Evaluation> Evaluate(Session& session, LabelLoss& label_loss, Loader& loa
   Evaluation result;
   loader.Seek({});
   for (int64_t b = 0; b < loader.BatchesPerEpoch(); ++b) {
-    Result<const Batch*> next = loader.Next();
-    if (!next.ok()) return WithAdvice(next.status());
-    const Batch* const batch = *next;
+    RIFFLE_ASSIGN(const Batch* const batch, NextOf(loader));
     RIFFLE_TRY(CheckBatch(*batch, session.plan().model));
     const size_t images = static_cast<size_t>(batch->images);
     logits.resize(images * classes);
@@ -53,10 +69,11 @@ Result<Evaluation> Evaluate(Session& session, LabelLoss& label_loss, Loader& loa
       result.top5 += rank < 5;
       result.loss_sum += loss[n];
     }
+    result.flawed.insert(result.flawed.end(), batch->flawed.begin(), batch->flawed.end());
     result.images += batch->images;
     result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     result.waiting_seconds = loader.WaitedSeconds() - waited;
-    if (progress) progress(result, b + 1, loader.BatchesPerEpoch());
+    if (progress) RIFFLE_TRY(progress(result, b + 1, loader.BatchesPerEpoch()));
   }
   return result;
 }

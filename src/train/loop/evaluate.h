@@ -19,15 +19,23 @@ struct Evaluation {
   int64_t top5 = 0;  ///< pictures whose class is among the best five
   double loss_sum = 0;
   double seconds = 0;
-  double waiting_seconds = 0;  ///< of these, for data
+  double waiting_seconds = 0;       ///< of these, for data
+  std::vector<std::string> flawed;  ///< pictures that were used though something is wrong with them: Batch::flawed
 
   double top1_percent() const { return 100.0 * static_cast<double>(top1) / static_cast<double>(images); }
   double top5_percent() const { return 100.0 * static_cast<double>(top5) / static_cast<double>(images); }
   double loss() const { return loss_sum / static_cast<double>(images); }
 };
 
-/// Called after each batch with what there is so far.
-using EvaluationProgress = std::function<void(const Evaluation& so_far, int64_t batch, int64_t batches)>;
+/// Called after each batch with what there is so far. A Status that is not ok ends the evaluation with it.
+using EvaluationProgress = std::function<Status(const Evaluation& so_far, int64_t batch, int64_t batches)>;
+
+/// Called now and then with how many of the pictures were looked at.
+using LookProgress = std::function<void(int64_t done, int64_t total)>;
+
+/// Whether Evaluate will meet a picture that it cannot use: reads all that the loader gives, as Evaluate does, and no
+/// network runs. Returns Batch::flawed of all batches, which the loader then has said. Errors: those of Evaluate.
+Result<std::vector<std::string>> LookAtAll(Loader& loader, const LookProgress& progress = {});
 
 /// One epoch of the loader, which must neither shuffle nor drop a remainder, from its first batch on. Sums run over the
 /// pictures in order. Errors: those of Loader::Next and CheckBatch.

@@ -102,6 +102,7 @@ TEST_F(Evaluating, TellsItsProgressAfterEachBatch) {
                 images.push_back(so_far.images);
                 EXPECT_EQ(batch, static_cast<int64_t>(images.size()));
                 EXPECT_EQ(batches, 3);
+                return Status();
               }).ok());
   EXPECT_THAT(images, ElementsAre(10, 20, 23));
 }

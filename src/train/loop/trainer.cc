@@ -8,6 +8,7 @@
 #include "model/initialise.h"
 #include "train/loop/batch_check.h"
 #include "train/loop/recalibrate.h"
+#include "train/loop/same_run.h"
 #include "train/loop/transfer.h"
 #include "train/update/ema.h"
 
@@ -51,15 +52,7 @@ Result<std::string> Trainer::StartFrom(const Checkpoint& checkpoint) {
 }
 
 Status Trainer::Resume(const Checkpoint& checkpoint) {
-  if (checkpoint.info().model != info_.model)
-    return InvalidArgument(
-        "{}: cannot be resumed, its network is another one: {}; name another --ckpt_save_dir, or train without "
-        "--resume",
-        checkpoint.path(), Differences(checkpoint.info().model, info_.model));
-  if (options_.ema_decay.has_value() != checkpoint.info().ema_updates.has_value())
-    return InvalidArgument("{}: cannot be resumed {} --ema, for it holds {} averaged weights; {} --ema",
-                           checkpoint.path(), options_.ema_decay ? "with" : "without",
-                           options_.ema_decay ? "no" : "also", options_.ema_decay ? "leave out" : "add");
+  RIFFLE_TRY(CheckSameRun(checkpoint, info_, options_.ema_decay.has_value()));
   Snapshot snapshot = TakeSnapshot();
   RIFFLE_TRY(checkpoint.Load(plan_->registry, &snapshot));
   TakeUp(snapshot);
@@ -67,7 +60,10 @@ Status Trainer::Resume(const Checkpoint& checkpoint) {
   info_.step = checkpoint.info().step;
   info_.updates = checkpoint.info().updates;
   info_.ema_updates = checkpoint.info().ema_updates;
-  info_.best_top1_percent = checkpoint.info().best_top1_percent;
+  info_.unvalidated = checkpoint.info().unvalidated;
+  if (WhyTheBestStartsAnew(checkpoint, info_, options_.ckpt_save_dir).empty())
+    info_.best_top1_percent = checkpoint.info().best_top1_percent;
+  if (!info_.measured) info_.measured = checkpoint.info().measured;  // of the figures that stay
   return {};
 }
 
@@ -90,18 +86,23 @@ void Trainer::TakeUp(const Snapshot& snapshot) {
 
 Status Trainer::Run(const TrainLoaders& loaders, TrainObserver& observer) {
   StartAverage();
+  if (const auto& trained = info_.unvalidated)
+    RIFFLE_TRY(FinishEpoch({.epoch = info_.epoch,
+                            .step = info_.step,
+                            .lr = trained->lr,
+                            .train_loss = trained->train_loss,
+                            .images = trained->images,
+                            .seconds = trained->seconds},
+                           loaders, observer));
   while (info_.epoch < options_.epochs()) {
-    observer.OnEpochBegin(info_.epoch + 1);
+    RIFFLE_TRY(observer.OnEpochBegin(info_.epoch + 1));
     RIFFLE_ASSIGN(Loader * loader, loaders.train(info_.epoch));
     RIFFLE_TRY(TrainOnPicturesOf(*loader));
     RIFFLE_ASSIGN(EpochEvent event, TrainEpoch(*loader, observer));
     if (event.epoch == options_.epochs() && options_.bn_recalibration > 0) RIFFLE_TRY(Recalibrate(*loader, observer));
     RIFFLE_TRY(CheckFinite());
     info_.top1_percent.reset();
-    if (loaders.validation && options_.ValidatesAfter(event.epoch))
-      RIFFLE_TRY(Validate(*loaders.validation, &event, observer));
-    RIFFLE_TRY(observer.OnEpoch(event));  // first, so that no checkpoint is ahead of the record
-    RIFFLE_TRY(Save(event));
+    RIFFLE_TRY(FinishEpoch(event, loaders, observer));
   }
   return {};
 }
@@ -135,20 +136,21 @@ Result<EpochEvent> Trainer::TrainEpoch(Loader& loader, TrainObserver& observer) 
   for (int64_t b = 0; b < batches; ++b) {
     RIFFLE_ASSIGN(const Batch* batch, loader.Next());
     for (const std::string& why : batch->unreadable) observer.OnUnreadable(why);
+    for (const std::string& what : batch->flawed) observer.OnFlawed(what);
     const UpdateGroup group = GroupOf(b, batches, options_.gradient_accumulation_steps);
-    event.lr = LearningRate(options_.schedule, info_.step - group.index, batches);
+    event.lr = LearningRate(options_.schedule, info_.epoch * batches + b - group.index, batches);
     RIFFLE_ASSIGN(const double batch_loss_sum, TrainStep(*batch, group, event.lr));
     ++info_.step;
     loss_sum += batch_loss_sum;
     event.images += batch->images;
-    observer.OnStep({.epoch = event.epoch,
-                     .batch = b + 1,
-                     .batches = batches,
-                     .loss = batch_loss_sum / batch->images,
-                     .mean_loss = loss_sum / static_cast<double>(event.images),
-                     .lr = event.lr,
-                     .images = event.images,
-                     .waiting_seconds = loader.WaitedSeconds() - waited});
+    RIFFLE_TRY(observer.OnStep({.epoch = event.epoch,
+                                .batch = b + 1,
+                                .batches = batches,
+                                .loss = batch_loss_sum / batch->images,
+                                .mean_loss = loss_sum / static_cast<double>(event.images),
+                                .lr = event.lr,
+                                .images = event.images,
+                                .waiting_seconds = loader.WaitedSeconds() - waited}));
   }
   execution_.Synchronize();
   ++info_.epoch;
@@ -210,7 +212,7 @@ Status Trainer::Validate(Loader& loader, EpochEvent* event, TrainObserver& obser
   session_.SetWeights(BestWeights());
   RIFFLE_ASSIGN(event->validation, Evaluate(session_, objective_->label_loss(), loader,
                                             [&](const Evaluation& so_far, int64_t batch, int64_t batches) {
-                                              observer.OnValidation(so_far, batch, batches);
+                                              return observer.OnValidation(so_far, batch, batches);
                                             }));
   info_.top1_percent = event->validation->top1_percent();
   event->best = !info_.best_top1_percent || *info_.top1_percent > *info_.best_top1_percent;
@@ -224,7 +226,8 @@ Result<Pace> Trainer::PaceOfTraining(Loader& loader) {
   return MeasurePace(loader, [&](const Batch& batch) {
     const UpdateGroup group =
         GroupOf(batch.position.batch, loader.BatchesPerEpoch(), options_.gradient_accumulation_steps);
-    return TrainStep(batch, group, LearningRate(options_.schedule, info_.step++, loader.BatchesPerEpoch())).status();
+    const int64_t position = info_.epoch * loader.BatchesPerEpoch() + batch.position.batch;
+    return TrainStep(batch, group, LearningRate(options_.schedule, position, loader.BatchesPerEpoch())).status();
   });
 }
 
@@ -239,16 +242,48 @@ Result<Pace> Trainer::PaceOfValidation(Loader& loader) {
   });
 }
 
-Status Trainer::Save(const EpochEvent& event) {
-  const std::filesystem::path& folder = options_.ckpt_save_dir;
-  const Snapshot snapshot = TakeSnapshot();
-  const auto save = [&](const std::string& name) {
-    return SaveCheckpoint(folder / name, info_, plan_->registry, snapshot);
-  };
-  if (event.best) RIFFLE_TRY(save(BestCheckpointName(info_.model)));
-  if (event.epoch % options_.ckpt_save_interval != 0 && event.epoch != options_.epochs()) return {};
-  RIFFLE_TRY(save(CheckpointName(info_.model, info_.epoch, info_.step)));
-  return RemoveOldCheckpoints(folder, info_.model, options_.retention, options_.keep_checkpoint_max);
+Status Trainer::FinishEpoch(EpochEvent event, const TrainLoaders& loaders, TrainObserver& observer) {
+  if (loaders.validation && (info_.unvalidated || options_.ValidatesAfter(event.epoch)))
+    RIFFLE_TRY(ValidateSafely(*loaders.validation, &event, observer));
+  info_.unvalidated.reset();
+  RIFFLE_TRY(observer.OnEpoch(event));  // first, so that no finished epoch is ahead of the record
+  if (event.best) RIFFLE_TRY(Save(options_.ckpt_save_dir / BestCheckpointName(info_.model)));
+  if (!SavesAfter(event.epoch)) return {};
+  RIFFLE_TRY(SaveNumbered(observer));
+  return RemoveOldCheckpoints(options_.ckpt_save_dir, info_.model, options_.retention, options_.keep_checkpoint_max);
+}
+
+// The epoch is on the disk before its validation where a checkpoint is due, and in any case when that fails.
+Status Trainer::ValidateSafely(Loader& loader, EpochEvent* event, TrainObserver& observer) {
+  bool saved = info_.unvalidated.has_value();
+  info_.unvalidated = {
+      .lr = event->lr, .train_loss = event->train_loss, .images = event->images, .seconds = event->seconds};
+  if (!saved && SavesAfter(event->epoch)) {
+    RIFFLE_TRY(SaveNumbered(observer));
+    saved = true;
+  }
+  const Status status = Validate(loader, event, observer);
+  if (status.ok()) return {};
+  if (!saved) RIFFLE_TRY(SaveNumbered(observer));
+  return {status.code(), fmt::format("{}; epoch {} is saved, --resume=auto goes on with its validation",
+                                     status.message(), event->epoch)};
+}
+
+bool Trainer::SavesAfter(int epoch) const {
+  return epoch % options_.ckpt_save_interval == 0 || epoch == options_.epochs();
+}
+
+Status Trainer::Save(const std::filesystem::path& path) {
+  return SaveCheckpoint(path, info_, plan_->registry, TakeSnapshot());
+}
+
+Status Trainer::SaveNumbered(TrainObserver& observer) {
+  const CheckpointFile file{.path = options_.ckpt_save_dir / CheckpointName(info_.model, info_.epoch, info_.step),
+                            .epoch = info_.epoch,
+                            .step = info_.step};
+  RIFFLE_TRY(Save(file.path));
+  observer.OnCheckpoint(file);
+  return {};
 }
 
 }  // namespace riffle

@@ -70,18 +70,22 @@ struct EpochEvent {
   bool best = false;  ///< the best validation so far
 };
 
-/// What the command line shows and records. A Status that is not ok ends the run.
+/// What the command line shows and records. A Status that is not ok ends the run; that is how a signal ends it, too.
 class TrainObserver {
  public:
   virtual ~TrainObserver() = default;
-  virtual void OnEpochBegin(int /*epoch*/) {}
+  virtual Status OnEpochBegin(int /*epoch*/) { return {}; }
   /// A picture was left out, another stands in its place; once for each. `why` names it.
   virtual void OnUnreadable(const std::string& /*why*/) {}
-  virtual void OnStep(const StepEvent&) {}
+  /// A picture was used though something is wrong with it; once for each. `what` names it.
+  virtual void OnFlawed(const std::string& /*what*/) {}
+  virtual Status OnStep(const StepEvent&) { return {}; }
   virtual void OnValidationBegin() {}
-  virtual void OnValidation(const Evaluation& /*so_far*/, int64_t /*batch*/, int64_t /*batches*/) {}
+  virtual Status OnValidation(const Evaluation& /*so_far*/, int64_t /*batch*/, int64_t /*batches*/) { return {}; }
   virtual Status OnEpoch(const EpochEvent&) { return {}; }
   virtual void OnRecalibrated(int64_t /*batches*/) {}
+  /// A numbered checkpoint is there, from which the run can go on.
+  virtual void OnCheckpoint(const CheckpointFile&) {}
 };
 
 /// Where pictures come from.
@@ -106,12 +110,18 @@ class Trainer {
   /// Starts from a checkpoint's weights, and with options.resume_opt its optimizer, as far as Transfer (transfer.h)
   /// takes them; returns its line. InvalidArgument names what differs.
   Result<std::string> StartFrom(const Checkpoint& checkpoint);
-  /// Goes on where a checkpoint of this run ended, with its optimizer, moving average, epoch and step. InvalidArgument
-  /// if its network is another one, or only one of the two runs keeps an average: names what differs.
+  /// Goes on where a checkpoint of this run ended, with its optimizer, moving average, epoch and step. The best
+  /// validation so far counts where WhyTheBestStartsAnew (resume.h) knows nothing against it. Errors: those of
+  /// CheckSameRun and Checkpoint::Load.
   Status Resume(const Checkpoint& checkpoint);
 
+  /// What checkpoints say of the options from now on, as YAML.
+  void SetRecord(std::string options) { info_.options = std::move(options); }
+
   /// Trains from the current epoch to the last, and saves into options.ckpt_save_dir. A loss or a parameter that is
-  /// not finite ends the run with an error before it can reach a checkpoint.
+  /// not finite ends the run with an error before it can reach a checkpoint. An epoch is saved before its validation,
+  /// and again with its result: an error or a crash in between costs nothing, since a run that goes on from there
+  /// begins with that validation.
   Status Run(const TrainLoaders& loaders, TrainObserver& observer);
 
   /// For a dry run: the pace of real training steps on this loader's pictures, and of validation. What the steps change
@@ -125,6 +135,8 @@ class Trainer {
   /// The state of the run as it is now, and back. REQUIRES: a snapshot to take up is of the same plan and optimizer.
   Snapshot TakeSnapshot() const;
   void TakeUp(const Snapshot& snapshot);
+  /// Epochs that are done, with their validations.
+  int finished_epochs() const { return info_.epoch - (info_.unvalidated ? 1 : 0); }
 
  private:
   Trainer(const Execution& execution, const TrainerOptions& options, CheckpointInfo info,
@@ -140,7 +152,12 @@ class Trainer {
   Status TrainOnPicturesOf(const Loader& loader);
   Status Recalibrate(Loader& loader, TrainObserver& observer);
   Status CheckFinite();
-  Status Save(const EpochEvent& event);
+  /// The rest of an epoch that is trained: validation, record, checkpoints.
+  Status FinishEpoch(EpochEvent event, const TrainLoaders& loaders, TrainObserver& observer);
+  Status ValidateSafely(Loader& loader, EpochEvent* event, TrainObserver& observer);
+  bool SavesAfter(int epoch) const;
+  Status Save(const std::filesystem::path& path);
+  Status SaveNumbered(TrainObserver& observer);
 
   const Execution execution_;
   const TrainerOptions options_;

@@ -45,11 +45,18 @@ TEST(Trainer, LearnsAndTellsWhatItDoes) {
 
 TEST(Trainer, TellsEpochsAndValidationsInTheirOrder) {
   struct Story : TrainObserver {
-    void OnEpochBegin(int epoch) override { text += fmt::format("epoch {}:", epoch); }
-    void OnStep(const StepEvent& e) override { text += fmt::format(" {}/{}", e.batch, e.batches); }
+    Status OnEpochBegin(int epoch) override {
+      text += fmt::format("epoch {}:", epoch);
+      return {};
+    }
+    Status OnStep(const StepEvent& e) override {
+      text += fmt::format(" {}/{}", e.batch, e.batches);
+      return {};
+    }
     void OnValidationBegin() override { text += " validation:"; }
-    void OnValidation(const Evaluation& so_far, int64_t batch, int64_t batches) override {
+    Status OnValidation(const Evaluation& so_far, int64_t batch, int64_t batches) override {
       text += fmt::format(" {}/{} ({})", batch, batches, so_far.images);
+      return {};
     }
     Status OnEpoch(const EpochEvent&) override {
       text += "\n";
@@ -184,13 +191,129 @@ TEST(Trainer, TheBestCheckpointIsTheFirstOfTheBestEpoch) {
   EXPECT_EQ(Checkpoint::Open(folder / Best())->info().best_top1_percent, best);
 }
 
-TEST(Trainer, AnEpochThatIsNotRecordedIsNotSaved) {
+TEST(Trainer, AnEpochThatIsNotRecordedIsNotSavedAsFinished) {
   TrainerOptions options = TinyOptions(TestFolder(), 2);
   TinyRun run(options);
+  run.validate = false;
   Recorder recorder;
   recorder.refusal = IoError("the disk is full");
   EXPECT_EQ(run.Train(recorder).message(), "the disk is full");
   EXPECT_THAT(FilesIn(options.ckpt_save_dir), IsEmpty());
+}
+
+// Ends the run in the validation of an epoch, or as its row is written.
+struct Stopper : Recorder {
+  Status OnValidation(const Evaluation&, int64_t, int64_t) override {
+    const bool now = where == "validation" && epochs.size() + 1 == epoch;
+    return now ? Interrupted("stopped") : Status();
+  }
+  Status OnEpoch(const EpochEvent& e) override {
+    if (where == "record" && epochs.size() + 1 == epoch) return IoError("stopped");
+    return Recorder::OnEpoch(e);
+  }
+  std::string where;
+  size_t epoch = 2;
+};
+
+TEST(Trainer, ARunThatEndsInAValidationGoesOnWithItToTheSameBitsAndRows) {
+  Options options = TinyOptions(TestFolder(), 3);
+  Recorder whole;
+  ASSERT_EQ(TinyRun(options).Train(whole).message(), "");
+  for (const char* where : {"validation", "record"})
+    for (const int interval : {1, 5}) {  // whether the epoch's checkpoint is due or not
+      Options parts = options;
+      parts.ckpt_save_dir = TestFolder().string();
+      parts.ckpt_save_interval = interval;
+      Stopper stopper;
+      stopper.where = where;
+      TinyRun first(parts);
+      EXPECT_THAT(first.Train(stopper).message(), HasSubstr("stopped"));
+      const std::filesystem::path folder = parts.ckpt_save_dir, saved = folder / Numbered(2);
+      if (interval == 5 && stopper.where == "record") continue;  // the validation was done and nothing was due
+      const Result<Checkpoint> checkpoint = Checkpoint::Open(saved);
+      ASSERT_TRUE(checkpoint.ok()) << checkpoint.status().message();
+      EXPECT_TRUE(checkpoint->info().unvalidated.has_value());
+      EXPECT_EQ(checkpoint->info().top1_percent, std::nullopt);
+      TinyRun next(parts);
+      ASSERT_EQ(next.trainer->Resume(*checkpoint).message(), "");
+      EXPECT_EQ(next.trainer->finished_epochs(), 1);
+      Recorder rest;
+      ASSERT_EQ(next.Train(rest).message(), "");
+      ASSERT_EQ(rest.epochs.size(), 2u);
+      for (int i = 0; i < 2; ++i) {
+        const EpochEvent &expected = whole.epochs[i + 1], &found = rest.epochs[i];
+        EXPECT_EQ(found.epoch, expected.epoch);
+        EXPECT_EQ(found.step, expected.step);
+        EXPECT_EQ(found.lr, expected.lr);
+        EXPECT_EQ(found.images, expected.images);
+        EXPECT_EQ(found.train_loss, expected.train_loss);
+        EXPECT_EQ(found.best, expected.best);
+        EXPECT_EQ(found.validation->loss_sum, expected.validation->loss_sum);
+      }
+      for (const std::string& file : {Numbered(3), Best()})
+        EXPECT_EQ(ReadBytes(folder / file), ReadBytes(std::filesystem::path(options.ckpt_save_dir) / file)) << file;
+    }
+}
+
+TEST(Trainer, AnErrorInAValidationSaysThatTheEpochIsSaved) {
+  Options options = TinyOptions(TestFolder(), 5);
+  options.val_interval = options.ckpt_save_interval = 2;
+  Stopper stopper;
+  stopper.where = "validation";
+  EXPECT_EQ(TinyRun(options).Train(stopper).message(),
+            "stopped; epoch 2 is saved, --resume=auto goes on with its validation");
+  EXPECT_THAT(FilesIn(options.ckpt_save_dir), ElementsAre(Numbered(2)));
+}
+
+TEST(Trainer, TheScheduleGoesByEpochsWhateverTheBatchesBefore) {
+  for (const char* scheduler : {"cosine_decay", "one_cycle", "cyclic", "step_decay"})
+    for (const int batch_size : {4, 6, 20}) {  // 5, 3, 1 batches an epoch
+      Options options = TinyOptions(TestFolder(), 4);
+      options.scheduler = scheduler;
+      Options other = options;
+      other.batch_size = batch_size;
+      options.epoch_size = 2;
+      ASSERT_EQ(TinyRun(options).Train().message(), "");
+      TinyRun next(other);
+      ASSERT_EQ(
+          next.trainer->Resume(*Checkpoint::Open(std::filesystem::path(options.ckpt_save_dir) / Numbered(2))).message(),
+          "");
+      Recorder recorder;
+      ASSERT_EQ(next.Train(recorder).message(), "");
+      Recorder whole;
+      other.ckpt_save_dir = TestFolder().string();
+      ASSERT_EQ(TinyRun(other).Train(whole).message(), "");
+      const int64_t batches = 20 / batch_size;
+      ASSERT_EQ(recorder.steps.size(), 2u * batches);
+      for (size_t i = 0; i < recorder.steps.size(); ++i)
+        EXPECT_EQ(recorder.steps[i].lr, whole.steps[2 * batches + i].lr) << scheduler << ' ' << batch_size;
+      EXPECT_EQ(recorder.epochs.back().step, 2 * 3 + 2 * batches) << "steps count what was done";
+    }
+}
+
+TEST(Trainer, TheBestOfOtherConditionsOrWithoutItsFileStartsAnew) {
+  Options options = TinyOptions(TestFolder(), 1);
+  CheckpointInfo measured = TinyInfo();
+  measured.measured =
+      ValidationSetup{.val_split = "val", .images = 14, .tta_flip = false, .preprocessing = measured.preprocessing};
+  const std::filesystem::path folder = options.ckpt_save_dir;
+  ASSERT_EQ(TinyRun(options, measured).Train().message(), "");
+  const Checkpoint checkpoint = std::move(*Checkpoint::Open(folder / Numbered(1)));
+  ASSERT_TRUE(checkpoint.info().best_top1_percent.has_value());
+  EXPECT_EQ(checkpoint.info().measured, measured.measured) << "it comes back from the file";
+  options.epoch_size = 2;
+  const auto best_after = [&](const CheckpointInfo& here) {
+    TinyRun run(options, here);
+    EXPECT_EQ(run.trainer->Resume(checkpoint).message(), "");
+    return run.trainer->info().best_top1_percent;
+  };
+  EXPECT_EQ(best_after(measured), checkpoint.info().best_top1_percent);
+  EXPECT_EQ(best_after(TinyInfo()), checkpoint.info().best_top1_percent) << "a run that does not validate keeps it";
+  CheckpointInfo flipped = measured;
+  flipped.measured->tta_flip = true;
+  EXPECT_EQ(best_after(flipped), std::nullopt);
+  std::filesystem::remove(folder / Best());
+  EXPECT_EQ(best_after(measured), std::nullopt);
 }
 
 TEST(Trainer, ALossThatIsNotFiniteEndsTheRunAndLeavesCheckpointsAlone) {
@@ -243,6 +366,15 @@ TEST(Trainer, ResumesNoOtherNetworkAndNamesWhatDiffers) {
   EXPECT_EQ(status.code(), ErrorCode::kInvalidArgument);
   EXPECT_THAT(status.message(), AllOf(HasSubstr("shuffle_direction"), HasSubstr("bn_momentum is 0.8 there and 0.5"),
                                       HasSubstr("--resume"), Not(HasSubstr("groups")), Not(HasSubstr("\n"))));
+}
+
+TEST(Trainer, ResumesNoOtherClasses) {
+  CheckpointInfo here = TinyInfo();
+  here.classes = {"bright", "dark"};
+  const Status status = ResumeFrom(TinyInfo(), here);
+  EXPECT_EQ(status.code(), ErrorCode::kInvalidArgument);
+  EXPECT_THAT(status.message(), AllOf(HasSubstr("2 (dark, bright) there and 2 (bright, dark) here"),
+                                      HasSubstr("--ckpt_path"), Not(HasSubstr("\n"))));
 }
 
 TEST(Trainer, ResumesNoOtherStem) {

@@ -1,7 +1,8 @@
 #include "train/loop/transfer.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
+
+#include "train/loop/differences.h"
 
 namespace riffle {
 namespace {
@@ -58,17 +59,6 @@ std::string WhyNewHead(const CheckpointInfo& there, const CheckpointInfo& here) 
 }
 
 }  // namespace
-
-std::string Differences(const ModelDescription& there, const ModelDescription& here) {
-  const auto theirs = nlohmann::json::parse(ToJson(there)).flatten(),
-             ours = nlohmann::json::parse(ToJson(here)).flatten();
-  std::string text;
-  for (const auto& [key, value] : theirs.items())
-    if (value != ours[key])
-      text += fmt::format("{}{} is {} there and {} here", text.empty() ? "" : ", ", key.substr(1), value.dump(),
-                          ours[key].dump());
-  return text;
-}
 
 Result<std::string> Transfer(const Checkpoint& checkpoint, const CheckpointInfo& here, const Plan& plan,
                              bool with_optimizer, Snapshot* to) {

@@ -8,9 +8,6 @@
 
 namespace riffle {
 
-/// "num_classes is 10 there and 2 here, stem is ...": what differs between two descriptions.
-std::string Differences(const ModelDescription& there, const ModelDescription& here);
-
 /// Takes from a checkpoint what keeps its meaning in the network `here`, whose plan is `plan`; returns one line for
 /// people that says what. `to` is a fresh state, and stays as it is where nothing is taken:
 ///   body   always, of the averaged weights if the checkpoint has them and its optimizer is left. The size of the

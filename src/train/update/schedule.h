@@ -51,8 +51,10 @@ struct ScheduleOptions {
   bool lr_epoch_stair = false;
 };
 
-/// The rate of step `step` (from 0) of a run with `steps_per_epoch` steps; if lr_epoch_stair is set, that of its
-/// epoch's first step. With W = warmup_epochs, f = warmup_factor, E = epoch_size, D = decay_epochs, γ = decay_rate, C =
+/// The rate of step `step` (from 0) of a run with `steps_per_epoch` steps: of a position, whatever lies behind it. What
+/// counts are epochs that are done and the share of this one: after a resume with larger batches, step is epochs done
+/// times steps_per_epoch, and not what was counted. If lr_epoch_stair is set, the rate is that of the epoch's first
+/// step. With W = warmup_epochs, f = warmup_factor, E = epoch_size, D = decay_epochs, γ = decay_rate, C =
 /// num_cycles, d = cycle_decay:
 ///   warm-up, e < W:     lr·(f + (1 − f)·e / W),  e = step / steps_per_epoch
 /// then, e from 0 again:

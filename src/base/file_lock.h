@@ -1,0 +1,45 @@
+// One process at a time: who downloads into a folder, or trains there, holds its lock; others wait, or are told who it
+// is.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+
+#include "base/status.h"
+
+namespace riffle {
+
+/// Holds a lock while it lives: flock on a file, which stays there and names the process that had it last. A process
+/// that dies lets go of it, however it dies.
+class FileLock {
+ public:
+  /// Waits for the lock; `on_wait` is called once if another holds it. REQUIRES: the file's folder exists.
+  /// Errors: IoError.
+  static Result<FileLock> Wait(const std::filesystem::path& file, const std::function<void()>& on_wait);
+
+  /// The same, but if another holds it the error is what `in_use` makes of its name: "process 4711", "process 4711 on
+  /// HOST".
+  static Result<FileLock> TakeAtOnce(const std::filesystem::path& file,
+                                     const std::function<Status(const std::string& holder)>& in_use);
+
+  FileLock(FileLock&& other) noexcept;
+  FileLock& operator=(FileLock&&) = delete;
+  ~FileLock();
+
+  /// False on a file system that knows no locks: nothing keeps others out.
+  bool locks() const { return locks_; }
+
+ private:
+  explicit FileLock(int file) : file_(file) {}
+
+  /// Opens the file and tries once; whether another process has the lock.
+  static Result<FileLock> Open(const std::filesystem::path& file, bool* taken);
+  /// After a try that found it free, or a wait: writes who holds it.
+  void SignIn() const;
+
+  int file_;
+  bool locks_ = true;
+};
+
+}  // namespace riffle

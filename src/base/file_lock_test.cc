@@ -1,0 +1,75 @@
+// Locks: one process at a time, whatever becomes of the one that holds it.
+#include "base/file_lock.h"
+
+#include <gmock/gmock.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <fstream>
+#include <optional>
+#include <thread>
+
+#include "base/testing/test_folder.h"
+
+namespace riffle {
+namespace {
+
+const auto kNobody = [] { FAIL() << "nobody holds it"; };
+
+// The error of taking a lock at once, "" if there is none.
+std::string ErrorOfTaking(const std::filesystem::path& file) {
+  return FileLock::TakeAtOnce(file, [](const std::string& holder) { return IoError("held by {}", holder); })
+      .status()
+      .message();
+}
+
+TEST(FileLockTest, ASecondOneWaitsUntilTheFirstLetsGo) {
+  const std::filesystem::path file = TestFolder() / ".lock";
+  std::optional<FileLock> first(std::move(*FileLock::Wait(file, kNobody)));
+  EXPECT_TRUE(first->locks());
+  std::atomic<bool> waits = false, has_it = false;
+  std::thread second([&] {
+    const auto lock = FileLock::Wait(file, [&] { waits = true; });
+    has_it = lock.ok();
+  });
+  while (!waits) std::this_thread::yield();
+  EXPECT_FALSE(has_it);
+  first.reset();
+  second.join();
+  EXPECT_TRUE(has_it);
+}
+
+TEST(FileLockTest, OneThatDoesNotWaitLearnsWhoHoldsIt) {
+  const std::filesystem::path file = TestFolder() / ".lock";
+  {
+    const auto lock = FileLock::Wait(file, kNobody);
+    ASSERT_TRUE(lock.ok());
+    EXPECT_EQ(ErrorOfTaking(file), fmt::format("held by process {}", getpid()));
+    std::ofstream(file) << "4711 somewhere.else\n";
+    EXPECT_EQ(ErrorOfTaking(file), "held by process 4711 on somewhere.else");
+    std::ofstream(file) << "";
+    EXPECT_EQ(ErrorOfTaking(file), "held by another process");
+  }
+  EXPECT_EQ(ErrorOfTaking(file), "");
+}
+
+TEST(FileLockTest, AProcessThatDiesLetsGo) {
+  const std::filesystem::path file = TestFolder() / ".lock";
+  const pid_t child = fork();
+  if (child == 0) {
+    const auto lock = FileLock::Wait(file, [] {});
+    _exit(lock.ok() ? 7 : 1);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  EXPECT_EQ(WEXITSTATUS(status), 7);
+  EXPECT_EQ(ErrorOfTaking(file), "") << "the dead hold it";
+}
+
+TEST(FileLockTest, AFileThatCannotBeLockedIsNamed) {
+  EXPECT_THAT(ErrorOfTaking("/nowhere/.lock"), testing::HasSubstr("/nowhere/.lock"));
+}
+
+}  // namespace
+}  // namespace riffle

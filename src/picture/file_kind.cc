@@ -1,0 +1,114 @@
+#include "picture/file_kind.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <string_view>
+
+namespace riffle {
+namespace {
+
+using namespace std::string_view_literals;
+
+struct Kind {
+  size_t offset;
+  std::string_view magic;
+  std::string_view text;
+};
+
+constexpr std::string_view kConvert = "{} picture, which is not read: convert it to PNG or JPEG";
+
+// Those with a longer magic first where one is the beginning of another.
+constexpr Kind kPictures[] = {
+    {0, "GIF8"sv, "a GIF"},
+    {0, "II*\0"sv, "a TIFF or raw"},
+    {0, "MM\0*"sv, "a TIFF or raw"},
+    {0, "II+\0"sv, "a BigTIFF"},
+    {0, "MM\0+"sv, "a BigTIFF"},
+    {4, "ftypavif"sv, "an AVIF"},
+    {4, "ftypavis"sv, "an AVIF"},
+    {4, "ftyphei"sv, "a HEIC"},
+    {4, "ftyphev"sv, "a HEIC"},
+    {4, "ftypmif1"sv, "a HEIF"},
+    {4, "ftypmsf1"sv, "a HEIF"},
+    {0, "\xFF\x0A"sv, "a JPEG XL"},
+    {0, "\0\0\0\x0CJXL \r\n\x87\n"sv, "a JPEG XL"},
+    {0, "\0\0\0\x0CjP  \r\n\x87\n"sv, "a JPEG 2000"},
+    {0, "\xFF\x4F\xFF\x51"sv, "a JPEG 2000"},
+    {0, "8BPS"sv, "a Photoshop"},
+    {0, "\0\0\1\0"sv, "a Windows icon"},
+    {0, "qoif"sv, "a QOI"},
+    {0, "DDS "sv, "a DirectDraw"},
+    {0, "v/1\1"sv, "an OpenEXR"},
+    {0, "#?RADIANCE"sv, "a Radiance"},
+};
+
+constexpr Kind kOthers[] = {
+    {0, "version https://git-lfs"sv, "a Git LFS pointer: fetch the picture itself with 'git lfs pull'"},
+    {0, "\x1F\x8B"sv, "a gzip file: unpack it"},
+    {0, "BZh"sv, "a bzip2 file: unpack it"},
+    {0,
+     "\xFD"
+     "7zXZ\0"sv,
+     "an xz file: unpack it"},
+    {0, "\x28\xB5\x2F\xFD"sv, "a Zstandard file: unpack it"},
+    {0, "PK\3\4"sv, "a ZIP archive: unpack it"},
+    {0, "7z\xBC\xAF\x27\x1C"sv, "a 7-Zip archive: unpack it"},
+    {0, "Rar!"sv, "a RAR archive: unpack it"},
+    {257, "ustar"sv, "a tar archive: unpack it"},
+    {0, "%PDF"sv, "a PDF document: export its pages as PNG"},
+    {0, "%!PS"sv, "a PostScript document: export it as PNG"},
+    {0, "\0\5\x16\7"sv, "a file of attributes that macOS leaves beside a picture: remove it"},
+    {4, "ftyp"sv, "a video: extract its frames as JPEG"},
+    {0, "\x1A\x45\xDF\xA3"sv, "a video: extract its frames as JPEG"},
+    {0, "\x93NUMPY"sv, "a NumPy array: save it as PNG"},
+    {0, "\x89HDF"sv, "an HDF5 file: save its pictures as PNG"},
+};
+
+constexpr size_t kStart = 512;  // of a text, which tells what it is
+
+bool Matches(std::span<const uint8_t> file, const Kind& kind) {
+  return file.size() >= kind.offset + kind.magic.size() &&
+         std::equal(kind.magic.begin(), kind.magic.end(), file.begin() + static_cast<int64_t>(kind.offset),
+                    [](char a, uint8_t b) { return static_cast<uint8_t>(a) == b; });
+}
+
+bool IsText(std::span<const uint8_t> start) {
+  return std::ranges::all_of(start, [](uint8_t c) { return c >= ' ' || (c >= '\t' && c <= '\r'); });
+}
+
+/// The kind of a file of text; "" for a plain one. Mark-up may begin with blanks, comments and the like.
+std::string_view KindOfMarkup(std::span<const uint8_t> start) {
+  std::string text(start.begin(), start.end());
+  std::ranges::transform(text, text.begin(), [](unsigned char c) { return std::tolower(c); });
+  const size_t first = text.find_first_not_of(" \t\r\n\xEF\xBB\xBF");
+  if (first == std::string::npos || text[first] != '<') return "";
+  if (text.find("<svg") != std::string::npos) return "an SVG drawing, which is not read: export it as PNG";
+  if (text.find("<html") != std::string::npos || text.find("<!doctype html") != std::string::npos ||
+      text.find("<head") != std::string::npos || text.find("<body") != std::string::npos)
+    return "an HTML page, perhaps of a failed download: fetch the picture again";
+  if (text.starts_with("<?xml")) return "an XML document, perhaps of a failed download: fetch the picture again";
+  return "";
+}
+
+}  // namespace
+
+std::string KindOf(std::span<const uint8_t> file) {
+  if (file.empty()) return "an empty file: fetch the picture again";
+  for (const Kind& kind : kPictures)
+    if (Matches(file, kind)) return fmt::format(kConvert, kind.text);
+  for (const Kind& kind : kOthers)
+    if (Matches(file, kind)) return std::string(kind.text);
+  const std::span<const uint8_t> start = file.first(std::min(file.size(), kStart));
+  if (std::ranges::all_of(start, [](uint8_t c) { return c == 0; }))
+    return fmt::format("{} bytes that start with zeros alone, perhaps of a copy that was broken off: fetch it again",
+                       file.size());
+  if (const std::string_view markup = KindOfMarkup(start); !markup.empty()) return std::string(markup);
+  std::string bytes;
+  for (const uint8_t byte : start.first(std::min<size_t>(start.size(), 8)))
+    bytes += fmt::format("{}{:02x}", bytes.empty() ? "" : " ", byte);
+  return fmt::format("{}{} bytes that start with {}", IsText(start) ? "a text: " : "", file.size(), bytes);
+}
+
+}  // namespace riffle

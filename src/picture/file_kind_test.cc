@@ -1,0 +1,53 @@
+// What is no picture is called by what it is.
+#include "picture/file_kind.h"
+
+#include <gtest/gtest.h>
+
+namespace riffle {
+namespace {
+
+std::string KindOfText(const std::string& text) {
+  return KindOf({reinterpret_cast<const uint8_t*>(text.data()), text.size()});
+}
+
+TEST(FileKind, OtherPicturesAreToBeConverted) {
+  using namespace std::string_literals;
+  for (const auto& [start, name] : {std::pair{"GIF89a"s, "a GIF picture"},
+                                    {"GIF87a"s, "a GIF picture"},
+                                    {"II*\0"s, "a TIFF"},
+                                    {"MM\0*"s, "a TIFF"},
+                                    {"\0\0\0\x18"
+                                     "ftypheic"s,
+                                     "a HEIC picture"},
+                                    {"\0\0\0\x18"
+                                     "ftypavif"s,
+                                     "an AVIF picture"},
+                                    {"\xFF\x0A"s, "a JPEG XL picture"},
+                                    {"\0\0\0\x0CjP  \r\n\x87\n"s, "a JPEG 2000 picture"},
+                                    {"8BPS"s, "a Photoshop picture"},
+                                    {"<?xml version='1.0'?>\n<svg>"s, "an SVG drawing"}}) {
+    const std::string kind = KindOfText(start + "more bytes than that");
+    EXPECT_TRUE(kind.starts_with(name)) << kind;
+    EXPECT_NE(kind.find("PNG"), std::string::npos) << "what to do: " << kind;
+  }
+}
+
+TEST(FileKind, WhatIsNoPictureSaysWhatToDo) {
+  using namespace std::string_literals;
+  for (const auto& [text, kind] :
+       {std::pair{"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n"s, "'git lfs pull'"},
+        {"\n<!DOCTYPE HTML>\n<title>404</title>"s, "an HTML page, perhaps of a failed download"},
+        {"<html>404</html>"s, "an HTML page, perhaps of a failed download"},
+        {"<?xml version='1.0'?><Error>"s, "an XML document, perhaps of a failed download"},
+        {"\x1F\x8B\b"s, "a gzip file: unpack it"},
+        {"PK\3\4"s, "a ZIP archive: unpack it"},
+        {"%PDF-1.4"s, "a PDF document"},
+        {""s, "an empty file"},
+        {std::string(100, '\0'), "zeros alone"},
+        {"no picture"s, "a text: 10 bytes that start with 6e 6f 20 70 69 63 74 75"},
+        {"\x80\1\2"s, "3 bytes that start with 80 01 02"}})
+    EXPECT_NE(KindOfText(text).find(kind), std::string::npos) << KindOfText(text);
+}
+
+}  // namespace
+}  // namespace riffle

@@ -1,0 +1,145 @@
+// Going on with a run: what has to be the same, what is said, and a record that keeps both.
+#include "settings/resume.h"
+
+#include <gmock/gmock.h>
+
+#include "settings/option_table.h"
+#include "train/testing.h"
+
+namespace riffle {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+/// A checkpoint after `epoch` that says `info`.
+Checkpoint SavedCheckpoint(CheckpointInfo info, int epoch) {
+  const std::filesystem::path path = TestFolder() / "x.safetensors";
+  const Plan plan = *MakePlan(info.model);
+  info.epoch = epoch;
+  EXPECT_EQ(SaveCheckpoint(path, info, plan.registry, ParameterValues<float>(plan.registry), nullptr).message(), "");
+  return std::move(*Checkpoint::Open(path));
+}
+
+Options Recorded() {
+  Options options;
+  options.lr = 0.02;
+  options.batch_size = 8;
+  ResolveAutomatic(options);
+  return options;
+}
+
+ResumedRecord Continue(const std::string& before, int epoch, const Options& now, const CheckpointInfo& here = {}) {
+  CheckpointInfo info = TinyInfo();
+  info.options = before;
+  info.train_images = 48;
+  Result<ResumedRecord> record = ContinueRecord(SavedCheckpoint(info, epoch), here, now);
+  EXPECT_TRUE(record.ok()) << record.status().message();
+  return std::move(*record);
+}
+
+TEST(ContinueRecord, TheSameOptionsSayNothingAndKeepTheirRecord) {
+  const std::string yaml = ToYaml(Recorded());
+  const ResumedRecord record = Continue(yaml, 3, Recorded());
+  EXPECT_THAT(record.lines, IsEmpty());
+  EXPECT_EQ(record.yaml, yaml);
+}
+
+TEST(ContinueRecord, EachOptionThatDiffersIsALineAndTheRecordKeepsBothOverSeveralResumes) {
+  Options second = Recorded(), third;
+  second.lr = 0.01;
+  second.freeze = "body";
+  const ResumedRecord record = Continue(ToYaml(Recorded()), 3, second);
+  EXPECT_THAT(record.lines, ElementsAre("freeze was \"\" until epoch 3, is body from now on",
+                                        "lr was 0.02 until epoch 3, is 0.01 from now on"));
+  third = second;
+  third.lr = 0.005;
+  const ResumedRecord next = Continue(record.yaml, 7, third);
+  EXPECT_THAT(next.lines, ElementsAre("lr was 0.01 until epoch 7, is 0.005 from now on"));
+  EXPECT_THAT(next.yaml, testing::StartsWith("# until epoch 3: freeze: \"\"\n# until epoch 3: lr: 0.02\n"
+                                             "# until epoch 7: lr: 0.01\n"));
+  Settings read;
+  ASSERT_EQ(ReadOptionsYaml(next.yaml, "record", read).message(), "");
+  EXPECT_EQ(read.options, third) << "-c takes the record back";
+}
+
+// Which options pass without a word; a new option has a line unless it is listed here.
+TEST(ContinueRecord, WhatNoResultDependsOnIsFree) {
+  std::vector<std::string_view> free;
+  for (const OptionRow& row : OptionTable())
+    if (row.on_resume == OnResume::kFree) free.push_back(row.name);
+  EXPECT_THAT(
+      free, ElementsAre("config", "threads", "dataset_download", "dataset_url", "dataset_checksums",
+                        "num_parallel_workers", "max_unreadable_share", "resume", "ckpt_save_dir", "ckpt_save_interval",
+                        "ckpt_save_policy", "keep_checkpoint_max", "val_while_train", "val_interval", "log_interval"));
+  Options now = Recorded();
+  now.threads += 3;
+  now.ckpt_save_dir = "elsewhere";
+  now.keep_checkpoint_max = 1;
+  EXPECT_THAT(Continue(ToYaml(Recorded()), 3, now).lines, IsEmpty());
+}
+
+TEST(ContinueRecord, SaysWhatChangesTraining) {
+  const auto line_of = [](const std::function<void(Options&)>& change) {
+    Options now = Recorded();
+    change(now);
+    const ResumedRecord record = Continue(ToYaml(Recorded()), 3, now);
+    return record.lines.size() == 1 ? record.lines[0] : fmt::format("{} lines", record.lines.size());
+  };
+  EXPECT_THAT(line_of([](Options& o) { o.opt = "adamw"; }), HasSubstr("opt was adam until"));
+  EXPECT_THAT(line_of([](Options& o) { o.mean = {1, 2, 3}; }), HasSubstr("is [1, 2, 3] from"));
+  EXPECT_THAT(line_of([](Options& o) { o.std = {1, 2, 3}; }), HasSubstr("std was"));
+  EXPECT_THAT(line_of([](Options& o) { o.crop_pct = 1; }), HasSubstr("crop_pct was 0.875"));
+  EXPECT_THAT(line_of([](Options& o) { o.batch_size = 16; }), HasSubstr("batch_size was 8"));
+  EXPECT_THAT(line_of([](Options& o) { o.seed = 1; }), HasSubstr("seed was 42"));
+}
+
+TEST(ContinueRecord, WhatCountsAtTheStartOnlyIsRecordedAsItWas) {
+  Options before = Recorded();
+  before.ckpt_path = "body.safetensors";
+  const ResumedRecord without = Continue(ToYaml(before), 3, Recorded());
+  EXPECT_THAT(without.lines, IsEmpty()) << "it need not be repeated";
+  EXPECT_EQ(without.yaml, ToYaml(before));
+  Options other = Recorded();
+  other.ckpt_path = "other.safetensors";
+  const ResumedRecord with = Continue(ToYaml(before), 3, other);
+  EXPECT_THAT(with.lines, ElementsAre(AllOf(HasSubstr("ckpt_path counts at the start"), HasSubstr("was body"),
+                                            HasSubstr("other.safetensors changes nothing"))));
+  EXPECT_EQ(with.yaml, ToYaml(before));
+}
+
+TEST(ContinueRecord, ATrainingSetOfAnotherSizeIsSaid) {
+  CheckpointInfo here;
+  here.train_images = 40;
+  const ResumedRecord record = Continue(ToYaml(Recorded()), 3, Recorded(), here);
+  EXPECT_THAT(record.lines, ElementsAre("The training set had 48 pictures until epoch 3, it has 40 now"));
+  EXPECT_THAT(record.yaml, testing::StartsWith("# until epoch 3: 48 training pictures\n"));
+}
+
+TEST(ContinueRecord, OptionsThatAnOldRecordDoesNotKnowAreNotCompared) {
+  Options now = Recorded();
+  now.momentum = 0.5;
+  EXPECT_THAT(Continue("lr: 0.02\n", 3, now).lines, IsEmpty());
+}
+
+TEST(CheckSameRun, OfManyClassesThoseAreShownFromWhichOnTheyDiffer) {
+  CheckpointInfo there = TinyInfo();
+  there.model.num_classes = 40;
+  there.classes.clear();
+  for (int i = 10; i < 50; ++i) there.classes.push_back(fmt::format("class {}", i));
+  CheckpointInfo here = there;
+  here.classes.erase(here.classes.begin() + 20);
+  const Checkpoint checkpoint = SavedCheckpoint(there, 1);
+  EXPECT_EQ(CheckSameRun(checkpoint, there, false).message(), "");
+  const Status status = CheckSameRun(checkpoint, here, false);
+  EXPECT_EQ(status.code(), ErrorCode::kInvalidArgument);
+  EXPECT_THAT(status.message(),
+              AllOf(HasSubstr("40 (from number 21 on: class 30, class 31"), HasSubstr("class 37, …) there"),
+                    HasSubstr("39 (from number 21 on: class 31, class 32"), Not(HasSubstr("class 29"))));
+}
+
+}  // namespace
+}  // namespace riffle

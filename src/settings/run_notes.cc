@@ -1,0 +1,151 @@
+#include "settings/run_notes.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "train/loop/resolution.h"
+#include "train/update/schedule.h"
+
+namespace riffle {
+namespace {
+
+int EpochsAfterWarmup(const Options& o) { return std::max(0, o.epoch_size - o.warmup_epochs); }
+
+/// " --mean=123.675,116.28,103.53" for numbers that are of pictures from 0 to 1; "" for others.
+std::string Scaled(std::string_view option, const std::vector<double>& values) {
+  const bool is_small = std::ranges::all_of(values, [](double v) { return v <= 1; });
+  if (!is_small || std::ranges::all_of(values, [](double v) { return v == 0; })) return "";
+  std::vector<std::string> scaled;
+  for (const double value : values) scaled.push_back(fmt::format("{:.6g}", 255 * value));
+  return fmt::format(" --{}={}", option, fmt::join(scaled, ","));
+}
+
+std::string PixelScale(const Options& o) {
+  const std::string scaled = Scaled("mean", o.mean) + Scaled("std", o.std);
+  if (scaled.empty()) return "";
+  return "mean and std: pixels are 0 to 255 here, and these numbers are of pixels from 0 to 1; times 255 they are" +
+         scaled;
+}
+
+std::string FrozenChance(const Options& o) {
+  if (o.freeze != "body" || !o.ckpt_path.empty() || !o.resume.empty()) return "";
+  return "freeze=body without ckpt_path: the head learns on a body of random weights; add --ckpt_path=FILE";
+}
+
+std::string LongWarmup(const Options& o) {
+  if (o.warmup_epochs == 0 || o.warmup_epochs < o.epoch_size) return "";
+  return fmt::format("warmup_epochs={} and epoch_size={}: the run is over before the learning rate {} {}",
+                     o.warmup_epochs, o.epoch_size, o.warmup_epochs > o.epoch_size ? "reaches" : "falls from", o.lr);
+}
+
+std::string LateMilestones(const Options& o) {
+  if (o.scheduler != "multi_step_decay" || EpochsAfterWarmup(o) == 0) return "";  // LongWarmup tells
+  std::vector<double> late;
+  for (const double milestone : o.multi_step_decay_milestones)
+    if (milestone >= EpochsAfterWarmup(o)) late.push_back(milestone);
+  if (late.empty()) return "";
+  return fmt::format("multi_step_decay_milestones: {} {} beyond the {} epochs after the warm-up: no step there{}",
+                     fmt::join(late, ", "), late.size() == 1 ? "is" : "are", EpochsAfterWarmup(o),
+                     late.size() == o.multi_step_decay_milestones.size() ? ", the learning rate never falls" : "");
+}
+
+std::string LongDecay(const Options& o) {
+  const bool uses = FindSchedule(o.scheduler).Uses("decay_epochs");
+  const int epochs = EpochsAfterWarmup(o);
+  if (!uses || !o.decay_epochs || epochs == 0) return "";  // LongWarmup tells
+  if (o.scheduler == "step_decay" && *o.decay_epochs >= epochs)
+    return fmt::format("decay_epochs={}: the run has {} epochs after the warm-up, the learning rate never falls",
+                       *o.decay_epochs, epochs);
+  if (*o.decay_epochs <= epochs) return "";
+  return fmt::format("decay_epochs={}: the run has {} epochs after the warm-up and ends before the decay does",
+                     *o.decay_epochs, epochs);
+}
+
+std::string GrowingDecay(const Options& o) {
+  const bool is_factor =
+      o.scheduler == "step_decay" || o.scheduler == "multi_step_decay" || o.scheduler == "exponential_decay";
+  if (!is_factor || o.decay_rate < 1) return "";
+  return fmt::format("decay_rate={}: under {} the learning rate {}", o.decay_rate, o.scheduler,
+                     o.decay_rate > 1 ? "grows at each step" : "stays as it is");
+}
+
+std::string LateResolution(const Options& o) {
+  const auto steps = ParseResolutionSchedule(o.resolution_schedule);
+  if (!steps.ok() || steps->empty() || steps->back().epoch < o.epoch_size) return "";
+  return fmt::format("resolution_schedule: the run has {} epochs and never trains on {} pixels, from epoch {} on",
+                     o.epoch_size, steps->back().size, steps->back().epoch);
+}
+
+std::string FixedStatistics(const Options& o) {
+  if (o.bn_momentum == 1)
+    return "bn_momentum=1: batch-norm statistics never move, and validation and use go by those of the start";
+  if (o.bn_momentum == 0) return "bn_momentum=0: batch-norm statistics are those of the last batch alone";
+  return "";
+}
+
+std::string NoLearning(const Options& o) {
+  return o.lr == 0 ? "lr=0: no weight changes, only batch-norm statistics do" : "";
+}
+
+std::string RareValidation(const Options& o) {
+  if (!o.val_while_train || o.val_interval <= o.epoch_size) return "";
+  return fmt::format("val_interval={}: the run has {} epochs and validates once, after the last", o.val_interval,
+                     o.epoch_size);
+}
+
+std::string RareCheckpoints(const Options& o) {
+  if (o.ckpt_save_interval <= o.epoch_size) return "";
+  return fmt::format("ckpt_save_interval={}: the run has {} epochs and saves once, after the last",
+                     o.ckpt_save_interval, o.epoch_size);
+}
+
+std::string UnmixedBatches(const Options& o) {
+  return o.cutmix_prob == 0 && (o.mixup > 0 || o.cutmix > 0) ? "cutmix_prob=0: no batch is mixed" : "";
+}
+
+std::string UnheardTeacher(const Options& o) {
+  return !o.teacher_ckpt.empty() && o.distill_weight == 0 ? "distill_weight=0: the teacher counts for nothing" : "";
+}
+
+std::string MomentaryAverage(const Options& o) {
+  return o.ema && o.ema_decay == 0 ? "ema_decay=0: the average is the weights of the last step" : "";
+}
+
+}  // namespace
+
+std::span<const RunNote> RunNotes() {
+  static const std::vector<RunNote> table = {
+      {{"mean", "std"}, PixelScale},
+      {{"freeze"}, FrozenChance},
+      {{"warmup_epochs", "epoch_size"}, LongWarmup},
+      {{"multi_step_decay_milestones", "scheduler", "epoch_size", "warmup_epochs"}, LateMilestones},
+      {{"decay_epochs"}, LongDecay},
+      {{"decay_rate"}, GrowingDecay},
+      {{"resolution_schedule", "epoch_size"}, LateResolution},
+      {{"bn_momentum"}, FixedStatistics},
+      {{"lr"}, NoLearning},
+      {{"val_interval"}, RareValidation},
+      {{"ckpt_save_interval"}, RareCheckpoints},
+      {{"cutmix_prob"}, UnmixedBatches},
+      {{"distill_weight"}, UnheardTeacher},
+      {{"ema_decay"}, MomentaryAverage},
+  };
+  return table;
+}
+
+std::vector<std::string> NotesOn(const Settings& settings) {
+  std::vector<std::string> notes;
+  for (const RunNote& note : RunNotes()) {
+    if (std::ranges::none_of(note.options, [&](std::string_view option) { return settings.IsSet(option); })) continue;
+    if (std::string text = note.text(settings.options); !text.empty()) notes.push_back(std::move(text));
+  }
+  return notes;
+}
+
+std::string PixelScaleNote(const Settings& settings) {
+  return settings.IsSet("mean") || settings.IsSet("std") ? PixelScale(settings.options) : "";
+}
+
+}  // namespace riffle

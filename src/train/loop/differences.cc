@@ -1,0 +1,31 @@
+#include "train/loop/differences.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+namespace riffle {
+namespace {
+
+// Of two JSON objects with the same keys.
+std::string JsonDifferences(const std::string& there, const std::string& here) {
+  const auto theirs = nlohmann::json::parse(there).flatten(), ours = nlohmann::json::parse(here).flatten();
+  std::string text;
+  for (const auto& [key, value] : theirs.items())
+    if (ours.contains(key) && value != ours[key])
+      text += fmt::format("{}{} is {} there and {} here", text.empty() ? "" : ", ", key.substr(1), value.dump(),
+                          ours[key].dump());
+  return text;
+}
+
+}  // namespace
+
+std::string Differences(const ModelDescription& there, const ModelDescription& here) {
+  return JsonDifferences(ToJson(there), ToJson(here));
+}
+
+std::string Differences(const ValidationSetup& there, const ValidationSetup& here) {
+  return JsonDifferences(ToJson(there), ToJson(here));
+}
+
+}  // namespace riffle

@@ -1,0 +1,178 @@
+// Going on with a run that is not quite the one that stopped, two runs in one folder, and runs that are stopped.
+#include <signal.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cmath>
+#include <numbers>
+#include <thread>
+
+#include "riffle_run.h"
+
+namespace riffle {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr int kInvalid = 2, kRefused = 5;
+
+class Resume : public EndToEnd {
+ protected:
+  Resume() { WriteColours(folder_ / "colours", 48, 21); }
+  Words TrainWords(const Words& more) const {
+    return TrainOn("colours", "out", {"--batch_size=12", "--opt=momentum", "--lr=0.02", "--log_interval=1"}, more);
+  }
+  std::string Train(const Words& more) const { return Riffle(TrainWords(more)); }
+  fs::path Numbered(int epoch) const { return EndToEnd::Numbered("out", epoch, 4); }
+  std::string Record() const { return Text(folder_ / "out" / (std::string(kModelName) + ".yaml")); }
+  std::vector<nlohmann::json> Metrics() const { return JsonLines(Text(folder_ / "out/metrics.jsonl")); }
+
+  /// Starts `riffle words...`; its process, once it has printed `text`.
+  pid_t Start(Words words, const std::string& text) const {
+    const fs::path out = folder_ / "started.out", err = folder_ / "started.err";
+    fs::remove(out);
+    words.insert(words.begin(), RIFFLE_BINARY);
+    const pid_t process = fork();
+    if (process == 0) {
+      std::vector<char*> arguments;
+      for (std::string& word : words) arguments.push_back(word.data());
+      arguments.push_back(nullptr);
+      if (freopen(out.c_str(), "w", stdout) == nullptr || freopen(err.c_str(), "w", stderr) == nullptr) _exit(99);
+      execv(arguments[0], arguments.data());
+      _exit(99);
+    }
+    for (int i = 0; i < 3000; ++i) {
+      if (fs::exists(out) && Text(out).find(text) != std::string::npos) return process;
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    ADD_FAILURE() << "it never said " << text;
+    return process;
+  }
+  /// Its exit code, -1 if a signal ended it.
+  static int End(pid_t process, int signal) {
+    int status = 0;
+    kill(process, signal);
+    waitpid(process, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  }
+};
+
+TEST_F(Resume, AnotherBatchSizeKeepsTheScheduleAndIsSaid) {
+  Train({"--epoch_size=6"});
+  for (const int epoch : {4, 5, 6}) fs::remove(Numbered(epoch));
+  EXPECT_THAT(Train({"--epoch_size=6", "--batch_size=24", "--num_samples=36", "--resume=auto"}),
+              AllOf(HasSubstr("batch_size was 12 until epoch 3, is 24 from now on"),
+                    HasSubstr("num_samples was null until epoch 3, is 36 from now on"),
+                    HasSubstr("The training set had 48 pictures until epoch 3, it has 36 now"),
+                    HasSubstr("Rows of 3 later epochs are dropped")));
+  const std::vector<nlohmann::json> rows = Metrics();
+  ASSERT_EQ(rows.size(), 6u);
+  for (int epoch = 1; epoch < 6; ++epoch) EXPECT_GT(rows[epoch - 1]["lr"], rows[epoch]["lr"]);
+  EXPECT_NEAR(rows[5]["lr"], 1e-6 + (0.02 - 1e-6) / 2 * (1 + std::cos(std::numbers::pi * 5 / 6)), 1e-12)
+      << "one batch an epoch";
+  EXPECT_THAT(Record(), testing::StartsWith("# until epoch 3: num_samples: null\n# until epoch 3: batch_size: 12\n"));
+  const std::string yaml = (folder_ / "out" / (std::string(kModelName) + ".yaml")).string();
+  EXPECT_THAT(Riffle({"train", "-c", yaml, "--resume=", "--dry_run"}), HasSubstr("Batch size: 24"));
+}
+
+TEST_F(Resume, ARenamedClassIsAnErrorWithBothLists) {
+  Train({"--epoch_size=1"});
+  for (const char* split : {"train", "val"})
+    fs::rename(folder_ / "colours" / split / "blue", folder_ / "colours" / split / "zinc");
+  Fails(TrainWords({"--epoch_size=2", "--resume=auto"}), kInvalid,
+        "3 (blue, green, red) there and 3 (green, red, zinc) here");
+}
+
+TEST_F(Resume, AnotherModelIsAnErrorAndNothingMoves) {
+  Train({"--epoch_size=1"});
+  Fails(TrainWords({"--resume=auto", "--model=shufflenet_v1_g1_x0_25"}), kInvalid, Numbered(1).filename().string());
+  EXPECT_TRUE(fs::exists(Numbered(1)));
+  EXPECT_FALSE(fs::exists(folder_ / "out/run-1"));
+}
+
+TEST_F(Resume, ARunThatHasItsEpochsIsLeftAsItIs) {
+  Train({"--epoch_size=3"});
+  const std::string record = Record(), metrics = Text(folder_ / "out/metrics.jsonl");
+  EXPECT_THAT(Train({"--epoch_size=2", "--lr=0.5", "--resume=auto"}),
+              HasSubstr("The run has 3 epochs, more than the 2 of --epoch_size"));
+  EXPECT_THAT(Train({"--epoch_size=3", "--lr=0.5", "--resume=auto"}),
+              HasSubstr("has its 3 epochs; raise --epoch_size"));
+  EXPECT_EQ(Record(), record);
+  EXPECT_EQ(Text(folder_ / "out/metrics.jsonl"), metrics);
+}
+
+TEST_F(Resume, ANewRunStartsFromNoFileOfItsOwnFolder) {
+  Train({"--epoch_size=1"});
+  for (const char* option : {"ckpt_path", "teacher_ckpt"})
+    Fails(TrainWords({"--epoch_size=1", fmt::format("--{}={}", option, Numbered(1).string())}), kInvalid,
+          fmt::format("option {}: {} belongs to the run", option, Numbered(1).string()));
+  EXPECT_TRUE(fs::exists(Numbered(1)));
+}
+
+TEST_F(Resume, ValidateSaysWhereItMeasuresOtherwiseThanTraining) {
+  Train({"--epoch_size=1", "--val_while_train", "--tta_flip"});
+  std::string said;
+  Validate(Numbered(1), {}, &said);
+  EXPECT_THAT(said, AllOf(HasSubstr("otherwise: tta_flip is true there and false here\n")));
+  Validate(Numbered(1), {"--tta_flip"}, &said);
+  EXPECT_THAT(said, Not(HasSubstr("otherwise")));
+  Validate(Numbered(1), {"--tta_flip", "--crop_pct=1", "--val_split=train"}, &said);
+  EXPECT_THAT(said, AllOf(HasSubstr("val_split is \"val\" there and \"train\" here"), HasSubstr("images is 21 there"),
+                          HasSubstr("crop_pct is 0.875 there and 1.0 here")));
+}
+
+TEST_F(Resume, ABestOfAnotherSplitStartsAnewAndIsSaid) {
+  Train({"--epoch_size=1", "--val_while_train"});
+  EXPECT_THAT(
+      Train({"--epoch_size=2", "--val_while_train", "--val_split=train", "--resume=auto"}),
+      AllOf(HasSubstr("does not count from now on: it was measured otherwise"), HasSubstr(", the best so far")));
+}
+
+TEST_F(Resume, AnUnreadablePictureOfTheValidationCostsNoEpoch) {
+  const fs::path picture = folder_ / "colours/val/red/2.bmp", aside = folder_ / "aside.bmp";
+  const Words words = {"--epoch_size=30", "--val_while_train", "--val_interval=30", "--ckpt_save_interval=30"};
+  const pid_t run = Start(TrainWords(words), "Epoch 1/");
+  fs::rename(picture, aside);
+  std::ofstream(picture) << "broken";
+  int status = 0;
+  waitpid(run, &status, 0);
+  ASSERT_EQ(WEXITSTATUS(status), 4);
+  EXPECT_THAT(Text(folder_ / "started.err"), HasSubstr("epoch 30 is saved, --resume=auto goes on with its validation"));
+  EXPECT_EQ(Metrics().size(), 29u);
+  fs::rename(aside, picture);
+  Words again = words;
+  again.push_back("--resume=auto");
+  EXPECT_THAT(Train(again),
+              AllOf(HasSubstr("after epoch 30, whose validation is still to come"), HasSubstr("Epoch 30/30")));
+  ASSERT_EQ(Metrics().size(), 30u);
+  EXPECT_TRUE(Metrics()[29].contains("val_top1_percent"));
+}
+
+TEST_F(Resume, ASecondRunInAFolderFailsAtOnceAndNamesTheFirst) {
+  const pid_t first = Start(TrainWords({"--epoch_size=100000"}), "Epoch 1/");
+  Fails(TrainWords({"--epoch_size=1"}), kRefused, fmt::format("process {} trains there", first));
+  Fails(TrainWords({"--epoch_size=1", "--resume=auto"}), kRefused, fmt::format("process {}", first));
+  Train({"--epoch_size=1", "--dry_run"});
+  EXPECT_FALSE(fs::exists(folder_ / "out/run-1"));
+  EXPECT_EQ(End(first, SIGKILL), -1);
+  EXPECT_THAT(Train({"--epoch_size=1"}), HasSubstr("moved to")) << "a crash lets go of the lock";
+}
+
+TEST_F(Resume, ASignalEndsARunWithAWordOnWhatIsLostAndHowToGoOn) {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    const pid_t run = Start(TrainWords({"--epoch_size=100000"}), "Epoch 2/");
+    EXPECT_EQ(End(run, signal), 128 + signal);
+    const std::string said = Text(folder_ / "started.err");
+    EXPECT_THAT(said, AllOf(testing::StartsWith("riffle: stopped by SIG"), HasSubstr("; epochs 1 to "),
+                            HasSubstr("--resume=auto goes on from there")));
+    EXPECT_EQ(std::ranges::count(said, '\n'), 1);
+    const std::string file =
+        said.substr(said.find(" are in ") + 8, said.find(".safetensors,") + 12 - said.find(" are in ") - 8);
+    EXPECT_TRUE(fs::exists(file)) << file;
+  }
+}
+
+}  // namespace
+}  // namespace riffle
