@@ -9,7 +9,14 @@
 namespace riffle {
 
 /// What a stream is for; two purposes never share numbers.
-enum class RandomPurpose : uint32_t { kInitialisation, kShuffle, kAugmentation, kMix, kReplacement, kTest };
+enum class RandomPurpose : uint32_t {
+  kInitialisation = 0,
+  kShuffle = 1,
+  kAugmentation = 2,
+  kMix = 3,
+  kTest = 5,
+  kReplacement = 6,
+};
 
 /// Philox4x32-10: the 128-bit counter, mixed under the 64-bit key.
 std::array<uint32_t, 4> Philox(std::array<uint32_t, 4> counter, std::array<uint32_t, 2> key);
