@@ -62,6 +62,8 @@ Loader::Loader(const Dataset& dataset, const Transform& transform, const LoaderO
 
 Loader::~Loader() { Stop(); }
 
+int64_t Loader::ImagesPerEpoch() const { return std::min(batches_per_epoch_ * options_.batch_size, dataset_.size()); }
+
 LoaderPosition Loader::PositionOf(int64_t number) const {
   return {number / batches_per_epoch_, number % batches_per_epoch_};
 }

@@ -82,6 +82,8 @@ class Loader {
   Loader& operator=(const Loader&) = delete;
 
   int64_t BatchesPerEpoch() const { return batches_per_epoch_; }
+  /// Pictures that one epoch visits.
+  int64_t ImagesPerEpoch() const;
 
   /// Height and width of the pictures in its batches.
   int image_size() const { return transform_.image_size(); }
