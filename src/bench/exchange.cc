@@ -73,7 +73,7 @@ Status WriteInferenceExchange(const std::filesystem::path& folder, const Plan& p
 }
 
 Status WriteTrainingExchange(const std::filesystem::path& folder, const Plan& plan, TrainingWorkload& workload) {
-  RIFFLE_TRY(WriteWeights(folder, plan, workload.network().values()));
+  RIFFLE_TRY(WriteWeights(folder, plan, HostValues(plan.registry, workload.network().values())));
   std::array<double, kLosses> losses;
   std::ranges::generate(losses, [&] { return workload.Run(); });
   return WriteBatch(folder, plan.model, workload.batch(),

@@ -39,19 +39,19 @@ void FillBenchWeights(const Execution& execution, const Plan& plan, const OpTabl
   Plan calibration = plan;
   calibration.model.bn_momentum = 0;  // running statistics become the batch's own
   Network<float> network(execution, calibration, ops);
-  Initialise(plan, {.seed = kSeed}, &network.values());
+  Initialise(plan, {.seed = kSeed}, values);
   for (const Parameter& p : plan.registry.trainable()) {
     if (!p.norm()) continue;
     RandomStream random(kSeed, RandomPurpose::kTest, kParameters, static_cast<uint32_t>(p.offset));
     const double centre = p.kind == ParameterKind::kGamma ? 1 : 0;
-    std::generate_n(network.values().trainable.data() + p.offset, p.size,
+    std::generate_n(values->trainable.data() + p.offset, p.size,
                     [&] { return static_cast<float>(centre + random.Uniform(-0.3, 0.3)); });
   }
+  network.values().Upload(*values);
   const BenchBatch batch(plan.model, kCalibrationImages);
-  network.Forward(batch.images, batch.pictures(), Statistics::kBatch);
-  execution.Synchronize();
-  std::ranges::copy(network.values().trainable, values->trainable.begin());
-  std::ranges::copy(network.values().statistics, values->statistics.begin());
+  DeviceInput<float> input;
+  network.Forward(batch.images, {input.At(execution.device, batch.pixels), batch.stride}, Statistics::kBatch);
+  network.values().Download(values);
 }
 
 InferenceWorkload::InferenceWorkload(const Execution& execution, const Plan& plan, const OpTable<float>& ops,
@@ -74,19 +74,23 @@ TrainingWorkload::TrainingWorkload(const Execution& execution, const Plan& plan,
       plan_(plan),
       ops_(ops),
       network_(execution, plan, ops),
-      optimizer_(plan.registry, TrainingOptions()),
+      optimizer_(execution.device, plan.registry, TrainingOptions()),
       batch_(plan.model, images),
-      losses_(images) {
-  Initialise(plan, {.seed = kSeed}, &network_.values());
+      losses_(execution.device, images) {
+  ParameterValues<float> initial(plan.registry);
+  Initialise(plan, {.seed = kSeed}, &initial);
+  network_.values().Upload(initial);
   const int classes = plan.model.num_classes;
-  targets_.assign(images * classes, static_cast<float>(kBenchLabelSmoothing / classes));
+  std::vector<float> targets(images * classes, static_cast<float>(kBenchLabelSmoothing / classes));
   for (int64_t n = 0; n < images; ++n)
-    targets_[n * classes + batch_.labels[n]] += static_cast<float>(1 - kBenchLabelSmoothing);
+    targets[n * classes + batch_.labels[n]] += static_cast<float>(1 - kBenchLabelSmoothing);
+  targets_ = DeviceArray<float>(execution.device, targets);
 }
 
 double TrainingWorkload::Run() {
   const int64_t images = batch_.images;
-  const float* logits = network_.Forward(images, batch_.pictures(), Statistics::kBatch);
+  const Rows<const float> pictures = {input_.At(execution_.device, batch_.pixels), batch_.stride};
+  const float* logits = network_.Forward(images, pictures, Statistics::kBatch);
   ops_.cross_entropy(execution_, {images, plan_.model.num_classes},
                      {.loss = losses_.data(),
                       .dlogits = network_.dlogits(),
@@ -95,8 +99,9 @@ double TrainingWorkload::Run() {
                       .weight = 1.0f / static_cast<float>(images)});
   network_.Backward();
   optimizer_.Step(execution_, ++steps_, kBenchLearningRate, network_.gradients(), &network_.values().trainable);
-  execution_.Synchronize();
-  return std::accumulate(losses_.begin(), losses_.end(), 0.0) / static_cast<double>(images);
+  std::vector<float> losses(images);
+  losses_.Download(losses);
+  return std::accumulate(losses.begin(), losses.end(), 0.0) / static_cast<double>(images);
 }
 
 Workload TrainingWorkload::AsWorkload() {

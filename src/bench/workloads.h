@@ -19,7 +19,7 @@ struct BenchBatch {
 
   int64_t images;
   int64_t stride;               ///< from one channel's row to the next
-  AlignedArray<float> pixels;   ///< [in_channels][images·H·W], normal
+  AlignedArray<float> pixels;   ///< of the host: [in_channels][images·H·W], normal
   std::vector<int32_t> labels;  ///< [images]
 };
 
@@ -76,7 +76,8 @@ class TrainingWorkload {
   Optimizer optimizer_;
   int64_t steps_ = 0;
   BenchBatch batch_;
-  std::vector<float> targets_, losses_;
+  DeviceInput<float> input_;
+  DeviceArray<float> targets_, losses_;
 };
 
 }  // namespace riffle

@@ -66,7 +66,9 @@ Status Run(const Invocation& invocation, const Console& console) {
   training.image_size = options.image_resize;
   RIFFLE_ASSIGN(const Plan plan, MakePlan(training));
   Network<float> network({pool}, plan, *ops);
-  RIFFLE_TRY(checkpoint.Load(plan.registry, checkpoint.best_weights(), &network.values()));
+  Snapshot state(plan.registry);
+  RIFFLE_TRY(checkpoint.Load(plan.registry, checkpoint.best_weights(), &state.values));
+  network.values().Upload(state.values);
 
   RIFFLE_TRY(DownloadIfAsked(options, log));
   RIFFLE_ASSIGN(const std::unique_ptr<Dataset> data, OpenDataset(TrainDataset(options)));
@@ -80,8 +82,7 @@ Status Run(const Invocation& invocation, const Console& console) {
   info.best_top1_percent.reset();
   info.measured.reset();
   info.unvalidated.reset();
-  Snapshot state(plan.registry);
-  Copy(network.values(), &state.values);
+  network.values().Download(&state.values);
   const fs::path out = invocation.own.find("out")->second;
   RIFFLE_TRY(SaveCheckpoint(out, info, plan.registry, state));
   log.Line(fmt::format("{}: the {}weights of {}, batch-norm statistics averaged over {} batches of {}, {} × {} pixels",

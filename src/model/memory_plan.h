@@ -8,14 +8,14 @@ namespace riffle {
 
 /// A buffer and its life: it holds data from step `first` to step `last`, both included.
 struct BufferLife {
-  int64_t size = 0;  ///< values
+  int64_t bytes = 0;
   int first = 0;
   int last = 0;
 };
 
 struct MemoryPlan {
-  std::vector<int64_t> offset;  ///< of each buffer, in values; whole cache lines
-  int64_t arena = 0;            ///< values in all
+  std::vector<int64_t> offset_bytes;  ///< of each buffer; whole cache lines
+  int64_t arena_bytes = 0;            ///< in all
 };
 
 /// Places the largest buffers first, each at the lowest place that is free during its life.

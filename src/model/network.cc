@@ -13,9 +13,9 @@ bool BackwardReadsInput(const Step& step) { return step.op != Op::kAveragePool &
 
 // Lives of all maps, of all gradients, and second lives of the maps that are recomputed. Time: step i runs forward at i
 // and backward at 2·steps − 1 − i.
-std::vector<BufferLife> Lives(const Plan& plan, int64_t images) {
+std::vector<BufferLife> Lives(const Plan& plan, int64_t images, size_t value_bytes) {
   const int maps = static_cast<int>(plan.maps.size()), steps = static_cast<int>(plan.steps.size());
-  std::vector<BufferLife> lives(3 * maps, BufferLife{.size = 0, .first = 2 * steps, .last = -1});
+  std::vector<BufferLife> lives(3 * maps, BufferLife{.bytes = 0, .first = 2 * steps, .last = -1});
   const auto use = [&](int buffer, int time) {
     lives[buffer].first = std::min(lives[buffer].first, time);
     lives[buffer].last = std::max(lives[buffer].last, time);
@@ -36,18 +36,19 @@ std::vector<BufferLife> Lives(const Plan& plan, int64_t images) {
   // The loss reads the logits while it writes their gradient, and callers read them until the next forward pass.
   use(plan.output(), 2 * steps);
   for (int m = 0; m < 3 * maps; ++m)
-    if (lives[m].last >= 0 && m != 0) lives[m].size = plan.maps[m % maps].size(images);
+    if (lives[m].last >= 0 && m != 0)
+      lives[m].bytes = plan.maps[m % maps].values(images) * static_cast<int64_t>(value_bytes);
   return lives;
 }
 
 }  // namespace
 
 int64_t TrainingArenaBytes(const Plan& plan, int64_t images) {
-  return PlanMemory(Lives(plan, images)).arena * static_cast<int64_t>(sizeof(float));
+  return PlanMemory(Lives(plan, images, sizeof(float))).arena_bytes;
 }
 
 int64_t TrainingMemoryBytes(const Plan& plan, int64_t images) {
-  const int64_t pictures = plan.maps[0].size(images);
+  const int64_t pictures = plan.maps[0].values(images);
   const int64_t parameters = 3 * plan.registry.trainable_arena() + plan.registry.statistics_arena();
   return TrainingArenaBytes(plan, images) + (pictures + parameters) * static_cast<int64_t>(sizeof(float));
 }
@@ -58,13 +59,14 @@ Network<T>::Network(const Execution& execution, const Plan& plan, const OpTable<
       plan_(&plan),
       bn_momentum_(plan.model.bn_momentum),
       ops_(ops),
-      values_(plan.registry),
-      gradients_(plan.registry.trainable_arena()) {
+      row_indices_(execution.device, plan),
+      values_(execution.device, plan.registry),
+      gradients_(execution.device, plan.registry.trainable_arena()) {
   // Moments and sums are two values a row, PullBack three, scale and shift one each.
   constexpr int kValuesPerRow = (sizeof(Moments<T>) + sizeof(GradientSums<T>) + sizeof(PullBack<T>)) / sizeof(T) + 2;
   int64_t rows = 0;
   for (const Norm& norm : plan.norms) rows += norm.channels;
-  norm_arena_ = AlignedArray<T>(rows * kValuesPerRow);
+  norm_arena_ = DeviceArray<T>(execution.device, rows * kValuesPerRow);
   T* at = norm_arena_.data();
   const auto take = [&](int64_t values) { return std::exchange(at, at + values); };
   for (const Norm& norm : plan.norms) {
@@ -87,8 +89,9 @@ template <class T>
 void Network<T>::Bind(int64_t images) {
   if (images == images_) return;
   images_ = images;
-  const MemoryPlan layout = PlanMemory(Lives(*plan_, images));
-  if (static_cast<int64_t>(arena_.size()) < layout.arena) arena_ = AlignedArray<T>(layout.arena);
+  const MemoryPlan layout = PlanMemory(Lives(*plan_, images, sizeof(T)));
+  arena_.Reserve(execution_.device, layout.arena_bytes);
+  const auto place = [&](size_t buffer) { return reinterpret_cast<T*>(arena_.data() + layout.offset_bytes[buffer]); };
   const size_t maps = plan_->maps.size();
   maps_.assign(maps, {});
   gradients_of_maps_.assign(maps, {});
@@ -96,15 +99,14 @@ void Network<T>::Bind(int64_t images) {
   for (size_t m = 1; m < maps; ++m) {
     const int64_t stride = plan_->maps[m].stride(images);
     const MapBackward& backward = plan_->backward.maps[m];
-    maps_[m] = {arena_.data() + layout.offset[plan_->StorageRoot(static_cast<int>(m))], stride};
-    gradients_of_maps_[m] =
-        Rows<T>{arena_.data() + layout.offset[maps + backward.gradient_map], stride}.From(backward.gradient_row);
-    if (backward.recomputed_by >= 0) recomputed_[m] = {arena_.data() + layout.offset[2 * maps + m], stride};
+    maps_[m] = {place(plan_->StorageRoot(static_cast<int>(m))), stride};
+    gradients_of_maps_[m] = Rows<T>{place(maps + backward.gradient_map), stride}.From(backward.gradient_row);
+    if (backward.recomputed_by >= 0) recomputed_[m] = {place(2 * maps + m), stride};
   }
   int64_t prepared = 0;
   for (const Step& step : plan_->steps)
     if (step.op == Op::kGroupConv) prepared = std::max(prepared, ops_.group_conv_prepared_size(GroupConvShapeOf(step)));
-  if (static_cast<int64_t>(prepared_.size()) < prepared) prepared_ = AlignedArray<T>(prepared);
+  prepared_.Reserve(execution_.device, prepared);
 }
 
 template <class T>
@@ -185,7 +187,7 @@ void Network<T>::ForwardStep(const Step& step, Statistics statistics) {
            .x = x,
            .in = InputActivation(step),
            .weight = Weight(step),
-           .rows = {plan_->RowIndices(step.in_rows), plan_->RowIndices(step.weight_rows)},
+           .rows = {row_indices_.From(step.in_rows), row_indices_.From(step.weight_rows)},
            .moments = moments});
     case Op::kAveragePool:
       return ops_.average_pool_forward(
@@ -204,7 +206,7 @@ void Network<T>::ForwardStep(const Step& step, Statistics statistics) {
                                       .beta = trainable(n.beta),
                                       .running_mean = running(n.running_mean),
                                       .running_variance = running(n.running_variance),
-                                      .parameter_row = plan_->RowIndices(n.parameter_rows)});
+                                      .parameter_row = row_indices_.From(n.parameter_rows)});
     }
     case Op::kResidual:
       return ForwardResidual(step, y);
@@ -251,7 +253,14 @@ void Network<T>::BackwardHead() {
 
 template <class T>
 void Network<T>::FillWorkspace(T value) {
-  for (AlignedArray<T>* memory : {&arena_, &norm_arena_, &prepared_}) std::fill(memory->begin(), memory->end(), value);
+  const auto fill = [&](void* memory, size_t bytes) {
+    const std::vector<T> values(bytes / sizeof(T), value);
+    execution_.device.Upload(memory, values.data(), bytes);
+    execution_.Synchronize();
+  };
+  fill(arena_.data(), arena_.bytes());
+  fill(norm_arena_.data(), norm_arena_.bytes());
+  fill(prepared_.data(), prepared_.bytes());
 }
 
 template <class T>
@@ -287,7 +296,7 @@ void Network<T>::BackwardStep(const Step& step) {
                                        .own_sums = state.sums,
                                        .moments = state.moments,
                                        .gamma = values_.trainable.data() + offset(n.gamma),
-                                       .parameter_row = plan_->RowIndices(n.parameter_rows)});
+                                       .parameter_row = row_indices_.From(n.parameter_rows)});
     }
     case Op::kResidual:
       if (BackwardOf(step).sums_gathered) return;
@@ -337,7 +346,7 @@ void Network<T>::BackwardDepthwiseConv(const Step& step) {
                                 .x = RowsOf(step.x),
                                 .in = InputActivation(step),
                                 .weight = Weight(step),
-                                .rows = {plan_->RowIndices(step.in_rows), plan_->RowIndices(step.weight_rows)}});
+                                .rows = {row_indices_.From(step.in_rows), row_indices_.From(step.weight_rows)}});
 }
 
 template class Network<float>;

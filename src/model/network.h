@@ -1,10 +1,12 @@
 // Runs a plan forward and backward on a batch: the training engine. It knows where every map, gradient and statistic
-// lies and hands pointers to the ops; it never reads or writes a value itself.
+// lies in its device's memory and hands pointers to the ops; it never reads or writes a value itself.
 #pragma once
 
 #include <vector>
 
+#include "backend/device_array.h"
 #include "model/plan.h"
+#include "model/row_indices.h"
 #include "model/step_observer.h"
 #include "ops/op_table.h"
 
@@ -20,15 +22,16 @@ enum class Statistics {
 template <class T>
 class Network {
  public:
-  /// Its ops run on `execution`. `plan` and `ops` must outlive the network.
+  /// Its ops run on `execution`, its memory is that of the execution's device: all pointers that it takes and gives
+  /// are. Parameters and statistics are zero. `plan` and `ops` must outlive the network.
   Network(const Execution& execution, const Plan& plan, const OpTable<T>& ops);
 
   const Execution& execution() const { return execution_; }
   const Plan& plan() const { return *plan_; }
-  ParameterValues<T>& values() { return values_; }
-  const ParameterValues<T>& values() const { return values_; }
+  DeviceParameterValues<T>& values() { return values_; }
+  const DeviceParameterValues<T>& values() const { return values_; }
   /// Laid out as values().trainable; overwritten by Backward().
-  AlignedArray<T>& gradients() { return gradients_; }
+  DeviceArray<T>& gradients() { return gradients_; }
 
   /// The logits [images][classes], there after Synchronize() and valid until the next Forward.
   /// pictures: [in_channels][images·H·W], normalised; must stay as it is until Backward has returned.
@@ -45,7 +48,8 @@ class Network {
   void BackwardHead();
 
   /// From the next Forward on, the same network for pictures of another size: a plan whose model differs in image_size
-  /// alone. Parameters and statistics stay. It must outlive the network.
+  /// alone. Parameters and statistics stay, and so do the row permutations, which are the same. It must outlive the
+  /// network.
   void UsePlan(const Plan& plan);
 
   /// The share of the old running statistics that a Forward with Statistics::kBatch keeps, in place of the model's;
@@ -97,13 +101,14 @@ class Network {
   const Plan* plan_;
   double bn_momentum_;
   const OpTable<T>& ops_;
-  ParameterValues<T> values_;
-  AlignedArray<T> gradients_;
-  AlignedArray<T> norm_arena_;
+  const RowIndices row_indices_;
+  DeviceParameterValues<T> values_;
+  DeviceArray<T> gradients_;
+  DeviceArray<T> norm_arena_;
   std::vector<NormState> norms_;
-  AlignedArray<T> prepared_;  // weights of the group convolution that runs now
-  AlignedArray<T> arena_;     // maps and their gradients
-  int64_t images_ = 0;        // that the arena is laid out for
+  DeviceArray<T> prepared_;       // weights of the group convolution that runs now
+  DeviceArray<std::byte> arena_;  // maps and their gradients
+  int64_t images_ = 0;            // that the arena is laid out for
   std::vector<Rows<T>> maps_, gradients_of_maps_;
   std::vector<Rows<T>> recomputed_;  // in backward, of the maps that are
   StepObserver* observer_ = nullptr;

@@ -9,6 +9,7 @@
 #include "backend/testing/execution.h"
 #include "model/testing/random_network.h"
 #include "model/zoo.h"
+#include "ops/testing/guarded_ops.h"
 
 namespace riffle {
 namespace {
@@ -35,12 +36,10 @@ std::vector<ModelDescription> Models() {
 // Logits and all gradients of one pass.
 std::vector<float> PassOf(Network<float>& network, const Plan& plan, const OpTable<float>& ops,
                           const Batch<float>& batch) {
-  const float* logits = TrainingPass(network, ops, batch, kClasses).logits;
-  std::vector<float> result(logits, logits + batch.images * kClasses);
-  for (const Parameter& p : plan.registry.trainable()) {
-    const float* gradient = network.gradients().data() + p.offset;
-    result.insert(result.end(), gradient, gradient + p.size);
-  }
+  std::vector<float> result = TrainingPass(network, ops, batch, kClasses).logits;
+  const std::vector<float> gradients = HostCopy(network.gradients());
+  for (const Parameter& p : plan.registry.trainable())
+    result.insert(result.end(), gradients.begin() + p.offset, gradients.begin() + p.offset + p.size);
   return result;
 }
 
@@ -49,6 +48,11 @@ std::vector<float> FreshPass(const Plan& plan, const OpTable<float>& ops, const 
   Network<float> network(execution, plan, ops);
   FillRandom(plan.registry, 1, &network.values());
   return PassOf(network, plan, ops, batch);
+}
+
+void SetDlogits(Network<float>& network, const std::vector<float>& values) {
+  network.execution().device.Upload(network.dlogits(), values.data(), values.size() * sizeof(float));
+  network.execution().Synchronize();
 }
 
 class NetworkOf : public testing::TestWithParam<const OpTable<float>& (*)()> {};
@@ -62,7 +66,7 @@ TEST_P(NetworkOf, ReadsNothingThatItHasNotWritten) {
     FillRandom(plan.registry, 1, &network.values());
     PassOf(network, plan, GetParam()(), batch);  // lays the memory out
     network.FillWorkspace(kNan);
-    std::fill(network.gradients().begin(), network.gradients().end(), kNan);
+    network.gradients().Upload(std::vector<float>(network.gradients().size(), kNan));
     EXPECT_EQ(PassOf(network, plan, GetParam()(), batch), FreshPass(plan, GetParam()(), batch)) << ToJson(model);
   }
 }
@@ -84,10 +88,10 @@ TEST_P(NetworkOf, KeepsTheLogitsUntilTheNextForward) {
     Network<float> network(OnThreads(), plan, GetParam()());
     FillRandom(plan.registry, 1, &network.values());
     const float* logits = network.Forward(kImages, batch.pictures(), Statistics::kBatch);
-    const std::vector<float> before(logits, logits + kImages * kClasses);
-    std::fill_n(network.dlogits(), kImages * kClasses, 1.0f);
+    const std::vector<float> before = HostCopy(network.execution(), logits, kImages * kClasses);
+    SetDlogits(network, std::vector<float>(kImages * kClasses, 1.0f));
     network.Backward();
-    EXPECT_EQ(std::vector<float>(logits, logits + kImages * kClasses), before) << ToJson(model);
+    EXPECT_EQ(HostCopy(network.execution(), logits, kImages * kClasses), before) << ToJson(model);
   }
 }
 
@@ -121,14 +125,23 @@ TEST_P(NetworkOf, EvaluationLeavesStatisticsAlone) {
   const Batch<float> batch(model, kImages, 2);
   Network<float> network(OnThreads(), plan, GetParam()());
   FillRandom(plan.registry, 1, &network.values());
-  const auto statistics = [&] {
-    return std::vector<float>(network.values().statistics.begin(), network.values().statistics.end());
-  };
+  const auto statistics = [&] { return HostCopy(network.values().statistics); };
   const std::vector<float> before = statistics();
   network.Forward(kImages, batch.pictures(), Statistics::kRunning);
   EXPECT_EQ(statistics(), before);
   network.Forward(kImages, batch.pictures(), Statistics::kBatch);
   EXPECT_NE(statistics(), before);
+}
+
+// On memory that the host cannot touch, to the same bits.
+TEST(Network, ReadsAndWritesItsDeviceByOpsAndTransfersAlone) {
+  GuardedDevice device;
+  const Execution execution{OnThreads(3).pool, device};
+  for (const ModelDescription& model : Models()) {
+    const Plan plan = *MakePlan(model);
+    const Batch<float> batch(model, kImages, 2);
+    EXPECT_EQ(FreshPass(plan, GuardedOps(), batch, execution), FreshPass(plan, CpuOps(), batch)) << ToJson(model);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Backends, NetworkOf, testing::Values(&ReferenceOps<float>, &CpuOps),
@@ -138,7 +151,9 @@ INSTANTIATE_TEST_SUITE_P(Backends, NetworkOf, testing::Values(&ReferenceOps<floa
 double LossAlong(const Plan& plan, const Batch<double>& batch, const std::vector<double>& direction, double step) {
   Network<double> network(OnThreads(), plan, ReferenceOps<double>());
   FillRandom(plan.registry, 1, &network.values());
-  for (size_t i = 0; i < direction.size(); ++i) network.values().trainable[i] += step * direction[i];
+  std::vector<double> values = HostCopy(network.values().trainable);
+  for (size_t i = 0; i < direction.size(); ++i) values[i] += step * direction[i];
+  network.values().trainable.Upload(values);
   return TrainingPass(network, ReferenceOps<double>(), batch, kClasses).loss;
 }
 
@@ -151,6 +166,7 @@ TEST(Network, GradientIsTheDerivativeOfTheLoss) {
     Network<double> network(OnThreads(), plan, ReferenceOps<double>());
     FillRandom(plan.registry, 1, &network.values());
     TrainingPass(network, ReferenceOps<double>(), batch, kClasses);
+    const std::vector<double> gradients = HostCopy(network.gradients());
     // One tensor at a time, so that a wrong gradient is not lost among others; some of each kind, and both ends.
     RandomStream random(1, RandomPurpose::kTest, 4, 0);
     const std::span<const Parameter> parameters = plan.registry.trainable();
@@ -160,7 +176,7 @@ TEST(Network, GradientIsTheDerivativeOfTheLoss) {
       double expected = 0;
       for (int64_t i = p.offset; i < p.offset + p.size; ++i) {
         direction[i] = random.Normal();
-        expected += direction[i] * network.gradients()[i];
+        expected += direction[i] * gradients[i];
       }
       const double found =
           (LossAlong(plan, batch, direction, kStep) - LossAlong(plan, batch, direction, -kStep)) / (2 * kStep);
@@ -224,7 +240,7 @@ TEST(TrainingArenaBytes, RecomputedMapsSaveTheirMemory) {
   keeping.backward = MakeBackwardPlan(plan, Recompute::kNothing);
   int64_t recomputed = 0;
   for (size_t m = 0; m < plan.maps.size(); ++m)
-    if (plan.backward.maps[m].recomputed_by >= 0) recomputed += int64_t{sizeof(float)} * plan.maps[m].size(kImages);
+    if (plan.backward.maps[m].recomputed_by >= 0) recomputed += int64_t{sizeof(float)} * plan.maps[m].values(kImages);
   ASSERT_GT(recomputed, 0);
   EXPECT_LT(TrainingArenaBytes(plan, kImages), TrainingArenaBytes(keeping, kImages) - recomputed * 9 / 10);
 }
@@ -238,17 +254,20 @@ TEST(Network, BackwardOfTheHeadAloneGivesTheSameGradientAndTouchesNoOther) {
   FillRandom(plan.registry, 1, &network.values());
   const auto forward = [&] {
     network.Forward(batch.images, batch.pictures(), Statistics::kBatch);
-    for (int i = 0; i < kImages * kClasses; ++i) network.dlogits()[i] = 0.1f * static_cast<float>(i - 7);
+    std::vector<float> dlogits;
+    for (int i = 0; i < kImages * kClasses; ++i) dlogits.push_back(0.1f * static_cast<float>(i - 7));
+    SetDlogits(network, dlogits);
   };
   forward();
   network.Backward();
-  AlignedArray<float>& gradients = network.gradients();
   const Parameter& head = plan.registry.trainable().back();
-  const std::vector<float> whole(gradients.data() + head.offset, gradients.data() + head.offset + head.size);
-  std::fill(gradients.begin(), gradients.end(), 7.0f);
+  const std::vector<float> whole = HostCopy(network.gradients());
+  network.gradients().Upload(std::vector<float>(whole.size(), 7.0f));
   forward();
   network.BackwardHead();
-  EXPECT_TRUE(std::equal(whole.begin(), whole.end(), gradients.data() + head.offset));
+  const std::vector<float> gradients = HostCopy(network.gradients());
+  EXPECT_TRUE(std::equal(whole.begin() + head.offset, whole.begin() + head.offset + head.size,
+                         gradients.begin() + head.offset));
   EXPECT_TRUE(std::all_of(gradients.begin(), gradients.begin() + head.offset, [](float g) { return g == 7; }));
 }
 

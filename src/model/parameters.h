@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "backend/device_array.h"
 #include "base/arena.h"
 
 namespace riffle {
@@ -51,7 +52,8 @@ class ParameterRegistry {
   int64_t trainable_arena_ = 0, statistics_arena_ = 0;
 };
 
-/// The values of a registry. Gradients, optimizer slots and EMA are further arrays of the same layouts.
+/// The values of a registry in the host's memory: the form in which initialisation, folding, transfer and checkpoints
+/// exchange them.
 template <class T>
 struct ParameterValues {
   explicit ParameterValues(const ParameterRegistry& registry)
@@ -65,6 +67,40 @@ template <class T>
 void Copy(const ParameterValues<T>& from, ParameterValues<T>* to) {
   CopyValues(from.trainable, &to->trainable);
   CopyValues(from.statistics, &to->statistics);
+}
+
+/// The values of a registry where ops work on them: those of networks and their average. Gradients and optimizer slots
+/// are further arrays of the same layout as `trainable`.
+template <class T>
+struct DeviceParameterValues {
+  /// All zero.
+  DeviceParameterValues(Device& device, const ParameterRegistry& registry)
+      : trainable(device, registry.trainable_arena()), statistics(device, registry.statistics_arena()) {}
+
+  /// As DeviceArray's. REQUIRES: values of one registry.
+  void Upload(const ParameterValues<T>& values) {
+    trainable.Upload(values.trainable);
+    statistics.Upload(values.statistics);
+  }
+  void Download(ParameterValues<T>* values) const {
+    trainable.Download(values->trainable);
+    statistics.Download(values->statistics);
+  }
+  void CopyFrom(const DeviceParameterValues& other) {
+    trainable.CopyFrom(other.trainable);
+    statistics.CopyFrom(other.statistics);
+  }
+
+  DeviceArray<T> trainable;
+  DeviceArray<T> statistics;
+};
+
+/// A copy for the host.
+template <class T>
+ParameterValues<T> HostValues(const ParameterRegistry& registry, const DeviceParameterValues<T>& values) {
+  ParameterValues<T> host(registry);
+  values.Download(&host);
+  return host;
 }
 
 }  // namespace riffle

@@ -42,7 +42,7 @@ struct Map {
   int64_t area() const { return height * width; }
   /// Values from one row, or vector, to the next, and of the whole map, for so many pictures.
   int64_t stride(int64_t images) const { return vectors ? channels : RowStride(images * area()); }
-  int64_t size(int64_t images) const { return stride(images) * (vectors ? images : channels); }
+  int64_t values(int64_t images) const { return stride(images) * (vectors ? images : channels); }
 };
 
 /// A batch norm: the raw map it normalises, and its parameters.
@@ -79,10 +79,11 @@ struct Plan {
   std::vector<Norm> norms;
   std::vector<Step> steps;
   ParameterRegistry registry;
-  std::vector<int32_t> row_indices;  ///< the row permutations of all steps and norms, one after the other: one upload
+  std::vector<int32_t> row_indices;  ///< the row permutations of all steps and norms, one after the other
   BackwardPlan backward;             ///< empty after folding
 
-  /// The permutation of rows that begins at `first` in row_indices; null, which is the identity, for −1.
+  /// The permutation of rows that begins at `first` in row_indices; null, which is the identity, for −1. For the host:
+  /// ops take it from RowIndices (row_indices.h).
   const int32_t* RowIndices(int first) const { return first < 0 ? nullptr : row_indices.data() + first; }
   int output() const { return steps.back().y; }  ///< the map of logits
   /// The map whose memory holds this one's rows: itself, or where stored_in leads.

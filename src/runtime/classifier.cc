@@ -33,18 +33,18 @@ Result<std::unique_ptr<PictureClassifier>> PictureClassifier::Create(const Execu
   RIFFLE_ASSIGN(EvaluationView view, EvaluationView::Create(info.preprocessing));
   RIFFLE_ASSIGN(std::unique_ptr<LoadedNetwork> network, LoadNetwork(execution, checkpoint, set, info.model, ops));
   return std::unique_ptr<PictureClassifier>(
-      new PictureClassifier(info, set == WeightSet::kEma, std::move(network), std::move(view)));
+      new PictureClassifier(execution, info, set == WeightSet::kEma, std::move(network), std::move(view)));
 }
 
-PictureClassifier::PictureClassifier(CheckpointInfo info, bool averaged, std::unique_ptr<LoadedNetwork> network,
-                                     EvaluationView view)
+PictureClassifier::PictureClassifier(const Execution& execution, CheckpointInfo info, bool averaged,
+                                     std::unique_ptr<LoadedNetwork> network, EvaluationView view)
     : info_(std::move(info)),
       averaged_(averaged),
       network_(std::move(network)),
       pictures_(network_->plan.maps[0]),
       view_(std::move(view)),
       stride_(pictures_.stride(1)),
-      pixels_(static_cast<size_t>(pictures_.size(1))),
+      pixels_(execution.device, static_cast<size_t>(pictures_.values(1))),
       logits_(static_cast<size_t>(info_.model.num_classes)) {}
 
 Result<std::vector<ClassProbability>> PictureClassifier::ClassifyFile(const std::filesystem::path& picture,

@@ -36,7 +36,8 @@ class PictureClassifier {
   bool averaged() const { return averaged_; }
 
  private:
-  PictureClassifier(CheckpointInfo info, bool averaged, std::unique_ptr<LoadedNetwork> network, EvaluationView view);
+  PictureClassifier(const Execution& execution, CheckpointInfo info, bool averaged,
+                    std::unique_ptr<LoadedNetwork> network, EvaluationView view);
 
   const CheckpointInfo info_;
   const bool averaged_;
@@ -44,7 +45,7 @@ class PictureClassifier {
   const Map& pictures_;  ///< of the network's plan
   const EvaluationView view_;
   const int64_t stride_;
-  AlignedArray<float> pixels_;
+  StagingArray<float> pixels_;
   std::vector<float> logits_;
   Picture picture_;
   ViewScratch scratch_;

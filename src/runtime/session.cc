@@ -10,7 +10,7 @@ namespace {
 // Lives of all maps that lie in arenas: not the pictures, and nothing that the head reads or writes.
 MemoryPlan PlanMaps(const Plan& plan, int64_t images) {
   std::vector<BufferLife> lives(plan.maps.size(),
-                                BufferLife{.size = 0, .first = static_cast<int>(plan.steps.size()), .last = -1});
+                                BufferLife{.bytes = 0, .first = static_cast<int>(plan.steps.size()), .last = -1});
   for (size_t i = 0; i < plan.steps.size(); ++i)
     for (int map : {plan.steps[i].x, plan.steps[i].y, plan.steps[i].shortcut}) {
       if (map <= 0 || plan.maps[map].vectors) continue;
@@ -18,7 +18,7 @@ MemoryPlan PlanMaps(const Plan& plan, int64_t images) {
       BufferLife& life = lives[root];
       life.first = std::min(life.first, static_cast<int>(i));
       life.last = std::max(life.last, static_cast<int>(i));
-      life.size = plan.maps[root].size(images);
+      life.bytes = plan.maps[root].values(images) * static_cast<int64_t>(sizeof(float));
     }
   return PlanMemory(lives);
 }
@@ -34,9 +34,7 @@ int64_t GroupSize(const Plan& folded, int64_t images) {
 
 }  // namespace
 
-int64_t InferenceArenaBytes(const Plan& folded, int64_t images) {
-  return PlanMaps(folded, images).arena * static_cast<int64_t>(sizeof(float));
-}
+int64_t InferenceArenaBytes(const Plan& folded, int64_t images) { return PlanMaps(folded, images).arena_bytes; }
 
 int64_t SessionBytes(const Plan& folded, int64_t images, int threads) {
   const int64_t values = folded.registry.trainable_arena() + images * folded.maps[folded.steps.back().x].channels;
@@ -45,22 +43,26 @@ int64_t SessionBytes(const Plan& folded, int64_t images, int threads) {
 }
 
 Session::Session(const Execution& execution, const Plan& training_plan, const OpTable<float>& ops)
-    : execution_(execution), plan_(FoldBatchNorm(training_plan)), ops_(ops), prepared_(plan_.steps.size()) {}
+    : execution_(execution),
+      plan_(FoldBatchNorm(training_plan)),
+      ops_(ops),
+      row_indices_(execution.device, plan_),
+      prepared_(plan_.steps.size()) {}
 
 void Session::SetWeights(const ParameterValues<float>& values) {
   for (size_t i = 0; i < plan_.steps.size(); ++i) {
     const Step& step = plan_.steps[i];
     if (step.weight < 0) continue;
-    FoldedWeights folded = FoldWeights(plan_, step, values);
+    const FoldedWeights folded = FoldWeights(plan_, step, values);
+    DeviceArray<float> weight(execution_.device, folded.weight), bias(execution_.device, folded.bias);
     if (step.op != Op::kGroupConv) {
-      prepared_[i] = {std::move(folded.weight), std::move(folded.bias)};
+      prepared_[i] = {std::move(weight), std::move(bias)};
       continue;
     }
     const GroupConvShape shape = GroupConvShapeOf(step, 1);
-    prepared_[i].weight = AlignedArray<float>(ops_.group_conv_prepared_size(shape));
+    prepared_[i].weight.Reserve(execution_.device, ops_.group_conv_prepared_size(shape));
     ops_.group_conv_prepare(execution_, shape, prepared_[i].weight.data(),
-                            {.weight = folded.weight.data(), .bias = folded.bias.data()});
-    execution_.Synchronize();  // before the folded weights go
+                            {.weight = weight.data(), .bias = bias.data()});
   }
 }
 
@@ -72,9 +74,9 @@ GroupConvShape Session::GroupConvShapeOf(const Step& step, int64_t images) const
 
 Session::Layout Session::LayoutOf(int64_t images) const {
   const MemoryPlan memory = PlanMaps(plan_, images);
-  Layout layout{.images = images, .offset = {}, .stride = {}};
+  Layout layout{.images = images, .offset_bytes = {}, .stride = {}};
   for (size_t m = 0; m < plan_.maps.size(); ++m) {
-    layout.offset.push_back(memory.offset[plan_.StorageRoot(static_cast<int>(m))]);
+    layout.offset_bytes.push_back(memory.offset_bytes[plan_.StorageRoot(static_cast<int>(m))]);
     layout.stride.push_back(plan_.maps[m].stride(images));
   }
   return layout;
@@ -84,28 +86,37 @@ void Session::Reserve(int64_t images, int64_t group) {
   const int64_t last = images - (images - 1) / group * group;
   if (layout_.images != group) layout_ = LayoutOf(group);
   if (last_layout_.images != last) last_layout_ = LayoutOf(last);
-  const size_t arena = InferenceArenaBytes(plan_, group) / sizeof(float);
-  if (arenas_.empty() || arenas_[0].size() < arena) {
-    arenas_.clear();
-    for (int i = 0; i < execution_.pool.threads(); ++i) arenas_.emplace_back(arena);
-  }
-  const size_t features = images * plan_.maps[plan_.steps.back().x].channels;
-  if (features_.size() < features) features_ = AlignedArray<float>(features);
+  arenas_.resize(execution_.pool.threads());
+  for (DeviceArray<std::byte>& arena : arenas_) arena.Reserve(execution_.device, InferenceArenaBytes(plan_, group));
+  features_.Reserve(execution_.device, images * plan_.maps[plan_.steps.back().x].channels);
 }
 
 void Session::Run(int64_t images, Rows<const float> pictures, float* logits) {
   if (images == 0) return;
-  RunOnce(images, pictures, logits);
-  if (!flip_) return;
-  mirror_logits_.resize(static_cast<size_t>(images * plan_.model.num_classes));
+  const Map& map = plan_.maps[0];
+  const float* found = Forward(images, input_.At(execution_.device, pictures, map.channels, images * map.area()));
+  execution_.device.Download(logits, found, images * plan_.model.num_classes * sizeof(float));
+  execution_.Synchronize();
+}
+
+const float* Session::Forward(int64_t images, Rows<const float> pictures) {
+  const int64_t values = images * plan_.model.num_classes;
+  logits_.Reserve(execution_.device, values);
+  if (images == 0) return logits_.data();
+  RunOnce(images, pictures, logits_.data());
+  if (!flip_) return logits_.data();
+  mirror_logits_.Reserve(execution_.device, values);
   RunOnce(images, Mirrored(images, pictures), mirror_logits_.data());
-  for (size_t i = 0; i < mirror_logits_.size(); ++i) logits[i] = (logits[i] + mirror_logits_[i]) / 2;
+  float* logits = logits_.data();
+  const float* mirrored = mirror_logits_.data();
+  for (int64_t i = 0; i < values; ++i) logits[i] = (logits[i] + mirrored[i]) / 2;
+  return logits;
 }
 
 Rows<const float> Session::Mirrored(int64_t images, Rows<const float> pictures) {
   const Map& map = plan_.maps[0];
   const int64_t stride = map.stride(images);
-  if (static_cast<int64_t>(mirrored_.size()) < map.size(images)) mirrored_ = AlignedArray<float>(map.size(images));
+  mirrored_.Reserve(execution_.device, map.values(images));
   execution_.pool.ParallelFor(map.channels * images, [&](int64_t i) {
     const int64_t at = i % images * map.area();
     const float* from = pictures.data + i / images * pictures.stride + at;
@@ -127,14 +138,13 @@ void Session::RunOnce(int64_t images, Rows<const float> pictures, float* logits)
   const size_t head = plan_.steps.size() - 1;
   if (observer_) observer_->Begin(head, Pass::kForward);
   RunStep(head, images, {features_.data(), features}, {logits, plan_.model.num_classes}, {});
-  execution_.Synchronize();
   if (observer_) observer_->End(head, Pass::kForward);
 }
 
-void Session::RunGroup(const Layout& layout, Rows<const float> pictures, float* arena, float* features) const {
+void Session::RunGroup(const Layout& layout, Rows<const float> pictures, std::byte* arena, float* features) const {
   const auto rows = [&](int map) -> Rows<float> {
     if (plan_.maps[map].vectors) return {features, plan_.maps[map].channels};
-    return {arena + layout.offset[map], layout.stride[map]};
+    return {reinterpret_cast<float*>(arena + layout.offset_bytes[map]), layout.stride[map]};
   };
   for (size_t i = 0; i + 1 < plan_.steps.size(); ++i) {
     const Step& step = plan_.steps[i];
@@ -165,7 +175,7 @@ void Session::RunStep(size_t index, int64_t images, Rows<const float> x, Rows<fl
     case Op::kDepthwiseConv:
       return ops_.depthwise_conv_forward(
           execution_, {step.channels, in, step.stride},
-          {.y = y, .x = x, .weight = weight, .bias = bias, .rows = {.in_row = plan_.RowIndices(step.in_rows)}});
+          {.y = y, .x = x, .weight = weight, .bias = bias, .rows = {.in_row = row_indices_.From(step.in_rows)}});
     case Op::kAveragePool:
       return ops_.average_pool_forward(
           execution_, {{step.channels, in, conventions.pool_padding}, conventions.average_divisor}, {.y = y, .x = x});

@@ -3,7 +3,9 @@
 
 #include <vector>
 
+#include "backend/device_array.h"
 #include "model/fold.h"
+#include "model/row_indices.h"
 #include "model/step_observer.h"
 #include "ops/op_table.h"
 
@@ -14,7 +16,8 @@ namespace riffle {
 /// network's, runs once for the whole batch. The logits of a picture have the same bits whatever it is batched with.
 class Session {
  public:
-  /// Its ops run on `execution`. `ops` must outlive the session; the plan is folded and kept.
+  /// Its ops run on `execution`, its memory is that of the execution's device. `ops` must outlive the session; the plan
+  /// is folded and kept.
   Session(const Execution& execution, const Plan& training_plan, const OpTable<float>& ops);
 
   /// Folds and packs the weights and running statistics. Before the first Run, and whenever they change.
@@ -24,9 +27,14 @@ class Session {
   /// right exchanged. (Means of logits, not of probabilities: a loss can be computed from them as from any others.)
   void SetFlip(bool flip) { flip_ = flip; }
 
-  /// logits: [images][num_classes], there when it returns. pictures: [in_channels][images·H·W], normalised. Not
+  /// logits: [images][num_classes], there when it returns. pictures: [in_channels][images·H·W], normalised. Both are
+  /// the host's; the CPU reads pictures in place, other devices copy them, from staging memory fastest. Not
   /// thread-safe; sessions of their own may run side by side, on one pool or on several.
   void Run(int64_t images, Rows<const float> pictures, float* logits);
+
+  /// The same where ops work: pictures in memory that the device reads; the logits are enqueued as an op's output, and
+  /// valid until the next Forward or Run.
+  const float* Forward(int64_t images, Rows<const float> pictures);
 
   const Plan& plan() const { return plan_; }
   const Execution& execution() const { return execution_; }
@@ -36,14 +44,14 @@ class Session {
 
  private:
   struct Prepared {
-    AlignedArray<float> weight;  // packed for the backend where it packs
-    AlignedArray<float> bias;
+    DeviceArray<float> weight;  // packed for the backend where it packs
+    DeviceArray<float> bias;    // empty: none
   };
 
   /// Where the maps of a group of pictures lie in an arena.
   struct Layout {
     int64_t images = 0;
-    std::vector<int64_t> offset, stride;  // by map, in values
+    std::vector<int64_t> offset_bytes, stride;  // by map; strides in values
   };
 
   void RunOnce(int64_t images, Rows<const float> pictures, float* logits);
@@ -53,20 +61,23 @@ class Session {
   /// An arena for each thread and the layouts, unless they are there already.
   void Reserve(int64_t images, int64_t group);
   Layout LayoutOf(int64_t images) const;
-  void RunGroup(const Layout& layout, Rows<const float> pictures, float* arena, float* features) const;
+  void RunGroup(const Layout& layout, Rows<const float> pictures, std::byte* arena, float* features) const;
   void RunStep(size_t index, int64_t images, Rows<const float> x, Rows<float> y, Rows<const float> shortcut) const;
   GroupConvShape GroupConvShapeOf(const Step& step, int64_t images) const;
 
   const Execution execution_;
   const Plan plan_;
   const OpTable<float>& ops_;
-  std::vector<Prepared> prepared_;           // by step
-  std::vector<AlignedArray<float>> arenas_;  // by thread
-  AlignedArray<float> features_;             // [images][features]: what the head reads
-  Layout layout_, last_layout_;              // of all groups but the last one of a batch, and of that
+  const RowIndices row_indices_;
+  std::vector<Prepared> prepared_;              // by step
+  std::vector<DeviceArray<std::byte>> arenas_;  // by thread
+  DeviceArray<float> features_;                 // [images][features]: what the head reads
+  DeviceArray<float> logits_;                   // [images][classes]
+  Layout layout_, last_layout_;                 // of all groups but the last one of a batch, and of that
   bool flip_ = false;
-  AlignedArray<float> mirrored_;      // pictures, where they are flipped
-  std::vector<float> mirror_logits_;  // of these
+  DeviceArray<float> mirrored_;       // pictures, where they are flipped
+  DeviceArray<float> mirror_logits_;  // of these
+  DeviceInput<float> input_;          // pictures of the host
   StepObserver* observer_ = nullptr;
 };
 

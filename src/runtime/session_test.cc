@@ -9,6 +9,7 @@
 #include "backend/testing/execution.h"
 #include "model/testing/random_network.h"
 #include "model/zoo.h"
+#include "ops/testing/guarded_ops.h"
 
 namespace riffle {
 namespace {
@@ -62,12 +63,12 @@ class SessionOf : public testing::TestWithParam<Case> {
     Network<double> network(OnThreads(), plan, ReferenceOps<double>());
     FillRandom(plan.registry, 1, &network.values());
     const Batch<double> batch(model(), kImages, 2);
-    const double* expected = network.Forward(kImages, batch.pictures(), Statistics::kRunning);
+    const std::vector<double> expected = ForwardPass(network, batch, Statistics::kRunning);
 
     Session session(OnThreads(), plan, ops);
     session.SetWeights(RandomValues(plan));
     const Logits logits = Classify(session, kImages, Batch<float>(model(), kImages, 2).pictures());
-    EXPECT_LE(RelativeDistance(logits.data(), expected, kImages * kClasses), 1e-5);
+    EXPECT_LE(RelativeDistance(logits.data(), expected.data(), kImages * kClasses), 1e-5);
   }
 };
 
@@ -84,9 +85,9 @@ TEST_P(SessionOf, CpuNetworkWithRunningStatisticsEqualsTheNetworkInDouble) {
   FillRandom(plan.registry, 1, &network.values());
   const Batch<double> exact_batch(model(), kImages, 2);
   const Batch<float> batch(model(), kImages, 2);
-  const float* logits = network.Forward(kImages, batch.pictures(), Statistics::kRunning);
-  const double* expected = exact.Forward(kImages, exact_batch.pictures(), Statistics::kRunning);
-  EXPECT_LE(RelativeDistance(logits, expected, kImages * kClasses), 1e-5);
+  const Logits logits = ForwardPass(network, batch, Statistics::kRunning);
+  const std::vector<double> expected = ForwardPass(exact, exact_batch, Statistics::kRunning);
+  EXPECT_LE(RelativeDistance(logits.data(), expected.data(), kImages * kClasses), 1e-5);
 }
 
 TEST_P(SessionOf, APictureHasTheSameBitsAloneAndInAnyBatch) {
@@ -126,6 +127,33 @@ TEST_P(SessionOf, HasTheSameBitsOnOneTwoAndThreeThreads) {
 
 INSTANTIATE_TEST_SUITE_P(Cases, SessionOf, testing::ValuesIn(Cases()),
                          [](const auto& test) { return test.param.name; });
+
+// On memory that the host cannot touch, to the same bits.
+TEST(Session, ReadsAndWritesItsDeviceByOpsAndTransfersAlone) {
+  GuardedDevice device;
+  for (const Case& c : Cases()) {
+    const Plan plan = *MakePlan(c.model);
+    const ParameterValues<float> values = RandomValues(plan);
+    const Batch<float> batch(c.model, kImages, 2);
+    Session guarded({OnThreads(3).pool, device}, plan, GuardedOps()), session(OnThreads(), plan, CpuOps());
+    guarded.SetWeights(values);
+    session.SetWeights(values);
+    EXPECT_EQ(Classify(guarded, kImages, batch.pictures()), Classify(session, kImages, batch.pictures())) << c.name;
+  }
+}
+
+TEST(Session, ForwardGivesTheDeviceWhatRunGivesTheHost) {
+  const ModelDescription model = Cases()[0].model;
+  const Plan plan = *MakePlan(model);
+  const Batch<float> batch(model, kImages, 2);
+  Session session(OnThreads(), plan, CpuOps());
+  session.SetWeights(RandomValues(plan));
+  for (const bool flip : {false, true}) {
+    session.SetFlip(flip);
+    const Logits expected = Classify(session, kImages, batch.pictures());
+    EXPECT_EQ(HostCopy(session.execution(), session.Forward(kImages, batch.pictures()), expected.size()), expected);
+  }
+}
 
 TEST(Session, RunsOnWhenBatchesGrow) {
   const ModelDescription model = Cases()[0].model;

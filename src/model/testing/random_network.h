@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "backend/target.h"
+#include "backend/testing/host_copy.h"
 #include "base/random.h"
 #include "model/network.h"
 
@@ -40,7 +41,14 @@ void FillRandom(const ParameterRegistry& registry, uint32_t seed, ParameterValue
   for (const Parameter& p : registry.statistics()) fill(p, values->statistics);
 }
 
-/// Normalised pictures with labels. What lies between the rows is NaN: nobody may read it.
+template <class T>
+void FillRandom(const ParameterRegistry& registry, uint32_t seed, DeviceParameterValues<T>* values) {
+  ParameterValues<T> host(registry);
+  FillRandom(registry, seed, &host);
+  values->Upload(host);
+}
+
+/// Normalised pictures with labels, of the host. What lies between the rows is NaN: nobody may read it.
 template <class T>
 struct Batch {
   Batch(const ModelDescription& model, int64_t image_count, uint32_t seed)
@@ -72,29 +80,40 @@ std::vector<T> SmoothedTargets(const std::vector<int>& labels, int classes, doub
 
 inline constexpr double kTestSmoothing = 0.1;
 
+/// Forward alone: the logits [images][classes].
+template <class T>
+std::vector<T> ForwardPass(Network<T>& network, const Batch<T>& batch, Statistics statistics) {
+  DeviceInput<T> input;
+  const Rows<const T> pictures = {input.At(network.execution().device, batch.pixels), batch.stride};
+  const T* logits = network.Forward(batch.images, pictures, statistics);
+  return HostCopy(network.execution(), logits, batch.images * network.plan().model.num_classes);
+}
+
 template <class T>
 struct TrainingPassResult {
-  T loss;           ///< mean over the batch
-  const T* logits;  ///< [images][classes], until the network's next Forward
+  T loss;                 ///< mean over the batch
+  std::vector<T> logits;  ///< [images][classes]
 };
 
 /// Forward with batch statistics, cross-entropy with kTestSmoothing, backward.
 template <class T>
 TrainingPassResult<T> TrainingPass(Network<T>& network, const OpTable<T>& ops, const Batch<T>& batch, int classes) {
-  const T* logits = network.Forward(batch.images, batch.pictures(), Statistics::kBatch);
-  const std::vector<T> targets = SmoothedTargets<T>(batch.labels, classes, kTestSmoothing);
-  std::vector<T> losses(batch.images);
+  Device& device = network.execution().device;
+  DeviceInput<T> pictures, targets;
+  const T* logits =
+      network.Forward(batch.images, {pictures.At(device, batch.pixels), batch.stride}, Statistics::kBatch);
+  const std::vector<T> distributions = SmoothedTargets<T>(batch.labels, classes, kTestSmoothing);
+  DeviceArray<T> losses(device, batch.images);
   ops.cross_entropy(network.execution(), {batch.images, classes},
                     {.loss = losses.data(),
                      .dlogits = network.dlogits(),
                      .logits = logits,
-                     .targets = targets.data(),
+                     .targets = targets.At(device, distributions),
                      .weight = T(1) / static_cast<T>(batch.images)});
   network.Backward();
-  network.execution().Synchronize();
   T sum = 0;
-  for (const T loss : losses) sum += loss;
-  return {sum / static_cast<T>(batch.images), logits};
+  for (const T loss : HostCopy(losses)) sum += loss;
+  return {sum / static_cast<T>(batch.images), HostCopy(network.execution(), logits, batch.images * classes)};
 }
 
 /// v = momentum·v + g + weight_decay·p;  p −= lr·v, on every parameter.
@@ -108,12 +127,14 @@ class MomentumSgd {
       : registry_(registry), options_(options), velocity_(registry.trainable_arena()) {}
 
   void Step(Network<T>& network) {
+    std::vector<T> values = HostCopy(network.values().trainable);
+    const std::vector<T> gradients = HostCopy(network.gradients());
     for (const Parameter& p : registry_.trainable())
       for (int64_t i = p.offset; i < p.offset + p.size; ++i) {
-        T& value = network.values().trainable[i];
-        velocity_[i] = T(options_.momentum) * velocity_[i] + network.gradients()[i] + T(options_.weight_decay) * value;
-        value -= T(options_.lr) * velocity_[i];
+        velocity_[i] = T(options_.momentum) * velocity_[i] + gradients[i] + T(options_.weight_decay) * values[i];
+        values[i] -= T(options_.lr) * velocity_[i];
       }
+    network.values().trainable.Upload(values);
   }
 
  private:

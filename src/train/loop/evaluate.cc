@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "train/loop/batch_check.h"
+#include "train/loop/batch_input.h"
 
 namespace riffle {
 namespace {
@@ -49,7 +50,11 @@ Result<Evaluation> Evaluate(Session& session, LabelLoss& label_loss, Loader& loa
   const auto start = std::chrono::steady_clock::now();
   const double waited = loader.WaitedSeconds();
   const int classes = session.plan().model.num_classes;
-  std::vector<float> logits, targets, loss;
+  Device& device = session.execution().device;
+  BatchInput input(device);
+  DeviceInput<float> targets_input;
+  DeviceArray<float> device_losses;
+  std::vector<float> logits, targets, losses;
   Evaluation result;
   loader.Seek({});
   for (int64_t b = 0; b < loader.BatchesPerEpoch(); ++b) {
@@ -58,16 +63,19 @@ Result<Evaluation> Evaluate(Session& session, LabelLoss& label_loss, Loader& loa
     const size_t images = static_cast<size_t>(batch->images);
     logits.resize(images * classes);
     targets.resize(images * classes);
-    loss.resize(images);
-    session.Run(batch->images, batch->pixels, logits.data());
+    losses.resize(images);
+    device_losses.Reserve(device, images);
     label_loss.MakeTargets(batch->labels, targets.data());
-    label_loss.Run(batch->images, logits.data(), targets.data(), 1, loss.data(), nullptr);
-    session.execution().Synchronize();
+    const float* found = session.Forward(batch->images, input.PicturesOf(*batch));
+    label_loss.Run(batch->images, found, targets_input.At(device, targets), 1, device_losses.data(), nullptr);
+    device.Download(logits.data(), found, images * classes * sizeof(float));
+    device.Download(losses.data(), device_losses.data(), images * sizeof(float));
+    device.Synchronize();
     for (size_t n = 0; n < images; ++n) {
       const int rank = RankOf(batch->labels[n], std::span(logits).subspan(n * classes, classes));
       result.top1 += rank < 1;
       result.top5 += rank < 5;
-      result.loss_sum += loss[n];
+      result.loss_sum += losses[n];
     }
     result.flawed.insert(result.flawed.end(), batch->flawed.begin(), batch->flawed.end());
     result.images += batch->images;

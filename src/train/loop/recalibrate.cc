@@ -4,25 +4,28 @@
 #include <vector>
 
 #include "train/loop/batch_check.h"
+#include "train/loop/batch_input.h"
 
 namespace riffle {
 
 Result<int64_t> RecalibrateStatistics(int64_t batches, int64_t epoch, Loader& loader, Network<float>* network) {
   batches = std::min(batches, loader.BatchesPerEpoch());
-  AlignedArray<float>& statistics = network->values().statistics;
+  std::vector<float> statistics(network->values().statistics.size());  // of a batch
   std::vector<double> sums(statistics.size());
+  BatchInput input(network->execution().device);
   loader.Seek({.epoch = epoch, .batch = 0});
   const double kept = network->bn_momentum();
   for (int64_t b = 0; b < batches; ++b) {
     RIFFLE_ASSIGN(const Batch* batch, loader.Next());
     RIFFLE_TRY(CheckPictures(*batch, network->plan().model));
     network->SetBnMomentum(0);  // the running statistics become those of the batch
-    network->Forward(batch->images, batch->pixels, Statistics::kBatch);
+    network->Forward(batch->images, input.PicturesOf(*batch), Statistics::kBatch);
     network->SetBnMomentum(kept);
-    network->execution().Synchronize();
+    network->values().statistics.Download(statistics);
     for (size_t i = 0; i < sums.size(); ++i) sums[i] += statistics[i];
   }
   for (size_t i = 0; i < sums.size(); ++i) statistics[i] = static_cast<float>(sums[i] / static_cast<double>(batches));
+  network->values().statistics.Upload(statistics);
   return batches;
 }
 

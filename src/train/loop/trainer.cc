@@ -21,8 +21,9 @@ Result<std::unique_ptr<Trainer>> Trainer::Create(const Execution& execution, con
   RIFFLE_ASSIGN(std::unique_ptr<Objective> objective, Objective::Create(execution, options.objective, info, ops));
   std::unique_ptr<Trainer> trainer(new Trainer(
       execution, options, std::move(info), std::make_unique<const Plan>(std::move(plan)), std::move(objective), ops));
-  Initialise(*trainer->plan_, {.seed = options.seed, .zero_init_residual = options.zero_init_residual},
-             &trainer->network_.values());
+  ParameterValues<float> initial(trainer->plan_->registry);
+  Initialise(*trainer->plan_, {.seed = options.seed, .zero_init_residual = options.zero_init_residual}, &initial);
+  trainer->network_.values().Upload(initial);
   return trainer;
 }
 
@@ -36,11 +37,11 @@ Trainer::Trainer(const Execution& execution, const TrainerOptions& options, Chec
       network_(execution, *plan_, ops),
       objective_(std::move(objective)),
       policies_(ParameterPolicies(plan_->registry, options.optimizer.policy)),
-      optimizer_(plan_->registry, options.optimizer),
-      accumulated_(options.gradient_accumulation_steps > 1 ? plan_->registry.trainable_arena() : 0),
+      optimizer_(execution.device, plan_->registry, options.optimizer),
+      accumulated_(execution.device, options.gradient_accumulation_steps > 1 ? plan_->registry.trainable_arena() : 0),
       session_(execution, *plan_, ops) {
   session_.SetFlip(options.tta_flip);
-  if (options.ema_decay) ema_.emplace(plan_->registry);
+  if (options.ema_decay) ema_.emplace(execution.device, plan_->registry);
 }
 
 Result<std::string> Trainer::StartFrom(const Checkpoint& checkpoint) {
@@ -71,17 +72,16 @@ Snapshot Trainer::TakeSnapshot() const {
   std::vector<std::string_view> slot_names;
   for (const Optimizer::Slot& slot : optimizer_.slots()) slot_names.push_back(slot.name);
   Snapshot snapshot(plan_->registry, slot_names, ema_.has_value());
-  Copy(network_.values(), &snapshot.values);
-  if (ema_) Copy(*ema_, &*snapshot.average);
-  for (size_t i = 0; i < slot_names.size(); ++i) CopyValues(optimizer_.slots()[i].values, &snapshot.slots[i].values);
+  network_.values().Download(&snapshot.values);
+  if (ema_) ema_->Download(&*snapshot.average);
+  for (size_t i = 0; i < slot_names.size(); ++i) optimizer_.slots()[i].values.Download(snapshot.slots[i].values);
   return snapshot;
 }
 
 void Trainer::TakeUp(const Snapshot& snapshot) {
-  Copy(snapshot.values, &network_.values());
-  if (ema_) Copy(*snapshot.average, &*ema_);
-  for (size_t i = 0; i < snapshot.slots.size(); ++i)
-    CopyValues(snapshot.slots[i].values, &optimizer_.slots()[i].values);
+  network_.values().Upload(snapshot.values);
+  if (ema_) ema_->Upload(*snapshot.average);
+  for (size_t i = 0; i < snapshot.slots.size(); ++i) optimizer_.slots()[i].values.Upload(snapshot.slots[i].values);
 }
 
 Status Trainer::Run(const TrainLoaders& loaders, TrainObserver& observer) {
@@ -172,7 +172,7 @@ Result<double> Trainer::TrainStep(const Batch& batch, const UpdateGroup& group, 
         "the loss is not a finite number at step {} (learning rate {:.6g}): lower --lr or lengthen --warmup_epochs",
         info_.step + 1, lr);
   frozen_body ? network_.BackwardHead() : network_.Backward();
-  AlignedArray<float>* gradients = &network_.gradients();
+  DeviceArray<float>* gradients = &network_.gradients();
   if (options_.gradient_accumulation_steps > 1) {
     Accumulate(execution_, network_.gradients(), group.first(), &accumulated_);
     gradients = &accumulated_;
@@ -199,8 +199,9 @@ Status Trainer::CheckFinite() {
   const auto finite = [](const AlignedArray<float>& values) {
     return std::ranges::all_of(values, [](float v) { return std::isfinite(v); });
   };
-  const auto all_finite = [&](const ParameterValues<float>& values) {
-    return finite(values.trainable) && finite(values.statistics);
+  const auto all_finite = [&](const DeviceParameterValues<float>& values) {
+    const ParameterValues<float> host = HostValues(plan_->registry, values);
+    return finite(host.trainable) && finite(host.statistics);
   };
   if (all_finite(network_.values()) && all_finite(BestWeights())) return {};
   return InvalidArgument("the parameters are not finite numbers after step {}: lower --lr or lengthen --warmup_epochs",
@@ -209,7 +210,7 @@ Status Trainer::CheckFinite() {
 
 Status Trainer::Validate(Loader& loader, EpochEvent* event, TrainObserver& observer) {
   observer.OnValidationBegin();
-  session_.SetWeights(BestWeights());
+  session_.SetWeights(HostValues(plan_->registry, BestWeights()));
   RIFFLE_ASSIGN(event->validation, Evaluate(session_, objective_->label_loss(), loader,
                                             [&](const Evaluation& so_far, int64_t batch, int64_t batches) {
                                               return observer.OnValidation(so_far, batch, batches);
@@ -232,7 +233,7 @@ Result<Pace> Trainer::PaceOfTraining(Loader& loader) {
 }
 
 Result<Pace> Trainer::PaceOfValidation(Loader& loader) {
-  session_.SetWeights(BestWeights());
+  session_.SetWeights(HostValues(plan_->registry, BestWeights()));
   std::vector<float> logits;
   return MeasurePace(loader, [&](const Batch& batch) -> Status {
     RIFFLE_TRY(CheckPictures(batch, plan_->model));

@@ -145,7 +145,7 @@ class Trainer {
   Result<double> TrainStep(const Batch& batch, const UpdateGroup& group, double lr);
   Result<EpochEvent> TrainEpoch(Loader& loader, TrainObserver& observer);
   /// What is validated and used: the moving average if the run keeps one.
-  const ParameterValues<float>& BestWeights() { return ema_ ? *ema_ : network_.values(); }
+  const DeviceParameterValues<float>& BestWeights() const { return ema_ ? *ema_ : network_.values(); }
   Status Validate(Loader& loader, EpochEvent* event, TrainObserver& observer);
   /// Of the weights as they are, if the run keeps an average and has none yet.
   void StartAverage();
@@ -169,8 +169,8 @@ class Trainer {
   const std::unique_ptr<Objective> objective_;
   const std::vector<ParameterPolicy> policies_;
   Optimizer optimizer_;
-  std::optional<ParameterValues<float>> ema_;
-  AlignedArray<float> accumulated_;  // gradients of an update's batches so far; empty where each batch is an update
+  std::optional<DeviceParameterValues<float>> ema_;
+  DeviceArray<float> accumulated_;  // gradients of an update's batches so far; empty where each batch is an update
   Session session_;
 };
 

@@ -31,7 +31,8 @@ Objective::Objective(const Execution& execution, const ObjectiveOptions& options
       options_(options),
       model_(info.model),
       label_loss_(execution, options.label, info.model.num_classes, ops),
-      teacher_(std::move(teacher)) {}
+      teacher_(std::move(teacher)),
+      input_(execution.device) {}
 
 Status Objective::SetImageSize(int size) {
   model_.image_size = size;
@@ -45,10 +46,10 @@ Result<Rows<const float>> Objective::Begin(const Batch& batch) {
   const int64_t size = model_.image_size;
   targets_.resize(static_cast<size_t>(images_) * model_.num_classes);
   label_loss_.MakeTargets(batch.labels, targets_.data());
-  Rows<const float> pictures = batch.pixels;
+  Rows<const float> pictures = input_.PicturesOf(batch);
   if (const Mix mix = DrawMix(options_.mix, batch.position, size, size); mix.kind != Mix::Kind::kNone) {
     MixTargets(mix, images_, model_.num_classes, targets_.data());
-    pictures = Mixed(mix, batch);
+    pictures = Mixed(mix, pictures);
   }
   if (teacher_) {
     teacher_logits_.resize(targets_.size());
@@ -57,12 +58,11 @@ Result<Rows<const float>> Objective::Begin(const Batch& batch) {
   return pictures;
 }
 
-Rows<const float> Objective::Mixed(const Mix& mix, const Batch& batch) {
+Rows<const float> Objective::Mixed(const Mix& mix, Rows<const float> pictures) {
   const int64_t size = model_.image_size;
-  const size_t needed = static_cast<size_t>(model_.in_channels * batch.pixels.stride);
-  if (mixed_.size() < needed) mixed_ = AlignedArray<float>(needed);
-  const Rows<float> mixed = {mixed_.data(), batch.pixels.stride};
-  MixPictures(execution_, mix, model_.in_channels, images_, size, size, batch.pixels, mixed);
+  mixed_.Reserve(execution_.device, model_.in_channels * pictures.stride);
+  const Rows<float> mixed = {mixed_.data(), pictures.stride};
+  MixPictures(execution_, mix, model_.in_channels, images_, size, size, pictures, mixed);
   return mixed;
 }
 

@@ -9,6 +9,7 @@
 #include "checkpoint/checkpoint.h"
 #include "data/loader.h"
 #include "ops/op_table.h"
+#include "train/loop/batch_input.h"
 #include "train/loss/distillation.h"
 #include "train/loss/label_loss.h"
 #include "train/loss/mix.h"
@@ -54,7 +55,7 @@ class Objective {
  private:
   Objective(const Execution& execution, const ObjectiveOptions& options, const CheckpointInfo& info,
             const OpTable<float>& ops, std::unique_ptr<Teacher> teacher);
-  Rows<const float> Mixed(const Mix& mix, const Batch& batch);
+  Rows<const float> Mixed(const Mix& mix, Rows<const float> pictures);
 
   const Execution execution_;
   const ObjectiveOptions options_;
@@ -63,7 +64,8 @@ class Objective {
   const std::unique_ptr<Teacher> teacher_;  // null: none
   // Of the last Begin:
   int images_ = 0, splits_ = 1;
-  AlignedArray<float> mixed_;
+  BatchInput input_;
+  DeviceArray<float> mixed_;
   std::vector<float> targets_, teacher_logits_, losses_;
 };
 

@@ -6,7 +6,7 @@
 namespace riffle {
 namespace {
 
-void Approach(const Execution& execution, const AlignedArray<float>& online, float share, AlignedArray<float>* ema) {
+void Approach(const Execution& execution, const DeviceArray<float>& online, float share, DeviceArray<float>* ema) {
   constexpr int64_t kValuesPerTask = 1 << 14;
   const int64_t values = static_cast<int64_t>(ema->size());
   execution.pool.ParallelFor((values + kValuesPerTask - 1) / kValuesPerTask, [&](int64_t task) {
@@ -20,15 +20,12 @@ void Approach(const Execution& execution, const AlignedArray<float>& online, flo
 
 }  // namespace
 
-void StartEma(const ParameterValues<float>& online, ParameterValues<float>* ema) {
-  std::ranges::copy(online.trainable, ema->trainable.begin());
-  std::ranges::copy(online.statistics, ema->statistics.begin());
-}
+void StartEma(const DeviceParameterValues<float>& online, DeviceParameterValues<float>* ema) { ema->CopyFrom(online); }
 
 double EmaDecay(double decay, int64_t update) { return decay * -std::expm1(-static_cast<double>(update) / 2000); }
 
-void UpdateEma(const Execution& execution, double decay, int64_t update, const ParameterValues<float>& online,
-               ParameterValues<float>* ema) {
+void UpdateEma(const Execution& execution, double decay, int64_t update, const DeviceParameterValues<float>& online,
+               DeviceParameterValues<float>* ema) {
   const float share = static_cast<float>(1 - EmaDecay(decay, update));
   Approach(execution, online.trainable, share, &ema->trainable);
   Approach(execution, online.statistics, share, &ema->statistics);

@@ -7,14 +7,14 @@
 namespace riffle {
 
 /// What the average starts as: `ema` becomes a copy of `online`.
-void StartEma(const ParameterValues<float>& online, ParameterValues<float>* ema);
+void StartEma(const DeviceParameterValues<float>& online, DeviceParameterValues<float>* ema);
 
 /// The share of the old average that update `update` (from 1) keeps, as in MindCV: decay·(1 − e^(−update / 2000)), so
 /// that the first updates forget the initial weights.
 double EmaDecay(double decay, int64_t update);
 
 /// One update, batch norm's running statistics included: ema = d·ema + (1 − d)·online with d = EmaDecay(decay, update).
-void UpdateEma(const Execution& execution, double decay, int64_t update, const ParameterValues<float>& online,
-               ParameterValues<float>* ema);
+void UpdateEma(const Execution& execution, double decay, int64_t update, const DeviceParameterValues<float>& online,
+               DeviceParameterValues<float>* ema);
 
 }  // namespace riffle

@@ -24,8 +24,7 @@ UpdateGroup GroupOf(int64_t batch, int64_t batches_per_epoch, int64_t batches_pe
   return {.index = index, .size = std::min(batches_per_update, batches_per_epoch - first)};
 }
 
-void Accumulate(const Execution& execution, const AlignedArray<float>& gradients, bool first,
-                AlignedArray<float>* sum) {
+void Accumulate(const Execution& execution, const DeviceArray<float>& gradients, bool first, DeviceArray<float>* sum) {
   ForParts(execution, static_cast<int64_t>(sum->size()), [&](int64_t begin, int64_t end) {
     const float* g = gradients.data();
     float* s = sum->data();
@@ -34,7 +33,7 @@ void Accumulate(const Execution& execution, const AlignedArray<float>& gradients
 }
 
 double ClipByGlobalNorm(const Execution& execution, const ParameterRegistry& registry,
-                        std::span<const ParameterPolicy> policies, double max_norm, AlignedArray<float>* gradients) {
+                        std::span<const ParameterPolicy> policies, double max_norm, DeviceArray<float>* gradients) {
   const std::span<const Parameter> parameters = registry.trainable();
   std::vector<double> squares(parameters.size());
   execution.pool.ParallelFor(static_cast<int64_t>(parameters.size()), [&](int64_t i) {
@@ -48,7 +47,8 @@ double ClipByGlobalNorm(const Execution& execution, const ParameterRegistry& reg
   if (!(norm > max_norm)) return norm;
   const float factor = static_cast<float>(max_norm / norm);
   ForParts(execution, static_cast<int64_t>(gradients->size()), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) (*gradients)[i] *= factor;
+    float* g = gradients->data();
+    for (int64_t i = begin; i < end; ++i) g[i] *= factor;
   });
   return norm;
 }

@@ -22,12 +22,12 @@ struct UpdateGroup {
 UpdateGroup GroupOf(int64_t batch, int64_t batches_per_epoch, int64_t batches_per_update);
 
 /// sum = gradients for the first batch of a group, sum += gradients for the others.
-void Accumulate(const Execution& execution, const AlignedArray<float>& gradients, bool first, AlignedArray<float>* sum);
+void Accumulate(const Execution& execution, const DeviceArray<float>& gradients, bool first, DeviceArray<float>* sum);
 
 /// Clips by the global norm: gradients ·= max_norm / max(norm, max_norm), as MindSpore's clip_by_global_norm does.
 /// The norm, which is returned, is that of all gradients whose parameter learns (lr_scale is not 0); it is summed in
 /// double precision in the registry's order, whatever the number of threads.
 double ClipByGlobalNorm(const Execution& execution, const ParameterRegistry& registry,
-                        std::span<const ParameterPolicy> policies, double max_norm, AlignedArray<float>* gradients);
+                        std::span<const ParameterPolicy> policies, double max_norm, DeviceArray<float>* gradients);
 
 }  // namespace riffle

@@ -9,13 +9,13 @@ constexpr int64_t kPieceValues = 1 << 15;  // a fraction of a millisecond
 
 }  // namespace
 
-Optimizer::Optimizer(const ParameterRegistry& registry, const OptimizerOptions& options)
+Optimizer::Optimizer(Device& device, const ParameterRegistry& registry, const OptimizerOptions& options)
     : rule_(*options.rule),
       constants_{.momentum = options.momentum, .eps = options.eps.value_or(rule_.eps)},
       policies_(ParameterPolicies(registry, options.policy)) {
   std::ranges::copy(options.betas.value_or(rule_.betas), constants_.betas.begin());
   for (const std::string_view name : rule_.slots)
-    slots_.push_back({name, AlignedArray<float>(registry.trainable_arena())});
+    slots_.push_back({name, DeviceArray<float>(device, registry.trainable_arena())});
   for (size_t i = 0; i < policies_.size(); ++i) {
     const Parameter& parameter = registry.trainable()[i];
     if (policies_[i].lr_scale == 0) continue;
@@ -25,8 +25,8 @@ Optimizer::Optimizer(const ParameterRegistry& registry, const OptimizerOptions& 
   }
 }
 
-void Optimizer::Step(const Execution& execution, int64_t update, double lr, const AlignedArray<float>& gradients,
-                     AlignedArray<float>* parameters) {
+void Optimizer::Step(const Execution& execution, int64_t update, double lr, const DeviceArray<float>& gradients,
+                     DeviceArray<float>* parameters) {
   execution.pool.ParallelFor(static_cast<int64_t>(pieces_.size()), [&](int64_t i) {
     const Piece& piece = pieces_[i];
     UpdateConstants constants = constants_;

@@ -25,18 +25,18 @@ struct OptimizerOptions {
 /// A state is slots laid out as the trainable arena; it is saved and loaded with the parameters' names.
 class Optimizer {
  public:
-  /// REQUIRES: as many betas as the rule has.
-  Optimizer(const ParameterRegistry& registry, const OptimizerOptions& options);
+  /// Its slots are memory of the device. REQUIRES: as many betas as the rule has.
+  Optimizer(Device& device, const ParameterRegistry& registry, const OptimizerOptions& options);
 
   /// `update` counts the steps of the run, this one included: what depends on time is a function of it, so that a
   /// resumed run goes on with the same bits. The same bits at any number of threads.
-  void Step(const Execution& execution, int64_t update, double lr, const AlignedArray<float>& gradients,
-            AlignedArray<float>* parameters);
+  void Step(const Execution& execution, int64_t update, double lr, const DeviceArray<float>& gradients,
+            DeviceArray<float>* parameters);
 
   /// What the rule remembers of each weight, under the names of its row.
   struct Slot {
     std::string_view name;
-    AlignedArray<float> values;
+    DeviceArray<float> values;
   };
   std::vector<Slot>& slots() { return slots_; }
   const std::vector<Slot>& slots() const { return slots_; }

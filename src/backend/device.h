@@ -1,0 +1,43 @@
+// What ops run on: a device's memory, and the ways between it and the host's.
+#pragma once
+
+#include <cstddef>
+
+namespace riffle {
+
+/// Memory and one queue: ops on this device (execution.h) and the transfers below are done in the order of their calls.
+/// What they wrote may be read by the host, and what they read of the host's changed or freed, after Synchronize(). The
+/// CPU does each at once. Memory may be allocated and freed by any thread; the rest is called by one thread at a time.
+class Device {
+ public:
+  virtual ~Device() = default;
+
+  /// Memory of the device: all zero, aligned to a cache line at least, and to huge pages where it is large enough for
+  /// them. Nothing but ops and the functions below may touch it. Never null; throws std::bad_alloc.
+  virtual void* Allocate(size_t bytes) = 0;
+  /// `bytes` as they were asked for. Whatever was called before may still use the memory.
+  virtual void Free(void* memory, size_t bytes) = 0;
+
+  /// Memory of the host that Upload and Download are fastest with; else as Allocate and Free.
+  virtual void* AllocateStaging(size_t bytes) = 0;
+  virtual void FreeStaging(void* memory, size_t bytes) = 0;
+
+  /// Whether ops read the host's memory as well as the device's, so that nothing they read need be copied.
+  virtual bool ReadsHostMemory() const = 0;
+
+  /// From the host's memory to the device's.
+  virtual void Upload(void* to, const void* from, size_t bytes) = 0;
+  /// From the device's memory to the host's.
+  virtual void Download(void* to, const void* from, size_t bytes) = 0;
+  /// Within the device's memory; the two places do not overlap.
+  virtual void Copy(void* to, const void* from, size_t bytes) = 0;
+  virtual void Zero(void* memory, size_t bytes) = 0;
+
+  /// Returns when all that was called before is done.
+  virtual void Synchronize() = 0;
+};
+
+/// The processors of this machine: the host's memory is theirs. It has no state, and all of it is thread-safe.
+Device& CpuDevice();
+
+}  // namespace riffle

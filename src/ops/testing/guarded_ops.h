@@ -1,0 +1,40 @@
+// The CPU's ops on a device whose memory the host cannot touch: what runs on them reads and writes it by ops and
+// transfers alone.
+#pragma once
+
+#include "backend/testing/guarded_device.h"
+#include "ops/op_table.h"
+
+namespace riffle {
+
+template <auto kOp, class = decltype(kOp)>
+struct GuardedOp;
+
+template <auto kOp, class... Arguments>
+struct GuardedOp<kOp, void (*OpTable<float>::*)(const Execution&, Arguments...)> {
+  static void Run(const Execution& execution, Arguments... arguments) {
+    const GuardedDevice::Opening opening(static_cast<GuardedDevice&>(execution.device));
+    (CpuOps().*kOp)(execution, arguments...);
+  }
+};
+
+template <auto... kOps>
+OpTable<float> Guarded(OpTable<float> table) {
+  ((table.*kOps = GuardedOp<kOps>::Run), ...);
+  return table;
+}
+
+/// CpuOps() for Executions on a GuardedDevice. An op that is missing here ends the program that calls it.
+inline const OpTable<float>& GuardedOps() {
+  using Ops = OpTable<float>;
+  static const Ops table =
+      Guarded<&Ops::stem_conv_forward, &Ops::stem_conv_backward, &Ops::max_pool_forward, &Ops::max_pool_backward,
+              &Ops::group_conv_prepare, &Ops::group_conv_forward, &Ops::group_conv_backward,
+              &Ops::depthwise_conv_forward, &Ops::depthwise_conv_backward, &Ops::average_pool_forward,
+              &Ops::average_pool_backward, &Ops::batch_norm_forward, &Ops::batch_norm_backward, &Ops::residual_forward,
+              &Ops::residual_backward, &Ops::global_average_pool_forward, &Ops::global_average_pool_backward,
+              &Ops::linear_forward, &Ops::linear_backward, &Ops::cross_entropy>(CpuOps());
+  return table;
+}
+
+}  // namespace riffle
