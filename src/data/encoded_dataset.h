@@ -9,9 +9,6 @@
 
 namespace riffle {
 
-/// More bytes than this are no picture file.
-inline constexpr uint64_t kMaxPictureFileBytes = uint64_t{1} << 30;
-
 /// A data set whose Encoded never fails for being none. Subclasses say where the bytes are.
 class EncodedDataset : public Dataset {
  public:

@@ -118,6 +118,14 @@ bool IsText(std::string_view bytes) {
          std::ranges::all_of(bytes, [](unsigned char c) { return std::isprint(c) || std::isspace(c); });
 }
 
+/// Whether a file that begins with these bytes is meant to be safetensors. Says nothing of its health.
+bool LooksLikeSafetensors(std::span<const uint8_t> file) {
+  uint64_t length;
+  if (file.size() <= sizeof length) return false;
+  std::memcpy(&length, file.data(), sizeof length);
+  return length >= 2 && length <= kMostHeaderBytes && file[8] == '{';
+}
+
 // An error that names what the file is, where that shows.
 Status CheckKind(std::span<const uint8_t> file) {
   if (LooksLikeSafetensors(file)) return {};

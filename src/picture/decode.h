@@ -10,6 +10,9 @@
 
 namespace riffle {
 
+/// More bytes than this are no picture file.
+inline constexpr uint64_t kMaxPictureFileBytes = uint64_t{1} << 30;
+
 /// More pixels than this are taken for an attack: 3/4 GiB as RGB. (Pillow refuses at 1.3 times as many.)
 inline constexpr int64_t kMaxPicturePixels = int64_t{1} << 28;
 
