@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "backend/testing/execution.h"
+#include "backend/testing/host_copy.h"
 #include "base/testing/test_folder.h"
 #include "bench/exchange.h"
 #include "bench/profile.h"
@@ -119,7 +120,7 @@ TEST_F(Workloads, AnotherProgramGetsTheLossesOfTheFirstStepsAndTheWeightsFromBef
   ParameterValues<float> values(plan_.registry);
   ASSERT_TRUE(
       Checkpoint::Open(folder_ / "weights.safetensors")->Load(plan_.registry, WeightSet::kOnline, &values).ok());
-  EXPECT_TRUE(std::equal(values.trainable.begin(), values.trainable.end(), again.network().values().trainable.begin()));
+  EXPECT_TRUE(std::ranges::equal(values.trainable, HostCopy(again.network().values().trainable)));
   const auto batch = SafetensorsFile::Open(folder_ / "batch.safetensors");
   const std::vector<double> losses = *Values<double>(*batch->Find("losses"));
   for (const double loss : losses) EXPECT_EQ(loss, again.Run());

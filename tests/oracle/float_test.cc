@@ -34,17 +34,20 @@ Results Train(const ModelDescription& model, const OpTable<T>& ops, uint32_t see
   const Plan plan = *MakePlan(model);
   const DecisionRecorder<T> recorder(ops);
   Network<T> network(OnThreads(), plan, recorder.ops());
-  FillRandom(plan.registry, seed, &network.values());
+  ParameterValues<T> weights(plan.registry);
+  FillRandom(plan.registry, seed, &weights);
   Batch<T> batch(model, kOracleImages, seed);
   RandomStream signs(seed, RandomPurpose::kTest, 3, nudge.signs);
-  for (AlignedArray<T>* values : {&network.values().trainable, &batch.pixels})
+  for (AlignedArray<T>* values : {&weights.trainable, &batch.pixels})
     for (T& value : *values) value *= T(1 + (signs.Chance(0.5) ? nudge.size : -nudge.size));
+  network.values().Upload(weights);
 
   Results results;
-  const T* logits = TrainingPass(network, recorder.ops(), batch, kOracleClasses).logits;
-  results.tensors["logits"].assign(logits, logits + kOracleImages * kOracleClasses);
+  const std::vector<T> logits = TrainingPass(network, recorder.ops(), batch, kOracleClasses).logits;
+  results.tensors["logits"].assign(logits.begin(), logits.end());
+  const std::vector<T> gradients = HostCopy(network.gradients());
   for (const Parameter& p : plan.registry.trainable()) {
-    const T* gradient = network.gradients().data() + p.offset;
+    const T* gradient = gradients.data() + p.offset;
     results.tensors[p.name].assign(gradient, gradient + p.size);
   }
   results.decisions = recorder.decisions();

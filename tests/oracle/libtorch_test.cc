@@ -6,6 +6,7 @@
 
 #include <map>
 
+#include "backend/testing/execution.h"
 #include "cases.h"
 #include "model/testing/random_network.h"
 
@@ -94,16 +95,18 @@ class Pair {
  public:
   explicit Pair(const ModelDescription& model)
       : plan_(*MakePlan(model)),
-        network_(plan_, ReferenceOps<double>()),
+        network_(OnThreads(), plan_, ReferenceOps<double>()),
         batch_(model, kOracleImages, 3),
         torch_{model, {}} {
-    FillRandom(plan_.registry, 5, &network_.values());
+    ParameterValues<double> values(plan_.registry);
+    FillRandom(plan_.registry, 5, &values);
+    network_.values().Upload(values);
     const auto copy = [&](std::span<const Parameter> parameters, const AlignedArray<double>& arena, bool trained) {
       for (const Parameter& p : parameters)
         torch_.tensors[p.name] = FromMemory(arena.data() + p.offset, p.shape).set_requires_grad(trained);
     };
-    copy(plan_.registry.trainable(), network_.values().trainable, true);
-    copy(plan_.registry.statistics(), network_.values().statistics, false);
+    copy(plan_.registry.trainable(), values.trainable, true);
+    copy(plan_.registry.statistics(), values.statistics, false);
     const int64_t size = model.image_size;
     std::vector<Tensor> channels;
     for (int c = 0; c < model.in_channels; ++c)
@@ -113,9 +116,9 @@ class Pair {
   }
 
   void ExpectEqualEvaluation() {
-    const double* logits = network_.Forward(kOracleImages, batch_.pictures(), Statistics::kRunning);
+    const std::vector<double> logits = ForwardPass(network_, batch_, Statistics::kRunning);
     const torch::NoGradGuard no_grad;
-    ExpectEqual("logits with running statistics", logits, torch_.Forward(pictures_, false));
+    ExpectEqual("logits with running statistics", logits.data(), torch_.Forward(pictures_, false));
   }
 
   // Forward, loss, backward on both sides: logits, loss, every gradient and the running statistics.
@@ -126,18 +129,20 @@ class Pair {
         logits, torch::tensor(labels_, torch::kLong),
         torch::nn::functional::CrossEntropyFuncOptions().label_smoothing(kTestSmoothing));
     torch_loss.backward();
-    ExpectEqual("logits", our_logits, logits);
+    ExpectEqual("logits", our_logits.data(), logits);
     ExpectEqual("loss", &loss, torch_loss);
+    const std::vector<double> gradients = HostCopy(network_.gradients());
     for (const Parameter& p : plan_.registry.trainable())
-      ExpectEqual("gradient of " + p.name, network_.gradients().data() + p.offset, torch_.At(p.name).grad(),
-                  GradientScale(p));
+      ExpectEqual("gradient of " + p.name, gradients.data() + p.offset, torch_.At(p.name).grad(), GradientScale(p));
+    const std::vector<double> statistics = HostCopy(network_.values().statistics);
     for (const Parameter& p : plan_.registry.statistics())
-      ExpectEqual(p.name, network_.values().statistics.data() + p.offset, torch_.At(p.name));
+      ExpectEqual(p.name, statistics.data() + p.offset, torch_.At(p.name));
   }
 
   // Momentum SGD with weight decay, by the gradients of the last pass; then the weights are compared.
   void ExpectEqualStep() {
     sgd_.Step(network_);
+    const std::vector<double> values = HostCopy(network_.values().trainable);
     const torch::NoGradGuard no_grad;
     for (const Parameter& p : plan_.registry.trainable()) {
       Tensor& w = torch_.tensors.at(p.name);
@@ -146,7 +151,7 @@ class Pair {
       v = v.defined() ? kMomentum * v + g : g;
       w -= kLearningRate * v;
       w.mutable_grad() = Tensor();
-      ExpectEqual(p.name + " after the step", network_.values().trainable.data() + p.offset, w);
+      ExpectEqual(p.name + " after the step", values.data() + p.offset, w);
     }
   }
 

@@ -102,18 +102,25 @@ class MindCv : public testing::Test {
   }
 
   template <class T>
-  void ExpectLogits(const T* logits, const char* golden_file, double tolerance = 1e-5) const {
+  void LoadStart(Network<T>& network) const {
+    ParameterValues<T> values(plan_->registry);
+    LoadStart(values);
+    network.values().Upload(values);
+  }
+
+  template <class T>
+  void ExpectLogits(const std::vector<T>& logits, const char* golden_file, double tolerance = 1e-5) const {
     const auto golden = ReadNumbers<float>(golden_file);
     ASSERT_EQ(golden.size(), kImages * kClasses);
-    EXPECT_LE(RelativeDistance(logits, golden.data(), kImages * kClasses), tolerance);
+    EXPECT_LE(RelativeDistance(logits.data(), golden.data(), kImages * kClasses), tolerance);
   }
 
   template <class T>
   void ExpectEvaluation(const OpTable<T>& ops) const {
     Network<T> network(OnThreads(), *plan_, ops);
-    LoadStart(network.values());
+    LoadStart(network);
     const Batch<T> batch = BatchAs<T>();
-    ExpectLogits(network.Forward(kImages, batch.pictures(), Statistics::kRunning), "logits_eval_start.f32");
+    ExpectLogits(ForwardPass(network, batch, Statistics::kRunning), "logits_eval_start.f32");
   }
 
   void ExpectFoldedEvaluation(const OpTable<float>& ops) const {
@@ -123,7 +130,7 @@ class MindCv : public testing::Test {
     session.SetWeights(values);
     std::vector<float> logits(kImages * kClasses);
     session.Run(kImages, BatchAs<float>().pictures(), logits.data());
-    ExpectLogits(logits.data(), "logits_eval_start.f32");
+    ExpectLogits(logits, "logits_eval_start.f32");
   }
 
   // What the first training pass decides.
@@ -131,8 +138,8 @@ class MindCv : public testing::Test {
   std::vector<int64_t> FirstDecisions(const OpTable<T>& ops) const {
     const DecisionRecorder<T> recorder(ops);
     Network<T> network(OnThreads(), *plan_, recorder.ops());
-    LoadStart(network.values());
-    network.Forward(kImages, BatchAs<T>().pictures(), Statistics::kBatch);
+    LoadStart(network);
+    ForwardPass(network, BatchAs<T>(), Statistics::kBatch);
     return recorder.decisions();
   }
 
@@ -158,7 +165,7 @@ class MindCv : public testing::Test {
   void ExpectTraining(const OpTable<T>& ops) const {
     const Tolerances tolerances = TolerancesFor(ops);
     Network<T> network(OnThreads(), *plan_, ops);
-    LoadStart(network.values());
+    LoadStart(network);
     const Batch<T> batch = BatchAs<T>();
     MomentumSgd<T> sgd(plan_->registry, {kLearningRate, kMomentum, kWeightDecay});
     for (int step = 0; step < kSteps; ++step) {
@@ -172,26 +179,27 @@ class MindCv : public testing::Test {
 
   template <class T>
   void ExpectAfterOneStep(Network<T>& network, const Batch<T>& batch, const Tolerances& tolerances) const {
-    ForEachTensor("after_1_step.safetensors", network.values(),
+    ParameterValues<T> values = HostValues(plan_->registry, network.values());
+    ForEachTensor("after_1_step.safetensors", values,
                   [&](const Parameter& p, const std::vector<float>& golden, const T* ours) {
                     EXPECT_LE(RelativeDistance(ours, golden.data(), p.size), tolerances.tensors) << p.name;
                   });
-    ExpectLogits(network.Forward(kImages, batch.pictures(), Statistics::kRunning), "logits_eval_after_1_step.f32",
-                 tolerances.logits);
+    ExpectLogits(ForwardPass(network, batch, Statistics::kRunning), "logits_eval_after_1_step.f32", tolerances.logits);
   }
 
   // The losses of five steps, and all weights and statistics after them.
   std::vector<float> RunOf(const Execution& execution, const OpTable<float>& ops) const {
     Network<float> network(execution, *plan_, ops);
-    LoadStart(network.values());
+    LoadStart(network);
     MomentumSgd<float> sgd(plan_->registry, {kLearningRate, kMomentum, kWeightDecay});
     std::vector<float> run;
     for (int step = 0; step < kSteps; ++step) {
       run.push_back(TrainingPass(network, ops, batch_, kClasses).loss);
       sgd.Step(network);
     }
-    run.insert(run.end(), network.values().trainable.begin(), network.values().trainable.end());
-    run.insert(run.end(), network.values().statistics.begin(), network.values().statistics.end());
+    const ParameterValues<float> values = HostValues(plan_->registry, network.values());
+    run.insert(run.end(), values.trainable.begin(), values.trainable.end());
+    run.insert(run.end(), values.statistics.begin(), values.statistics.end());
     return run;
   }
 

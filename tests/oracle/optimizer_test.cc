@@ -25,19 +25,20 @@ void ExpectTenEqualSteps(const OptimizerOptions& options, TorchOptions theirs) {
   ParameterRegistry registry;
   registry.Add("w", ParameterKind::kGroupConvWeight, {6, 5, 1, 1});
   registry.Add("gamma", ParameterKind::kGamma, {6});
-  AlignedArray<float> parameters(registry.trainable_arena()), gradients(registry.trainable_arena());
+  std::vector<float> values(registry.trainable_arena()), gradients(registry.trainable_arena());
   RandomStream random(1, RandomPurpose::kTest, 0, 0);
   std::vector<Tensor> tensors;
   std::vector<torch::optim::OptimizerParamGroup> groups;
   for (const Parameter& p : registry.trainable()) {
-    for (int64_t i = 0; i < p.size; ++i) parameters[p.offset + i] = static_cast<float>(random.Normal());
-    tensors.push_back(torch::from_blob(parameters.data() + p.offset, {p.size}).clone().set_requires_grad(true));
+    for (int64_t i = 0; i < p.size; ++i) values[p.offset + i] = static_cast<float>(random.Normal());
+    tensors.push_back(torch::from_blob(values.data() + p.offset, {p.size}).clone().set_requires_grad(true));
     TorchOptions own = theirs;
     own.weight_decay(p.norm() ? 0 : kDecay);
     groups.emplace_back(std::vector<Tensor>{tensors.back()}, std::make_unique<TorchOptions>(own));
   }
   TorchOptimizer torch_optimizer(groups, theirs);
-  Optimizer optimizer(registry, options);
+  DeviceArray<float> parameters(CpuDevice(), values);
+  Optimizer optimizer(CpuDevice(), registry, options);
   for (int t = 1; t <= 10; ++t) {
     for (size_t k = 0; k < tensors.size(); ++k) {
       const Parameter& p = registry.trainable()[k];
@@ -45,10 +46,11 @@ void ExpectTenEqualSteps(const OptimizerOptions& options, TorchOptions theirs) {
       tensors[k].mutable_grad() = torch::from_blob(gradients.data() + p.offset, {p.size}).clone();
     }
     torch_optimizer.step();
-    optimizer.Step(OnThreads(), t, kLearningRate, gradients, &parameters);
+    optimizer.Step(OnThreads(), t, kLearningRate, DeviceArray<float>(CpuDevice(), gradients), &parameters);
+    parameters.Download(values);
     for (size_t k = 0; k < tensors.size(); ++k) {
       const Parameter& p = registry.trainable()[k];
-      const Tensor ours = torch::from_blob(parameters.data() + p.offset, {p.size});
+      const Tensor ours = torch::from_blob(values.data() + p.offset, {p.size});
       EXPECT_LT((ours - tensors[k]).abs().max().item<double>(), kTolerance) << p.name << " after step " << t;
     }
   }

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include "backend/testing/execution.h"
+#include "backend/testing/host_copy.h"
 #include "model/initialise.h"
 #include "train/testing.h"
 
@@ -14,18 +15,20 @@ namespace {
 class Recalibrating : public testing::Test {
  protected:
   Recalibrating() {
-    Initialise(plan_, {.seed = 3}, &network_.values());
-    std::fill(Statistics().begin(), Statistics().end(), 77.0f);
+    Initialise(plan_, {.seed = 3}, &initial_);
+    std::ranges::fill(initial_.statistics, 77.0f);
+    network_.values().Upload(initial_);
   }
-  AlignedArray<float>& Statistics() { return network_.values().statistics; }
+  std::vector<float> Statistics() { return HostCopy(network_.values().statistics); }
   std::vector<float> Of(std::string_view name) {
+    const std::vector<float> all = Statistics();
     for (const Parameter& p : plan_.registry.statistics())
-      if (p.name == name) return {Statistics().data() + p.offset, Statistics().data() + p.offset + p.size};
+      if (p.name == name) return {all.begin() + p.offset, all.begin() + p.offset + p.size};
     return {};
   }
   // Mean and unbiased variance of one channel of the first convolution over one batch, by its definition.
   std::pair<double, double> MomentsOf(const Batch& batch, size_t channel) {
-    const float* weight = network_.values().trainable.data() + plan_.registry.trainable()[0].offset + channel * 27;
+    const float* weight = initial_.trainable.data() + plan_.registry.trainable()[0].offset + channel * 27;
     std::vector<double> outputs;
     for (int n = 0; n < batch.images; ++n)
       for (int y = 0; y < 8; ++y)
@@ -49,6 +52,7 @@ class Recalibrating : public testing::Test {
   const Transform transform_ = *Transform::ForEvaluation(TinyInfo().preprocessing);
   const std::unique_ptr<Loader> loader_ =
       std::move(*Loader::Create(*data_, transform_, {.batch_size = 6, .shuffle = false}));
+  ParameterValues<float> initial_{plan_.registry};
   Network<float> network_{OnThreads(), plan_, TestOps()};
 };
 
@@ -74,10 +78,10 @@ TEST_F(Recalibrating, StatisticsAreTheAveragesOfThoseOfTheBatches) {
 
 TEST_F(Recalibrating, WhatStoodThereBeforeCountsForNothingAndTrainingGoesOnAsBefore) {
   ASSERT_TRUE(RecalibrateStatistics(3, 0, *loader_, &network_).ok());
-  const std::vector<float> once(Statistics().begin(), Statistics().end());
+  const std::vector<float> once = Statistics();
   EXPECT_EQ(network_.bn_momentum(), 0.5) << "of the model";
   ASSERT_TRUE(RecalibrateStatistics(3, 0, *loader_, &network_).ok());
-  EXPECT_TRUE(std::ranges::equal(Statistics(), once));
+  EXPECT_EQ(Statistics(), once);
 }
 
 TEST_F(Recalibrating, MoreBatchesThanAnEpochAreAnEpoch) {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "backend/testing/execution.h"
+#include "backend/testing/host_copy.h"
 #include "model/initialise.h"
 #include "train/testing.h"
 
@@ -18,18 +19,24 @@ using ::testing::ElementsAre;
 std::map<std::string, std::vector<float>> ByHand(TinyRun& run, int64_t batches, double clip) {
   const Plan plan = *MakePlan(TinyModel());
   Network<float> network(OnThreads(), plan, TestOps());
-  Initialise(plan, {.seed = run.options.seed, .zero_init_residual = true}, &network.values());
+  ParameterValues<float> values(plan.registry);
+  Initialise(plan, {.seed = run.options.seed, .zero_init_residual = true}, &values);
   std::vector<double> sum(plan.registry.trainable_arena());
   for (int64_t b = 0; b < run.train_loader->BatchesPerEpoch(); ++b) {
     const Batch& batch = **run.train_loader->Next();
-    const float* logits = network.Forward(batch.images, batch.pixels, Statistics::kBatch);
+    network.values().trainable.Upload(values.trainable);
+    const std::vector<float> logits = HostCopy(
+        network.execution(), network.Forward(batch.images, batch.pixels, Statistics::kBatch), 2 * batch.images);
+    std::vector<float> dlogits(2 * batch.images);
     for (int n = 0; n < batch.images; ++n) {
       const double p1 = 1 / (1 + std::exp(logits[2 * n] - logits[2 * n + 1])), one = batch.labels[n];
-      network.dlogits()[2 * n + 1] = static_cast<float>((p1 - one) / batch.images);
-      network.dlogits()[2 * n] = static_cast<float>((one - p1) / batch.images);
+      dlogits[2 * n + 1] = static_cast<float>((p1 - one) / batch.images);
+      dlogits[2 * n] = static_cast<float>((one - p1) / batch.images);
     }
+    network.execution().device.Upload(network.dlogits(), dlogits.data(), dlogits.size() * sizeof(float));
     network.Backward();
-    for (size_t i = 0; i < sum.size(); ++i) sum[i] += network.gradients()[i];
+    const std::vector<float> gradients = HostCopy(network.gradients());
+    for (size_t i = 0; i < sum.size(); ++i) sum[i] += gradients[i];
     const bool last = b + 1 == run.train_loader->BatchesPerEpoch();
     if ((b + 1) % batches != 0 && !last) continue;
     const int64_t count = (b % batches) + 1;
@@ -40,12 +47,12 @@ std::map<std::string, std::vector<float>> ByHand(TinyRun& run, int64_t batches, 
     }
     const double factor = std::min(1.0, clip / std::sqrt(squares));
     for (size_t i = 0; i < sum.size(); ++i)
-      network.values().trainable[i] -= static_cast<float>(run.options.schedule.lr * factor * std::exchange(sum[i], 0));
+      values.trainable[i] -= static_cast<float>(run.options.schedule.lr * factor * std::exchange(sum[i], 0));
   }
   std::map<std::string, std::vector<float>> tensors;
   for (const Parameter& p : plan.registry.trainable()) {
-    const float* values = network.values().trainable.data() + p.offset;
-    tensors[p.name].assign(values, values + p.size);
+    const float* first = values.trainable.data() + p.offset;
+    tensors[p.name].assign(first, first + p.size);
   }
   return tensors;
 }

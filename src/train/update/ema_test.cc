@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "backend/testing/execution.h"
+#include "backend/testing/host_copy.h"
 #include "train/testing.h"
 
 namespace riffle {
@@ -20,29 +21,33 @@ TEST(EmaDecay, IsMindCvsFormula) {
 class Averaging : public testing::Test {
  protected:
   const Plan plan_ = *MakePlan(TinyModel());
-  ParameterValues<float> online_{plan_.registry}, ema_{plan_.registry};
+  ParameterValues<float> online_{plan_.registry};
+  DeviceParameterValues<float> device_online_{CpuDevice(), plan_.registry}, ema_{CpuDevice(), plan_.registry};
 };
 
 TEST_F(Averaging, MovesWeightsAndStatistics) {
-  const size_t last = ema_.trainable.size() - 1;
+  const size_t last = online_.trainable.size() - 1;
   online_.trainable[last] = online_.statistics[5] = 1;
-  StartEma(online_, &ema_);
-  EXPECT_EQ(ema_.trainable[last], 1);
-  EXPECT_EQ(ema_.statistics[5], 1);
+  device_online_.Upload(online_);
+  StartEma(device_online_, &ema_);
+  EXPECT_EQ(HostCopy(ema_.trainable)[last], 1);
+  EXPECT_EQ(HostCopy(ema_.statistics)[5], 1);
   online_.trainable[last] = 3;
   online_.statistics[5] = -1;
-  UpdateEma(OnThreads(), 0.5, 2000, online_, &ema_);
+  device_online_.Upload(online_);
+  UpdateEma(OnThreads(), 0.5, 2000, device_online_, &ema_);
   const double d = 0.5 * (1 - std::exp(-1.0));
-  EXPECT_NEAR(ema_.trainable[last], d * 1 + (1 - d) * 3, 1e-6);
-  EXPECT_NEAR(ema_.statistics[5], d * 1 - (1 - d), 1e-6);
-  EXPECT_EQ(ema_.trainable[0], 0);
+  EXPECT_NEAR(HostCopy(ema_.trainable)[last], d * 1 + (1 - d) * 3, 1e-6);
+  EXPECT_NEAR(HostCopy(ema_.statistics)[5], d * 1 - (1 - d), 1e-6);
+  EXPECT_EQ(HostCopy(ema_.trainable)[0], 0);
 }
 
 TEST_F(Averaging, LeavesWhatDoesNotMoveToTheLastBit) {
   for (size_t i = 0; i < online_.trainable.size(); ++i) online_.trainable[i] = 1 / static_cast<float>(i + 3);
-  StartEma(online_, &ema_);
-  for (int update = 1; update < 50; ++update) UpdateEma(OnThreads(), 0.9999, 100 * update, online_, &ema_);
-  EXPECT_TRUE(std::ranges::equal(online_.trainable, ema_.trainable));
+  device_online_.Upload(online_);
+  StartEma(device_online_, &ema_);
+  for (int update = 1; update < 50; ++update) UpdateEma(OnThreads(), 0.9999, 100 * update, device_online_, &ema_);
+  EXPECT_TRUE(std::ranges::equal(online_.trainable, HostCopy(ema_.trainable)));
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "backend/testing/execution.h"
+#include "backend/testing/host_copy.h"
 #include "train/testing.h"
 
 namespace riffle {
@@ -26,15 +27,18 @@ TEST(GroupOf, CountsWithinTheGroupAndLetsTheLastOneBeSmaller) {
 }
 
 TEST(Accumulate, ReplacesThenAdds) {
-  AlignedArray<float> sum(40000), gradients(40000);
-  sum[3] = NAN;
-  gradients[3] = 2;
-  gradients[39999] = 5;
+  std::vector<float> before(40000), values(40000);
+  before[3] = NAN;
+  values[3] = 2;
+  values[39999] = 5;
+  DeviceArray<float> sum(CpuDevice(), before);
+  const DeviceArray<float> gradients(CpuDevice(), values);
   Accumulate(OnThreads(), gradients, true, &sum);
   Accumulate(OnThreads(), gradients, false, &sum);
-  EXPECT_EQ(sum[3], 4);
-  EXPECT_EQ(sum[39999], 10);
-  EXPECT_EQ(sum[4], 0);
+  const std::vector<float> found = HostCopy(sum);
+  EXPECT_EQ(found[3], 4);
+  EXPECT_EQ(found[39999], 10);
+  EXPECT_EQ(found[4], 0);
 }
 
 class Clipping : public testing::Test {
@@ -47,8 +51,11 @@ class Clipping : public testing::Test {
   const Parameter& First() const { return plan_.registry.trainable().front(); }
   const Parameter& Last() const { return plan_.registry.trainable().back(); }
   double Clip(double max_norm, const PolicyOptions& options = {}, int threads = DefaultThreads()) {
-    return ClipByGlobalNorm(OnThreads(threads), plan_.registry, ParameterPolicies(plan_.registry, options), max_norm,
-                            &gradients_);
+    DeviceArray<float> gradients(CpuDevice(), gradients_);
+    const double norm = ClipByGlobalNorm(OnThreads(threads), plan_.registry, ParameterPolicies(plan_.registry, options),
+                                         max_norm, &gradients);
+    gradients.Download(gradients_);
+    return norm;
   }
   const Plan plan_ = *MakePlan(TinyModel());
   AlignedArray<float> gradients_{static_cast<size_t>(plan_.registry.trainable_arena())};

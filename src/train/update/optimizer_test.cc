@@ -8,6 +8,7 @@
 #include <functional>
 
 #include "backend/testing/execution.h"
+#include "backend/testing/host_copy.h"
 #include "base/random.h"
 
 namespace riffle {
@@ -18,18 +19,19 @@ struct Fixture {
   Fixture() {
     registry.Add("w", ParameterKind::kGroupConvWeight, {1, 1, 1, 1});
     registry.Add("gamma", ParameterKind::kGamma, {1});
-    parameters = AlignedArray<float>(registry.trainable_arena());
-    gradients = AlignedArray<float>(registry.trainable_arena());
-    for (const Parameter& p : registry.trainable()) parameters[p.offset] = gradients[p.offset] = 1;
+    std::vector<float> ones(registry.trainable_arena());
+    for (const Parameter& p : registry.trainable()) ones[p.offset] = 1;
+    parameters = DeviceArray<float>(CpuDevice(), ones);
+    gradients = DeviceArray<float>(CpuDevice(), ones);
   }
   void Run(const OptimizerOptions& options) {
-    Optimizer optimizer(registry, options);
+    Optimizer optimizer(CpuDevice(), registry, options);
     for (int i = 1; i <= 2; ++i) optimizer.Step(OnThreads(), i, 0.5, gradients, &parameters);
   }
-  float weight() { return parameters[registry.trainable()[0].offset]; }
-  float gamma() { return parameters[registry.trainable()[1].offset]; }
+  float weight() { return HostCopy(parameters)[registry.trainable()[0].offset]; }
+  float gamma() { return HostCopy(parameters)[registry.trainable()[1].offset]; }
   ParameterRegistry registry;
-  AlignedArray<float> parameters, gradients;
+  DeviceArray<float> parameters, gradients;
 };
 
 OptimizerOptions Momentum() {
@@ -89,11 +91,11 @@ TEST(Optimizer, LayerDecayScalesTheRateOfEachLayer) {
   registry.Add("stem.conv.weight", ParameterKind::kStemWeight, {1, 1, 1, 1});
   registry.Add("stage2.0.conv1.weight", ParameterKind::kGroupConvWeight, {1, 1, 1, 1});
   registry.Add("head.weight", ParameterKind::kHeadWeight, {1, 1});
-  AlignedArray<float> parameters(registry.trainable_arena()), gradients(registry.trainable_arena());
-  std::ranges::fill(gradients, 1.0f);
-  Optimizer(registry, options).Step(OnThreads(), 1, 0.5, gradients, &parameters);
+  DeviceArray<float> parameters(CpuDevice(), registry.trainable_arena());
+  const DeviceArray<float> gradients(CpuDevice(), std::vector<float>(registry.trainable_arena(), 1.0f));
+  Optimizer(CpuDevice(), registry, options).Step(OnThreads(), 1, 0.5, gradients, &parameters);
   const float expected[] = {-0.125f, -0.25f, -0.5f};
-  for (int i = 0; i < 3; ++i) EXPECT_EQ(parameters[registry.trainable()[i].offset], expected[i]);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(HostCopy(parameters)[registry.trainable()[i].offset], expected[i]);
 }
 
 // ---- Rules that LibTorch lacks. ----
@@ -114,19 +116,21 @@ double DeviationOfTenSteps(
   ParameterRegistry registry;
   registry.Add("w", ParameterKind::kGroupConvWeight, {kSize, 1, 1, 1});
   const int64_t offset = registry.trainable()[0].offset;
-  AlignedArray<float> parameters(registry.trainable_arena()), gradients(registry.trainable_arena());
-  Optimizer optimizer(registry, options);
+  std::vector<float> values(registry.trainable_arena()), gradients(registry.trainable_arena());
+  Optimizer optimizer(CpuDevice(), registry, options);
   RandomStream random(1, RandomPurpose::kTest, 0, 0);
   Weights w{.p = {}, .m = std::vector<double>(kSize), .v = w.m, .q = w.m, .before = w.m};
-  for (int64_t i = 0; i < kSize; ++i) w.p.push_back(parameters[offset + i] = static_cast<float>(random.Normal()));
+  for (int64_t i = 0; i < kSize; ++i) w.p.push_back(values[offset + i] = static_cast<float>(random.Normal()));
+  DeviceArray<float> parameters(CpuDevice(), values);
   double deviation = 0;
   for (int t = 1; t <= 10; ++t) {
     std::vector<double> g;
     for (int64_t i = 0; i < kSize; ++i) g.push_back(gradients[offset + i] = static_cast<float>(random.Normal()));
     const double lr = 0.02 / t;
     formula(t, lr, g, w);
-    optimizer.Step(OnThreads(), t, lr, gradients, &parameters);
-    for (int64_t i = 0; i < kSize; ++i) deviation = std::max(deviation, std::abs(parameters[offset + i] - w.p[i]));
+    optimizer.Step(OnThreads(), t, lr, DeviceArray<float>(CpuDevice(), gradients), &parameters);
+    parameters.Download(values);
+    for (int64_t i = 0; i < kSize; ++i) deviation = std::max(deviation, std::abs(values[offset + i] - w.p[i]));
   }
   return deviation;
 }
@@ -242,23 +246,24 @@ struct LargeParameters {
   LargeParameters() {
     registry.Add("w", ParameterKind::kGroupConvWeight, {100'003, 1, 1, 1});
     registry.Add("gamma", ParameterKind::kGamma, {5});
-    values = AlignedArray<float>(registry.trainable_arena());
-    gradients = AlignedArray<float>(registry.trainable_arena());
     RandomStream random(2, RandomPurpose::kTest, 0, 0);
-    for (float& v : values) v = static_cast<float>(random.Normal());
-    for (float& g : gradients) g = static_cast<float>(random.Normal());
+    for (DeviceArray<float>* array : {&values, &gradients}) {
+      std::vector<float> numbers(registry.trainable_arena());
+      for (float& v : numbers) v = static_cast<float>(random.Normal());
+      *array = DeviceArray<float>(CpuDevice(), numbers);
+    }
   }
   ParameterRegistry registry;
-  AlignedArray<float> values, gradients;
+  DeviceArray<float> values, gradients;
 };
 
 TEST_P(EveryOptimizer, GivesTheSameBitsAtAnyNumberOfThreads) {
   std::vector<std::vector<float>> results;
   for (const int threads : {1, 2, 3}) {
     LargeParameters p;
-    Optimizer optimizer(p.registry, Named(GetParam()));
+    Optimizer optimizer(CpuDevice(), p.registry, Named(GetParam()));
     for (int t = 1; t <= 3; ++t) optimizer.Step(OnThreads(threads), t, 0.01, p.gradients, &p.values);
-    results.emplace_back(p.values.begin(), p.values.end());
+    results.push_back(HostCopy(p.values));
   }
   EXPECT_EQ(results[0], results[1]);
   EXPECT_EQ(results[0], results[2]);
