@@ -74,7 +74,7 @@ TrainingWorkload::TrainingWorkload(const Execution& execution, const Plan& plan,
       plan_(plan),
       ops_(ops),
       network_(execution, plan, ops),
-      optimizer_(plan.registry, TrainingOptions()),
+      optimizer_(plan.registry, TrainingOptions(), ops),
       batch_(plan.model, images),
       losses_(images) {
   Initialise(plan, {.seed = kSeed}, &network_.values());

@@ -99,20 +99,16 @@ void Session::Run(int64_t images, Rows<const float> pictures, float* logits) {
   if (!flip_) return;
   mirror_logits_.resize(static_cast<size_t>(images * plan_.model.num_classes));
   RunOnce(images, Mirrored(images, pictures), mirror_logits_.data());
-  for (size_t i = 0; i < mirror_logits_.size(); ++i) logits[i] = (logits[i] + mirror_logits_[i]) / 2;
+  ops_.flip_mean(execution_, {images, plan_.model.num_classes}, {.logits = logits, .flipped = mirror_logits_.data()});
+  execution_.Synchronize();
 }
 
 Rows<const float> Session::Mirrored(int64_t images, Rows<const float> pictures) {
   const Map& map = plan_.maps[0];
   const int64_t stride = map.stride(images);
   if (static_cast<int64_t>(mirrored_.size()) < map.size(images)) mirrored_ = AlignedArray<float>(map.size(images));
-  execution_.pool.ParallelFor(map.channels * images, [&](int64_t i) {
-    const int64_t at = i % images * map.area();
-    const float* from = pictures.data + i / images * pictures.stride + at;
-    float* to = mirrored_.data() + i / images * stride + at;
-    for (int64_t row = 0; row < map.height; ++row)
-      std::reverse_copy(from + row * map.width, from + (row + 1) * map.width, to + row * map.width);
-  });
+  ops_.flip(execution_, {map.channels, {images, map.height, map.width}},
+            {.y = {mirrored_.data(), stride}, .x = pictures});
   return {mirrored_.data(), stride};
 }
 

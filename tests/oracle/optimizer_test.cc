@@ -8,6 +8,7 @@
 
 #include "backend/testing/execution.h"
 #include "base/random.h"
+#include "ops/backends.h"
 
 namespace riffle {
 namespace {
@@ -37,7 +38,7 @@ void ExpectTenEqualSteps(const OptimizerOptions& options, TorchOptions theirs) {
     groups.emplace_back(std::vector<Tensor>{tensors.back()}, std::make_unique<TorchOptions>(own));
   }
   TorchOptimizer torch_optimizer(groups, theirs);
-  Optimizer optimizer(registry, options);
+  Optimizer optimizer(registry, options, **FindBackend(""));
   for (int t = 1; t <= 10; ++t) {
     for (size_t k = 0; k < tensors.size(); ++k) {
       const Parameter& p = registry.trainable()[k];

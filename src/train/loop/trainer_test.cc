@@ -36,9 +36,9 @@ TEST(Trainer, LearnsAndTellsWhatItDoes) {
   EXPECT_GE(recorder.epochs[3].validation->top1, 12);
   EXPECT_EQ(recorder.epochs[3].step, 12);
   EXPECT_EQ(recorder.epochs[1].images, 18) << "the remainder of 20 pictures is dropped";
-  const double mean = (recorder.steps[3].loss + recorder.steps[4].loss + recorder.steps[5].loss) / 3;
+  const double mean = (recorder.losses[3].batch + recorder.losses[4].batch + recorder.losses[5].batch) / 3;
   EXPECT_NEAR(recorder.epochs[1].train_loss, mean, 1e-12) << "the loss of an epoch is its mean";
-  EXPECT_EQ(recorder.steps[5].mean_loss, recorder.epochs[1].train_loss);
+  EXPECT_EQ(recorder.losses[5].epoch, recorder.epochs[1].train_loss);
   EXPECT_EQ(recorder.steps[0].lr, 0) << "warm-up begins at the factor 0";
   EXPECT_EQ(recorder.steps[3].lr, 0.003) << "and is over after an epoch";
 }
@@ -422,7 +422,7 @@ TEST(Trainer, AFrozenBodyKeepsEveryBitAndTheHeadLearns) {
   double loss = 0;
   for (int n = 0; n < batch.images; ++n)
     loss += std::log1p(std::exp(logits[2 * n + 1 - batch.labels[n]] - logits[2 * n + batch.labels[n]]));
-  EXPECT_NEAR(recorder.steps[0].loss, loss / batch.images, 1e-5);
+  EXPECT_NEAR(recorder.losses[0].batch, loss / batch.images, 1e-5);
 }
 
 }  // namespace

@@ -1,10 +1,8 @@
 #include "train/loss/objective.h"
 
-#include <algorithm>
 #include <numeric>
 
 #include "train/loop/batch_check.h"
-#include "train/loss/jensen_shannon.h"
 
 namespace riffle {
 namespace {
@@ -30,6 +28,7 @@ Objective::Objective(const Execution& execution, const ObjectiveOptions& options
     : execution_(execution),
       options_(options),
       model_(info.model),
+      ops_(ops),
       label_loss_(execution, options.label, info.model.num_classes, ops),
       teacher_(std::move(teacher)) {}
 
@@ -47,7 +46,8 @@ Result<Rows<const float>> Objective::Begin(const Batch& batch) {
   label_loss_.MakeTargets(batch.labels, targets_.data());
   Rows<const float> pictures = batch.pixels;
   if (const Mix mix = DrawMix(options_.mix, batch.position, size, size); mix.kind != Mix::Kind::kNone) {
-    MixTargets(mix, images_, model_.num_classes, targets_.data());
+    ops_.mix_targets(execution_, {images_, model_.num_classes},
+                     {.targets = targets_.data(), .own_share = mix.own_share});
     pictures = Mixed(mix, batch);
   }
   if (teacher_) {
@@ -62,29 +62,44 @@ Rows<const float> Objective::Mixed(const Mix& mix, const Batch& batch) {
   const size_t needed = static_cast<size_t>(model_.in_channels * batch.pixels.stride);
   if (mixed_.size() < needed) mixed_ = AlignedArray<float>(needed);
   const Rows<float> mixed = {mixed_.data(), batch.pixels.stride};
-  MixPictures(execution_, mix, model_.in_channels, images_, size, size, batch.pixels, mixed);
+  ops_.mix_pictures(execution_, {model_.in_channels, {images_, size, size}, mix},
+                    {.mixed = mixed, .pictures = batch.pixels});
   return mixed;
 }
 
-double Objective::Loss(const float* logits, double share, float* dlogits) {
+void Objective::Loss(const float* logits, double share, float* dlogits) {
   const int classes = model_.num_classes, samples = images_ / splits_;
-  const double of_labels = teacher_ ? 1 - options_.distill_weight : 1;
   const double of_mean = options_.label.sums ? share * images_ : share;
-  losses_.assign(images_, 0);
-  const double sample_weight = of_mean * of_labels / samples;
-  label_loss_.Run(samples, logits, targets_.data(), sample_weight, losses_.data(), dlogits);
-  if (splits_ > 1) {
-    std::fill(dlogits + samples * classes, dlogits + images_ * classes, 0.0f);
-    AddJensenShannon(execution_, splits_, samples, classes, kJensenShannonWeight, sample_weight, logits, losses_.data(),
-                     dlogits);
-  }
+  BatchLosses& losses = unread_.emplace_back(BatchLosses{.splits = splits_, .label = std::vector<float>(samples)});
+  const double sample_weight = of_mean * LabelShare() / samples;
+  label_loss_.Run(samples, logits, targets_.data(), sample_weight, losses.label.data(), dlogits);
+  if (splits_ > 1)
+    ops_.jensen_shannon(execution_, {.splits = splits_, .samples = samples, .classes = classes},
+                        {.loss = losses.label.data(),
+                         .dlogits = dlogits,
+                         .logits = logits,
+                         .alpha = kJensenShannonWeight,
+                         .weight = sample_weight});
+  if (!teacher_) return;
+  losses.distillation.resize(images_);
+  ops_.distillation(execution_, {images_, classes}, options_.distillation,
+                    {.loss = losses.distillation.data(),
+                     .dlogits = dlogits,
+                     .student = logits,
+                     .teacher = teacher_logits_.data(),
+                     .targets = targets_.data(),
+                     .weight = of_mean * options_.distill_weight / images_});
+}
+
+std::vector<double> Objective::ReadLosses() {
   execution_.Synchronize();
-  const double label_sum = splits_ * std::accumulate(losses_.begin(), losses_.end(), 0.0);
-  if (!teacher_) return label_sum;
-  losses_.assign(images_, 0);
-  AddDistillation(execution_, options_.distillation, images_, classes, targets_.data(), teacher_logits_.data(), logits,
-                  of_mean * options_.distill_weight / images_, losses_.data(), dlogits);
-  return of_labels * label_sum + options_.distill_weight * std::accumulate(losses_.begin(), losses_.end(), 0.0);
+  const auto sum = [](const std::vector<float>& losses) { return std::accumulate(losses.begin(), losses.end(), 0.0); };
+  std::vector<double> sums;
+  for (const BatchLosses& losses : unread_)
+    sums.push_back(LabelShare() * (losses.splits * sum(losses.label)) +
+                   (teacher_ ? options_.distill_weight * sum(losses.distillation) : 0));
+  unread_.clear();
+  return sums;
 }
 
 }  // namespace riffle

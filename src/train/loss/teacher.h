@@ -1,4 +1,5 @@
-// Knowledge distillation: a student learns from what a trained network, the teacher, makes of the same pictures.
+// The teacher of knowledge distillation: a trained network, from what it makes of the same pictures a student learns.
+// What that costs the student is the op `distillation`.
 #pragma once
 
 #include <cstdint>
@@ -36,22 +37,5 @@ class Teacher {
   const OpTable<float>& ops_;
   std::unique_ptr<LoadedNetwork> network_;
 };
-
-/// How a student's logits are compared with the teacher's, at temperature T:
-///   plain      T² · KL(p ‖ q),  p = softmax(teacher / T), q = softmax(student / T)  (Hinton et al., arXiv 1503.02531)
-///   decoupled  T² · (alpha · TCKD + beta · NCKD)                                    (Zhao et al., arXiv 2203.08679)
-///              TCKD: the divergence of (p[t], 1 − p[t]) from that of q, t the picture's class: how sure
-///              NCKD: the divergence over the other classes alone, p and q normalised without t: what else it resembles
-struct Distillation {
-  bool decoupled = false;
-  double temperature = 4, alpha = 1, beta = 8;
-};
-
-/// losses[n] += the divergence; dlogits[n] += weight · its gradient with respect to the student's logits. The class of
-/// a picture is the one of its greatest target, the first among equals. losses: [images], the rest: [images][classes].
-/// REQUIRES: decoupled needs two classes.
-void AddDistillation(const Execution& execution, const Distillation& distillation, int64_t images, int classes,
-                     const float* targets, const float* teacher, const float* student, double weight, float* losses,
-                     float* dlogits);
 
 }  // namespace riffle
