@@ -1,4 +1,4 @@
-// Ten steps of each optimizer that LibTorch has, against LibTorch. The others: src/train/optimizer_test.cc.
+// Ten steps of each optimizer that LibTorch has, against LibTorch. The others: src/train/update/optimizer_test.cc.
 #include "train/update/optimizer.h"
 
 #include <gtest/gtest.h>

@@ -158,11 +158,7 @@ Result<EpochEvent> Trainer::TrainEpoch(Loader& loader, TrainObserver& observer) 
                                 .lr = event.lr,
                                 .images = event.images,
                                 .waiting_seconds = loader.WaitedSeconds() - waited,
-                                .read_loss = [this, &event]() -> Result<StepLoss> {
-                                  RIFFLE_TRY(ReadLosses());
-                                  return StepLoss{.batch = last_batch_loss_,
-                                                  .epoch = loss_sum_ / static_cast<double>(event.images)};
-                                }}));
+                                .read_loss = [this, &event] { return ReadStepLoss(event.images); }}));
   }
   RIFFLE_TRY(ReadLosses());
   execution_.Synchronize();
@@ -208,6 +204,11 @@ Status Trainer::ReadLosses() {
     last_batch_loss_ = sums[i] / steps[i].images;
   }
   return {};
+}
+
+Result<StepLoss> Trainer::ReadStepLoss(int64_t images) {
+  RIFFLE_TRY(ReadLosses());
+  return StepLoss{.batch = last_batch_loss_, .epoch = loss_sum_ / static_cast<double>(images)};
 }
 
 // Of the weights that are used, over pictures of the epoch that has just ended.

@@ -153,6 +153,7 @@ class Trainer {
   /// Adds the losses of the steps since the last call to the epoch's. InvalidArgument if one is not finite: names the
   /// step.
   Status ReadLosses();
+  Result<StepLoss> ReadStepLoss(int64_t images_of_epoch);
   Result<EpochEvent> TrainEpoch(Loader& loader, TrainObserver& observer);
   /// What is validated and used: the moving average if the run keeps one.
   const ParameterValues<float>& BestWeights() { return ema_ ? *ema_ : network_.values(); }

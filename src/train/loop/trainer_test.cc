@@ -333,6 +333,38 @@ TEST(Trainer, ALossThatIsNotFiniteEndsTheRunAndLeavesCheckpointsAlone) {
   EXPECT_EQ(ReadBytes(folder / Numbered(1)), bytes);
 }
 
+TEST(Trainer, LossesThatNobodyAsksForAreThoseOfTheEpochToTheLastBit) {
+  Recorder asking;
+  struct Silent : TrainObserver {
+    Status OnEpoch(const EpochEvent& e) override {
+      losses.push_back(e.train_loss);
+      return {};
+    }
+    std::vector<double> losses;
+  } silent;
+  TrainerOptions options = TinyOptions(TestFolder(), 2);
+  const TinyMachine one_picture = {.batch_size = 1};  // 20 batches: more than are left unread
+  ASSERT_EQ(TinyRun(options, TinyInfo(), one_picture).Train(asking).message(), "");
+  ASSERT_EQ(TinyRun(options, TinyInfo(), one_picture).Train(silent).message(), "");
+  EXPECT_THAT(silent.losses, ElementsAre(asking.epochs[0].train_loss, asking.epochs[1].train_loss));
+}
+
+TEST(Trainer, ALossThatIsNotFiniteIsToldToWhoAsksForItFirst) {
+  struct AsksLate : TrainObserver {
+    Status OnStep(const StepEvent& e) override {
+      steps = e.batch;
+      return e.batch < 4 ? Status() : e.read_loss().status();
+    }
+    int64_t steps = 0;
+  } observer;
+  TrainerOptions options = TinyOptions(TestFolder(), 1);
+  options.schedule.warmup_epochs = 0;
+  options.schedule.lr = 1e30;
+  const Status status = TinyRun(options, TinyInfo(), {.batch_size = 2}).Train(observer);
+  EXPECT_THAT(status.message(), HasSubstr("not a finite number at step 2 (learning rate 1e+30)"));
+  EXPECT_EQ(observer.steps, 4);
+}
+
 TEST(Trainer, ParametersThatOverflowInTheLastStepReachNoCheckpoint) {
   TrainerOptions options = TinyOptions(TestFolder(), 1);
   options.schedule.warmup_epochs = 0;

@@ -31,7 +31,7 @@ TEST_F(Averaging, MovesWeightsAndStatistics) {
   EXPECT_EQ(ema_.statistics[5], 1);
   online_.trainable[last] = 3;
   online_.statistics[5] = -1;
-  UpdateEma(OnThreads(), 0.5, 2000, online_, &ema_);
+  UpdateEma(OnThreads(), TestOps(), 0.5, 2000, online_, &ema_);
   const double d = 0.5 * (1 - std::exp(-1.0));
   EXPECT_NEAR(ema_.trainable[last], d * 1 + (1 - d) * 3, 1e-6);
   EXPECT_NEAR(ema_.statistics[5], d * 1 - (1 - d), 1e-6);
@@ -41,7 +41,7 @@ TEST_F(Averaging, MovesWeightsAndStatistics) {
 TEST_F(Averaging, LeavesWhatDoesNotMoveToTheLastBit) {
   for (size_t i = 0; i < online_.trainable.size(); ++i) online_.trainable[i] = 1 / static_cast<float>(i + 3);
   StartEma(online_, &ema_);
-  for (int update = 1; update < 50; ++update) UpdateEma(OnThreads(), 0.9999, 100 * update, online_, &ema_);
+  for (int update = 1; update < 50; ++update) UpdateEma(OnThreads(), TestOps(), 0.9999, 100 * update, online_, &ema_);
   EXPECT_TRUE(std::ranges::equal(online_.trainable, ema_.trainable));
 }
 

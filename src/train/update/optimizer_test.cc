@@ -9,9 +9,12 @@
 
 #include "backend/testing/execution.h"
 #include "base/random.h"
+#include "ops/backends.h"
 
 namespace riffle {
 namespace {
+
+const OpTable<float>& Ops() { return **FindBackend(""); }
 
 // One weight and one gamma, two steps with gradient 1, by hand.
 struct Fixture {
@@ -23,7 +26,7 @@ struct Fixture {
     for (const Parameter& p : registry.trainable()) parameters[p.offset] = gradients[p.offset] = 1;
   }
   void Run(const OptimizerOptions& options) {
-    Optimizer optimizer(registry, options);
+    Optimizer optimizer(registry, options, Ops());
     for (int i = 1; i <= 2; ++i) optimizer.Step(OnThreads(), i, 0.5, gradients, &parameters);
   }
   float weight() { return parameters[registry.trainable()[0].offset]; }
@@ -91,7 +94,7 @@ TEST(Optimizer, LayerDecayScalesTheRateOfEachLayer) {
   registry.Add("head.weight", ParameterKind::kHeadWeight, {1, 1});
   AlignedArray<float> parameters(registry.trainable_arena()), gradients(registry.trainable_arena());
   std::ranges::fill(gradients, 1.0f);
-  Optimizer(registry, options).Step(OnThreads(), 1, 0.5, gradients, &parameters);
+  Optimizer(registry, options, Ops()).Step(OnThreads(), 1, 0.5, gradients, &parameters);
   const float expected[] = {-0.125f, -0.25f, -0.5f};
   for (int i = 0; i < 3; ++i) EXPECT_EQ(parameters[registry.trainable()[i].offset], expected[i]);
 }
@@ -115,7 +118,7 @@ double DeviationOfTenSteps(
   registry.Add("w", ParameterKind::kGroupConvWeight, {kSize, 1, 1, 1});
   const int64_t offset = registry.trainable()[0].offset;
   AlignedArray<float> parameters(registry.trainable_arena()), gradients(registry.trainable_arena());
-  Optimizer optimizer(registry, options);
+  Optimizer optimizer(registry, options, Ops());
   RandomStream random(1, RandomPurpose::kTest, 0, 0);
   Weights w{.p = {}, .m = std::vector<double>(kSize), .v = w.m, .q = w.m, .before = w.m};
   for (int64_t i = 0; i < kSize; ++i) w.p.push_back(parameters[offset + i] = static_cast<float>(random.Normal()));
@@ -256,7 +259,7 @@ TEST_P(EveryOptimizer, GivesTheSameBitsAtAnyNumberOfThreads) {
   std::vector<std::vector<float>> results;
   for (const int threads : {1, 2, 3}) {
     LargeParameters p;
-    Optimizer optimizer(p.registry, Named(GetParam()));
+    Optimizer optimizer(p.registry, Named(GetParam()), Ops());
     for (int t = 1; t <= 3; ++t) optimizer.Step(OnThreads(threads), t, 0.01, p.gradients, &p.values);
     results.emplace_back(p.values.begin(), p.values.end());
   }

@@ -1,10 +1,7 @@
-// Distillation: divergences by hand and their gradients by finite differences, teachers that do not fit, and a student
-// that learns from a teacher alone.
-#include "train/loss/distillation.h"
+// Teachers: ones that do not fit, and a student that learns from one alone.
+#include "train/loss/teacher.h"
 
 #include <gmock/gmock.h>
-
-#include <cmath>
 
 #include "backend/testing/execution.h"
 #include "train/testing.h"
@@ -13,116 +10,7 @@ namespace riffle {
 namespace {
 
 using ::testing::AllOf;
-using ::testing::Each;
-using ::testing::ElementsAre;
-using ::testing::FloatEq;
-using ::testing::FloatNear;
 using ::testing::HasSubstr;
-
-struct Found {
-  std::vector<float> losses, dlogits;
-};
-Found Find(const Distillation& distillation, int classes, const std::vector<float>& targets,
-           const std::vector<float>& teacher, const std::vector<float>& student, double weight = 1,
-           int threads = DefaultThreads()) {
-  const size_t images = student.size() / classes;
-  Found found{std::vector<float>(images), std::vector<float>(student.size())};
-  AddDistillation(OnThreads(threads), distillation, static_cast<int64_t>(images), classes, targets.data(),
-                  teacher.data(), student.data(), weight, found.losses.data(), found.dlogits.data());
-  return found;
-}
-
-const double kLog2 = std::log(2.0), kLog3 = std::log(3.0);
-float F(double x) { return static_cast<float>(x); }
-
-TEST(Distillation, PlainByHand) {
-  // At T = 2: (3/4, 1/4) of the teacher against (1/2, 1/2).
-  const Found found = Find({.temperature = 2}, 2, {1, 0}, {F(2 * kLog3), 0}, {7, 7});
-  EXPECT_THAT(found.losses, ElementsAre(FloatEq(4 * (0.75 * std::log(1.5) + 0.25 * std::log(0.5)))));
-  EXPECT_THAT(found.dlogits, ElementsAre(FloatEq(-0.5), FloatEq(0.5)));
-}
-
-TEST(Distillation, DecoupledByHand) {
-  // Teacher (1/2, 3/8, 1/8): 1/2 against 1/2, and among the others 3/4 against 1/4. Student (1/3, 1/3, 1/3): 1/3
-  // against 2/3, and 1/2 against 1/2. The class is the first.
-  const std::vector<float> teacher = {F(2 * kLog2), F(kLog3), 0}, student = {1, 1, 1};
-  const double tckd = 0.5 * std::log(1.5) + 0.5 * std::log(0.75);
-  const double nckd = 0.75 * std::log(1.5) + 0.25 * std::log(0.5);
-  const Found both =
-      Find({.decoupled = true, .temperature = 1, .alpha = 2, .beta = 8}, 3, {0.8f, 0.1f, 0.1f}, teacher, student);
-  EXPECT_THAT(both.losses, ElementsAre(FloatEq(2 * tckd + 8 * nckd)));
-  // ∂TCKD = 1/3 − 1/2 for the class, shared by the others by halves; ∂NCKD = (1/2 − 3/4, 1/2 − 1/4).
-  EXPECT_THAT(both.dlogits, ElementsAre(FloatNear(F(-2.0 / 6), 1e-6), FloatNear(F(1.0 / 6 - 8 * 0.25), 1e-6),
-                                        FloatNear(F(1.0 / 6 + 8 * 0.25), 1e-6)));
-}
-
-TEST(Distillation, AStudentThatAgreesPaysNothing) {
-  const std::vector<float> teacher = {1, -2, 3, 0}, student = {11, 8, 13, 10};
-  for (const bool decoupled : {false, true}) {
-    const Found found = Find({.decoupled = decoupled}, 4, {0, 0, 1, 0}, teacher, student);
-    EXPECT_THAT(found.losses, Each(FloatNear(0, 1e-6)));
-    EXPECT_THAT(found.dlogits, Each(FloatNear(0, 1e-6)));
-  }
-}
-
-TEST(Distillation, TheDecoupledPartsAddUpToThePlainDivergence) {
-  // KL = TCKD + (1 − p[t]) · NCKD (equation 7 of the paper)
-  const std::vector<float> teacher = {1, -2, 3, 0}, student = {0.5f, 1, -1, 2}, targets = {0, 0, 1, 0};
-  const double p = std::exp(3.0) / (std::exp(1.0) + std::exp(-2.0) + std::exp(3.0) + 1);
-  const Found plain = Find({.temperature = 1}, 4, targets, teacher, student);
-  const Found decoupled =
-      Find({.decoupled = true, .temperature = 1, .alpha = 1, .beta = 1 - p}, 4, targets, teacher, student);
-  EXPECT_FLOAT_EQ(plain.losses[0], decoupled.losses[0]);
-  for (int k = 0; k < 4; ++k) EXPECT_NEAR(plain.dlogits[k], decoupled.dlogits[k], 1e-6);
-}
-
-TEST(Distillation, HugeLogitsStayFinite) {
-  const std::vector<float> teacher = {3000, 0, -3000}, student = {-3000, 0, 3000};
-  for (const bool decoupled : {false, true}) {
-    const Found found = Find({.decoupled = decoupled, .temperature = 1}, 3, {1, 0, 0}, teacher, student);
-    EXPECT_NEAR(found.losses[0], decoupled ? 6000 + 8 * 3000 : 6000, 1e-2);
-    for (const float g : found.dlogits) EXPECT_TRUE(std::isfinite(g));
-  }
-}
-
-TEST(Distillation, TheGradientIsTheDerivativeOfTheLoss) {
-  constexpr int kImages = 3, kClasses = 5;
-  RandomStream random(1, RandomPurpose::kTest, 0, 0);
-  std::vector<float> teacher, student, targets;
-  for (int i = 0; i < kImages * kClasses; ++i) {
-    teacher.push_back(F(3 * random.Normal()));
-    student.push_back(F(3 * random.Normal()));
-    targets.push_back(F(random.Uniform()));
-  }
-  for (const bool decoupled : {false, true})
-    for (const double temperature : {1.0, 4.0}) {
-      const Distillation d = {.decoupled = decoupled, .temperature = temperature, .alpha = 1.5, .beta = 2};
-      const std::vector<float> gradient = Find(d, kClasses, targets, teacher, student, 0.5).dlogits;
-      for (size_t i = 0; i < student.size(); ++i) {
-        constexpr float kStep = 1.0f / 64;
-        const float at = student[i];
-        student[i] = at + kStep;
-        const double above = Find(d, kClasses, targets, teacher, student).losses[i / kClasses];
-        student[i] = at - kStep;
-        const double below = Find(d, kClasses, targets, teacher, student).losses[i / kClasses];
-        student[i] = at;
-        EXPECT_NEAR(gradient[i], 0.5 * (above - below) / (2 * kStep), 5e-4) << decoupled << temperature << i;
-      }
-    }
-}
-
-TEST(Distillation, TheNumberOfThreadsChangesNoBit) {
-  RandomStream random(2, RandomPurpose::kTest, 0, 0);
-  std::vector<float> teacher(19 * 10), student(19 * 10), targets(19 * 10);
-  for (auto* values : {&teacher, &student, &targets})
-    for (float& v : *values) v = F(random.Normal());
-  for (const bool decoupled : {false, true}) {
-    const Found one = Find({.decoupled = decoupled}, 10, targets, teacher, student, 1, 1);
-    const Found three = Find({.decoupled = decoupled}, 10, targets, teacher, student, 1, 3);
-    EXPECT_EQ(one.losses, three.losses);
-    EXPECT_EQ(one.dlogits, three.dlogits);
-  }
-}
 
 /// With a class that has no pictures: of two classes, the decoupled divergence has but one part.
 CheckpointInfo StudentInfo() {
@@ -230,7 +118,7 @@ TEST(Teacher, JudgesPicturesOfTheSizeThatItWasTold) {
   AlignedArray<float> pictures(3 * stride);
   RandomStream random(3, RandomPurpose::kTest, 0, 0);
   for (int c = 0; c < 3; ++c)
-    for (int i = 0; i < kImages * 12 * 12; ++i) pictures[c * stride + i] = F(random.Normal());
+    for (int i = 0; i < kImages * 12 * 12; ++i) pictures[c * stride + i] = static_cast<float>(random.Normal());
   std::vector<float> found(kImages * 3), logits(kImages * 3);
   teacher->Run(kImages, {pictures.data(), stride}, found.data());
   expected->session.Run(kImages, {pictures.data(), stride}, logits.data());
