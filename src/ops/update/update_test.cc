@@ -89,11 +89,11 @@ TEST(Update, AdanTakesNoDifferenceInTheFirstStepAndLambsRatioIsOneWhereANormIsZe
       .kind = kAdan, .lr = 1, .betas = {0.5, 0.5, 0.5}, .corrections = {0.5, 0.5, 0.5}, .is_first = true};
   CpuOps().update(OnThreads(), step, update);
   EXPECT_EQ(slots[1], 0);
-  EXPECT_EQ(weight, -1) << "lr · 3 / √9";
+  EXPECT_FLOAT_EQ(weight, -1) << "lr · 3 / √9";
   weight = slots[0] = slots[1] = 0;
   step.kind = kLamb;
   CpuOps().update(OnThreads(), step, update);
-  EXPECT_EQ(weight, -1);
+  EXPECT_FLOAT_EQ(weight, -1);
 }
 
 // Three steps over ranges with gaps between them.
