@@ -25,7 +25,7 @@ class Device {
   /// Whether ops read the host's memory as well as the device's, so that nothing they read need be copied.
   virtual bool ReadsHostMemory() const = 0;
 
-  /// From the host's memory to the device's.
+  /// From the host's memory to the device's. What is not staging memory is read when it returns.
   virtual void Upload(void* to, const void* from, size_t bytes) = 0;
   /// From the device's memory to the host's.
   virtual void Download(void* to, const void* from, size_t bytes) = 0;

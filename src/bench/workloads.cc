@@ -74,7 +74,7 @@ TrainingWorkload::TrainingWorkload(const Execution& execution, const Plan& plan,
       plan_(plan),
       ops_(ops),
       network_(execution, plan, ops),
-      optimizer_(execution.device, plan.registry, TrainingOptions()),
+      optimizer_(execution.device, plan.registry, TrainingOptions(), ops),
       batch_(plan.model, images),
       losses_(execution.device, images) {
   ParameterValues<float> initial(plan.registry);

@@ -120,14 +120,17 @@ class Reporter : public TrainObserver {
   }
 
   Status OnStep(const StepEvent& e) override {
-    progress_.Report({.epoch = e.epoch,
-                      .epochs = options_.epoch_size,
-                      .batch = e.batch,
-                      .batches = e.batches,
-                      .loss = e.mean_loss,
-                      .lr = e.lr,
-                      .images = e.images,
-                      .waiting_seconds = e.waiting_seconds});
+    RIFFLE_TRY(progress_.Report({.epoch = e.epoch,
+                                 .epochs = options_.epoch_size,
+                                 .batch = e.batch,
+                                 .batches = e.batches,
+                                 .lr = e.lr,
+                                 .images = e.images,
+                                 .waiting_seconds = e.waiting_seconds},
+                                [&]() -> Result<double> {
+                                  RIFFLE_ASSIGN(const StepLoss loss, e.read_loss());
+                                  return loss.epoch;
+                                }));
     if (NotedSignal() == 0 || e.batch == e.batches) return {};  // an epoch that is trained is not thrown away
     return Stopped(fmt::format("in epoch {} after {} of {} batches", e.epoch, e.batch, e.batches), true);
   }

@@ -32,6 +32,13 @@ constexpr Plane OutPlane(Plane in, int64_t stride) {
   return {in.images, OutSize(in.height, stride), OutSize(in.width, stride)};
 }
 
+/// What the head gives: [images][classes]. Losses and what they compare with have this shape.
+struct LogitsShape {
+  int64_t images = 0;
+  int classes = 0;
+  int64_t values() const { return images * classes; }
+};
+
 /// How max-pool and average pool (3×3, stride 2) treat the border.
 enum class PoolPadding {
   kSymmetric,  ///< one row and column of padding on each side

@@ -3,30 +3,25 @@
 // (complex-step differentiation: Squire and Trapp, SIAM Review 40, 1998).
 #pragma once
 
-#include <complex>
 #include <vector>
 
 #include "backend/execution.h"
 #include "ops/common.h"
+#include "ops/scalar.h"
 
 namespace riffle {
-
-/// Square root of float, double and std::complex<double>.
-using std::sqrt;
-
-template <class T>
-T RealPart(T x) {
-  return x;
-}
-template <class T>
-T RealPart(std::complex<T> x) {
-  return x.real();
-}
 
 /// Whether a ReLU is on at x.
 template <class T>
 bool Positive(T x) {
   return RealPart(x) > 0;
+}
+
+/// log(1 + exp(x)), of which exp(−Softplus(−x)) is the sigmoid; no exponential overflows.
+template <class T>
+T Softplus(T x) {
+  using std::exp, std::log;
+  return Positive(x) ? x + log(T(1) + exp(-x)) : log(T(1) + exp(x));
 }
 
 /// max(0, x); a NaN stays a NaN.

@@ -38,6 +38,22 @@ void GlobalAveragePoolBackward(const Execution&, const GlobalAveragePoolShape&,
 void LinearForward(const Execution&, const LinearShape&, const riffle::LinearForward<float>&);
 void LinearBackward(const Execution&, const LinearShape&, const riffle::LinearBackward<float>&);
 
-void CrossEntropyForwardBackward(const Execution&, const CrossEntropyShape&, const CrossEntropy<float>&);
+void CrossEntropyForwardBackward(const Execution&, const LogitsShape&, const CrossEntropy<float>&);
+void BinaryCrossEntropyForwardBackward(const Execution&, const LogitsShape&, const BinaryCrossEntropy<float>&);
+void JensenShannonForwardBackward(const Execution&, const JensenShannonShape&, const JensenShannon<float>&);
+void DistillationForwardBackward(const Execution&, const LogitsShape&, const Distillation&,
+                                 const DistillationLoss<float>&);
+
+void MixPictures(const Execution&, const MixPicturesShape&, const riffle::MixPictures<float>&);
+void MixTargets(const Execution&, const LogitsShape&, const riffle::MixTargets<float>&);
+void Flip(const Execution&, const FlipShape&, const riffle::Flip<float>&);
+void FlipMean(const Execution&, const LogitsShape&, const riffle::FlipMean<float>&);
+
+void Accumulate(const Execution&, int64_t count, const riffle::Accumulate<float>&);
+void SquaredNorms(const Execution&, int64_t ranges, const riffle::SquaredNorms<float>&);
+void ClipNorm(const Execution&, int64_t count, const riffle::ClipNorm<float>&);
+void Update(const Execution&, const UpdateStep&, const riffle::Update<float>&);
+void Approach(const Execution&, int64_t count, const riffle::Approach<float>&);
+void AllFinite(const Execution&, int64_t count, const riffle::AllFinite<float>&);
 
 }  // namespace riffle::cpu

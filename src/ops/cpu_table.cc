@@ -26,6 +26,19 @@ const OpTable<float>& CpuOps() {
       .linear_forward = cpu::LinearForward,
       .linear_backward = cpu::LinearBackward,
       .cross_entropy = cpu::CrossEntropyForwardBackward,
+      .binary_cross_entropy = cpu::BinaryCrossEntropyForwardBackward,
+      .jensen_shannon = cpu::JensenShannonForwardBackward,
+      .distillation = cpu::DistillationForwardBackward,
+      .mix_pictures = cpu::MixPictures,
+      .mix_targets = cpu::MixTargets,
+      .flip = cpu::Flip,
+      .flip_mean = cpu::FlipMean,
+      .accumulate = cpu::Accumulate,
+      .squared_norms = cpu::SquaredNorms,
+      .clip_norm = cpu::ClipNorm,
+      .update = cpu::Update,
+      .approach = cpu::Approach,
+      .all_finite = cpu::AllFinite,
   };
   return table;
 }

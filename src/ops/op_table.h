@@ -3,16 +3,23 @@
 #pragma once
 
 #include "backend/execution.h"
+#include "ops/arena/arena.h"
 #include "ops/average_pool/average_pool.h"
 #include "ops/batch_norm/batch_norm.h"
+#include "ops/binary_cross_entropy/binary_cross_entropy.h"
 #include "ops/cross_entropy/cross_entropy.h"
 #include "ops/depthwise_conv/depthwise_conv.h"
+#include "ops/distillation/distillation.h"
+#include "ops/flip/flip.h"
 #include "ops/global_average_pool/global_average_pool.h"
 #include "ops/group_conv/group_conv.h"
+#include "ops/jensen_shannon/jensen_shannon.h"
 #include "ops/linear/linear.h"
 #include "ops/max_pool/max_pool.h"
+#include "ops/mix/mix.h"
 #include "ops/residual/residual.h"
 #include "ops/stem_conv/stem_conv.h"
+#include "ops/update/update.h"
 
 namespace riffle {
 
@@ -40,7 +47,26 @@ struct OpTable {
                                        const GlobalAveragePoolBackward<T>&);
   void (*linear_forward)(const Execution&, const LinearShape&, const LinearForward<T>&);
   void (*linear_backward)(const Execution&, const LinearShape&, const LinearBackward<T>&);
-  void (*cross_entropy)(const Execution&, const CrossEntropyShape&, const CrossEntropy<T>&);
+
+  // Losses: each picture's, and the gradient of the logits.
+  void (*cross_entropy)(const Execution&, const LogitsShape&, const CrossEntropy<T>&);
+  void (*binary_cross_entropy)(const Execution&, const LogitsShape&, const BinaryCrossEntropy<T>&);
+  void (*jensen_shannon)(const Execution&, const JensenShannonShape&, const JensenShannon<T>&);
+  void (*distillation)(const Execution&, const LogitsShape&, const Distillation&, const DistillationLoss<T>&);
+
+  // What is done to pictures, targets and logits around a network.
+  void (*mix_pictures)(const Execution&, const MixPicturesShape&, const MixPictures<T>&);
+  void (*mix_targets)(const Execution&, const LogitsShape&, const MixTargets<T>&);
+  void (*flip)(const Execution&, const FlipShape&, const Flip<T>&);
+  void (*flip_mean)(const Execution&, const LogitsShape&, const FlipMean<T>&);
+
+  // What is done to arenas of parameters: from gradients to a step. The first number counts values, or ranges.
+  void (*accumulate)(const Execution&, int64_t count, const Accumulate<T>&);
+  void (*squared_norms)(const Execution&, int64_t ranges, const SquaredNorms<T>&);
+  void (*clip_norm)(const Execution&, int64_t count, const ClipNorm<T>&);
+  void (*update)(const Execution&, const UpdateStep&, const Update<T>&);
+  void (*approach)(const Execution&, int64_t count, const Approach<T>&);
+  void (*all_finite)(const Execution&, int64_t count, const AllFinite<T>&);
 };
 
 /// Loops as in the paper, for float, double and std::complex<double>; the oracle for every other backend.

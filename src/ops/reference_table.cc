@@ -1,15 +1,22 @@
 // The reference backend: one entry for each op.
+#include "ops/arena/arena_ref.h"
 #include "ops/average_pool/average_pool_ref.h"
 #include "ops/batch_norm/batch_norm_ref.h"
+#include "ops/binary_cross_entropy/binary_cross_entropy_ref.h"
 #include "ops/cross_entropy/cross_entropy_ref.h"
 #include "ops/depthwise_conv/depthwise_conv_ref.h"
+#include "ops/distillation/distillation_ref.h"
+#include "ops/flip/flip_ref.h"
 #include "ops/global_average_pool/global_average_pool_ref.h"
 #include "ops/group_conv/group_conv_ref.h"
+#include "ops/jensen_shannon/jensen_shannon_ref.h"
 #include "ops/linear/linear_ref.h"
 #include "ops/max_pool/max_pool_ref.h"
+#include "ops/mix/mix_ref.h"
 #include "ops/op_table.h"
 #include "ops/residual/residual_ref.h"
 #include "ops/stem_conv/stem_conv_ref.h"
+#include "ops/update/update_ref.h"
 
 namespace riffle {
 
@@ -37,6 +44,19 @@ const OpTable<T>& ReferenceOps() {
       .linear_forward = ReferenceLinearForward<T>,
       .linear_backward = ReferenceLinearBackward<T>,
       .cross_entropy = ReferenceCrossEntropy<T>,
+      .binary_cross_entropy = ReferenceBinaryCrossEntropy<T>,
+      .jensen_shannon = ReferenceJensenShannon<T>,
+      .distillation = ReferenceDistillation<T>,
+      .mix_pictures = ReferenceMixPictures<T>,
+      .mix_targets = ReferenceMixTargets<T>,
+      .flip = ReferenceFlip<T>,
+      .flip_mean = ReferenceFlipMean<T>,
+      .accumulate = ReferenceAccumulate<T>,
+      .squared_norms = ReferenceSquaredNorms<T>,
+      .clip_norm = ReferenceClipNorm<T>,
+      .update = ReferenceUpdate<T>,
+      .approach = ReferenceApproach<T>,
+      .all_finite = ReferenceAllFinite<T>,
   };
   return table;
 }

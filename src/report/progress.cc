@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace riffle {
 namespace {
@@ -44,19 +45,30 @@ double Progress::SecondsLeft(const BatchReport& b) const {
 
 void Progress::Report(const BatchReport& b) {
   cost_done_ += cost_(b.epoch);
+  if (const auto now = now_(); IsDue(b, now)) Show(b, now);
+}
+
+Status Progress::Report(BatchReport b, const std::function<Result<double>()>& read_loss) {
+  cost_done_ += cost_(b.epoch);
   const auto now = now_();
-  const double elapsed = Seconds(now - start_.time);
-  const double epoch_seconds = std::max(1e-9, Seconds(now - epoch_.time));
-  const double since_line = Seconds(now - last_line_);
-  const bool is_training = b.epochs > 0;
+  if (!IsDue(b, now)) return {};
+  RIFFLE_ASSIGN(b.loss, read_loss());
+  Show(b, now);
+  return {};
+}
+
+bool Progress::IsDue(const BatchReport& b, TimePoint now) const {
+  const bool quiet = Seconds(now - start_.time) < kQuietSeconds;
   const bool is_last = b.batch == b.batches;
+  if (log_.HasLive()) return !quiet && (Seconds(now - last_line_) >= kSecondsBetweenDraws || is_last);
+  const bool is_training = b.epochs > 0;
+  return (b.batch == 1 || b.batch % log_interval_ == 0 || is_last) && (is_training || !quiet);
+}
 
-  const bool is_due = log_.HasLive() ? elapsed >= kQuietSeconds && (since_line >= kSecondsBetweenDraws || is_last)
-                                     : (b.batch == 1 || b.batch % log_interval_ == 0 || is_last) &&
-                                           (is_training || elapsed >= kQuietSeconds);
-  if (!is_due) return;
-  last_line_ = now;
-
+void Progress::Show(const BatchReport& b, TimePoint now) {
+  const double epoch_seconds = std::max(1e-9, Seconds(now - epoch_.time));
+  const double since_line = Seconds(now - std::exchange(last_line_, now));
+  const bool is_training = b.epochs > 0;
   const double speed = static_cast<double>(b.images) / epoch_seconds;
   const double waiting_percent = std::min(100.0, 100 * b.waiting_seconds / epoch_seconds);
   const std::string left = DurationText(SecondsLeft(b));

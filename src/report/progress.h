@@ -6,6 +6,7 @@
 #include <functional>
 #include <string>
 
+#include "base/status.h"
 #include "report/log.h"
 
 namespace riffle {
@@ -41,8 +42,14 @@ class Progress {
   /// After each batch. On a terminal nothing shows in the first two seconds, then the live line. Elsewhere a line for
   /// the first batch, the last, and every log_interval-th; of a validation only those after two seconds.
   void Report(const BatchReport& batch);
+  /// The same where the loss is costly to know: it is read when it shows, and only then. The error of reading it.
+  Status Report(BatchReport batch, const std::function<Result<double>()>& read_loss);
 
  private:
+  using TimePoint = std::chrono::steady_clock::time_point;
+  /// Whether a batch that is done at `now` is to be shown.
+  bool IsDue(const BatchReport& batch, TimePoint now) const;
+  void Show(const BatchReport& batch, TimePoint now);
   static double AllAlike(int /*epoch*/) { return 1; }
   double SecondsLeft(const BatchReport& batch) const;
 
@@ -56,7 +63,7 @@ class Progress {
   };
   const Mark start_;
   Mark epoch_before_, epoch_;  // where they began
-  std::chrono::steady_clock::time_point last_line_;
+  TimePoint last_line_;
   double cost_done_ = 0;
 };
 

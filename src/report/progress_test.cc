@@ -158,6 +158,21 @@ TEST_F(ProgressTest, TheLiveLineIsTakenAwayAtTheEnd) {
   EXPECT_EQ(Written(), "\r\x1b[K");
 }
 
+TEST_F(ProgressTest, ALossThatIsCostlyToKnowIsReadWhereItShowsAndItsErrorShowsNowhere) {
+  Log log = MakeLog(0);
+  Progress progress(log, 100, Clock());
+  int reads = 0;
+  const auto read = [&]() -> Result<double> { return 0.5 + ++reads; };
+  for (int64_t batch = 1; batch <= 150; ++batch)
+    EXPECT_TRUE(progress.Report({.epochs = 1, .batch = batch, .batches = 250}, read).ok());
+  EXPECT_EQ(reads, 2) << "batches 1 and 100";
+  EXPECT_THAT(Written(), HasSubstr("batch: [100/250], loss: 2.500000"));
+  const auto fail = []() -> Result<double> { return InvalidArgument("not finite"); };
+  EXPECT_TRUE(progress.Report({.epochs = 1, .batch = 151, .batches = 250}, fail).ok());
+  EXPECT_EQ(progress.Report({.epochs = 1, .batch = 200, .batches = 250}, fail).message(), "not finite");
+  EXPECT_EQ(Written(), "");
+}
+
 TEST_F(ProgressTest, AShortValidationIsSilentAndALongOneSpeaks) {
   Log log = MakeLog(0);
   Progress progress(log, 10, Clock());

@@ -107,23 +107,17 @@ const float* Session::Forward(int64_t images, Rows<const float> pictures) {
   if (!flip_) return logits_.data();
   mirror_logits_.Reserve(execution_.device, values);
   RunOnce(images, Mirrored(images, pictures), mirror_logits_.data());
-  float* logits = logits_.data();
-  const float* mirrored = mirror_logits_.data();
-  for (int64_t i = 0; i < values; ++i) logits[i] = (logits[i] + mirrored[i]) / 2;
-  return logits;
+  ops_.flip_mean(execution_, {images, plan_.model.num_classes},
+                 {.logits = logits_.data(), .flipped = mirror_logits_.data()});
+  return logits_.data();
 }
 
 Rows<const float> Session::Mirrored(int64_t images, Rows<const float> pictures) {
   const Map& map = plan_.maps[0];
   const int64_t stride = map.stride(images);
   mirrored_.Reserve(execution_.device, map.values(images));
-  execution_.pool.ParallelFor(map.channels * images, [&](int64_t i) {
-    const int64_t at = i % images * map.area();
-    const float* from = pictures.data + i / images * pictures.stride + at;
-    float* to = mirrored_.data() + i / images * stride + at;
-    for (int64_t row = 0; row < map.height; ++row)
-      std::reverse_copy(from + row * map.width, from + (row + 1) * map.width, to + row * map.width);
-  });
+  ops_.flip(execution_, {map.channels, {images, map.height, map.width}},
+            {.y = {mirrored_.data(), stride}, .x = pictures});
   return {mirrored_.data(), stride};
 }
 

@@ -138,6 +138,8 @@ TEST(Session, ReadsAndWritesItsDeviceByOpsAndTransfersAlone) {
     Session guarded({OnThreads(3).pool, device}, plan, GuardedOps()), session(OnThreads(), plan, CpuOps());
     guarded.SetWeights(values);
     session.SetWeights(values);
+    guarded.SetFlip(c.model.groups == 3);
+    session.SetFlip(c.model.groups == 3);
     EXPECT_EQ(Classify(guarded, kImages, batch.pictures()), Classify(session, kImages, batch.pictures())) << c.name;
   }
 }

@@ -71,10 +71,12 @@ inline TrainerOptions AveragingOptions(const std::filesystem::path& folder, int 
 inline std::string Numbered(int epoch) { return CheckpointName(TinyModel(), epoch, 3 * epoch); }
 inline std::string Best() { return BestCheckpointName(TinyModel()); }
 
-/// Keeps what it is told.
+/// Keeps what it is told, and asks for every loss.
 struct Recorder : TrainObserver {
   Status OnStep(const StepEvent& e) override {
     steps.push_back(e);
+    RIFFLE_ASSIGN(const StepLoss loss, e.read_loss());
+    losses.push_back(loss);
     return {};
   }
   Status OnEpoch(const EpochEvent& e) override {
@@ -82,6 +84,7 @@ struct Recorder : TrainObserver {
     return refusal;
   }
   std::vector<StepEvent> steps;
+  std::vector<StepLoss> losses;
   std::vector<EpochEvent> epochs;
   Status refusal;
 };

@@ -6,8 +6,6 @@
 #include "backend/testing/execution.h"
 #include "base/random.h"
 #include "ops/backends.h"
-#include "train/loss/distillation.h"
-#include "train/loss/jensen_shannon.h"
 #include "train/loss/label_loss.h"
 
 namespace riffle {
@@ -17,6 +15,8 @@ using torch::Tensor;
 namespace F = torch::nn::functional;
 
 constexpr int kImages = 6, kClasses = 10;
+
+const OpTable<float>& Ops() { return **FindBackend(""); }
 
 std::vector<float> Noise(uint32_t number) {
   RandomStream random(1, RandomPurpose::kTest, 0, number);
@@ -56,7 +56,7 @@ TEST(LossesAgainstTorch, OfLabels) {
     for (const bool weighted : {false, true}) {
       LabelLossOptions options{.kind = kind, .label_smoothing = 0.1};
       if (weighted) options.class_weights = {1, 2, 0.5, 3, 1, 0, 1, 1, 2, 0.25};
-      LabelLoss loss(OnThreads(), options, kClasses, **FindBackend(""));
+      LabelLoss loss(OnThreads(), options, kClasses, Ops());
       Comparison c;
       std::vector<float> targets(kImages * kClasses);
       loss.MakeTargets(labels, targets.data());
@@ -80,7 +80,9 @@ TEST(LossesAgainstTorch, OfLabels) {
 
 TEST(LossesAgainstTorch, JensenShannon) {
   Comparison c;
-  AddJensenShannon(OnThreads(), 3, kImages / 3, kClasses, 12, 0.25, c.logits.data(), c.losses.data(), c.dlogits.data());
+  Ops().jensen_shannon(
+      OnThreads(), {.splits = 3, .samples = kImages / 3, .classes = kClasses},
+      {.loss = c.losses.data(), .dlogits = c.dlogits.data(), .logits = c.logits.data(), .alpha = 12, .weight = 0.25});
   const std::vector<Tensor> p = torch::softmax(c.torch_logits, 1).split(kImages / 3);
   const Tensor log_mean = torch::stack(p).mean(0).log();
   Tensor sum = torch::zeros({}, torch::kFloat64);
@@ -94,8 +96,14 @@ TEST(LossesAgainstTorch, Distillation) {
   const Tensor theirs = Matrix(teacher);
   for (const bool decoupled : {false, true}) {
     Comparison c;
-    AddDistillation(OnThreads(), {.decoupled = decoupled, .temperature = t, .alpha = alpha, .beta = beta}, kImages,
-                    kClasses, targets.data(), teacher.data(), c.logits.data(), 0.25, c.losses.data(), c.dlogits.data());
+    Ops().distillation(OnThreads(), {kImages, kClasses},
+                       {.decoupled = decoupled, .temperature = t, .alpha = alpha, .beta = beta},
+                       {.loss = c.losses.data(),
+                        .dlogits = c.dlogits.data(),
+                        .student = c.logits.data(),
+                        .teacher = teacher.data(),
+                        .targets = targets.data(),
+                        .weight = 0.25});
     const auto kl = [](const Tensor& log_q, const Tensor& p) {
       return F::kl_div(log_q, p, F::KLDivFuncOptions(torch::kNone)).sum(1);
     };

@@ -1,4 +1,4 @@
-// Ten steps of each optimizer that LibTorch has, against LibTorch. The others: src/train/optimizer_test.cc.
+// Ten steps of each optimizer that LibTorch has, against LibTorch. The others: src/train/update/optimizer_test.cc.
 #include "train/update/optimizer.h"
 
 #include <gtest/gtest.h>
@@ -8,6 +8,7 @@
 
 #include "backend/testing/execution.h"
 #include "base/random.h"
+#include "ops/backends.h"
 
 namespace riffle {
 namespace {
@@ -38,7 +39,7 @@ void ExpectTenEqualSteps(const OptimizerOptions& options, TorchOptions theirs) {
   }
   TorchOptimizer torch_optimizer(groups, theirs);
   DeviceArray<float> parameters(CpuDevice(), values);
-  Optimizer optimizer(CpuDevice(), registry, options);
+  Optimizer optimizer(CpuDevice(), registry, options, **FindBackend(""));
   for (int t = 1; t <= 10; ++t) {
     for (size_t k = 0; k < tensors.size(); ++k) {
       const Parameter& p = registry.trainable()[k];

@@ -5,7 +5,7 @@ namespace riffle {
 namespace {
 
 void ForwardBackward(benchmark::State& state) {
-  const CrossEntropyShape shape = {state.range(0), 1000};
+  const LogitsShape shape = {state.range(0), 1000};
   const int64_t values = shape.images * shape.classes;
   Map<float> logits = RandomMap(1, values), dlogits(1, values), loss(1, shape.images);
   const std::vector<float> targets(values, 1e-3f);

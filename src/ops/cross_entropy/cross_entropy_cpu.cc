@@ -10,9 +10,15 @@
 namespace riffle::cpu {
 namespace {
 
-/// One picture's loss, and its dlogits if those are wanted.
-float OnePicture(const float* logits, const float* targets, int64_t classes, double weight, float* dlogits) {
+/// One picture's loss, and its dlogits if those are wanted. class_weights may be null.
+float OnePicture(const float* logits, const float* targets, const float* class_weights, int64_t classes, double weight,
+                 float* dlogits) {
   Scratch scratch;
+  if (class_weights) {
+    float* weighted = scratch.Floats(classes);
+    for (int64_t k = 0; k < classes; ++k) weighted[k] = targets[k] * class_weights[k];
+    targets = weighted;
+  }
   double* exponentials = scratch.Doubles(classes);
   // The greatest logit is taken off all of them: that changes no softmax, and no exponential overflows.
   const double top = *std::max_element(logits, logits + classes);
@@ -31,11 +37,11 @@ float OnePicture(const float* logits, const float* targets, int64_t classes, dou
 
 }  // namespace
 
-void CrossEntropyForwardBackward(const Execution& execution, const CrossEntropyShape& shape,
+void CrossEntropyForwardBackward(const Execution& execution, const LogitsShape& shape,
                                  const CrossEntropy<float>& args) {
   execution.pool.ParallelFor(shape.images, [&](int64_t n) {
     const int64_t at = n * shape.classes;
-    args.loss[n] = OnePicture(args.logits + at, args.targets + at, shape.classes, args.weight,
+    args.loss[n] = OnePicture(args.logits + at, args.targets + at, args.class_weights, shape.classes, args.weight,
                               args.dlogits ? args.dlogits + at : nullptr);
   });
 }

@@ -9,8 +9,9 @@ struct Case {
   int classes = 2;
   double spread = 3;  ///< of the logits
   bool gradient = true;
+  bool has_class_weights = false;
 
-  CrossEntropyShape shape() const { return {images, classes}; }
+  LogitsShape shape() const { return {images, classes}; }
   std::string text() const { return fmt::format("{} pictures, {} classes, logits ±{}", images, classes, spread); }
 };
 
@@ -21,12 +22,14 @@ struct Both {
         draw(values),
         logits(Map<T>::Array(c.images * c.classes, [this] { return static_cast<float>(c.spread * draw.Real()); })),
         targets(Map<T>::Array(c.images * c.classes, [this] { return std::abs(draw.Real()); })),
+        class_weights(Map<T>::Array(c.classes, [this] { return std::abs(draw.Real()); })),
         loss(Map<T>::Array(c.images, [] { return NAN; })),
         dlogits(Map<T>::Array(c.images * c.classes, [] { return NAN; })) {}
 
   void Run(const Execution& execution, const OpTable<T>& table) {
     table.cross_entropy(execution, c.shape(),
-                        {loss.data(), c.gradient ? dlogits.data() : nullptr, logits.data(), targets.data(), T(0.375)});
+                        {loss.data(), c.gradient ? dlogits.data() : nullptr, logits.data(), targets.data(), T(0.375),
+                         c.has_class_weights ? class_weights.data() : nullptr});
   }
   void AddTo(Results<T>* results) {
     results->Add("loss", loss, c.classes);
@@ -44,7 +47,7 @@ struct Both {
 
   Case c;
   Draw draw;
-  Map<T> logits, targets, loss, dlogits;
+  Map<T> logits, targets, class_weights, loss, dlogits;
 };
 
 /// What rounding errors of the losses and gradients are proportional to: a logit z is off by u·|z|, which is the
@@ -81,6 +84,10 @@ TEST(CrossEntropyCpu, AllCountsOfClassesAroundTheVectorWidth) {
 
 TEST(CrossEntropyCpu, SmallAndLargeLogits) {
   for (const double spread : {0.01, 1.0, 10.0, 40.0}) Expect({.images = 7, .classes = 10, .spread = spread});
+}
+
+TEST(CrossEntropyCpu, ClassWeights) {
+  for (const int classes : {2, 10, 37}) Expect({.images = 5, .classes = classes, .has_class_weights = true});
 }
 
 TEST(CrossEntropyCpu, TheGradientMayBeLeftOut) { Expect({.images = 5, .classes = 10, .gradient = false}); }

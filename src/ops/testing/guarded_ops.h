@@ -33,7 +33,10 @@ inline const OpTable<float>& GuardedOps() {
               &Ops::depthwise_conv_forward, &Ops::depthwise_conv_backward, &Ops::average_pool_forward,
               &Ops::average_pool_backward, &Ops::batch_norm_forward, &Ops::batch_norm_backward, &Ops::residual_forward,
               &Ops::residual_backward, &Ops::global_average_pool_forward, &Ops::global_average_pool_backward,
-              &Ops::linear_forward, &Ops::linear_backward, &Ops::cross_entropy>(CpuOps());
+              &Ops::linear_forward, &Ops::linear_backward, &Ops::cross_entropy, &Ops::binary_cross_entropy,
+              &Ops::jensen_shannon, &Ops::distillation, &Ops::mix_pictures, &Ops::mix_targets, &Ops::flip,
+              &Ops::flip_mean, &Ops::accumulate, &Ops::squared_norms, &Ops::clip_norm, &Ops::update, &Ops::approach,
+              &Ops::all_finite>(CpuOps());
   return table;
 }
 

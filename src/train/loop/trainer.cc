@@ -1,9 +1,11 @@
 #include "train/loop/trainer.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <filesystem>
+#include <utility>
 
 #include "model/initialise.h"
 #include "train/loop/batch_check.h"
@@ -13,6 +15,12 @@
 #include "train/update/ema.h"
 
 namespace riffle {
+namespace {
+
+/// Steps after which losses are read even if nobody wants to see them: what is not finite shall not go on for long.
+constexpr size_t kMostUnreadSteps = 16;
+
+}  // namespace
 
 Result<std::unique_ptr<Trainer>> Trainer::Create(const Execution& execution, const TrainerOptions& options,
                                                  CheckpointInfo info, const OpTable<float>& ops) {
@@ -36,12 +44,14 @@ Trainer::Trainer(const Execution& execution, const TrainerOptions& options, Chec
       ops_(ops),
       network_(execution, *plan_, ops),
       objective_(std::move(objective)),
-      policies_(ParameterPolicies(plan_->registry, options.optimizer.policy)),
-      optimizer_(execution.device, plan_->registry, options.optimizer),
+      optimizer_(execution.device, plan_->registry, options.optimizer, ops),
       accumulated_(execution.device, options.gradient_accumulation_steps > 1 ? plan_->registry.trainable_arena() : 0),
       session_(execution, *plan_, ops) {
   session_.SetFlip(options.tta_flip);
   if (options.ema_decay) ema_.emplace(execution.device, plan_->registry);
+  if (options.clip_norm)
+    clip_.emplace(execution.device, plan_->registry, ParameterPolicies(plan_->registry, options.optimizer.policy),
+                  *options.clip_norm, ops);
 }
 
 Result<std::string> Trainer::StartFrom(const Checkpoint& checkpoint) {
@@ -131,7 +141,7 @@ Result<EpochEvent> Trainer::TrainEpoch(Loader& loader, TrainObserver& observer) 
   const double waited = loader.WaitedSeconds();
   const int64_t batches = loader.BatchesPerEpoch();
   EpochEvent event{.epoch = info_.epoch + 1};
-  double loss_sum = 0;
+  loss_sum_ = 0;
   loader.Seek({.epoch = info_.epoch, .batch = 0});
   for (int64_t b = 0; b < batches; ++b) {
     RIFFLE_ASSIGN(const Batch* batch, loader.Next());
@@ -139,49 +149,66 @@ Result<EpochEvent> Trainer::TrainEpoch(Loader& loader, TrainObserver& observer) 
     for (const std::string& what : batch->flawed) observer.OnFlawed(what);
     const UpdateGroup group = GroupOf(b, batches, options_.gradient_accumulation_steps);
     event.lr = LearningRate(options_.schedule, info_.epoch * batches + b - group.index, batches);
-    RIFFLE_ASSIGN(const double batch_loss_sum, TrainStep(*batch, group, event.lr));
+    RIFFLE_TRY(TrainStep(*batch, group, event.lr));
     ++info_.step;
-    loss_sum += batch_loss_sum;
     event.images += batch->images;
     RIFFLE_TRY(observer.OnStep({.epoch = event.epoch,
                                 .batch = b + 1,
                                 .batches = batches,
-                                .loss = batch_loss_sum / batch->images,
-                                .mean_loss = loss_sum / static_cast<double>(event.images),
                                 .lr = event.lr,
                                 .images = event.images,
-                                .waiting_seconds = loader.WaitedSeconds() - waited}));
+                                .waiting_seconds = loader.WaitedSeconds() - waited,
+                                .read_loss = [this, &event] { return ReadStepLoss(event.images); }}));
   }
+  RIFFLE_TRY(ReadLosses());
   execution_.Synchronize();
   ++info_.epoch;
   event.step = info_.step;
-  event.train_loss = loss_sum / static_cast<double>(event.images);
+  event.train_loss = loss_sum_ / static_cast<double>(event.images);
   event.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return event;
 }
 
-// One batch, and an optimizer step where it completes its group; the sum of the pictures' losses.
-Result<double> Trainer::TrainStep(const Batch& batch, const UpdateGroup& group, double lr) {
+// One batch, and an optimizer step where it completes its group.
+Status Trainer::TrainStep(const Batch& batch, const UpdateGroup& group, double lr) {
   const bool frozen_body = options_.optimizer.policy.freezes_body;
   RIFFLE_ASSIGN(const Rows<const float> pictures, objective_->Begin(batch));
   const float* logits =
       network_.Forward(batch.images, pictures, frozen_body ? Statistics::kRunning : Statistics::kBatch);
-  const double sum = objective_->Loss(logits, 1 / static_cast<double>(group.size), network_.dlogits());
-  if (!std::isfinite(sum))
-    return InvalidArgument(
-        "the loss is not a finite number at step {} (learning rate {:.6g}): lower --lr or lengthen --warmup_epochs",
-        info_.step + 1, lr);
+  objective_->Loss(logits, 1 / static_cast<double>(group.size), network_.dlogits());
+  unread_.push_back({.step = info_.step + 1, .lr = lr, .images = batch.images});
+  if (unread_.size() == kMostUnreadSteps) RIFFLE_TRY(ReadLosses());
   frozen_body ? network_.BackwardHead() : network_.Backward();
   DeviceArray<float>* gradients = &network_.gradients();
   if (options_.gradient_accumulation_steps > 1) {
-    Accumulate(execution_, network_.gradients(), group.first(), &accumulated_);
+    ops_.accumulate(execution_, static_cast<int64_t>(accumulated_.size()),
+                    {.sum = accumulated_.data(), .values = gradients->data(), .first = group.first()});
     gradients = &accumulated_;
   }
-  if (!group.last()) return sum;
-  if (options_.clip_norm) ClipByGlobalNorm(execution_, plan_->registry, policies_, *options_.clip_norm, gradients);
+  if (!group.last()) return {};
+  if (clip_) clip_->Clip(execution_, gradients);
   optimizer_.Step(execution_, ++info_.updates, lr, *gradients, &network_.values().trainable);
-  if (ema_) UpdateEma(execution_, *options_.ema_decay, ++*info_.ema_updates, network_.values(), &*ema_);
-  return sum;
+  if (ema_) UpdateEma(execution_, ops_, *options_.ema_decay, ++*info_.ema_updates, network_.values(), &*ema_);
+  return {};
+}
+
+Status Trainer::ReadLosses() {
+  const std::vector<double> sums = objective_->ReadLosses();
+  const std::vector<UnreadStep> steps = std::exchange(unread_, {});
+  for (size_t i = 0; i < steps.size(); ++i) {
+    if (!std::isfinite(sums[i]))
+      return InvalidArgument(
+          "the loss is not a finite number at step {} (learning rate {:.6g}): lower --lr or lengthen --warmup_epochs",
+          steps[i].step, steps[i].lr);
+    loss_sum_ += sums[i];
+    last_batch_loss_ = sums[i] / steps[i].images;
+  }
+  return {};
+}
+
+Result<StepLoss> Trainer::ReadStepLoss(int64_t images) {
+  RIFFLE_TRY(ReadLosses());
+  return StepLoss{.batch = last_batch_loss_, .epoch = loss_sum_ / static_cast<double>(images)};
 }
 
 // Of the weights that are used, over pictures of the epoch that has just ended.
@@ -196,14 +223,17 @@ Status Trainer::Recalibrate(Loader& loader, TrainObserver& observer) {
 
 // The loss of the last step was finite; what that step made of the parameters shows nowhere else.
 Status Trainer::CheckFinite() {
-  const auto finite = [](const AlignedArray<float>& values) {
-    return std::ranges::all_of(values, [](float v) { return std::isfinite(v); });
+  std::array<int32_t, 4> finite;
+  DeviceArray<int32_t> found(execution_.device, finite.size());
+  const auto check = [&](const DeviceArray<float>& values, int32_t* all) {
+    ops_.all_finite(execution_, static_cast<int64_t>(values.size()), {.finite = all, .values = values.data()});
   };
-  const auto all_finite = [&](const DeviceParameterValues<float>& values) {
-    const ParameterValues<float> host = HostValues(plan_->registry, values);
-    return finite(host.trainable) && finite(host.statistics);
-  };
-  if (all_finite(network_.values()) && all_finite(BestWeights())) return {};
+  check(network_.values().trainable, found.data());
+  check(network_.values().statistics, found.data() + 1);
+  check(BestWeights().trainable, found.data() + 2);
+  check(BestWeights().statistics, found.data() + 3);
+  found.Download(finite);
+  if (std::ranges::count(finite, 1) == std::ssize(finite)) return {};
   return InvalidArgument("the parameters are not finite numbers after step {}: lower --lr or lengthen --warmup_epochs",
                          info_.step);
 }
@@ -228,7 +258,7 @@ Result<Pace> Trainer::PaceOfTraining(Loader& loader) {
     const UpdateGroup group =
         GroupOf(batch.position.batch, loader.BatchesPerEpoch(), options_.gradient_accumulation_steps);
     const int64_t position = info_.epoch * loader.BatchesPerEpoch() + batch.position.batch;
-    return TrainStep(batch, group, LearningRate(options_.schedule, position, loader.BatchesPerEpoch())).status();
+    return TrainStep(batch, group, LearningRate(options_.schedule, position, loader.BatchesPerEpoch()));
   });
 }
 

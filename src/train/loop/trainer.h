@@ -46,16 +46,23 @@ struct TrainerOptions {
   bool ValidatesAfter(int epoch) const { return epoch % val_interval == 0 || epoch == epochs(); }
 };
 
+/// What batches cost, as means over their pictures.
+struct StepLoss {
+  double batch = 0;  ///< of the last one
+  double epoch = 0;  ///< of the epoch so far
+};
+
 /// A batch that is done.
 struct StepEvent {
   int epoch = 0;      ///< from 1
   int64_t batch = 0;  ///< from 1
   int64_t batches = 0;
-  double loss = 0;       ///< of this batch
-  double mean_loss = 0;  ///< of the epoch so far
   double lr = 0;
   int64_t images = 0;          ///< of the epoch so far
   double waiting_seconds = 0;  ///< of the epoch so far, for data
+  /// Waits for the ops of the batch: to be called when the loss is shown, not in every step, and within OnStep only.
+  /// The error of a loss that is not finite, of this batch or one before it.
+  std::function<Result<StepLoss>()> read_loss;
 };
 
 /// An epoch that is done.
@@ -142,7 +149,11 @@ class Trainer {
   Trainer(const Execution& execution, const TrainerOptions& options, CheckpointInfo info,
           std::unique_ptr<const Plan> plan, std::unique_ptr<Objective> objective, const OpTable<float>& ops);
 
-  Result<double> TrainStep(const Batch& batch, const UpdateGroup& group, double lr);
+  Status TrainStep(const Batch& batch, const UpdateGroup& group, double lr);
+  /// Adds the losses of the steps since the last call to the epoch's. InvalidArgument if one is not finite: names the
+  /// step.
+  Status ReadLosses();
+  Result<StepLoss> ReadStepLoss(int64_t images_of_epoch);
   Result<EpochEvent> TrainEpoch(Loader& loader, TrainObserver& observer);
   /// What is validated and used: the moving average if the run keeps one.
   const DeviceParameterValues<float>& BestWeights() const { return ema_ ? *ema_ : network_.values(); }
@@ -167,11 +178,21 @@ class Trainer {
   const OpTable<float>& ops_;
   Network<float> network_;
   const std::unique_ptr<Objective> objective_;
-  const std::vector<ParameterPolicy> policies_;
+  std::optional<NormClip> clip_;
   Optimizer optimizer_;
   std::optional<DeviceParameterValues<float>> ema_;
   DeviceArray<float> accumulated_;  // gradients of an update's batches so far; empty where each batch is an update
   Session session_;
+
+  /// A step whose loss was not read yet.
+  struct UnreadStep {
+    int64_t step;
+    double lr;
+    int images;
+  };
+  std::vector<UnreadStep> unread_;
+  // Of the epoch, as far as it was read:
+  double loss_sum_ = 0, last_batch_loss_ = 0;
 };
 
 }  // namespace riffle

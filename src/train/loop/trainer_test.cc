@@ -8,6 +8,7 @@
 
 #include "backend/testing/execution.h"
 #include "model/initialise.h"
+#include "ops/testing/guarded_ops.h"
 #include "train/testing.h"
 
 namespace riffle {
@@ -36,9 +37,9 @@ TEST(Trainer, LearnsAndTellsWhatItDoes) {
   EXPECT_GE(recorder.epochs[3].validation->top1, 12);
   EXPECT_EQ(recorder.epochs[3].step, 12);
   EXPECT_EQ(recorder.epochs[1].images, 18) << "the remainder of 20 pictures is dropped";
-  const double mean = (recorder.steps[3].loss + recorder.steps[4].loss + recorder.steps[5].loss) / 3;
+  const double mean = (recorder.losses[3].batch + recorder.losses[4].batch + recorder.losses[5].batch) / 3;
   EXPECT_NEAR(recorder.epochs[1].train_loss, mean, 1e-12) << "the loss of an epoch is its mean";
-  EXPECT_EQ(recorder.steps[5].mean_loss, recorder.epochs[1].train_loss);
+  EXPECT_EQ(recorder.losses[5].epoch, recorder.epochs[1].train_loss);
   EXPECT_EQ(recorder.steps[0].lr, 0) << "warm-up begins at the factor 0";
   EXPECT_EQ(recorder.steps[3].lr, 0.003) << "and is over after an epoch";
 }
@@ -332,6 +333,38 @@ TEST(Trainer, ALossThatIsNotFiniteEndsTheRunAndLeavesCheckpointsAlone) {
   EXPECT_EQ(ReadBytes(folder / Numbered(1)), bytes);
 }
 
+TEST(Trainer, LossesThatNobodyAsksForAreThoseOfTheEpochToTheLastBit) {
+  Recorder asking;
+  struct Silent : TrainObserver {
+    Status OnEpoch(const EpochEvent& e) override {
+      losses.push_back(e.train_loss);
+      return {};
+    }
+    std::vector<double> losses;
+  } silent;
+  TrainerOptions options = TinyOptions(TestFolder(), 2);
+  const TinyMachine one_picture = {.batch_size = 1};  // 20 batches: more than are left unread
+  ASSERT_EQ(TinyRun(options, TinyInfo(), one_picture).Train(asking).message(), "");
+  ASSERT_EQ(TinyRun(options, TinyInfo(), one_picture).Train(silent).message(), "");
+  EXPECT_THAT(silent.losses, ElementsAre(asking.epochs[0].train_loss, asking.epochs[1].train_loss));
+}
+
+TEST(Trainer, ALossThatIsNotFiniteIsToldToWhoAsksForItFirst) {
+  struct AsksLate : TrainObserver {
+    Status OnStep(const StepEvent& e) override {
+      steps = e.batch;
+      return e.batch < 4 ? Status() : e.read_loss().status();
+    }
+    int64_t steps = 0;
+  } observer;
+  TrainerOptions options = TinyOptions(TestFolder(), 1);
+  options.schedule.warmup_epochs = 0;
+  options.schedule.lr = 1e30;
+  const Status status = TinyRun(options, TinyInfo(), {.batch_size = 2}).Train(observer);
+  EXPECT_THAT(status.message(), HasSubstr("not a finite number at step 2 (learning rate 1e+30)"));
+  EXPECT_EQ(observer.steps, 4);
+}
+
 TEST(Trainer, ParametersThatOverflowInTheLastStepReachNoCheckpoint) {
   TrainerOptions options = TinyOptions(TestFolder(), 1);
   options.schedule.warmup_epochs = 0;
@@ -382,6 +415,31 @@ TEST(Trainer, ResumesNoOtherStem) {
   EXPECT_FALSE(ResumeFrom(TinyInfo(), here).ok());
 }
 
+// On memory that the host cannot touch, to the same bits: all that a run can do.
+TEST(Trainer, ReadsAndWritesItsDeviceByOpsAndTransfersAlone) {
+  const std::filesystem::path folder = TestFolder(), plain = folder / "plain", guarded = folder / "guarded";
+  for (const auto& part : {plain, guarded}) std::filesystem::create_directories(part);
+  ASSERT_EQ(TinyRun(TinyOptions(folder, 1)).Train().message(), "");
+  for (const char* rule : {"momentum", "lamb"}) {
+    const auto options_in = [&](const std::filesystem::path& part) {
+      TrainerOptions options = AveragingOptions(part, 2);
+      options.optimizer.rule = &FindUpdateRule(rule);
+      options.objective.teacher_ckpt = folder / Numbered(1);
+      options.objective.mix = {.mixup = 0.2, .cutmix = 1};
+      options.objective.label.class_weights = {1, 2};
+      options.bn_recalibration = 2;
+      options.tta_flip = true;
+      return options;
+    };
+    ASSERT_EQ(TinyRun(options_in(plain)).Train().message(), "");
+    GuardedDevice device;
+    TinyRun run(options_in(guarded));
+    run.trainer = std::move(*Trainer::Create({OnThreads(2).pool, device}, run.options, TinyInfo(), GuardedOps()));
+    ASSERT_EQ(run.Train().message(), "");
+    EXPECT_EQ(TensorsOf(guarded / Numbered(2)), TensorsOf(plain / Numbered(2))) << rule;
+  }
+}
+
 TEST(Trainer, AFrozenBodyKeepsEveryBitAndTheHeadLearns) {
   TrainerOptions options = TinyOptions(TestFolder(), 1);
   options.schedule.lr = 0.1;
@@ -421,7 +479,7 @@ TEST(Trainer, AFrozenBodyKeepsEveryBitAndTheHeadLearns) {
   double loss = 0;
   for (int n = 0; n < batch.images; ++n)
     loss += std::log1p(std::exp(logits[2 * n + 1 - batch.labels[n]] - logits[2 * n + batch.labels[n]]));
-  EXPECT_NEAR(recorder.steps[0].loss, loss / batch.images, 1e-5);
+  EXPECT_NEAR(recorder.losses[0].batch, loss / batch.images, 1e-5);
 }
 
 }  // namespace

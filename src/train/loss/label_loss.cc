@@ -1,7 +1,6 @@
 #include "train/loss/label_loss.h"
 
 #include <algorithm>
-#include <cmath>
 
 namespace riffle {
 
@@ -12,27 +11,13 @@ void SmoothedTargets(std::span<const int32_t> labels, int classes, double smooth
   for (size_t n = 0; n < labels.size(); ++n) targets[n * classes + labels[n]] = on;
 }
 
-void BinaryCrossEntropy(const Execution& execution, const CrossEntropyShape& shape, const CrossEntropy<float>& args,
-                        double scale, std::span<const float> class_weights) {
-  execution.pool.ParallelFor(shape.images, [&](int64_t n) {
-    double loss = 0;
-    for (int k = 0; k < shape.classes; ++k) {
-      const int64_t at = n * shape.classes + k;
-      const double z = args.logits[at], target = args.targets[at];
-      const double weight = class_weights.empty() ? 1 : class_weights[k];
-      const double small = std::exp(-std::abs(z));  // no exponential overflows
-      loss += weight * (std::max(z, 0.0) + std::log1p(small) - target * z);
-      if (!args.dlogits) continue;
-      const double sigmoid = (z < 0 ? small : 1) / (1 + small);
-      args.dlogits[at] = static_cast<float>(args.weight * scale * weight * (sigmoid - target));
-    }
-    args.loss[n] = static_cast<float>(scale * loss);
-  });
-}
-
 LabelLoss::LabelLoss(const Execution& execution, const LabelLossOptions& options, int classes,
                      const OpTable<float>& ops)
-    : execution_(execution), options_(options), classes_(classes), ops_(&ops) {}
+    : execution_(execution),
+      options_(options),
+      classes_(classes),
+      ops_(ops),
+      class_weights_(execution.device, options.class_weights) {}
 
 void LabelLoss::MakeTargets(std::span<const int32_t> labels, float* targets) const {
   SmoothedTargets(labels, classes_, options_.label_smoothing, targets);
@@ -40,17 +25,27 @@ void LabelLoss::MakeTargets(std::span<const int32_t> labels, float* targets) con
 
 void LabelLoss::Run(int64_t images, const float* logits, const float* targets, double weight, float* losses,
                     float* dlogits) {
-  const CrossEntropyShape shape = {images, classes_};
-  CrossEntropy<float> args = {
-      .loss = losses, .dlogits = dlogits, .logits = logits, .targets = targets, .weight = static_cast<float>(weight)};
-  if (options_.kind == LabelLossOptions::Kind::kBinaryCrossEntropy)
-    return BinaryCrossEntropy(execution_, shape, args, options_.sums ? 1 : 1.0 / classes_, options_.class_weights);
-  if (!options_.class_weights.empty()) {  // cross-entropy is linear in its targets
-    weighted_targets_.assign(targets, targets + images * classes_);
-    for (size_t i = 0; i < weighted_targets_.size(); ++i) weighted_targets_[i] *= options_.class_weights[i % classes_];
-    args.targets = weighted_targets_.data();
+  const LogitsShape shape = {images, classes_};
+  const float weight_of_picture = static_cast<float>(weight);
+  switch (options_.kind) {
+    case LabelLossOptions::Kind::kCrossEntropy:
+      return ops_.cross_entropy(execution_, shape,
+                                {.loss = losses,
+                                 .dlogits = dlogits,
+                                 .logits = logits,
+                                 .targets = targets,
+                                 .weight = weight_of_picture,
+                                 .class_weights = class_weights_.data()});
+    case LabelLossOptions::Kind::kBinaryCrossEntropy:
+      return ops_.binary_cross_entropy(execution_, shape,
+                                       {.loss = losses,
+                                        .dlogits = dlogits,
+                                        .logits = logits,
+                                        .targets = targets,
+                                        .weight = weight_of_picture,
+                                        .class_weights = class_weights_.data(),
+                                        .scale = options_.sums ? 1 : 1.0 / classes_});
   }
-  ops_->cross_entropy(execution_, shape, args);
 }
 
 }  // namespace riffle

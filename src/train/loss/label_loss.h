@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "backend/device_array.h"
 #include "ops/op_table.h"
 
 namespace riffle {
@@ -12,13 +13,6 @@ namespace riffle {
 /// targets[n][k]: the distribution that a picture of class label[n] should give: 1 − smoothing + smoothing / classes
 /// for its class, smoothing / classes for each other.
 void SmoothedTargets(std::span<const int32_t> labels, int classes, double smoothing, float* targets);
-
-/// Binary cross-entropy of each class with its sigmoid, as CrossEntropy's softmax (the arguments are the same):
-///   loss[n] = scale · Σ_k w[k] · (softplus(z[n][k]) − targets[n][k] · z[n][k])
-///   dlogits[n][k] = weight · scale · w[k] · (sigmoid(z[n][k]) − targets[n][k])
-/// class_weights: [classes], or empty for 1.
-void BinaryCrossEntropy(const Execution& execution, const CrossEntropyShape& shape, const CrossEntropy<float>& args,
-                        double scale, std::span<const float> class_weights);
 
 /// The options loss, label_smoothing, class_weights and reduction.
 struct LabelLossOptions {
@@ -29,10 +23,8 @@ struct LabelLossOptions {
   bool sums = false;                 ///< reduction 'sum'
 };
 
-/// The loss that they choose, with w = class_weights:
-///   CE   −Σ_k w[k] · target[k] · log softmax(z)[k], as PyTorch weights soft targets
-///   BCE  the mean over the classes of w[k] times the binary cross-entropy; their sum where it sums
-/// Not thread-safe.
+/// The op that they choose: cross_entropy, or binary_cross_entropy, of which the loss is the mean over the classes, and
+/// their sum where it sums. Not thread-safe.
 class LabelLoss {
  public:
   /// Its ops run on `execution`; `ops` must outlive the loss. REQUIRES: class weights of `classes` classes, or none.
@@ -49,8 +41,8 @@ class LabelLoss {
   const Execution execution_;
   const LabelLossOptions options_;
   const int classes_;
-  const OpTable<float>* ops_;
-  std::vector<float> weighted_targets_;
+  const OpTable<float>& ops_;
+  const DeviceArray<float> class_weights_;  // empty: each counts 1
 };
 
 }  // namespace riffle

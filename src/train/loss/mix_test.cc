@@ -1,20 +1,14 @@
-// Mixup and CutMix: pictures and targets by hand and against plain loops, and what is drawn how often.
+// Mixup and CutMix: what is drawn how often.
 #include "train/loss/mix.h"
 
-#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 #include <cmath>
-#include <numeric>
 #include <vector>
-
-#include "backend/testing/execution.h"
-#include "base/random.h"
 
 namespace riffle {
 namespace {
 
-using ::testing::ElementsAre;
-using ::testing::ElementsAreArray;
 using Kind = Mix::Kind;
 
 MixOptions With(double mixup, double cutmix, double probability = 1) {
@@ -84,53 +78,6 @@ TEST(DrawMix, IsAFunctionOfTheSeedAndThePosition) {
   for (size_t i = 1; i < mixes.size(); ++i) EXPECT_FALSE(mixes[i] == mixes[i - 1]);
   options.seed = 43;
   EXPECT_FALSE(std::ranges::equal(mixes, Draw(options, 300)));
-}
-
-TEST(MixPictures, MixupByHandTheMiddlePictureWithItself) {
-  const std::vector<float> pictures = {0, 4, 100, 200, 8, 12, -1, -1};  // three of two pixels, and padding
-  std::vector<float> mixed(8, NAN);
-  MixPictures(OnThreads(), {.kind = Kind::kMixup, .own_share = 0.75}, 1, 3, 1, 2, {pictures.data(), 8},
-              {mixed.data(), 8});
-  EXPECT_THAT(mixed, ElementsAre(2, 6, 100, 200, 6, 10, 0, 0));
-}
-
-TEST(MixPictures, CutMixByHand) {
-  const std::vector<float> pictures = {1, 2, 3, 4, 10, 20, 30, 40};  // two of 2 × 2
-  std::vector<float> mixed(8, NAN);
-  const Mix mix = {.kind = Kind::kCutMix, .own_share = 0.5, .top = 0, .bottom = 2, .left = 1, .right = 2};
-  MixPictures(OnThreads(), mix, 1, 2, 2, 2, {pictures.data(), 8}, {mixed.data(), 8});
-  EXPECT_THAT(mixed, ElementsAre(1, 20, 3, 40, 10, 2, 30, 4));
-}
-
-TEST(MixPictures, AgreesWithPlainLoops) {
-  constexpr int kChannels = 3, kHeight = 5, kWidth = 7;
-  for (const int images : {1, 4, 5}) {
-    const int64_t stride = RowStride(images * kHeight * kWidth);
-    RandomStream random(7, RandomPurpose::kTest, 0, 0);
-    std::vector<float> pictures(kChannels * stride), mixed(kChannels * stride, NAN), expected(kChannels * stride);
-    for (float& value : pictures) value = static_cast<float>(random.Normal());
-    for (const Mix& mix : Draw(With(1, 1), 20, kHeight, kWidth)) {
-      for (int c = 0; c < kChannels; ++c)
-        for (int n = 0; n < images; ++n)
-          for (int y = 0; y < kHeight; ++y)
-            for (int x = 0; x < kWidth; ++x) {
-              const auto at = [&](int picture) { return c * stride + (picture * kHeight + y) * kWidth + x; };
-              const float own = pictures[at(n)], partner = pictures[at(images - 1 - n)];
-              const bool inside = mix.top <= y && y < mix.bottom && mix.left <= x && x < mix.right;
-              const auto share = static_cast<float>(mix.own_share), rest = static_cast<float>(1 - mix.own_share);
-              expected[at(n)] = mix.kind == Kind::kMixup ? share * own + rest * partner : inside ? partner : own;
-            }
-      MixPictures(OnThreads(), mix, kChannels, images, kHeight, kWidth, {pictures.data(), stride},
-                  {mixed.data(), stride});
-      EXPECT_THAT(mixed, ElementsAreArray(expected));
-    }
-  }
-}
-
-TEST(MixTargets, ByHand) {
-  std::vector<float> targets = {1, 0, 0, 0.5f, 0.5f, 0, 0, 0, 1};
-  MixTargets({.kind = Kind::kMixup, .own_share = 0.75}, 3, 3, targets.data());
-  EXPECT_THAT(targets, ElementsAre(0.75f, 0, 0.25f, 0.5f, 0.5f, 0, 0.25f, 0, 0.75f));
 }
 
 }  // namespace

@@ -1,10 +1,8 @@
 #include "train/loss/objective.h"
 
-#include <algorithm>
 #include <numeric>
 
 #include "train/loop/batch_check.h"
-#include "train/loss/jensen_shannon.h"
 
 namespace riffle {
 namespace {
@@ -30,6 +28,7 @@ Objective::Objective(const Execution& execution, const ObjectiveOptions& options
     : execution_(execution),
       options_(options),
       model_(info.model),
+      ops_(ops),
       label_loss_(execution, options.label, info.model.num_classes, ops),
       teacher_(std::move(teacher)),
       input_(execution.device) {}
@@ -44,17 +43,17 @@ Result<Rows<const float>> Objective::Begin(const Batch& batch) {
   images_ = batch.images;
   splits_ = batch.splits;
   const int64_t size = model_.image_size;
-  targets_.resize(static_cast<size_t>(images_) * model_.num_classes);
-  label_loss_.MakeTargets(batch.labels, targets_.data());
+  host_targets_.resize(static_cast<size_t>(images_) * model_.num_classes);
+  label_loss_.MakeTargets(batch.labels, host_targets_.data());
+  targets_.Reserve(execution_.device, host_targets_.size());
+  execution_.device.Upload(targets_.data(), host_targets_.data(), host_targets_.size() * sizeof(float));
   Rows<const float> pictures = input_.PicturesOf(batch);
   if (const Mix mix = DrawMix(options_.mix, batch.position, size, size); mix.kind != Mix::Kind::kNone) {
-    MixTargets(mix, images_, model_.num_classes, targets_.data());
+    ops_.mix_targets(execution_, {images_, model_.num_classes},
+                     {.targets = targets_.data(), .own_share = mix.own_share});
     pictures = Mixed(mix, pictures);
   }
-  if (teacher_) {
-    teacher_logits_.resize(targets_.size());
-    teacher_->Run(images_, pictures, teacher_logits_.data());
-  }
+  if (teacher_) teacher_logits_ = teacher_->Run(images_, pictures);
   return pictures;
 }
 
@@ -62,29 +61,50 @@ Rows<const float> Objective::Mixed(const Mix& mix, Rows<const float> pictures) {
   const int64_t size = model_.image_size;
   mixed_.Reserve(execution_.device, model_.in_channels * pictures.stride);
   const Rows<float> mixed = {mixed_.data(), pictures.stride};
-  MixPictures(execution_, mix, model_.in_channels, images_, size, size, pictures, mixed);
+  ops_.mix_pictures(execution_, {model_.in_channels, {images_, size, size}, mix},
+                    {.mixed = mixed, .pictures = pictures});
   return mixed;
 }
 
-double Objective::Loss(const float* logits, double share, float* dlogits) {
+void Objective::Loss(const float* logits, double share, float* dlogits) {
   const int classes = model_.num_classes, samples = images_ / splits_;
-  const double of_labels = teacher_ ? 1 - options_.distill_weight : 1;
   const double of_mean = options_.label.sums ? share * images_ : share;
-  losses_.assign(images_, 0);
-  const double sample_weight = of_mean * of_labels / samples;
-  label_loss_.Run(samples, logits, targets_.data(), sample_weight, losses_.data(), dlogits);
-  if (splits_ > 1) {
-    std::fill(dlogits + samples * classes, dlogits + images_ * classes, 0.0f);
-    AddJensenShannon(execution_, splits_, samples, classes, kJensenShannonWeight, sample_weight, logits, losses_.data(),
-                     dlogits);
-  }
-  execution_.Synchronize();
-  const double label_sum = splits_ * std::accumulate(losses_.begin(), losses_.end(), 0.0);
-  if (!teacher_) return label_sum;
-  losses_.assign(images_, 0);
-  AddDistillation(execution_, options_.distillation, images_, classes, targets_.data(), teacher_logits_.data(), logits,
-                  of_mean * options_.distill_weight / images_, losses_.data(), dlogits);
-  return of_labels * label_sum + options_.distill_weight * std::accumulate(losses_.begin(), losses_.end(), 0.0);
+  Device& device = execution_.device;
+  BatchLosses& losses =
+      unread_.emplace_back(BatchLosses{.splits = splits_,
+                                       .label = DeviceArray<float>(device, samples),
+                                       .distillation = DeviceArray<float>(device, teacher_ ? images_ : 0)});
+  const double sample_weight = of_mean * LabelShare() / samples;
+  label_loss_.Run(samples, logits, targets_.data(), sample_weight, losses.label.data(), dlogits);
+  if (splits_ > 1)
+    ops_.jensen_shannon(execution_, {.splits = splits_, .samples = samples, .classes = classes},
+                        {.loss = losses.label.data(),
+                         .dlogits = dlogits,
+                         .logits = logits,
+                         .alpha = kJensenShannonWeight,
+                         .weight = sample_weight});
+  if (!teacher_) return;
+  ops_.distillation(execution_, {images_, classes}, options_.distillation,
+                    {.loss = losses.distillation.data(),
+                     .dlogits = dlogits,
+                     .student = logits,
+                     .teacher = teacher_logits_,
+                     .targets = targets_.data(),
+                     .weight = of_mean * options_.distill_weight / images_});
+}
+
+std::vector<double> Objective::ReadLosses() {
+  const auto sum = [](const DeviceArray<float>& losses) {
+    std::vector<float> values(losses.size());
+    losses.Download(values);
+    return std::accumulate(values.begin(), values.end(), 0.0);
+  };
+  std::vector<double> sums;
+  for (const BatchLosses& losses : unread_)
+    sums.push_back(LabelShare() * (losses.splits * sum(losses.label)) +
+                   (teacher_ ? options_.distill_weight * sum(losses.distillation) : 0));
+  unread_.clear();
+  return sums;
 }
 
 }  // namespace riffle

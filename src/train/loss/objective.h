@@ -10,9 +10,9 @@
 #include "data/loader.h"
 #include "ops/op_table.h"
 #include "train/loop/batch_input.h"
-#include "train/loss/distillation.h"
 #include "train/loss/label_loss.h"
 #include "train/loss/mix.h"
+#include "train/loss/teacher.h"
 
 namespace riffle {
 
@@ -26,7 +26,7 @@ struct ObjectiveOptions {
 };
 
 /// Two calls for each batch: Begin before the network's forward, Loss after it. What they do is a function of the
-/// options and the batch, its position among it; nothing is kept from one batch to the next. Not thread-safe.
+/// options and the batch, its position among it. What the batches cost is kept until it is read. Not thread-safe.
 class Objective {
  public:
   /// `info` is that of the network to train: its description, classes and preprocessing. `ops` must outlive the
@@ -42,31 +42,49 @@ class Objective {
   /// valid until the next Begin and as long as the batch. Errors: those of CheckBatch.
   Result<Rows<const float>> Begin(const Batch& batch);
 
-  /// The sum of the losses of the pictures of the last Begin; logits and dlogits: [images][classes]. The gradient is
+  /// The gradient of the pictures of the last Begin, enqueued as an op is; logits and dlogits: [images][classes]. It is
   /// that of `share` times the batch's loss, by the option `reduction` the mean over its pictures or their sum: 1 where
   /// each batch makes a step, 1 / steps where several are accumulated. The loss of a picture is
   ///   its label's; of a sample in several versions, the clean one's, plus 12 times their Jensen-Shannon divergence;
   ///   with a teacher, that times 1 − distill_weight, plus distill_weight times the divergence from the teacher.
-  double Loss(const float* logits, double share, float* dlogits);
+  /// What they are is found by ReadLosses.
+  void Loss(const float* logits, double share, float* dlogits);
+
+  /// For each Loss since the last ReadLosses, in their order, the sum of the losses of its pictures. Waits for the ops:
+  /// to be called when somebody wants to know.
+  std::vector<double> ReadLosses();
 
   /// What a label costs; validation takes the same.
   LabelLoss& label_loss() { return label_loss_; }
 
  private:
+  /// Where the ops put what the pictures of a batch cost.
+  struct BatchLosses {
+    int splits = 1;
+    DeviceArray<float> label;         // [samples]
+    DeviceArray<float> distillation;  // [images]; empty without a teacher
+  };
+
   Objective(const Execution& execution, const ObjectiveOptions& options, const CheckpointInfo& info,
             const OpTable<float>& ops, std::unique_ptr<Teacher> teacher);
   Rows<const float> Mixed(const Mix& mix, Rows<const float> pictures);
+  /// The share of what labels say in the loss.
+  double LabelShare() const { return teacher_ ? 1 - options_.distill_weight : 1; }
 
   const Execution execution_;
   const ObjectiveOptions options_;
   ModelDescription model_;  // with the size of the pictures to train on
+  const OpTable<float>& ops_;
   LabelLoss label_loss_;
   const std::unique_ptr<Teacher> teacher_;  // null: none
   // Of the last Begin:
   int images_ = 0, splits_ = 1;
   BatchInput input_;
   DeviceArray<float> mixed_;
-  std::vector<float> targets_, teacher_logits_, losses_;
+  std::vector<float> host_targets_;
+  DeviceArray<float> targets_;             // [images][classes]
+  const float* teacher_logits_ = nullptr;  // [images][classes]
+  std::vector<BatchLosses> unread_;
 };
 
 }  // namespace riffle

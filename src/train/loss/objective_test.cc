@@ -6,7 +6,6 @@
 #include <cmath>
 
 #include "backend/testing/execution.h"
-#include "train/loss/jensen_shannon.h"
 #include "train/testing.h"
 
 namespace riffle {
@@ -44,7 +43,8 @@ struct Found {
 Found Both(Objective& objective, const NoiseBatch& noise, double share = 1) {
   Found found{.dlogits = std::vector<float>(noise.logits.size())};
   EXPECT_EQ(objective.Begin(noise.batch).status().message(), "");
-  found.loss = objective.Loss(noise.logits.data(), share, found.dlogits.data());
+  objective.Loss(noise.logits.data(), share, found.dlogits.data());
+  found.loss = objective.ReadLosses().at(0);
   return found;
 }
 
@@ -124,10 +124,29 @@ TEST(Objective, VersionsOfASampleAreJudgedByTheCleanOnesLabelAndByTheirDivergenc
   std::copy_n(noise.logits.begin(), 4, clean.logits.begin());
   const Found label = Both(*Make({}), clean), found = Both(*Make({}), noise);
   std::vector<float> divergence(2), gradient(12);
-  AddJensenShannon(OnThreads(), 3, 2, 2, 12, 0.5, noise.logits.data(), divergence.data(), gradient.data());
+  TestOps().jensen_shannon(OnThreads(), {.splits = 3, .samples = 2, .classes = 2},
+                           {.loss = divergence.data(),
+                            .dlogits = gradient.data(),
+                            .logits = noise.logits.data(),
+                            .alpha = 12,
+                            .weight = 0.5});
   EXPECT_NEAR(found.loss, 3 * (label.loss + divergence[0] + divergence[1]), 1e-5) << "each version counts its sample's";
   for (int i = 0; i < 12; ++i)
     EXPECT_NEAR(found.dlogits[i], gradient[i] + (i < 4 ? label.dlogits[i] : 0), 1e-6) << "of the mean of two samples";
+}
+
+TEST(Objective, KeepsWhatBatchesCostUntilItIsRead) {
+  const std::unique_ptr<Objective> objective = Make({}), other = Make({});
+  const NoiseBatch first(6), second(4), third(6, 3);
+  std::vector<double> expected;
+  std::vector<float> dlogits(12);
+  for (const NoiseBatch* noise : {&first, &second, &third}) {
+    expected.push_back(Both(*other, *noise).loss);
+    ASSERT_TRUE(objective->Begin(noise->batch).ok());
+    objective->Loss(noise->logits.data(), 1, dlogits.data());
+  }
+  EXPECT_EQ(objective->ReadLosses(), expected);
+  EXPECT_TRUE(objective->ReadLosses().empty()) << "each is read once";
 }
 
 std::vector<uint8_t> Trained(const std::filesystem::path& folder, const TrainerOptions& options,

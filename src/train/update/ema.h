@@ -3,6 +3,7 @@
 
 #include "backend/execution.h"
 #include "model/parameters.h"
+#include "ops/op_table.h"
 
 namespace riffle {
 
@@ -14,7 +15,8 @@ void StartEma(const DeviceParameterValues<float>& online, DeviceParameterValues<
 double EmaDecay(double decay, int64_t update);
 
 /// One update, batch norm's running statistics included: ema = d·ema + (1 − d)·online with d = EmaDecay(decay, update).
-void UpdateEma(const Execution& execution, double decay, int64_t update, const DeviceParameterValues<float>& online,
-               DeviceParameterValues<float>* ema);
+/// Enqueued as an op is.
+void UpdateEma(const Execution& execution, const OpTable<float>& ops, double decay, int64_t update,
+               const DeviceParameterValues<float>& online, DeviceParameterValues<float>* ema);
 
 }  // namespace riffle

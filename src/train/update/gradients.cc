@@ -1,20 +1,18 @@
 #include "train/update/gradients.h"
 
 #include <algorithm>
-#include <cmath>
-#include <numeric>
 #include <vector>
 
 namespace riffle {
 namespace {
 
-constexpr int64_t kValuesPerTask = 1 << 14;
-
-/// Calls task(begin, end) for parts of [0, count).
-template <class F>
-void ForParts(const Execution& execution, int64_t count, const F& task) {
-  execution.pool.ParallelFor((count + kValuesPerTask - 1) / kValuesPerTask,
-                             [&](int64_t i) { task(i * kValuesPerTask, std::min(count, (i + 1) * kValuesPerTask)); });
+std::vector<ArenaRange> LearningRanges(const ParameterRegistry& registry, std::span<const ParameterPolicy> policies) {
+  std::vector<ArenaRange> ranges;
+  for (size_t i = 0; i < policies.size(); ++i) {
+    const Parameter& parameter = registry.trainable()[i];
+    if (policies[i].lr_scale != 0) ranges.push_back({.begin = parameter.offset, .size = parameter.size});
+  }
+  return ranges;
 }
 
 }  // namespace
@@ -24,33 +22,20 @@ UpdateGroup GroupOf(int64_t batch, int64_t batches_per_epoch, int64_t batches_pe
   return {.index = index, .size = std::min(batches_per_update, batches_per_epoch - first)};
 }
 
-void Accumulate(const Execution& execution, const DeviceArray<float>& gradients, bool first, DeviceArray<float>* sum) {
-  ForParts(execution, static_cast<int64_t>(sum->size()), [&](int64_t begin, int64_t end) {
-    const float* g = gradients.data();
-    float* s = sum->data();
-    for (int64_t i = begin; i < end; ++i) s[i] = first ? g[i] : s[i] + g[i];
-  });
-}
+NormClip::NormClip(Device& device, const ParameterRegistry& registry, std::span<const ParameterPolicy> policies,
+                   double max_norm, const OpTable<float>& ops)
+    : ops_(ops),
+      max_norm_(max_norm),
+      ranges_(device, LearningRanges(registry, policies)),
+      squares_(device, ranges_.size()) {}
 
-double ClipByGlobalNorm(const Execution& execution, const ParameterRegistry& registry,
-                        std::span<const ParameterPolicy> policies, double max_norm, DeviceArray<float>* gradients) {
-  const std::span<const Parameter> parameters = registry.trainable();
-  std::vector<double> squares(parameters.size());
-  execution.pool.ParallelFor(static_cast<int64_t>(parameters.size()), [&](int64_t i) {
-    if (policies[i].lr_scale == 0) return;
-    const float* g = gradients->data() + parameters[i].offset;
-    double sum = 0;
-    for (int64_t k = 0; k < parameters[i].size; ++k) sum += double{g[k]} * g[k];
-    squares[i] = sum;
-  });
-  const double norm = std::sqrt(std::accumulate(squares.begin(), squares.end(), 0.0));
-  if (!(norm > max_norm)) return norm;
-  const float factor = static_cast<float>(max_norm / norm);
-  ForParts(execution, static_cast<int64_t>(gradients->size()), [&](int64_t begin, int64_t end) {
-    float* g = gradients->data();
-    for (int64_t i = begin; i < end; ++i) g[i] *= factor;
-  });
-  return norm;
+void NormClip::Clip(const Execution& execution, DeviceArray<float>* gradients) {
+  const auto ranges = static_cast<int64_t>(ranges_.size());
+  ops_.squared_norms(execution, ranges,
+                     {.squares = squares_.data(), .values = gradients->data(), .ranges = ranges_.data()});
+  ops_.clip_norm(
+      execution, static_cast<int64_t>(gradients->size()),
+      {.values = gradients->data(), .squares = squares_.data(), .square_count = ranges, .max_norm = max_norm_});
 }
 
 }  // namespace riffle

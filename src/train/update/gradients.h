@@ -1,11 +1,12 @@
-// What happens to gradients between the backward pass and the optimizer: they are summed over the batches of an update,
-// and clipped.
+// What happens to gradients between the backward pass and the optimizer: they are summed over the batches of an update
+// (the op `accumulate`), and clipped.
 #pragma once
 
 #include <span>
 
 #include "backend/execution.h"
 #include "model/parameters.h"
+#include "ops/op_table.h"
 #include "train/update/parameter_policy.h"
 
 namespace riffle {
@@ -21,13 +22,23 @@ struct UpdateGroup {
 };
 UpdateGroup GroupOf(int64_t batch, int64_t batches_per_epoch, int64_t batches_per_update);
 
-/// sum = gradients for the first batch of a group, sum += gradients for the others.
-void Accumulate(const Execution& execution, const DeviceArray<float>& gradients, bool first, DeviceArray<float>* sum);
+/// Clips by the global norm, as MindSpore's clip_by_global_norm does. The norm is that of all gradients whose parameter
+/// learns (lr_scale is not 0); it is summed in double precision in the registry's order, whatever the number of
+/// threads.
+class NormClip {
+ public:
+  /// Its memory is the device's. `ops` must outlive it.
+  NormClip(Device& device, const ParameterRegistry& registry, std::span<const ParameterPolicy> policies,
+           double max_norm, const OpTable<float>& ops);
 
-/// Clips by the global norm: gradients ·= max_norm / max(norm, max_norm), as MindSpore's clip_by_global_norm does.
-/// The norm, which is returned, is that of all gradients whose parameter learns (lr_scale is not 0); it is summed in
-/// double precision in the registry's order, whatever the number of threads.
-double ClipByGlobalNorm(const Execution& execution, const ParameterRegistry& registry,
-                        std::span<const ParameterPolicy> policies, double max_norm, DeviceArray<float>* gradients);
+  /// gradients ·= max_norm / max(norm, max_norm). Enqueued as an op is.
+  void Clip(const Execution& execution, DeviceArray<float>* gradients);
+
+ private:
+  const OpTable<float>& ops_;
+  const double max_norm_;
+  const DeviceArray<ArenaRange> ranges_;  // of what learns
+  DeviceArray<double> squares_;           // of the norm of each
+};
 
 }  // namespace riffle

@@ -7,37 +7,46 @@ namespace {
 
 constexpr int64_t kPieceValues = 1 << 15;  // a fraction of a millisecond
 
+/// What learns, in pieces for as many tasks.
+std::vector<UpdateRange> RangesOf(const ParameterRegistry& registry, const OptimizerOptions& options) {
+  const std::vector<ParameterPolicy> policies = ParameterPolicies(registry, options.policy);
+  std::vector<UpdateRange> ranges;
+  for (size_t i = 0; i < policies.size(); ++i) {
+    const Parameter& parameter = registry.trainable()[i];
+    if (policies[i].lr_scale == 0) continue;
+    const int64_t most = options.rule->whole_parameter ? parameter.size : kPieceValues;
+    for (int64_t done = 0; done < parameter.size; done += most)
+      ranges.push_back({.begin = parameter.offset + done,
+                        .size = std::min(most, parameter.size - done),
+                        .weight_decay = policies[i].weight_decay,
+                        .lr_scale = policies[i].lr_scale});
+  }
+  return ranges;
+}
+
 }  // namespace
 
-Optimizer::Optimizer(Device& device, const ParameterRegistry& registry, const OptimizerOptions& options)
-    : rule_(*options.rule),
-      constants_{.momentum = options.momentum, .eps = options.eps.value_or(rule_.eps)},
-      policies_(ParameterPolicies(registry, options.policy)) {
-  std::ranges::copy(options.betas.value_or(rule_.betas), constants_.betas.begin());
-  for (const std::string_view name : rule_.slots)
+Optimizer::Optimizer(Device& device, const ParameterRegistry& registry, const OptimizerOptions& options,
+                     const OpTable<float>& ops)
+    : ops_(ops),
+      step_{.kind = options.rule->kind, .momentum = options.momentum, .eps = options.eps.value_or(options.rule->eps)},
+      ranges_(device, RangesOf(registry, options)) {
+  std::ranges::copy(options.betas.value_or(options.rule->betas), step_.betas.begin());
+  for (const std::string_view name : options.rule->slots)
     slots_.push_back({name, DeviceArray<float>(device, registry.trainable_arena())});
-  for (size_t i = 0; i < policies_.size(); ++i) {
-    const Parameter& parameter = registry.trainable()[i];
-    if (policies_[i].lr_scale == 0) continue;
-    const int64_t most = rule_.whole_parameter ? parameter.size : kPieceValues;
-    for (int64_t done = 0; done < parameter.size; done += most)
-      pieces_.push_back({i, parameter.offset + done, std::min(most, parameter.size - done)});
-  }
 }
 
 void Optimizer::Step(const Execution& execution, int64_t update, double lr, const DeviceArray<float>& gradients,
                      DeviceArray<float>* parameters) {
-  execution.pool.ParallelFor(static_cast<int64_t>(pieces_.size()), [&](int64_t i) {
-    const Piece& piece = pieces_[i];
-    UpdateConstants constants = constants_;
-    constants.update = update;
-    constants.lr = lr * policies_[piece.parameter].lr_scale;
-    constants.weight_decay = policies_[piece.parameter].weight_decay;
-    UpdateValues values{
-        .size = piece.size, .gradient = gradients.data() + piece.begin, .parameter = parameters->data() + piece.begin};
-    for (size_t s = 0; s < slots_.size(); ++s) values.slots[s] = slots_[s].values.data() + piece.begin;
-    rule_.apply(constants, values);
-  });
+  UpdateStep step = step_;
+  step.lr = lr;
+  SetTime(update, &step);
+  Update<float> args{.parameters = parameters->data(),
+                     .gradients = gradients.data(),
+                     .ranges = ranges_.data(),
+                     .range_count = static_cast<int64_t>(ranges_.size())};
+  for (size_t s = 0; s < slots_.size(); ++s) args.slots[s] = slots_[s].values.data();
+  ops_.update(execution, step, args);
 }
 
 }  // namespace riffle

@@ -7,6 +7,7 @@
 
 #include "backend/execution.h"
 #include "model/parameters.h"
+#include "ops/op_table.h"
 #include "train/update/parameter_policy.h"
 #include "train/update/update_rules.h"
 
@@ -25,11 +26,12 @@ struct OptimizerOptions {
 /// A state is slots laid out as the trainable arena; it is saved and loaded with the parameters' names.
 class Optimizer {
  public:
-  /// Its slots are memory of the device. REQUIRES: as many betas as the rule has.
-  Optimizer(Device& device, const ParameterRegistry& registry, const OptimizerOptions& options);
+  /// Its memory is the device's. `ops` must outlive the optimizer. REQUIRES: as many betas as the rule has.
+  Optimizer(Device& device, const ParameterRegistry& registry, const OptimizerOptions& options,
+            const OpTable<float>& ops);
 
-  /// `update` counts the steps of the run, this one included: what depends on time is a function of it, so that a
-  /// resumed run goes on with the same bits. The same bits at any number of threads.
+  /// Enqueued as an op is. `update` counts the steps of the run, this one included: what depends on time is a function
+  /// of it, so that a resumed run goes on with the same bits. The same bits at any number of threads.
   void Step(const Execution& execution, int64_t update, double lr, const DeviceArray<float>& gradients,
             DeviceArray<float>* parameters);
 
@@ -42,16 +44,9 @@ class Optimizer {
   const std::vector<Slot>& slots() const { return slots_; }
 
  private:
-  /// What one task updates: some values of a parameter.
-  struct Piece {
-    size_t parameter;
-    int64_t begin, size;  ///< in the arena
-  };
-
-  const UpdateRule& rule_;
-  UpdateConstants constants_;
-  const std::vector<ParameterPolicy> policies_;
-  std::vector<Piece> pieces_;
+  const OpTable<float>& ops_;
+  UpdateStep step_;  // without what changes from step to step
+  const DeviceArray<UpdateRange> ranges_;
   std::vector<Slot> slots_;
 };
 

@@ -10,9 +10,12 @@
 #include "backend/testing/execution.h"
 #include "backend/testing/host_copy.h"
 #include "base/random.h"
+#include "ops/backends.h"
 
 namespace riffle {
 namespace {
+
+const OpTable<float>& Ops() { return **FindBackend(""); }
 
 // One weight and one gamma, two steps with gradient 1, by hand.
 struct Fixture {
@@ -25,7 +28,7 @@ struct Fixture {
     gradients = DeviceArray<float>(CpuDevice(), ones);
   }
   void Run(const OptimizerOptions& options) {
-    Optimizer optimizer(CpuDevice(), registry, options);
+    Optimizer optimizer(CpuDevice(), registry, options, Ops());
     for (int i = 1; i <= 2; ++i) optimizer.Step(OnThreads(), i, 0.5, gradients, &parameters);
   }
   float weight() { return HostCopy(parameters)[registry.trainable()[0].offset]; }
@@ -93,7 +96,7 @@ TEST(Optimizer, LayerDecayScalesTheRateOfEachLayer) {
   registry.Add("head.weight", ParameterKind::kHeadWeight, {1, 1});
   DeviceArray<float> parameters(CpuDevice(), registry.trainable_arena());
   const DeviceArray<float> gradients(CpuDevice(), std::vector<float>(registry.trainable_arena(), 1.0f));
-  Optimizer(CpuDevice(), registry, options).Step(OnThreads(), 1, 0.5, gradients, &parameters);
+  Optimizer(CpuDevice(), registry, options, Ops()).Step(OnThreads(), 1, 0.5, gradients, &parameters);
   const float expected[] = {-0.125f, -0.25f, -0.5f};
   for (int i = 0; i < 3; ++i) EXPECT_EQ(HostCopy(parameters)[registry.trainable()[i].offset], expected[i]);
 }
@@ -117,7 +120,7 @@ double DeviationOfTenSteps(
   registry.Add("w", ParameterKind::kGroupConvWeight, {kSize, 1, 1, 1});
   const int64_t offset = registry.trainable()[0].offset;
   std::vector<float> values(registry.trainable_arena()), gradients(registry.trainable_arena());
-  Optimizer optimizer(CpuDevice(), registry, options);
+  Optimizer optimizer(CpuDevice(), registry, options, Ops());
   RandomStream random(1, RandomPurpose::kTest, 0, 0);
   Weights w{.p = {}, .m = std::vector<double>(kSize), .v = w.m, .q = w.m, .before = w.m};
   for (int64_t i = 0; i < kSize; ++i) w.p.push_back(values[offset + i] = static_cast<float>(random.Normal()));
@@ -174,7 +177,7 @@ TEST(OptimizerFormulas, Lion) {
 
 TEST(OptimizerFormulas, LionLeavesAWeightWithoutGradientAlone) {
   Fixture f;
-  std::ranges::fill(f.gradients, 0.0f);
+  f.gradients.Zero();
   OptimizerOptions options = Named("lion");
   options.policy.weight_decay = 0;
   f.Run(options);
@@ -200,7 +203,7 @@ TEST(OptimizerFormulas, Lamb) {
 
 TEST(OptimizerFormulas, LambMovesWeightsThatAreZero) {
   Fixture f;
-  std::ranges::fill(f.parameters, 0.0f);
+  f.parameters.Zero();
   f.Run(Named("lamb"));
   EXPECT_LT(f.weight(), 0);
 }
@@ -261,7 +264,7 @@ TEST_P(EveryOptimizer, GivesTheSameBitsAtAnyNumberOfThreads) {
   std::vector<std::vector<float>> results;
   for (const int threads : {1, 2, 3}) {
     LargeParameters p;
-    Optimizer optimizer(CpuDevice(), p.registry, Named(GetParam()));
+    Optimizer optimizer(CpuDevice(), p.registry, Named(GetParam()), Ops());
     for (int t = 1; t <= 3; ++t) optimizer.Step(OnThreads(threads), t, 0.01, p.gradients, &p.values);
     results.push_back(HostCopy(p.values));
   }

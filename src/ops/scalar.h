@@ -1,0 +1,21 @@
+// What formulas need that are written once for float, double and std::complex<double>.
+#pragma once
+
+#include <cmath>
+#include <complex>
+
+namespace riffle {
+
+/// Square root of float, double and std::complex<double>.
+using std::sqrt;
+
+template <class T>
+T RealPart(T x) {
+  return x;
+}
+template <class T>
+T RealPart(std::complex<T> x) {
+  return x.real();
+}
+
+}  // namespace riffle

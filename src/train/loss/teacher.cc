@@ -1,0 +1,46 @@
+#include "train/loss/teacher.h"
+
+#include <fmt/ranges.h>
+
+namespace riffle {
+namespace {
+
+Status CheckFits(const std::string& path, const CheckpointInfo& teacher, const CheckpointInfo& student) {
+  const auto differ = [&](std::string_view what, const auto& theirs, const auto& ours) {
+    return InvalidArgument("{}: a teacher has to see what its student sees: {} is {} there and {} here", path, what,
+                           theirs, ours);
+  };
+  const Preprocessing &there = teacher.preprocessing, &here = student.preprocessing;
+  if (teacher.classes.size() != student.classes.size())
+    return differ("the number of classes", teacher.classes.size(), student.classes.size());
+  for (size_t k = 0; k < student.classes.size(); ++k)
+    if (teacher.classes[k] != student.classes[k])
+      return differ(fmt::format("class {}", k), teacher.classes[k], student.classes[k]);
+  if (teacher.model.in_channels != student.model.in_channels)
+    return differ("in_channels", teacher.model.in_channels, student.model.in_channels);
+  if (teacher.model.image_size != student.model.image_size)
+    return differ("the size of pictures in validation", teacher.model.image_size, student.model.image_size);
+  if (there.mean != here.mean) return differ("mean", fmt::format("{}", there.mean), fmt::format("{}", here.mean));
+  if (there.std != here.std) return differ("std", fmt::format("{}", there.std), fmt::format("{}", here.std));
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Teacher>> Teacher::Create(const Execution& execution, const std::string& path,
+                                                 const CheckpointInfo& student, const OpTable<float>& ops) {
+  RIFFLE_ASSIGN(Checkpoint checkpoint, Checkpoint::Open(ResolveCheckpointPath(path)));
+  RIFFLE_TRY(CheckFits(checkpoint.path(), checkpoint.info(), student));
+  std::unique_ptr<Teacher> teacher(new Teacher(execution, std::move(checkpoint), ops));
+  RIFFLE_TRY(teacher->SetImageSize(student.model.image_size));
+  return teacher;
+}
+
+Status Teacher::SetImageSize(int size) {
+  ModelDescription model = checkpoint_.info().model;
+  model.image_size = size;
+  RIFFLE_ASSIGN(network_, LoadNetwork(execution_, checkpoint_, checkpoint_.best_weights(), model, ops_));
+  return {};
+}
+
+}  // namespace riffle

@@ -1,0 +1,39 @@
+// The teacher of knowledge distillation: a trained network, from what it makes of the same pictures a student learns.
+// What that costs the student is the op `distillation`.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "checkpoint/checkpoint.h"
+#include "runtime/loaded_network.h"
+
+namespace riffle {
+
+/// A trained network that judges the pictures that a student sees, in evaluation mode.
+class Teacher {
+ public:
+  /// Any checkpoint of ours, of whatever width and conventions. Its ops run on `execution`; `ops` must outlive it.
+  /// InvalidArgument if its classes, or the channels, mean, deviation or size in validation of its pictures, are not
+  /// the student's; names what differs.
+  static Result<std::unique_ptr<Teacher>> Create(const Execution& execution, const std::string& path,
+                                                 const CheckpointInfo& student, const OpTable<float>& ops);
+
+  /// The height and width of the pictures of the next Runs; at first the student's in validation. Reads the checkpoint
+  /// again. Errors: those of LoadNetwork.
+  Status SetImageSize(int size);
+
+  /// The logits [images][classes]: Session::Forward.
+  const float* Run(int64_t images, Rows<const float> pictures) { return network_->session.Forward(images, pictures); }
+
+ private:
+  Teacher(const Execution& execution, Checkpoint checkpoint, const OpTable<float>& ops)
+      : execution_(execution), checkpoint_(std::move(checkpoint)), ops_(ops) {}
+  const Execution execution_;
+  const Checkpoint checkpoint_;
+  const OpTable<float>& ops_;
+  std::unique_ptr<LoadedNetwork> network_;
+};
+
+}  // namespace riffle
