@@ -26,7 +26,7 @@ struct Snapshot {
       : values(registry) {
     if (with_average) average.emplace(registry);
     for (const std::string_view name : slot_names)
-      slots.push_back({std::string(name), AlignedArray<float>(registry.trainable_arena())});
+      slots.push_back({std::string(name), AlignedArray<float>(registry.trainable_arena_values())});
   }
 
   ParameterValues<float> values;

@@ -77,7 +77,7 @@ Status Loader::Start() {
   const size_t floats = static_cast<size_t>(transform_.channels() * RowStride(images * size * size));
   try {
     for (Slot& slot : slots_)
-      if (slot.memory.size() == 0) slot.memory = AlignedArray<float>(floats);
+      if (slot.memory.empty()) slot.memory = StagingArray<float>(*options_.device, floats);
   } catch (const std::bad_alloc&) {
     return Unavailable("no memory for {} batches of {} MB; a smaller batch_size or image_resize needs less",
                        slots_.size(), floats * sizeof(float) >> 20);

@@ -11,7 +11,7 @@
 #include <thread>
 #include <vector>
 
-#include "base/arena.h"
+#include "backend/device_array.h"
 #include "base/rows.h"
 #include "base/status.h"
 #include "data/dataset.h"
@@ -45,6 +45,7 @@ struct LoaderOptions {
   /// Share of the data set that may turn out to be unreadable, each such picture being replaced; where it is not 0, one
   /// picture always may. 0: the first one is an error.
   double max_unreadable_share = 0;
+  Device* device = &CpuDevice();  ///< batches lie in its staging memory; it must outlive the loader
 };
 
 /// What training or evaluation takes in one step.
@@ -103,7 +104,7 @@ class Loader {
  private:
   struct Slot {
     Batch batch;
-    AlignedArray<float> memory;
+    StagingArray<float> memory;
     int claimed = 0;  // samples that a worker has taken
     int done = 0;     // samples that are ready, or failed
     int failed_at = 0;

@@ -49,7 +49,7 @@ int64_t TrainingArenaBytes(const Plan& plan, int64_t images) {
 
 int64_t TrainingMemoryBytes(const Plan& plan, int64_t images) {
   const int64_t pictures = plan.maps[0].values(images);
-  const int64_t parameters = 3 * plan.registry.trainable_arena() + plan.registry.statistics_arena();
+  const int64_t parameters = 3 * plan.registry.trainable_arena_values() + plan.registry.statistics_arena_values();
   return TrainingArenaBytes(plan, images) + (pictures + parameters) * static_cast<int64_t>(sizeof(float));
 }
 
@@ -61,7 +61,7 @@ Network<T>::Network(const Execution& execution, const Plan& plan, const OpTable<
       ops_(ops),
       row_indices_(execution.device, plan),
       values_(execution.device, plan.registry),
-      gradients_(execution.device, plan.registry.trainable_arena()) {
+      gradients_(execution.device, plan.registry.trainable_arena_values()) {
   // Moments and sums are two values a row, PullBack three, scale and shift one each.
   constexpr int kValuesPerRow = (sizeof(Moments<T>) + sizeof(GradientSums<T>) + sizeof(PullBack<T>)) / sizeof(T) + 2;
   int64_t rows = 0;
@@ -105,7 +105,8 @@ void Network<T>::Bind(int64_t images) {
   }
   int64_t prepared = 0;
   for (const Step& step : plan_->steps)
-    if (step.op == Op::kGroupConv) prepared = std::max(prepared, ops_.group_conv_prepared_size(GroupConvShapeOf(step)));
+    if (step.op == Op::kGroupConv)
+      prepared = std::max(prepared, ops_.group_conv_prepared_values(GroupConvShapeOf(step)));
   prepared_.Reserve(execution_.device, prepared);
 }
 

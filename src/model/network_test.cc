@@ -172,7 +172,7 @@ TEST(Network, GradientIsTheDerivativeOfTheLoss) {
     const std::span<const Parameter> parameters = plan.registry.trainable();
     for (size_t k = 0; k < parameters.size(); k += 7) {
       const Parameter& p = parameters[k];
-      std::vector<double> direction(plan.registry.trainable_arena());
+      std::vector<double> direction(plan.registry.trainable_arena_values());
       double expected = 0;
       for (int64_t i = p.offset; i < p.offset + p.size; ++i) {
         direction[i] = random.Normal();

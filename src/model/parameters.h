@@ -42,8 +42,8 @@ class ParameterRegistry {
 
   std::span<const Parameter> trainable() const { return trainable_; }
   std::span<const Parameter> statistics() const { return statistics_; }
-  int64_t trainable_arena() const { return trainable_arena_; }  ///< values, padding included
-  int64_t statistics_arena() const { return statistics_arena_; }
+  int64_t trainable_arena_values() const { return trainable_arena_; }  ///< padding included
+  int64_t statistics_arena_values() const { return statistics_arena_; }
   int64_t trainable_count() const;   ///< values, as papers count parameters
   int64_t statistics_count() const;  ///< MindCV's count is the sum of both
 
@@ -57,7 +57,7 @@ class ParameterRegistry {
 template <class T>
 struct ParameterValues {
   explicit ParameterValues(const ParameterRegistry& registry)
-      : trainable(registry.trainable_arena()), statistics(registry.statistics_arena()) {}
+      : trainable(registry.trainable_arena_values()), statistics(registry.statistics_arena_values()) {}
   AlignedArray<T> trainable;
   AlignedArray<T> statistics;
 };
@@ -75,7 +75,7 @@ template <class T>
 struct DeviceParameterValues {
   /// All zero.
   DeviceParameterValues(Device& device, const ParameterRegistry& registry)
-      : trainable(device, registry.trainable_arena()), statistics(device, registry.statistics_arena()) {}
+      : trainable(device, registry.trainable_arena_values()), statistics(device, registry.statistics_arena_values()) {}
 
   /// As DeviceArray's. REQUIRES: values of one registry.
   void Upload(const ParameterValues<T>& values) {

@@ -20,7 +20,7 @@ TEST(ParameterRegistry, PlacesEachTensorOnWholeCacheLinesWithoutOverlap) {
     EXPECT_GE(p.offset, end) << p.name;
     end = p.offset + p.size;
   }
-  EXPECT_LE(end, plan.registry.trainable_arena());
+  EXPECT_LE(end, plan.registry.trainable_arena_values());
 }
 
 TEST(ParameterRegistry, NamesEachTensorOnce) {

@@ -13,7 +13,7 @@ void StemConvBackward(const Execution&, const StemConvShape&, const riffle::Stem
 void MaxPoolForward(const Execution&, const PoolShape&, const riffle::MaxPoolForward<float>&);
 void MaxPoolBackward(const Execution&, const PoolShape&, const riffle::MaxPoolBackward<float>&);
 
-int64_t GroupConvPreparedSize(const GroupConvShape&);
+int64_t GroupConvPreparedValues(const GroupConvShape&);
 void GroupConvPrepare(const Execution&, const GroupConvShape&, float* prepared, const GroupConvWeights<float>&);
 void GroupConvForward(const Execution&, const GroupConvShape&, const riffle::GroupConvForward<float>&);
 void GroupConvBackward(const Execution&, const GroupConvShape&, const riffle::GroupConvBackward<float>&);

@@ -9,7 +9,7 @@ const OpTable<float>& CpuOps() {
       .stem_conv_backward = cpu::StemConvBackward,
       .max_pool_forward = cpu::MaxPoolForward,
       .max_pool_backward = cpu::MaxPoolBackward,
-      .group_conv_prepared_size = cpu::GroupConvPreparedSize,
+      .group_conv_prepared_values = cpu::GroupConvPreparedValues,
       .group_conv_prepare = cpu::GroupConvPrepare,
       .group_conv_forward = cpu::GroupConvForward,
       .group_conv_backward = cpu::GroupConvBackward,

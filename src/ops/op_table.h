@@ -29,7 +29,7 @@ struct OpTable {
   void (*stem_conv_backward)(const Execution&, const StemConvShape&, const StemConvBackward<T>&);
   void (*max_pool_forward)(const Execution&, const PoolShape&, const MaxPoolForward<T>&);
   void (*max_pool_backward)(const Execution&, const PoolShape&, const MaxPoolBackward<T>&);
-  GroupConvPreparedSize group_conv_prepared_size;
+  GroupConvPreparedValues group_conv_prepared_values;
   GroupConvPrepare<T> group_conv_prepare;
   void (*group_conv_forward)(const Execution&, const GroupConvShape&, const GroupConvForward<T>&);
   void (*group_conv_backward)(const Execution&, const GroupConvShape&, const GroupConvBackward<T>&);

@@ -27,7 +27,7 @@ const OpTable<T>& ReferenceOps() {
       .stem_conv_backward = ReferenceStemConvBackward<T>,
       .max_pool_forward = ReferenceMaxPoolForward<T>,
       .max_pool_backward = ReferenceMaxPoolBackward<T>,
-      .group_conv_prepared_size = ReferenceGroupConvPreparedSize,
+      .group_conv_prepared_values = ReferenceGroupConvPreparedValues,
       .group_conv_prepare = ReferenceGroupConvPrepare<T>,
       .group_conv_forward = ReferenceGroupConvForward<T>,
       .group_conv_backward = ReferenceGroupConvBackward<T>,

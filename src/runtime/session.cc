@@ -37,7 +37,8 @@ int64_t GroupSize(const Plan& folded, int64_t images) {
 int64_t InferenceArenaBytes(const Plan& folded, int64_t images) { return PlanMaps(folded, images).arena_bytes; }
 
 int64_t SessionBytes(const Plan& folded, int64_t images, int threads) {
-  const int64_t values = folded.registry.trainable_arena() + images * folded.maps[folded.steps.back().x].channels;
+  const int64_t values =
+      folded.registry.trainable_arena_values() + images * folded.maps[folded.steps.back().x].channels;
   return values * static_cast<int64_t>(sizeof(float)) +
          threads * InferenceArenaBytes(folded, GroupSize(folded, images));
 }
@@ -60,7 +61,7 @@ void Session::SetWeights(const ParameterValues<float>& values) {
       continue;
     }
     const GroupConvShape shape = GroupConvShapeOf(step, 1);
-    prepared_[i].weight.Reserve(execution_.device, ops_.group_conv_prepared_size(shape));
+    prepared_[i].weight.Reserve(execution_.device, ops_.group_conv_prepared_values(shape));
     ops_.group_conv_prepare(execution_, shape, prepared_[i].weight.data(),
                             {.weight = weight.data(), .bias = bias.data()});
   }

@@ -26,7 +26,7 @@ void ExpectTenEqualSteps(const OptimizerOptions& options, TorchOptions theirs) {
   ParameterRegistry registry;
   registry.Add("w", ParameterKind::kGroupConvWeight, {6, 5, 1, 1});
   registry.Add("gamma", ParameterKind::kGamma, {6});
-  std::vector<float> values(registry.trainable_arena()), gradients(registry.trainable_arena());
+  std::vector<float> values(registry.trainable_arena_values()), gradients(registry.trainable_arena_values());
   RandomStream random(1, RandomPurpose::kTest, 0, 0);
   std::vector<Tensor> tensors;
   std::vector<torch::optim::OptimizerParamGroup> groups;

@@ -124,7 +124,7 @@ class MomentumSgd {
     double lr, momentum, weight_decay;
   };
   MomentumSgd(const ParameterRegistry& registry, Options options)
-      : registry_(registry), options_(options), velocity_(registry.trainable_arena()) {}
+      : registry_(registry), options_(options), velocity_(registry.trainable_arena_values()) {}
 
   void Step(Network<T>& network) {
     std::vector<T> values = HostCopy(network.values().trainable);

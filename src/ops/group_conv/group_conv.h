@@ -30,7 +30,7 @@ struct GroupConvWeights {
 };
 
 /// Values that prepared weights take; their layout is the backend's own.
-using GroupConvPreparedSize = int64_t (*)(const GroupConvShape&);
+using GroupConvPreparedValues = int64_t (*)(const GroupConvShape&);
 
 /// Folds and packs. Training prepares at each step, inference once.
 template <class T>

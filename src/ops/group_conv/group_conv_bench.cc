@@ -11,7 +11,7 @@ struct GroupConv {
               state.range(3)},
         x(RandomMap(shape.in_channels, shape.pixels)),
         weight(RandomMap(1, shape.weights())),
-        prepared(1, cpu::GroupConvPreparedSize(shape)) {
+        prepared(1, cpu::GroupConvPreparedValues(shape)) {
     cpu::GroupConvPrepare(kOneThread, shape, prepared.data(), {.weight = weight.data()});
   }
   double flops() const { return 2.0 * static_cast<double>(shape.weights() * shape.pixels); }

@@ -35,7 +35,7 @@ struct Forward {
     GroupConvWeights<T> weights = {.weight = weight.data()};
     if (c.fold) weights.in_scale = scale.data(), weights.in_shift = shift.data();
     if (c.bias) weights.bias = bias.data();
-    Map<T> prepared(1, table.group_conv_prepared_size(shape));
+    Map<T> prepared(1, table.group_conv_prepared_values(shape));
     table.group_conv_prepare(execution, shape, prepared.data(), weights);
     EXPECT_TRUE(prepared.Intact());
 

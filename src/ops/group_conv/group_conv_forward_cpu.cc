@@ -84,7 +84,7 @@ HWY_EXPORT(Prepare);
 HWY_EXPORT(ForwardRows);
 
 // Packed weights, a bias for each row, and what may be read behind them.
-int64_t GroupConvPreparedSize(const GroupConvShape& shape) {
+int64_t GroupConvPreparedValues(const GroupConvShape& shape) {
   constexpr int64_t kMostPadding = 8;  // kPackedPadding of every instruction set
   return shape.weights() + shape.out_channels + kMostPadding;
 }

@@ -7,7 +7,7 @@
 
 namespace riffle {
 
-inline int64_t ReferenceGroupConvPreparedSize(const GroupConvShape& shape) {
+inline int64_t ReferenceGroupConvPreparedValues(const GroupConvShape& shape) {
   return shape.weights() + shape.out_channels;
 }
 

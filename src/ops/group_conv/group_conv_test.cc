@@ -19,7 +19,7 @@ GroupConvShape ShapeOf(const Case& c) {
 
 template <class T>
 std::vector<T> Prepared(const GroupConvShape& shape, const GroupConvWeights<T>& weights) {
-  std::vector<T> prepared(ReferenceOps<T>().group_conv_prepared_size(shape));
+  std::vector<T> prepared(ReferenceOps<T>().group_conv_prepared_values(shape));
   ReferenceOps<T>().group_conv_prepare(OnThreads(), shape, prepared.data(), weights);
   return prepared;
 }

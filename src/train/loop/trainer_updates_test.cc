@@ -21,7 +21,7 @@ std::map<std::string, std::vector<float>> ByHand(TinyRun& run, int64_t batches, 
   Network<float> network(OnThreads(), plan, TestOps());
   ParameterValues<float> values(plan.registry);
   Initialise(plan, {.seed = run.options.seed, .zero_init_residual = true}, &values);
-  std::vector<double> sum(plan.registry.trainable_arena());
+  std::vector<double> sum(plan.registry.trainable_arena_values());
   for (int64_t b = 0; b < run.train_loader->BatchesPerEpoch(); ++b) {
     const Batch& batch = **run.train_loader->Next();
     network.values().trainable.Upload(values.trainable);

@@ -39,7 +39,7 @@ class Clipping : public testing::Test {
     gradients.Download(gradients_);
   }
   const Plan plan_ = *MakePlan(TinyModel());
-  AlignedArray<float> gradients_{static_cast<size_t>(plan_.registry.trainable_arena())};
+  AlignedArray<float> gradients_{static_cast<size_t>(plan_.registry.trainable_arena_values())};
 };
 
 TEST_F(Clipping, ScalesAllGradientsToTheNorm) {

@@ -33,7 +33,7 @@ Optimizer::Optimizer(Device& device, const ParameterRegistry& registry, const Op
       ranges_(device, RangesOf(registry, options)) {
   std::ranges::copy(options.betas.value_or(options.rule->betas), step_.betas.begin());
   for (const std::string_view name : options.rule->slots)
-    slots_.push_back({name, DeviceArray<float>(device, registry.trainable_arena())});
+    slots_.push_back({name, DeviceArray<float>(device, registry.trainable_arena_values())});
 }
 
 void Optimizer::Step(const Execution& execution, int64_t update, double lr, const DeviceArray<float>& gradients,

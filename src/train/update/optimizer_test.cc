@@ -22,7 +22,7 @@ struct Fixture {
   Fixture() {
     registry.Add("w", ParameterKind::kGroupConvWeight, {1, 1, 1, 1});
     registry.Add("gamma", ParameterKind::kGamma, {1});
-    std::vector<float> ones(registry.trainable_arena());
+    std::vector<float> ones(registry.trainable_arena_values());
     for (const Parameter& p : registry.trainable()) ones[p.offset] = 1;
     parameters = DeviceArray<float>(CpuDevice(), ones);
     gradients = DeviceArray<float>(CpuDevice(), ones);
@@ -94,8 +94,8 @@ TEST(Optimizer, LayerDecayScalesTheRateOfEachLayer) {
   registry.Add("stem.conv.weight", ParameterKind::kStemWeight, {1, 1, 1, 1});
   registry.Add("stage2.0.conv1.weight", ParameterKind::kGroupConvWeight, {1, 1, 1, 1});
   registry.Add("head.weight", ParameterKind::kHeadWeight, {1, 1});
-  DeviceArray<float> parameters(CpuDevice(), registry.trainable_arena());
-  const DeviceArray<float> gradients(CpuDevice(), std::vector<float>(registry.trainable_arena(), 1.0f));
+  DeviceArray<float> parameters(CpuDevice(), registry.trainable_arena_values());
+  const DeviceArray<float> gradients(CpuDevice(), std::vector<float>(registry.trainable_arena_values(), 1.0f));
   Optimizer(CpuDevice(), registry, options, Ops()).Step(OnThreads(), 1, 0.5, gradients, &parameters);
   const float expected[] = {-0.125f, -0.25f, -0.5f};
   for (int i = 0; i < 3; ++i) EXPECT_EQ(HostCopy(parameters)[registry.trainable()[i].offset], expected[i]);
@@ -119,7 +119,7 @@ double DeviationOfTenSteps(
   ParameterRegistry registry;
   registry.Add("w", ParameterKind::kGroupConvWeight, {kSize, 1, 1, 1});
   const int64_t offset = registry.trainable()[0].offset;
-  std::vector<float> values(registry.trainable_arena()), gradients(registry.trainable_arena());
+  std::vector<float> values(registry.trainable_arena_values()), gradients(registry.trainable_arena_values());
   Optimizer optimizer(CpuDevice(), registry, options, Ops());
   RandomStream random(1, RandomPurpose::kTest, 0, 0);
   Weights w{.p = {}, .m = std::vector<double>(kSize), .v = w.m, .q = w.m, .before = w.m};
@@ -251,7 +251,7 @@ struct LargeParameters {
     registry.Add("gamma", ParameterKind::kGamma, {5});
     RandomStream random(2, RandomPurpose::kTest, 0, 0);
     for (DeviceArray<float>* array : {&values, &gradients}) {
-      std::vector<float> numbers(registry.trainable_arena());
+      std::vector<float> numbers(registry.trainable_arena_values());
       for (float& v : numbers) v = static_cast<float>(random.Normal());
       *array = DeviceArray<float>(CpuDevice(), numbers);
     }
