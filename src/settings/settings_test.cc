@@ -336,31 +336,6 @@ TEST(OptionsYamlTest, TheRecordReadsBackToTheSameOptions) {
   EXPECT_THAT(ToYaml(options), HasSubstr("\nepoch_size: 90\n"));
 }
 
-TEST(OptionsTest, CombinationsThatMakeNoSenseAreRefused) {
-  EXPECT_TRUE(CheckTogether(Options{}).ok());
-  EXPECT_EQ(CheckTogether({.device_target = "Ascend"}).code(), ErrorCode::kUnavailable);
-  EXPECT_EQ(After("device_target", "cpu").options.device_target, "CPU");
-  EXPECT_THAT(CheckTogether({.lr = 1e-7}).message(), HasSubstr("found min_lr 1e-06 and lr 1e-07"));
-  EXPECT_TRUE(CheckTogether({.scheduler = "constant", .lr = 1e-7}).ok());
-  EXPECT_TRUE(CheckTogether({.scheduler = "step_decay", .lr = 1e-7}).ok()) << "which min_lr has no part in";
-  EXPECT_THAT(CheckTogether({.scheduler = "one_cycle"}).message(), EndsWith("add --warmup_epochs=0"));
-  EXPECT_TRUE(CheckTogether({.scheduler = "cyclic", .warmup_epochs = 0}).ok());
-  EXPECT_FALSE(CheckTogether({.opt = "sgd", .momentum = 0, .use_nesterov = true}).ok());
-  EXPECT_FALSE(CheckTogether({.opt = "nesterov", .momentum = 0}).ok());
-  EXPECT_TRUE(CheckTogether({.opt = "sgd", .momentum = 0}).ok());
-  EXPECT_THAT(CheckTogether({.aug_splits = 1}).message(), HasSubstr("expected 0 (one version of each picture)"));
-  EXPECT_THAT(CheckTogether({.color_jitter = 0, .aug_splits = 3}).message(), HasSubstr("add --auto_augment=augmix"));
-  EXPECT_TRUE(CheckTogether({.aug_splits = 3}).ok()) << "the colour jitter makes versions differ";
-  EXPECT_TRUE(CheckTogether({.color_jitter = 0, .auto_augment = "augmix", .aug_splits = 3}).ok());
-  EXPECT_FALSE(CheckTogether({.opt = "adam", .use_nesterov = true}).ok());
-  EXPECT_TRUE(CheckTogether({.opt = "sgd", .use_nesterov = true}).ok());
-  EXPECT_EQ(CheckTogether({.opt = "adan", .betas = std::vector{0.9, 0.99}}).message(),
-            "options opt and betas: adan has 3 betas, found 2");
-  EXPECT_TRUE(CheckTogether({.opt = "adam", .betas = std::vector{0.9, 0.99}}).ok());
-  EXPECT_FALSE(CheckTogether({.mean = {1}}).ok());
-  EXPECT_FALSE(CheckTogether({.mean = {1, 2}, .std = {1, 2}}).ok());
-}
-
 TEST(OptionsTest, AutomaticValuesBecomeNumbers) {
   Options options{.epoch_size = 20, .warmup_epochs = 4};
   ResolveAutomatic(options);

@@ -34,9 +34,8 @@ std::vector<std::string> LinesOf(std::string_view text) {
 
 /// The line without blanks around it; "" for a comment, too.
 std::string_view Content(std::string_view line) {
-  const size_t first = line.find_first_not_of(" \t");
-  if (first == std::string_view::npos || line[first] == '#') return {};
-  return line.substr(first, line.find_last_not_of(" \t") - first + 1);
+  const std::string_view content = Trimmed(line);
+  return content.starts_with('#') ? std::string_view() : content;
 }
 
 bool IsMarker(std::string_view line) { return line.starts_with("---") || line.starts_with("..."); }
