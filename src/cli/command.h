@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "settings/option_table.h"
 #include "settings/settings.h"
 
 namespace riffle {
@@ -52,14 +53,14 @@ struct Console {
 
 struct Command {
   std::string_view name;
-  std::string_view summary;                    ///< one line
-  std::vector<std::string_view> options = {};  ///< names of the option table that it uses
+  std::string_view summary;  ///< one line
+  OptionSet options = {};    ///< of the option table
   std::vector<CommandOption> own_options = {};
   std::string_view argument_name = "";  ///< "PICTURE..."; empty: it takes no positional arguments
   std::vector<Example> examples = {};
   Status (*run)(const Invocation&, const Console&);
 
-  bool Uses(std::string_view option) const;
+  bool Uses(std::string_view option) const { return options.Contains(option); }
   /// Whether it takes the options of MindCV's scripts that do nothing here (AcceptedOptions).
   bool TakesAccepted() const { return Uses("config") && Uses("data_dir"); }
 };

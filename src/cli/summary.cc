@@ -89,11 +89,11 @@ Status Run(const Invocation& invocation, const Console& console) {
 }  // namespace
 
 Command SummaryCommand() {
+  using enum OptionGroup;
   return {
       .name = "summary",
       .summary = "shows a network step by step: shapes, parameters, multiply-accumulates, memory",
-      .options = {"config", "threads", "batch_size", "image_resize", "model", "num_classes", "in_channels", "stem",
-                  "stage2_stride", "conventions"},
+      .options = {.groups = {kNetwork, kStructure}, .names = {"config", "threads", "batch_size", "image_resize"}},
       .own_options = {{.name = "json",
                        .value_name = "",
                        .help = "an object: params_trainable, params_total, macs, inference_memory_bytes, "

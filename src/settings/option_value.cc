@@ -73,7 +73,8 @@ bool Parse(std::string_view text, std::vector<T>& values) {
   std::string_view list = Trimmed(*inner);
   if (list.ends_with(',')) list.remove_suffix(1);  // Python's (0.5,)
   values.clear();
-  return std::ranges::all_of(Split(list, ','), [&](std::string_view part) { return Parse(part, values.emplace_back()); });
+  return std::ranges::all_of(Split(list, ','),
+                             [&](std::string_view part) { return Parse(part, values.emplace_back()); });
 }
 
 template <class T>
@@ -97,28 +98,17 @@ bool Parse(std::string_view text, std::array<T, n>& values) {
 // ---- Limits. ----
 
 template <class T>
-bool IsWithin(const T& value, const Limits& limits) {
+bool IsRight(const T& value, const Limits& limits) {
   if constexpr (kIsOptional<T>) {
-    return !value || IsWithin(*value, limits);
+    return !value || IsRight(*value, limits);
   } else if constexpr (kIsList<T>) {
-    const bool each = std::ranges::all_of(value, [&](const auto& v) { return IsWithin(v, limits); });
+    const bool each = std::ranges::all_of(value, [&](const auto& v) { return IsRight(v, limits); });
     return each && (!kIsPair<T> || std::ranges::is_sorted(value));
   } else if constexpr (std::is_arithmetic_v<T>) {
-    const double v = static_cast<double>(value);
-    const bool low_ok = limits.low_is_excluded ? v > limits.low : v >= limits.low;
-    return low_ok && (limits.high_is_excluded ? v < limits.high : v <= limits.high);
+    return IsWithin(static_cast<double>(value), limits);
   } else {
     return true;
   }
-}
-
-std::string RangeText(const Limits& l) {
-  const std::string low = fmt::format("{} {}", l.low_is_excluded ? "above" : "of at least", l.low);
-  const std::string high = fmt::format("{} {}", l.high_is_excluded ? "below" : "at most", l.high);
-  if (std::isinf(l.low)) return std::isinf(l.high) ? "" : " " + high;
-  if (std::isinf(l.high)) return " " + low;
-  if (!l.low_is_excluded && !l.high_is_excluded) return fmt::format(" from {} to {}", l.low, l.high);
-  return fmt::format(" {} and {}", low, high);
 }
 
 template <class T>
@@ -169,6 +159,20 @@ std::string Yaml(const T& value) {
 
 }  // namespace
 
+bool IsWithin(double number, const Limits& limits) {
+  const bool low_ok = limits.low_is_excluded ? number > limits.low : number >= limits.low;
+  return low_ok && (limits.high_is_excluded ? number < limits.high : number <= limits.high);
+}
+
+std::string RangeText(const Limits& l) {
+  const std::string low = fmt::format("{} {}", l.low_is_excluded ? "above" : "of at least", l.low);
+  const std::string high = fmt::format("{} {}", l.high_is_excluded ? "below" : "at most", l.high);
+  if (std::isinf(l.low)) return std::isinf(l.high) ? "" : " " + high;
+  if (std::isinf(l.high)) return " " + low;
+  if (!l.low_is_excluded && !l.high_is_excluded) return fmt::format(" from {} to {}", l.low, l.high);
+  return fmt::format(" {} and {}", low, high);
+}
+
 bool IsFlag(const OptionRow& row) { return std::holds_alternative<bool Options::*>(row.field); }
 
 std::string Expected(const OptionRow& row) {
@@ -216,7 +220,7 @@ bool ParseValue(const OptionRow& row, std::string_view text, Options& options) {
   return std::visit(
       [&](auto field) {
         auto value = options.*field;
-        const bool ok = Parse(text, value) && IsWithin(value, row.limits);
+        const bool ok = Parse(text, value) && IsRight(value, row.limits);
         if (ok) options.*field = std::move(value);
         return ok;
       },

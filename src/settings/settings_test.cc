@@ -140,8 +140,7 @@ TEST(OptionsTest, ChoicesIgnoreCaseAndNameTheNearest) {
   EXPECT_EQ(After("resume", "").options.resume, "");
   EXPECT_EQ(Refused("opt", "momentun"),
             "option opt (command line): expected one of sgd, momentum, nesterov, adam, adamw, nadam, lion, rmsprop, "
-            "adagrad, lamb, adan, found 'momentun'; the nearest one is "
-            "'momentum'");
+            "adagrad, lamb, adan, found 'momentun'; the nearest one is 'momentum'");
   EXPECT_THAT(Refused("model", "shufflenet_v1_g3_x3_0"), EndsWith("the nearest one is 'shufflenet_v1_g3_x1_0'"));
   EXPECT_EQ(After("model", "shufflenet_v1_g3_05").options.model, "shufflenet_v1_g3_05");
   EXPECT_THAT(Refused("dataset", "cifar"), HasSubstr("'cifar10'"));

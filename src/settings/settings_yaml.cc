@@ -158,8 +158,8 @@ Status CheckOutline(const Outline& outline, const std::vector<std::string>& line
     if (content.empty() || only_closes || IsMarker(lines[i]) || lines[i].starts_with("%YAML ")) continue;
     if (!outline.lines.contains(static_cast<int>(i)))
       return InvalidArgument(
-          "{} line {}: expected 'option: value', found '{}', which YAML would take into the value above "
-          "it or pass over",
+          "{} line {}: expected 'option: value', found '{}', which YAML would take into the value above it or pass "
+          "over",
           name, i + 1, content);
   }
   return {};
