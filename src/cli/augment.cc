@@ -162,9 +162,9 @@ void DrawLabel(Picture& sheet, const Layout& layout, int row, const std::string&
 }
 
 Status Run(const Invocation& invocation, const Console& console) {
-  if (!invocation.Has("out"))
+  const std::string* path = invocation.Own("out");
+  if (path == nullptr)
     return InvalidArgument("option out: expected the picture file to write, found nothing; add --out=grid.png");
-  const std::string& path = invocation.own.find("out")->second;
   RIFFLE_ASSIGN(const int wanted, OwnNumber(invocation, "num", kDefaultPictures, kRowsOrColumns));
   RIFFLE_ASSIGN(const int versions, OwnNumber(invocation, "versions", kDefaultVersions, kRowsOrColumns));
   Settings settings = invocation.settings;
@@ -213,8 +213,8 @@ Status Run(const Invocation& invocation, const Console& console) {
     }
   }
   RIFFLE_ASSIGN(const std::string png, EncodePng(sheet.View()));
-  RIFFLE_TRY(WriteFileAtomically(path, png));
-  console.out << fmt::format("{}: {} of {} pictures of {}, as validation and {} epochs of training see them\n", path,
+  RIFFLE_TRY(WriteFileAtomically(*path, png));
+  console.out << fmt::format("{}: {} of {} pictures of {}, as validation and {} epochs of training see them\n", *path,
                              pictures, data->size(), set, versions);
   for (const std::string& part : parts) console.out << "  " << part << '\n';
   return {};

@@ -19,8 +19,6 @@
 namespace riffle {
 namespace {
 
-constexpr int kImagenetClasses = 1000;  // where num_classes is None: there is no dataset to ask
-
 /// What `riffle bench KIND` measures, and the options that it uses.
 struct Kind {
   std::string_view name;
@@ -75,9 +73,8 @@ Result<std::string> KindOf(const Invocation& invocation) {
 Status Say(const Invocation& invocation, const Console& console, const std::string& text,
            const nlohmann::ordered_json& json) {
   console.out << text;
-  const auto file = invocation.own.find("json");
-  if (file == invocation.own.end()) return {};
-  return WriteFileAtomically(file->second, json.dump(1) + '\n');
+  const std::string* file = invocation.Own("json");
+  return file == nullptr ? Status() : WriteFileAtomically(*file, json.dump(1) + '\n');
 }
 
 /// A benchmark of the network: what all kinds but `peak` share.
@@ -87,11 +84,11 @@ class Bench {
       : machine_(machine), invocation_(invocation), console_(console), log_(console.out, console.terminal_width) {}
 
   Status Run(const std::string& kind) {
-    const auto own_mode = invocation_.own.find("mode");
-    setting_.mode = kind != "ops" ? kind : own_mode == invocation_.own.end() ? "infer" : own_mode->second;
+    const std::string* mode = invocation_.Own("mode");
+    setting_.mode = kind != "ops" ? kind : mode == nullptr ? "infer" : *mode;
     if (setting_.mode != "infer" && setting_.mode != "train")
       return InvalidArgument("option mode (command line): expected infer or train, found '{}'", setting_.mode);
-    RIFFLE_ASSIGN(setting_.model, ModelFromOptions(invocation_.settings.options, kImagenetClasses));
+    RIFFLE_ASSIGN(setting_.model, ModelFromOptions(invocation_.settings.options, kClassesWithoutData));
     setting_.threads = machine_.pool.threads();
     setting_.batch_size = invocation_.settings.options.batch_size;
     RIFFLE_ASSIGN(measure_.seconds, SecondsOf(invocation_));
@@ -106,16 +103,16 @@ class Bench {
  private:
   Status Infer(const std::string& kind, const Plan& plan) {
     InferenceWorkload workload(machine_.execution, plan, machine_.ops, setting_.batch_size);
-    if (invocation_.Has("exchange"))
-      RIFFLE_TRY(WriteInferenceExchange(invocation_.own.find("exchange")->second, plan, machine_.ops, workload));
+    if (const std::string* folder = invocation_.Own("exchange"))
+      RIFFLE_TRY(WriteInferenceExchange(*folder, plan, machine_.ops, workload));
     return kind == "ops" ? Tell(ProfileInference(workload, measure_))
                          : Tell(Measure(machine_.pool, workload.AsWorkload(), measure_));
   }
 
   Status Train(const std::string& kind, const Plan& plan) {
     TrainingWorkload workload(machine_.execution, plan, machine_.ops, setting_.batch_size);
-    if (invocation_.Has("exchange"))
-      RIFFLE_TRY(WriteTrainingExchange(invocation_.own.find("exchange")->second, plan, workload));
+    if (const std::string* folder = invocation_.Own("exchange"))
+      RIFFLE_TRY(WriteTrainingExchange(*folder, plan, workload));
     return kind == "ops" ? Tell(ProfileTraining(workload, plan, measure_))
                          : Tell(Measure(machine_.pool, workload.AsWorkload(), measure_));
   }

@@ -43,6 +43,12 @@ struct Invocation {
   std::map<std::string, std::string, std::less<>> own = {};  ///< the command's own options that were given
 
   bool Has(std::string_view own_option) const { return own.contains(own_option); }
+
+  /// What was given for an own option; null if it was not.
+  const std::string* Own(std::string_view own_option) const {
+    const auto given = own.find(own_option);
+    return given == own.end() ? nullptr : &given->second;
+  }
 };
 
 /// Where a command writes what it has to say: the standard output, or the standard error if that is taken by an output.

@@ -217,9 +217,8 @@ Status RunCheck(const Invocation& invocation, const DatasetInfo& info, const std
 
 Status RunPack(const Invocation& invocation, const DatasetInfo& info, const std::string& data_dir,
                const Console& console) {
-  const auto out = invocation.own.find("out");
-  if (out == invocation.own.end())
-    return InvalidArgument("expected where to write shards, found nothing; add --out=PREFIX");
+  const std::string* out = invocation.Own("out");
+  if (out == nullptr) return InvalidArgument("expected where to write shards, found nothing; add --out=PREFIX");
   RIFFLE_ASSIGN(const int64_t shard_size, OwnNumber(invocation, "shard_size", PackOptions{}.shard_size, {.low = 1}));
   RIFFLE_ASSIGN(const std::vector<NamedSplit> splits,
                 OpenAllSplits(info, data_dir, ThreadsOf(invocation.settings.options)));
@@ -229,15 +228,15 @@ Status RunPack(const Invocation& invocation, const DatasetInfo& info, const std:
   {
     Live live(console, false);
     RIFFLE_TRY(Pack(splits,
-                    {.prefix = out->second,
+                    {.prefix = *out,
                      .shard_size = shard_size,
                      .seed = static_cast<uint64_t>(invocation.settings.options.seed),
                      .overwrite = invocation.Has("overwrite")},
                     [&](int64_t done, int64_t total) { live.Report(done, total); }));
   }
   for (const NamedSplit& split : splits)
-    console.out << fmt::format("{}-{}: {} pictures in {} shards\n", out->second, split.name,
-                               Grouped(split.data->size()), (split.data->size() + shard_size - 1) / shard_size);
+    console.out << fmt::format("{}-{}: {} pictures in {} shards\n", *out, split.name, Grouped(split.data->size()),
+                               (split.data->size() + shard_size - 1) / shard_size);
   return {};
 }
 

@@ -14,12 +14,12 @@ namespace riffle {
 /// number, and for one beyond the limits.
 template <class T>
 Result<T> OwnNumber(const Invocation& invocation, std::string_view option, T otherwise, const Limits& limits) {
-  const auto own = invocation.own.find(option);
-  if (own == invocation.own.end()) return otherwise;
-  const std::optional<T> number = ParseNumber<T>(own->second);
+  const std::string* text = invocation.Own(option);
+  if (text == nullptr) return otherwise;
+  const std::optional<T> number = ParseNumber<T>(*text);
   if (number && IsWithin(static_cast<double>(*number), limits)) return *number;
   return InvalidArgument("option {} (command line): expected {}{}, found '{}'", option,
-                         std::is_integral_v<T> ? "an integer" : "a number", RangeText(limits), own->second);
+                         std::is_integral_v<T> ? "an integer" : "a number", RangeText(limits), *text);
 }
 
 }  // namespace riffle

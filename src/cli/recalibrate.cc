@@ -67,7 +67,7 @@ Status Run(const Invocation& invocation, const Console& console) {
   info.unvalidated.reset();
   Snapshot state(plan.registry);
   Copy(network.values(), &state.values);
-  const fs::path out = invocation.own.find("out")->second;
+  const fs::path out = *invocation.Own("out");
   RIFFLE_TRY(SaveCheckpoint(out, info, plan.registry, state));
   log.Line(fmt::format("{}: the {}weights of {}, batch-norm statistics averaged over {} batches of {}, {} × {} pixels",
                        out.string(), checkpoint.best_weights() == WeightSet::kEma ? "averaged " : "", checkpoint.path(),

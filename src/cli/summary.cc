@@ -13,8 +13,6 @@
 namespace riffle {
 namespace {
 
-constexpr int kImagenetClasses = 1000;  // where num_classes is None: there is no dataset to ask
-
 struct Memory {
   int64_t inference_bytes = 0;
   int64_t training_bytes = 0;
@@ -75,7 +73,7 @@ std::string TextOf(const Plan& plan, const Memory& memory, int batch_size, int t
 Status Run(const Invocation& invocation, const Console& console) {
   const Options& options = invocation.settings.options;
   const int threads = ThreadsOf(options);
-  RIFFLE_ASSIGN(const ModelDescription model, ModelFromOptions(options, kImagenetClasses));
+  RIFFLE_ASSIGN(const ModelDescription model, ModelFromOptions(options, kClassesWithoutData));
   RIFFLE_ASSIGN(const Plan plan, MakePlan(model));
   const Memory memory = MemoryFor(plan, options.batch_size, threads);
   if (invocation.Has("json")) {

@@ -68,13 +68,14 @@ Status Report(const Evaluation& e, const Invocation& invocation, const Console& 
   const double images_per_second = static_cast<double>(e.images) / e.seconds;
   console.out << fmt::format("Top-1 {:.2f} %, top-5 {:.2f} %, loss {:.4f}: {} pictures in {:.1f} s, {:.0f} a second\n",
                              e.top1_percent(), e.top5_percent(), e.loss(), e.images, e.seconds, images_per_second);
-  if (!invocation.Has("json")) return {};
+  const std::string* file = invocation.Own("json");
+  if (file == nullptr) return {};
   const nlohmann::ordered_json json = {{"top1_percent", e.top1_percent()},
                                        {"top5_percent", e.top5_percent()},
                                        {"loss", e.loss()},
                                        {"images", e.images},
                                        {"images_per_second", images_per_second}};
-  return WriteFileAtomically(invocation.own.find("json")->second, json.dump(1) + '\n');
+  return WriteFileAtomically(*file, json.dump(1) + '\n');
 }
 
 Status Run(const Invocation& invocation, const Console& console) {

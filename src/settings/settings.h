@@ -179,6 +179,9 @@ void ResolveAutomatic(Options& options);
 /// All options but `config` as YAML, in the order of the table; ReadOptionsYaml reads it back to the same values.
 std::string ToYaml(const Options& options);
 
+/// Those of ImageNet: what num_classes = None stands for where there is no dataset to ask.
+inline constexpr int kClassesWithoutData = 1000;
+
 /// The network that the options ask for; `dataset_classes` counts when num_classes is None. Errors: NotFound for an
 /// unknown model, InvalidArgument for numbers that make no network.
 Result<ModelDescription> ModelFromOptions(const Options& options, int dataset_classes);
