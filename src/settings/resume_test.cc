@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include "settings/option_table.h"
+#include "train/loop/same_run.h"
 #include "train/testing.h"
 
 namespace riffle {
@@ -20,7 +21,7 @@ Checkpoint SavedCheckpoint(CheckpointInfo info, int epoch) {
   const std::filesystem::path path = TestFolder() / "x.safetensors";
   const Plan plan = *MakePlan(info.model);
   info.epoch = epoch;
-  EXPECT_EQ(SaveCheckpoint(path, info, plan.registry, ParameterValues<float>(plan.registry), nullptr).message(), "");
+  EXPECT_EQ(SaveCheckpoint(path, info, plan.registry, Snapshot(plan.registry)).message(), "");
   return std::move(*Checkpoint::Open(path));
 }
 
