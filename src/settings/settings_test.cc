@@ -60,6 +60,24 @@ TEST(OptionTableTest, HasOneRowForEachFieldAndEveryNameOnce) {
   EXPECT_EQ(names.size(), FieldCount<Options>());
 }
 
+TEST(OptionTableTest, RowsOfAHeadingStandTogether) {
+  std::set<std::string_view> headings;
+  std::string_view heading;
+  for (const OptionRow& row : OptionTable()) {
+    if (Title(row.group) == heading) continue;
+    heading = Title(row.group);
+    EXPECT_FALSE(heading.empty()) << row.name;
+    EXPECT_TRUE(headings.insert(heading).second) << row.name << " begins '" << heading << "' a second time";
+  }
+}
+
+TEST(OptionTableTest, ASetHasItsGroupsAndItsNames) {
+  const OptionSet set = {.groups = {OptionGroup::kCrops, OptionGroup::kErasing}, .names = {"seed"}};
+  for (const char* name : {"scale", "ratio", "re_prob", "seed"}) EXPECT_TRUE(set.Contains(name)) << name;
+  for (const char* name : {"threads", "image_resize", "no_option", ""}) EXPECT_FALSE(set.Contains(name)) << name;
+  EXPECT_TRUE(std::ranges::all_of(OptionTable(), [](const OptionRow& row) { return AllOptions().Contains(row); }));
+}
+
 TEST(OptionTableTest, EveryDefaultIsARightValueThatReadsBack) {
   for (const OptionRow& row : OptionTable()) {
     Options read;
@@ -138,6 +156,7 @@ TEST(OptionsTest, ChoicesIgnoreCaseAndNameTheNearest) {
   EXPECT_EQ(After("loss", "ce").options.loss, "CE");
   EXPECT_EQ(After("stage2_stride", "1").options.stage2_stride, 1);
   EXPECT_EQ(After("resume", "").options.resume, "");
+  EXPECT_EQ(After("device_target", "cpu").options.device_target, "CPU");
   EXPECT_EQ(Refused("opt", "momentun"),
             "option opt (command line): expected one of sgd, momentum, nesterov, adam, adamw, nadam, lion, rmsprop, "
             "adagrad, lamb, adan, found 'momentun'; the nearest one is 'momentum'");
