@@ -77,7 +77,7 @@ Status Say(const Invocation& invocation, const Console& console, const std::stri
   return file == nullptr ? Status() : WriteFileAtomically(*file, json.dump(1) + '\n');
 }
 
-/// A benchmark of the network: what all kinds but `peak` share.
+/// A benchmark of the network: what infer, train and ops share.
 class Bench {
  public:
   Bench(Machine& machine, const Invocation& invocation, const Console& console)

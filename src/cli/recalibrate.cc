@@ -12,6 +12,7 @@
 #include "cli/machine.h"
 #include "cli/own_number.h"
 #include "cli/run_folder.h"
+#include "settings/option_table.h"
 
 namespace riffle {
 namespace {
