@@ -14,7 +14,8 @@ Result<std::vector<float>> ParseClassWeights(const std::string& text, int classe
   std::string_view rest = text;
   if (rest.size() >= 2 && (rest.front() == '[' || rest.front() == '(')) rest = rest.substr(1, rest.size() - 2);
   if (rest.empty()) return weights;
-  for (const std::string_view number : Split(rest, ',')) weights.push_back(ParseNumber<float>(Trimmed(number)).value_or(-1));
+  for (const std::string_view number : Split(rest, ','))
+    weights.push_back(ParseNumber<float>(Trimmed(number)).value_or(-1));
   const auto is_weight = [](float w) { return w >= 0; };
   if (static_cast<int>(weights.size()) != classes || !std::ranges::all_of(weights, is_weight) ||
       *std::ranges::max_element(weights) == 0)
