@@ -124,6 +124,26 @@ TEST_P(SessionOf, HasTheSameBitsOnOneTwoAndThreeThreads) {
   });
 }
 
+TEST_P(SessionOf, OnPicturesOfAnotherSizeHasTheBitsOfOneThatWasMadeForThem) {
+  ModelDescription larger = model();
+  larger.image_size += 13;
+  const Plan plan = *MakePlan(model()), larger_plan = *MakePlan(larger);
+  const Batch<float> batch(model(), kImages, 2), larger_batch(larger, kImages, 2);
+  const ParameterValues<float> values = RandomValues(plan);
+  Session session(OnThreads(), plan, CpuOps()), made_for_it(OnThreads(), larger_plan, CpuOps());
+  for (Session* each : {&session, &made_for_it}) {
+    each->SetWeights(values);
+    each->SetFlip(true);
+  }
+  const Logits before = Classify(session, kImages, batch.pictures());
+  session.UsePlan(larger_plan);
+  EXPECT_EQ(session.plan().model.image_size, larger.image_size);
+  EXPECT_EQ(Classify(session, kImages, larger_batch.pictures()),
+            Classify(made_for_it, kImages, larger_batch.pictures()));
+  session.UsePlan(plan);
+  EXPECT_EQ(Classify(session, kImages, batch.pictures()), before) << "and back";
+}
+
 INSTANTIATE_TEST_SUITE_P(Cases, SessionOf, testing::ValuesIn(Cases()),
                          [](const auto& test) { return test.param.name; });
 

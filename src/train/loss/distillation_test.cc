@@ -224,7 +224,7 @@ TEST(Teacher, JudgesPicturesOfTheSizeThatItWasTold) {
   CheckpointInfo info = TeacherInfo();
   info.model.image_size = 12;
   const auto expected =
-      std::move(*LoadNetwork(OnThreads(), *Checkpoint::Open(path), WeightSet::kOnline, info.model, TestOps()));
+      std::move(*LoadSession(OnThreads(), *Checkpoint::Open(path), WeightSet::kOnline, info.model, TestOps()));
   constexpr int kImages = 5;
   const int64_t stride = RowStride(kImages * 12 * 12);
   AlignedArray<float> pictures(3 * stride);
@@ -233,7 +233,7 @@ TEST(Teacher, JudgesPicturesOfTheSizeThatItWasTold) {
     for (int i = 0; i < kImages * 12 * 12; ++i) pictures[c * stride + i] = F(random.Normal());
   std::vector<float> found(kImages * 3), logits(kImages * 3);
   teacher->Run(kImages, {pictures.data(), stride}, found.data());
-  expected->session.Run(kImages, {pictures.data(), stride}, logits.data());
+  expected->Run(kImages, {pictures.data(), stride}, logits.data());
   EXPECT_EQ(found, logits);
 }
 
