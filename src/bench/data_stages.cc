@@ -46,7 +46,7 @@ class Stages {
     }
     const int size = transform_.image_size();
     Resize(region.pixels, {region.top, region.left, region.height, region.width}, size, size, {0, 0, size, size},
-           Interpolation::kBilinear, scratch_.resize, resized_);
+           Interpolation::kBilinear, scratch_.view.resize, resized_);
     Took(kResize);
     const std::vector<float> ones(transform_.channels(), 1);
     WriteNormalised(resized_.View(), true, false, ones, ones, out_.data(), plane_);

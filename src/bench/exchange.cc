@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "checkpoint/checkpoint.h"
+#include "data/registry.h"
 #include "formats/safetensors.h"
+#include "settings/settings.h"
 
 namespace riffle {
 namespace {

@@ -61,13 +61,14 @@ TEST(BatchNormBackward, OfProcessesThatShareABatchPullsBackBySumsOfAllAndGivesEa
   for (const GradientSums<double>& own : {first, second, all}) {
     PullBack<double> pull_back;
     double dgamma, dbeta;
-    ReferenceOps<double>().batch_norm_backward(shape, {.pull_back = &pull_back,
-                                                       .dgamma = &dgamma,
-                                                       .dbeta = &dbeta,
-                                                       .sums = &all,
-                                                       .own_sums = &own,
-                                                       .moments = &moments,
-                                                       .gamma = &gamma});
+    ReferenceOps<double>().batch_norm_backward(OnThreads(), shape,
+                                               {.pull_back = &pull_back,
+                                                .dgamma = &dgamma,
+                                                .dbeta = &dbeta,
+                                                .sums = &all,
+                                                .own_sums = &own,
+                                                .moments = &moments,
+                                                .gamma = &gamma});
     EXPECT_EQ(dgamma, own.dz_centred / 4);  // sqrt(10 + 6)
     EXPECT_EQ(dbeta, own.dz);
     EXPECT_EQ(pull_back.dz_factor, 2);  // gamma / 4
