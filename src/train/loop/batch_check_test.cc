@@ -46,18 +46,18 @@ class OfAnotherSize : public testing::TestWithParam<int> {
 INSTANTIATE_TEST_SUITE_P(Pictures, OfAnotherSize, testing::Values(8, 12));
 
 TEST_P(OfAnotherSize, AnEvaluationRefusesThem) {
-  Session session(plan_, TestOps());
-  LabelLoss loss = *LabelLoss::Create({}, 2, TestOps());
+  Session session(OnThreads(), plan_, TestOps());
+  LabelLoss loss(OnThreads(), {}, 2, TestOps());
   ExpectRefused(Evaluate(session, loss, batches_).status());
 }
 
 TEST_P(OfAnotherSize, RecalibrationRefusesThem) {
-  Network<float> network(plan_, TestOps());
+  Network<float> network(OnThreads(), plan_, TestOps());
   ExpectRefused(RecalibrateStatistics(1, 0, batches_, &network).status());
 }
 
 TEST_P(OfAnotherSize, AnObjectiveRefusesThem) {
-  const auto objective = std::move(*Objective::Create({}, InfoOfSize(ours_), TestOps()));
+  const auto objective = std::move(*Objective::Create(OnThreads(), {}, InfoOfSize(ours_), TestOps()));
   ExpectRefused(objective->Begin(**batches_.Next()).status());
 }
 

@@ -13,7 +13,7 @@ namespace {
 using namespace std::chrono_literals;
 
 TEST(Pace, IsThatOfTheWorkHoweverShortTheEpoch) {
-  GivenBatches source({{.images = 6}, {.images = 6}});  // no more than those that are not counted
+  GivenBatches source(std::vector<Batch>(2, {.images = 6}));  // no more than those that are not counted
   int calls = 0;
   const Result<Pace> pace = MeasurePace(source, [&](const Batch& batch) -> Status {
     EXPECT_EQ(batch.images, 6);
@@ -42,7 +42,7 @@ TEST(Pace, WaitingCountsFromTheThirdBatchOn) {
 }
 
 TEST(Pace, EndsWithTheFirstError) {
-  GivenBatches source({{.images = 6}});
+  GivenBatches source(std::vector<Batch>(1, {.images = 6}));
   const Result<Pace> pace = MeasurePace(source, [](const Batch&) { return InvalidArgument("no"); });
   EXPECT_EQ(pace.status().message(), "no");
 }
