@@ -101,7 +101,7 @@ TEST(DataCheck, TellsWhatIsLeftOutAndWhichSplitHasNoClasses) {
   EXPECT_EQ(NamesIn(check->unreadable), std::vector<std::string>{"train: broken.jpg"});
   ASSERT_EQ(check->unusable.size(), 1u);
   EXPECT_NE(check->unusable[0].find("val: no picture there"), std::string::npos) << check->unusable[0];
-  EXPECT_FALSE(OpenAllSplits(**FindDataset("folder"), folder).ok()) << "an error for who does not ask for such";
+  EXPECT_FALSE(OpenAllSplits(**FindDataset("folder"), folder, 2).ok()) << "an error for who does not ask for such";
 }
 
 TEST(DataCheck, CountsPicturesThatAreTurnedOrOfSixteenBits) {

@@ -172,7 +172,7 @@ TEST(PackAgain, ThatFailsLeavesTheEarlierOne) {
   const fs::path root = SomeFolder(TestFolder()), packed = root / "packed";
   ASSERT_EQ(PackAll(root, packed / "x").message(), "");
   WriteBytes(packed / "x-train-000000.tar.part", {1});  // of a crash
-  const auto splits = OpenAllSplits(**FindDataset("folder"), root);
+  const auto splits = OpenAllSplits(**FindDataset("folder"), root, 2);
   ASSERT_TRUE(splits.ok());
   fs::remove(root / "val/cat/v.bmp");
   const Status failed = Pack(*splits, {.prefix = (packed / "x").string(), .shard_size = 3, .overwrite = true});

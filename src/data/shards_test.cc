@@ -229,14 +229,14 @@ TEST_F(Shards, NumbersOfClassesHaveNoGapsWithoutAnIndex) {
 TEST_F(Shards, AValidationSplitMayLackClasses) {
   FolderWith({Bitmap("c.bmp", 30), {"c.cls", "2"}});
   WriteText(folder_ / "val-000000.tar", Tar({Bitmap("a.bmp", 1), {"a.cls", "1"}}));
-  const auto splits = OpenAllSplits(**FindDataset("webdataset"), folder_);
+  const auto splits = OpenAllSplits(**FindDataset("webdataset"), folder_, 2);
   ASSERT_TRUE(splits.ok()) << splits.status().message();
   EXPECT_THAT((*splits)[1].data->classes(), ElementsAre("0", "1", "2"));
   WriteText(folder_ / "val-000000.tar", Tar({Bitmap("a.bmp", 1), {"a.cls", "3"}}));
-  EXPECT_THAT(OpenAllSplits(**FindDataset("webdataset"), folder_).status().message(),
+  EXPECT_THAT(OpenAllSplits(**FindDataset("webdataset"), folder_, 2).status().message(),
               HasSubstr("a.bmp is of class 3, and there are 3"));
   WriteText(folder_ / "val.json", R"({"classes": ["ant", "bee", "wasp", "fly"]})");
-  EXPECT_THAT(OpenAllSplits(**FindDataset("webdataset"), folder_).status().message(), HasSubstr("'val'"));
+  EXPECT_THAT(OpenAllSplits(**FindDataset("webdataset"), folder_, 2).status().message(), HasSubstr("'val'"));
 }
 
 TEST_F(Shards, DamagedAndHostileFilesAreNamed) {

@@ -44,7 +44,7 @@ TEST(Preprocessing, WrongJsonNamesTheKey) {
 }
 
 TEST(Preprocessing, OlderCheckpointsLeavePicturesAsTheyLie) {
-  Preprocessing p = DefaultPreprocessing(**FindDataset("imagenet"), 224, 3);
+  Preprocessing p = kColour;
   p.exif_orientation = true;
   EXPECT_TRUE(PreprocessingFromJson(ToJson(p))->exif_orientation);
   std::string older = ToJson(p);

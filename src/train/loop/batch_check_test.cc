@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include "backend/testing/execution.h"
 #include "train/loop/recalibrate.h"
 #include "train/testing.h"
 

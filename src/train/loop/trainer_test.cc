@@ -216,13 +216,13 @@ struct Stopper : Recorder {
 };
 
 TEST(Trainer, ARunThatEndsInAValidationGoesOnWithItToTheSameBitsAndRows) {
-  Options options = TinyOptions(TestFolder(), 3);
+  TrainerOptions options = TinyOptions(TestFolder(), 3);
   Recorder whole;
   ASSERT_EQ(TinyRun(options).Train(whole).message(), "");
   for (const char* where : {"validation", "record"})
     for (const int interval : {1, 5}) {  // whether the epoch's checkpoint is due or not
-      Options parts = options;
-      parts.ckpt_save_dir = TestFolder().string();
+      TrainerOptions parts = options;
+      parts.ckpt_save_dir = TestFolder();
       parts.ckpt_save_interval = interval;
       Stopper stopper;
       stopper.where = where;
@@ -256,7 +256,7 @@ TEST(Trainer, ARunThatEndsInAValidationGoesOnWithItToTheSameBitsAndRows) {
 }
 
 TEST(Trainer, AnErrorInAValidationSaysThatTheEpochIsSaved) {
-  Options options = TinyOptions(TestFolder(), 5);
+  TrainerOptions options = TinyOptions(TestFolder(), 5);
   options.val_interval = options.ckpt_save_interval = 2;
   Stopper stopper;
   stopper.where = "validation";
@@ -268,21 +268,20 @@ TEST(Trainer, AnErrorInAValidationSaysThatTheEpochIsSaved) {
 TEST(Trainer, TheScheduleGoesByEpochsWhateverTheBatchesBefore) {
   for (const char* scheduler : {"cosine_decay", "one_cycle", "cyclic", "step_decay"})
     for (const int batch_size : {4, 6, 20}) {  // 5, 3, 1 batches an epoch
-      Options options = TinyOptions(TestFolder(), 4);
-      options.scheduler = scheduler;
-      Options other = options;
-      other.batch_size = batch_size;
-      options.epoch_size = 2;
+      TrainerOptions options = TinyOptions(TestFolder(), 4);
+      options.schedule.schedule = &FindSchedule(scheduler);
+      TrainerOptions other = options;
+      options.schedule.epoch_size = 2;
       ASSERT_EQ(TinyRun(options).Train().message(), "");
-      TinyRun next(other);
+      TinyRun next(other, TinyInfo(), {.batch_size = batch_size});
       ASSERT_EQ(
           next.trainer->Resume(*Checkpoint::Open(std::filesystem::path(options.ckpt_save_dir) / Numbered(2))).message(),
           "");
       Recorder recorder;
       ASSERT_EQ(next.Train(recorder).message(), "");
       Recorder whole;
-      other.ckpt_save_dir = TestFolder().string();
-      ASSERT_EQ(TinyRun(other).Train(whole).message(), "");
+      other.ckpt_save_dir = TestFolder();
+      ASSERT_EQ(TinyRun(other, TinyInfo(), {.batch_size = batch_size}).Train(whole).message(), "");
       const int64_t batches = 20 / batch_size;
       ASSERT_EQ(recorder.steps.size(), 2u * batches);
       for (size_t i = 0; i < recorder.steps.size(); ++i)
@@ -292,7 +291,7 @@ TEST(Trainer, TheScheduleGoesByEpochsWhateverTheBatchesBefore) {
 }
 
 TEST(Trainer, TheBestOfOtherConditionsOrWithoutItsFileStartsAnew) {
-  Options options = TinyOptions(TestFolder(), 1);
+  TrainerOptions options = TinyOptions(TestFolder(), 1);
   CheckpointInfo measured = TinyInfo();
   measured.measured =
       ValidationSetup{.val_split = "val", .images = 14, .tta_flip = false, .preprocessing = measured.preprocessing};
@@ -301,7 +300,7 @@ TEST(Trainer, TheBestOfOtherConditionsOrWithoutItsFileStartsAnew) {
   const Checkpoint checkpoint = std::move(*Checkpoint::Open(folder / Numbered(1)));
   ASSERT_TRUE(checkpoint.info().best_top1_percent.has_value());
   EXPECT_EQ(checkpoint.info().measured, measured.measured) << "it comes back from the file";
-  options.epoch_size = 2;
+  options.schedule.epoch_size = 2;
   const auto best_after = [&](const CheckpointInfo& here) {
     TinyRun run(options, here);
     EXPECT_EQ(run.trainer->Resume(checkpoint).message(), "");
