@@ -26,6 +26,7 @@
 #include "settings/resume.h"
 #include "settings/run_notes.h"
 #include "settings/train_options.h"
+#include "train/loop/same_run.h"
 #include "train/loop/trainer.h"
 #include "train/loss/class_weights.h"
 
