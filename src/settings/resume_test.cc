@@ -1,28 +1,17 @@
-// Going on with a run: what has to be the same, what is said, and a record that keeps both.
+// Going on with a run: what is said, and a record that keeps both.
 #include "settings/resume.h"
 
 #include <gmock/gmock.h>
 
+#include "checkpoint/testing/tiny.h"
 #include "settings/option_table.h"
-#include "train/testing.h"
 
 namespace riffle {
 namespace {
 
-using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using ::testing::Not;
-
-/// A checkpoint after `epoch` that says `info`.
-Checkpoint SavedCheckpoint(CheckpointInfo info, int epoch) {
-  const std::filesystem::path path = TestFolder() / "x.safetensors";
-  const Plan plan = *MakePlan(info.model);
-  info.epoch = epoch;
-  EXPECT_EQ(SaveCheckpoint(path, info, plan.registry, ParameterValues<float>(plan.registry), nullptr).message(), "");
-  return std::move(*Checkpoint::Open(path));
-}
 
 Options Recorded() {
   Options options;
@@ -123,22 +112,6 @@ TEST(ContinueRecord, OptionsThatAnOldRecordDoesNotKnowAreNotCompared) {
   Options now = Recorded();
   now.momentum = 0.5;
   EXPECT_THAT(Continue("lr: 0.02\n", 3, now).lines, IsEmpty());
-}
-
-TEST(CheckSameRun, OfManyClassesThoseAreShownFromWhichOnTheyDiffer) {
-  CheckpointInfo there = TinyInfo();
-  there.model.num_classes = 40;
-  there.classes.clear();
-  for (int i = 10; i < 50; ++i) there.classes.push_back(fmt::format("class {}", i));
-  CheckpointInfo here = there;
-  here.classes.erase(here.classes.begin() + 20);
-  const Checkpoint checkpoint = SavedCheckpoint(there, 1);
-  EXPECT_EQ(CheckSameRun(checkpoint, there, false).message(), "");
-  const Status status = CheckSameRun(checkpoint, here, false);
-  EXPECT_EQ(status.code(), ErrorCode::kInvalidArgument);
-  EXPECT_THAT(status.message(),
-              AllOf(HasSubstr("40 (from number 21 on: class 30, class 31"), HasSubstr("class 37, …) there"),
-                    HasSubstr("39 (from number 21 on: class 31, class 32"), Not(HasSubstr("class 29"))));
 }
 
 }  // namespace
