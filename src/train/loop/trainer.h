@@ -88,9 +88,9 @@ class TrainObserver {
   virtual void OnCheckpoint(const CheckpointFile&) {}
 };
 
-/// Where pictures come from.
+/// Where batches come from.
 struct TrainSources {
-  /// That of an epoch, from 0, valid until the next call. The size of its pictures is what the network trains on,
+  /// The source of an epoch, from 0, valid until the next call. The size of its pictures is what the network trains on,
   /// whatever it is validated on; the number of batches is that of all epochs.
   std::function<Result<BatchSource*>(int epoch)> train;
   /// May be null. Outlives the trainer.
