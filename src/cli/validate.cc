@@ -11,7 +11,7 @@
 #include "cli/run_folder.h"
 #include "cli/validation_progress.h"
 #include "model/zoo.h"
-#include "runtime/loaded_network.h"
+#include "runtime/load_session.h"
 #include "settings/option_rules.h"
 #include "settings/run_notes.h"
 #include "settings/train_options.h"
@@ -94,9 +94,9 @@ Status Run(const Invocation& invocation, const Console& console) {
   ModelDescription model = checkpoint.info().model;
   model.image_size = preprocessing.image_size;
   const WeightSet set = invocation.Has("online") ? WeightSet::kOnline : checkpoint.best_weights();
-  RIFFLE_ASSIGN(const std::unique_ptr<LoadedNetwork> network,
-                LoadNetwork(machine->execution, checkpoint, set, model, machine->ops));
-  network->session.SetFlip(options.tta_flip);
+  RIFFLE_ASSIGN(const std::unique_ptr<Session> session,
+                LoadSession(machine->execution, checkpoint, set, model, machine->ops));
+  session->SetFlip(options.tta_flip);
 
   options.in_channels = model.in_channels;
   options.exif_orientation = preprocessing.exif_orientation;
@@ -123,11 +123,11 @@ Status Run(const Invocation& invocation, const Console& console) {
   RIFFLE_ASSIGN(const LabelLossOptions loss, LabelLossOptionsFrom(options, model.num_classes));
   LabelLoss label_loss(machine->execution, loss, model.num_classes, machine->ops);
   ValidationProgress progress(log, options.log_interval);
-  RIFFLE_ASSIGN(const Evaluation result, Evaluate(network->session, label_loss, *loader,
-                                                  [&](const Evaluation& so_far, int64_t batch, int64_t batches) {
-                                                    progress.Report(so_far, batch, batches);
-                                                    return Status();
-                                                  }));
+  RIFFLE_ASSIGN(const Evaluation result,
+                Evaluate(*session, label_loss, *loader, [&](const Evaluation& so_far, int64_t batch, int64_t batches) {
+                  progress.Report(so_far, batch, batches);
+                  return Status();
+                }));
   log.Live("");
   return Report(result, invocation, console);
 }

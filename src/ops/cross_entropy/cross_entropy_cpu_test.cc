@@ -19,10 +19,11 @@ struct Both {
   Both(const Case& case_, Values values)
       : c(case_),
         draw(values),
-        logits(Map<T>::Array(c.images * c.classes, [this] { return static_cast<float>(c.spread * draw.Real()); })),
-        targets(Map<T>::Array(c.images * c.classes, [this] { return std::abs(draw.Real()); })),
-        loss(Map<T>::Array(c.images, [] { return NAN; })),
-        dlogits(Map<T>::Array(c.images * c.classes, [] { return NAN; })) {}
+        logits(
+            GuardedMap<T>::Array(c.images * c.classes, [this] { return static_cast<float>(c.spread * draw.Real()); })),
+        targets(GuardedMap<T>::Array(c.images * c.classes, [this] { return std::abs(draw.Real()); })),
+        loss(GuardedMap<T>::Array(c.images, [] { return NAN; })),
+        dlogits(GuardedMap<T>::Array(c.images * c.classes, [] { return NAN; })) {}
 
   void Run(const Execution& execution, const OpTable<T>& table) {
     table.cross_entropy(execution, c.shape(),
@@ -44,7 +45,7 @@ struct Both {
 
   Case c;
   Draw draw;
-  Map<T> logits, targets, loss, dlogits;
+  GuardedMap<T> logits, targets, loss, dlogits;
 };
 
 /// What rounding errors of the losses and gradients are proportional to: a logit z is off by u·|z|, which is the

@@ -30,7 +30,7 @@ struct Chain {
 
   CrossEntropyShape shape;
   Draw draw;
-  Map<T> logits, targets, loss, dlogits;
+  GuardedMap<T> logits, targets, loss, dlogits;
 };
 
 TEST(CrossEntropy, TheGradientIsTheDerivativeOfTheLoss) {

@@ -7,7 +7,7 @@
 
 #include "backend/execution.h"
 #include "base/rows.h"
-#include "data/loader.h"
+#include "data/batch.h"
 
 namespace riffle {
 
