@@ -34,7 +34,7 @@ std::vector<ModelDescription> Models() {
 
 // Logits and all gradients of one pass.
 std::vector<float> PassOf(Network<float>& network, const Plan& plan, const OpTable<float>& ops,
-                          const Batch<float>& batch) {
+                          const TestBatch<float>& batch) {
   const float* logits = TrainingPass(network, ops, batch, kClasses).logits;
   std::vector<float> result(logits, logits + batch.images * kClasses);
   for (const Parameter& p : plan.registry.trainable()) {
@@ -44,7 +44,7 @@ std::vector<float> PassOf(Network<float>& network, const Plan& plan, const OpTab
   return result;
 }
 
-std::vector<float> FreshPass(const Plan& plan, const OpTable<float>& ops, const Batch<float>& batch,
+std::vector<float> FreshPass(const Plan& plan, const OpTable<float>& ops, const TestBatch<float>& batch,
                              const Execution& execution = OnThreads()) {
   Network<float> network(execution, plan, ops);
   FillRandom(plan.registry, 1, &network.values());
@@ -57,7 +57,7 @@ TEST_P(NetworkOf, ReadsNothingThatItHasNotWritten) {
   constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
   for (const ModelDescription& model : Models()) {
     const Plan plan = *MakePlan(model);
-    const Batch<float> batch(model, kImages, 2);
+    const TestBatch<float> batch(model, kImages, 2);
     Network<float> network(OnThreads(), plan, GetParam()());
     FillRandom(plan.registry, 1, &network.values());
     PassOf(network, plan, GetParam()(), batch);  // lays the memory out
@@ -72,7 +72,7 @@ TEST_P(NetworkOf, RecomputedMapsChangeNoBit) {
     const Plan plan = *MakePlan(model);
     Plan keeping = plan;
     keeping.backward = MakeBackwardPlan(plan, Recompute::kNothing);
-    const Batch<float> batch(model, kImages, 2);
+    const TestBatch<float> batch(model, kImages, 2);
     EXPECT_EQ(FreshPass(plan, GetParam()(), batch), FreshPass(keeping, GetParam()(), batch)) << ToJson(model);
   }
 }
@@ -80,7 +80,7 @@ TEST_P(NetworkOf, RecomputedMapsChangeNoBit) {
 TEST_P(NetworkOf, KeepsTheLogitsUntilTheNextForward) {
   for (const ModelDescription& model : Models()) {
     const Plan plan = *MakePlan(model);
-    const Batch<float> batch(model, kImages, 2);
+    const TestBatch<float> batch(model, kImages, 2);
     Network<float> network(OnThreads(), plan, GetParam()());
     FillRandom(plan.registry, 1, &network.values());
     const float* logits = network.Forward(kImages, batch.pictures(), Statistics::kBatch);
@@ -97,7 +97,7 @@ TEST_P(NetworkOf, ForgetsBatchesOfOtherSizes) {
   Network<float> network(OnThreads(), plan, GetParam()());
   FillRandom(plan.registry, 1, &network.values());
   for (const int64_t images : {kImages, int64_t{1}, int64_t{7}, kImages}) {
-    const Batch<float> batch(model, images, 2);
+    const TestBatch<float> batch(model, images, 2);
     EXPECT_EQ(PassOf(network, plan, GetParam()(), batch), FreshPass(plan, GetParam()(), batch)) << images << " images";
   }
 }
@@ -105,7 +105,7 @@ TEST_P(NetworkOf, ForgetsBatchesOfOtherSizes) {
 TEST_P(NetworkOf, HasTheSameBitsOnOneTwoAndThreeThreads) {
   for (const ModelDescription& model : Models()) {
     const Plan plan = *MakePlan(model);
-    const Batch<float> batch(model, kImages, 2);
+    const TestBatch<float> batch(model, kImages, 2);
     UnderEachTarget([&] {
       const std::vector<float> one = FreshPass(plan, GetParam()(), batch, OnThreads(1));
       for (const int threads : {2, 3})
@@ -118,7 +118,7 @@ TEST_P(NetworkOf, HasTheSameBitsOnOneTwoAndThreeThreads) {
 TEST_P(NetworkOf, EvaluationLeavesStatisticsAlone) {
   const ModelDescription model = Models()[0];
   const Plan plan = *MakePlan(model);
-  const Batch<float> batch(model, kImages, 2);
+  const TestBatch<float> batch(model, kImages, 2);
   Network<float> network(OnThreads(), plan, GetParam()());
   FillRandom(plan.registry, 1, &network.values());
   const auto statistics = [&] {
@@ -135,7 +135,7 @@ INSTANTIATE_TEST_SUITE_P(Backends, NetworkOf, testing::Values(&ReferenceOps<floa
                          [](const auto& test) { return test.index == 0 ? "Reference" : "Cpu"; });
 
 // Mean loss of a batch when all parameters are moved by `step` along `direction`.
-double LossAlong(const Plan& plan, const Batch<double>& batch, const std::vector<double>& direction, double step) {
+double LossAlong(const Plan& plan, const TestBatch<double>& batch, const std::vector<double>& direction, double step) {
   Network<double> network(OnThreads(), plan, ReferenceOps<double>());
   FillRandom(plan.registry, 1, &network.values());
   for (size_t i = 0; i < direction.size(); ++i) network.values().trainable[i] += step * direction[i];
@@ -147,7 +147,7 @@ TEST(Network, GradientIsTheDerivativeOfTheLoss) {
   constexpr double kStep = 1e-9;  // small: a ReLU that turns over on the way spoils the quotient
   for (const ModelDescription& model : Models()) {
     const Plan plan = *MakePlan(model);
-    const Batch<double> batch(model, kImages, 2);
+    const TestBatch<double> batch(model, kImages, 2);
     Network<double> network(OnThreads(), plan, ReferenceOps<double>());
     FillRandom(plan.registry, 1, &network.values());
     TrainingPass(network, ReferenceOps<double>(), batch, kClasses);
@@ -201,7 +201,7 @@ TEST(TrainingArenaBytes, IsWhatAPassTouches) {
   for (const ModelDescription& model : Models()) {
     const Plan plan = *MakePlan(model);
     Extent::first = Extent::last = nullptr;
-    FreshPass(plan, ops, Batch<float>(model, kImages, 2));
+    FreshPass(plan, ops, TestBatch<float>(model, kImages, 2));
     const int64_t touched = (Extent::last - Extent::first) * static_cast<int64_t>(sizeof(float));
     const int64_t planned = TrainingArenaBytes(plan, kImages);
     EXPECT_LE(touched, planned) << ToJson(model);
@@ -233,7 +233,7 @@ TEST(TrainingArenaBytes, RecomputedMapsSaveTheirMemory) {
 TEST(Network, BackwardOfTheHeadAloneGivesTheSameGradientAndTouchesNoOther) {
   const ModelDescription model = Models()[0];
   const Plan plan = *MakePlan(model);
-  const Batch<float> batch(model, kImages, 2);
+  const TestBatch<float> batch(model, kImages, 2);
   Network<float> network(OnThreads(), plan, CpuOps());
   FillRandom(plan.registry, 1, &network.values());
   const auto forward = [&] {
@@ -256,7 +256,7 @@ TEST(Network, ChangesTheSizeOfItsPicturesAndBack) {
   ModelDescription small = Models()[0], large = small;
   large.image_size = 64;
   const Plan small_plan = *MakePlan(small), large_plan = *MakePlan(large);
-  const Batch<float> small_batch(small, kImages, 2), large_batch(large, kImages, 2);
+  const TestBatch<float> small_batch(small, kImages, 2), large_batch(large, kImages, 2);
   Network<float> network(OnThreads(), small_plan, CpuOps());
   FillRandom(small_plan.registry, 1, &network.values());
   PassOf(network, small_plan, CpuOps(), small_batch);

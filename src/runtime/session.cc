@@ -47,6 +47,11 @@ int64_t SessionBytes(const Plan& folded, int64_t images, int threads) {
 Session::Session(const Execution& execution, const Plan& training_plan, const OpTable<float>& ops)
     : execution_(execution), plan_(FoldBatchNorm(training_plan)), ops_(ops), prepared_(plan_.steps.size()) {}
 
+void Session::UsePlan(const Plan& training_plan) {
+  plan_ = FoldBatchNorm(training_plan);
+  layout_ = last_layout_ = {};  // the next Run lays the arenas out anew
+}
+
 void Session::SetWeights(const ParameterValues<float>& values) {
   for (size_t i = 0; i < plan_.steps.size(); ++i) {
     const Step& step = plan_.steps[i];

@@ -17,6 +17,10 @@ class Session {
   /// Its ops run on `execution`. `ops` must outlive the session; the plan is folded and kept.
   Session(const Execution& execution, const Plan& training_plan, const OpTable<float>& ops);
 
+  /// From the next Run on, the same network for pictures of another size: a plan whose model differs in image_size
+  /// alone; it is folded and kept. The weights stay: no packed one knows the size.
+  void UsePlan(const Plan& training_plan);
+
   /// Folds and packs the weights and running statistics. Before the first Run, and whenever they change.
   void SetWeights(const ParameterValues<float>& values);
 
@@ -28,6 +32,7 @@ class Session {
   /// thread-safe; sessions of their own may run side by side, on one pool or on several.
   void Run(int64_t images, Rows<const float> pictures, float* logits);
 
+  /// Folded; as it is until UsePlan.
   const Plan& plan() const { return plan_; }
   const Execution& execution() const { return execution_; }
 
@@ -58,7 +63,7 @@ class Session {
   GroupConvShape GroupConvShapeOf(const Step& step, int64_t images) const;
 
   const Execution execution_;
-  const Plan plan_;
+  Plan plan_;
   const OpTable<float>& ops_;
   std::vector<Prepared> prepared_;           // by step
   std::vector<AlignedArray<float>> arenas_;  // by thread

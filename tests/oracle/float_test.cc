@@ -35,7 +35,7 @@ Results Train(const ModelDescription& model, const OpTable<T>& ops, uint32_t see
   const DecisionRecorder<T> recorder(ops);
   Network<T> network(OnThreads(), plan, recorder.ops());
   FillRandom(plan.registry, seed, &network.values());
-  Batch<T> batch(model, kOracleImages, seed);
+  TestBatch<T> batch(model, kOracleImages, seed);
   RandomStream signs(seed, RandomPurpose::kTest, 3, nudge.signs);
   for (AlignedArray<T>* values : {&network.values().trainable, &batch.pixels})
     for (T& value : *values) value *= T(1 + (signs.Chance(0.5) ? nudge.size : -nudge.size));

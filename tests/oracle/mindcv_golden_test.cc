@@ -69,8 +69,8 @@ class MindCv : public testing::Test {
   }
 
   template <class T>
-  Batch<T> BatchAs() const {
-    Batch<T> batch(GoldenModel(), kImages, 0);
+  TestBatch<T> BatchAs() const {
+    TestBatch<T> batch(GoldenModel(), kImages, 0);
     std::copy(batch_.pixels.begin(), batch_.pixels.end(), batch.pixels.begin());
     batch.labels = batch_.labels;
     return batch;
@@ -112,7 +112,7 @@ class MindCv : public testing::Test {
   void ExpectEvaluation(const OpTable<T>& ops) const {
     Network<T> network(OnThreads(), *plan_, ops);
     LoadStart(network.values());
-    const Batch<T> batch = BatchAs<T>();
+    const TestBatch<T> batch = BatchAs<T>();
     ExpectLogits(network.Forward(kImages, batch.pictures(), Statistics::kRunning), "logits_eval_start.f32");
   }
 
@@ -159,7 +159,7 @@ class MindCv : public testing::Test {
     const Tolerances tolerances = TolerancesFor(ops);
     Network<T> network(OnThreads(), *plan_, ops);
     LoadStart(network.values());
-    const Batch<T> batch = BatchAs<T>();
+    const TestBatch<T> batch = BatchAs<T>();
     MomentumSgd<T> sgd(plan_->registry, {kLearningRate, kMomentum, kWeightDecay});
     for (int step = 0; step < kSteps; ++step) {
       const double golden = golden_["losses"][step];
@@ -171,7 +171,7 @@ class MindCv : public testing::Test {
   }
 
   template <class T>
-  void ExpectAfterOneStep(Network<T>& network, const Batch<T>& batch, const Tolerances& tolerances) const {
+  void ExpectAfterOneStep(Network<T>& network, const TestBatch<T>& batch, const Tolerances& tolerances) const {
     ForEachTensor("after_1_step.safetensors", network.values(),
                   [&](const Parameter& p, const std::vector<float>& golden, const T* ours) {
                     EXPECT_LE(RelativeDistance(ours, golden.data(), p.size), tolerances.tensors) << p.name;
@@ -198,7 +198,7 @@ class MindCv : public testing::Test {
   std::filesystem::path folder_;
   std::unique_ptr<Plan> plan_;
   nlohmann::json golden_;
-  Batch<float> batch_{GoldenModel(), kImages, 0};
+  TestBatch<float> batch_{GoldenModel(), kImages, 0};
 };
 
 TEST_F(MindCv, NamesItsParametersAsWeMapThem) {

@@ -42,8 +42,8 @@ void FillRandom(const ParameterRegistry& registry, uint32_t seed, ParameterValue
 
 /// Normalised pictures with labels. What lies between the rows is NaN: nobody may read it.
 template <class T>
-struct Batch {
-  Batch(const ModelDescription& model, int64_t image_count, uint32_t seed)
+struct TestBatch {
+  TestBatch(const ModelDescription& model, int64_t image_count, uint32_t seed)
       : images(image_count), stride(RowStride(image_count * model.image_size * model.image_size)) {
     const int64_t pixels_per_row = images * model.image_size * model.image_size;
     RandomStream random(seed, RandomPurpose::kTest, 2, 0);
@@ -80,7 +80,7 @@ struct TrainingPassResult {
 
 /// Forward with batch statistics, cross-entropy with kTestSmoothing, backward.
 template <class T>
-TrainingPassResult<T> TrainingPass(Network<T>& network, const OpTable<T>& ops, const Batch<T>& batch, int classes) {
+TrainingPassResult<T> TrainingPass(Network<T>& network, const OpTable<T>& ops, const TestBatch<T>& batch, int classes) {
   const T* logits = network.Forward(batch.images, batch.pictures(), Statistics::kBatch);
   const std::vector<T> targets = SmoothedTargets<T>(batch.labels, classes, kTestSmoothing);
   std::vector<T> losses(batch.images);
