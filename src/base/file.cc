@@ -6,10 +6,11 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstdlib>
 #include <cstring>
 #include <optional>
+
+#include "base/text.h"
 
 namespace riffle {
 namespace {
@@ -102,9 +103,8 @@ Status WriteAll(int fd, std::span<const std::string_view> parts, const fs::path&
 std::optional<int> DescriptorNamed(const fs::path& path) {
   const std::string folder = path.parent_path().lexically_normal().string(), name = path.filename().string();
   if (folder != "/dev/fd" && folder != "/proc/self/fd") return std::nullopt;
-  int fd = -1;
-  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), fd);
-  return error == std::errc() && end == name.data() + name.size() && fd >= 0 ? std::optional(fd) : std::nullopt;
+  const std::optional<int> fd = ParseNumber<int>(name);
+  return fd >= 0 ? fd : std::nullopt;
 }
 
 /// Where a target leads once its links are followed.

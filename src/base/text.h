@@ -1,11 +1,33 @@
-// Small helpers on text, for messages that help.
+// Small helpers on text: reading numbers and lists from it, and messages that help.
 #pragma once
 
+#include <charconv>
+#include <cmath>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <system_error>
+#include <vector>
 
 namespace riffle {
+
+/// The finite number that the whole text spells, the way std::from_chars reads it: no blanks, no '+'. nullopt if it
+/// spells none, or one that T cannot hold.
+template <class T>
+[[nodiscard]] std::optional<T> ParseNumber(std::string_view text) {
+  T number{};
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, number);
+  const bool is_number = error == std::errc{} && stop == end && std::isfinite(static_cast<double>(number));
+  return is_number ? std::optional(number) : std::nullopt;
+}
+
+/// The text without blanks and tabs around it.
+std::string_view Trimmed(std::string_view text);
+
+/// What stands between separators: of "a,,b" are "a", "", "b", of "" is "".
+std::vector<std::string_view> Split(std::string_view text, char separator);
 
 /// ASCII letters in lower case, the rest as it is.
 std::string Lowercase(std::string_view text);

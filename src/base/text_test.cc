@@ -1,10 +1,45 @@
-// Words that look the same, and text that stays on its line.
+// Numbers and lists read from text, words that look the same, and text that stays on its line.
 #include "base/text.h"
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
 namespace riffle {
 namespace {
+
+using testing::ElementsAre;
+
+TEST(Text, ANumberIsAllOfTheText) {
+  EXPECT_EQ(ParseNumber<int>("-17"), -17);
+  EXPECT_EQ(ParseNumber<int64_t>("9223372036854775807"), INT64_MAX);
+  EXPECT_EQ(ParseNumber<double>("2.5e-3"), 0.0025);
+  EXPECT_EQ(ParseNumber<float>("1e3"), 1000.0f);
+  for (const char* text : {"", " 1", "1 ", "+1", "1x", "x1", "--1", "0x10", "1,2"}) {
+    EXPECT_EQ(ParseNumber<int>(text), std::nullopt) << text;
+    EXPECT_EQ(ParseNumber<double>(text), std::nullopt) << text;
+  }
+  EXPECT_EQ(ParseNumber<int>("1.0"), std::nullopt);
+}
+
+TEST(Text, ANumberIsFiniteAndFitsItsType) {
+  for (const char* text : {"inf", "-inf", "nan", "1e999"}) EXPECT_EQ(ParseNumber<double>(text), std::nullopt) << text;
+  EXPECT_EQ(ParseNumber<float>("1e39"), std::nullopt);
+  EXPECT_EQ(ParseNumber<double>("1e39"), 1e39);
+  EXPECT_EQ(ParseNumber<int>("2147483648"), std::nullopt);
+  EXPECT_EQ(ParseNumber<int64_t>("2147483648"), 2147483648);
+}
+
+TEST(Text, TrimmedTakesBlanksAndTabsFromBothEndsAlone) {
+  EXPECT_EQ(Trimmed(" \ta b\t "), "a b");
+  EXPECT_EQ(Trimmed("a\n"), "a\n");
+  EXPECT_EQ(Trimmed(" \t"), "");
+  EXPECT_EQ(Trimmed(""), "");
+}
+
+TEST(Text, SplitKeepsWhatIsEmpty) {
+  EXPECT_THAT(Split("a,b", ','), ElementsAre("a", "b"));
+  EXPECT_THAT(Split(",a,,b,", ','), ElementsAre("", "a", "", "b", ""));
+  EXPECT_THAT(Split("", ','), ElementsAre(""));
+}
 
 TEST(Text, ComposedAndDecomposedLettersLookAlike) {
   const std::string composed = "K\u00e4fer", decomposed = "Ka\u0308fer";

@@ -21,15 +21,14 @@ double MedianPeak(ThreadPool& pool, double milliseconds) {
 
 }  // namespace
 
-Result<Roofs> MeasureRoofs(int threads, double seconds) {
+Result<Roofs> MeasureRoofs(ThreadPool& all_threads, double seconds) {
   const std::vector<std::string> targets = AvailableTargets();
   const std::string active = ActiveTarget();
-  ThreadPool all_threads(threads), one_thread(1);
-  RIFFLE_TRY(all_threads.Started());
+  ThreadPool one_thread(1);
   // Half of the time for the one figure that others are compared with.
   const double half = 1e3 * seconds / 2;
   const double milliseconds = half / static_cast<double>(2 * targets.size() - 1 + std::size(kWorkingSets));
-  Roofs roofs{.threads = threads};
+  Roofs roofs{.threads = all_threads.threads()};
   for (const std::string& target : targets) {
     RIFFLE_TRY(ForceTarget(target));
     const double all = MedianPeak(all_threads, target == active ? half : milliseconds);

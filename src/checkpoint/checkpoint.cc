@@ -3,11 +3,11 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <set>
 
 #include "base/json.h"
+#include "base/text.h"
 
 namespace riffle {
 namespace {
@@ -60,11 +60,9 @@ Status Read(const SafetensorsFile& file, const Parameter& p, std::string_view na
 template <class T>
 Result<T> Number(const Metadata& metadata, std::string_view key, const std::string& path) {
   const std::string& text = metadata.find(std::string(key))->second;
-  T value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || !(value >= 0))
-    return DataLoss("{}: metadata \"{}\": expected a number, found {}", path, key, Quoted(text));
-  return value;
+  const std::optional<T> value = ParseNumber<T>(text);
+  if (!(value >= 0)) return DataLoss("{}: metadata \"{}\": expected a number, found {}", path, key, Quoted(text));
+  return *value;
 }
 
 /// The same for an entry that need not be there.
@@ -262,14 +260,13 @@ std::vector<CheckpointFile> ListCheckpoints(const fs::path& folder, const ModelD
   std::vector<CheckpointFile> files;
   std::error_code ignored;
   for (fs::directory_iterator entry(folder, ignored), end; entry != end; entry.increment(ignored)) {
-    const std::string name = entry->path().filename().string();
-    if (!name.starts_with(model.name + "-")) continue;
-    CheckpointFile file{.path = entry->path()};
-    const char *at = name.data() + model.name.size() + 1, *last = name.data() + name.size();
-    const auto epoch = std::from_chars(at, last, file.epoch);
-    if (epoch.ec != std::errc() || epoch.ptr == last || *epoch.ptr != '_') continue;
-    const auto step = std::from_chars(epoch.ptr + 1, last, file.step);
-    if (step.ec == std::errc() && CheckpointName(model, file.epoch, file.step) == name) files.push_back(file);
+    const std::string stem = entry->path().stem().string();
+    const std::vector<std::string_view> numbers = Split(std::string_view(stem).substr(stem.rfind('-') + 1), '_');
+    if (numbers.size() != 2) continue;
+    const std::optional<int> epoch = ParseNumber<int>(numbers[0]);
+    const std::optional<int64_t> step = ParseNumber<int64_t>(numbers[1]);
+    if (epoch && step && entry->path().filename() == CheckpointName(model, *epoch, *step))
+      files.push_back({.path = entry->path(), .epoch = *epoch, .step = *step});
   }
   std::sort(files.begin(), files.end(),
             [](const auto& a, const auto& b) { return std::pair(a.epoch, a.step) < std::pair(b.epoch, b.step); });

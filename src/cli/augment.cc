@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <filesystem>
 #include <numeric>
@@ -11,6 +10,7 @@
 #include "cli/command.h"
 #include "cli/data_options.h"
 #include "cli/download.h"
+#include "cli/own_number.h"
 #include "data/order.h"
 #include "picture/draw/draw.h"
 #include "report/log.h"
@@ -20,6 +20,7 @@ namespace riffle {
 namespace {
 
 constexpr int kDefaultPictures = 6, kDefaultVersions = 7;
+const Limits kRowsOrColumns = {.low = 1, .high = 100};
 constexpr int kMaxSheetSide = 30000;  // pixels
 
 // The sheet, in pixels.
@@ -160,21 +161,12 @@ void DrawLabel(Picture& sheet, const Layout& layout, int row, const std::string&
   DrawText(sheet, top, left, name, kFaint, kTextZoom);
 }
 
-Result<int> Number(const Invocation& invocation, std::string_view option, int otherwise, int most) {
-  if (!invocation.Has(option)) return otherwise;
-  const std::string& text = invocation.own.find(option)->second;
-  int value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error == std::errc() && end == text.data() + text.size() && value >= 1 && value <= most) return value;
-  return InvalidArgument("option {} (command line): expected an integer from 1 to {}, found '{}'", option, most, text);
-}
-
 Status Run(const Invocation& invocation, const Console& console) {
-  if (!invocation.Has("out"))
+  const std::string* path = invocation.Own("out");
+  if (path == nullptr)
     return InvalidArgument("option out: expected the picture file to write, found nothing; add --out=grid.png");
-  const std::string& path = invocation.own.find("out")->second;
-  RIFFLE_ASSIGN(const int wanted, Number(invocation, "num", kDefaultPictures, 100));
-  RIFFLE_ASSIGN(const int versions, Number(invocation, "versions", kDefaultVersions, 100));
+  RIFFLE_ASSIGN(const int wanted, OwnNumber(invocation, "num", kDefaultPictures, kRowsOrColumns));
+  RIFFLE_ASSIGN(const int versions, OwnNumber(invocation, "versions", kDefaultVersions, kRowsOrColumns));
   Settings settings = invocation.settings;
   Options& options = settings.options;
   RIFFLE_ASSIGN(const DatasetInfo* info, FindDataset(options.dataset));
@@ -182,7 +174,9 @@ Status Run(const Invocation& invocation, const Console& console) {
   RIFFLE_ASSIGN(const Preprocessing preprocessing, PreprocessingFrom(options));
   RIFFLE_ASSIGN(Augmentation augmentation, AugmentationFrom(options, *info));
   augmentation.splits = 1;  // each epoch shows one version
-  RIFFLE_ASSIGN(const Transform training, Transform::ForTraining(preprocessing, augmentation));
+  Preprocessing trained_on = preprocessing;
+  trained_on.image_size = options.image_resize;  // val_resize is for validation
+  RIFFLE_ASSIGN(const Transform training, Transform::ForTraining(trained_on, augmentation));
   RIFFLE_ASSIGN(const Transform evaluation, Transform::ForEvaluation(preprocessing));
   Log log(console.out, console.terminal_width);
   if (const std::string note = PixelScaleNote(settings); !note.empty()) log.Line(note);
@@ -192,7 +186,10 @@ Status Run(const Invocation& invocation, const Console& console) {
 
   const int pictures = static_cast<int>(std::min<int64_t>(wanted, data->size()));
   const int zoom = std::max(1, (kGoodCell + options.image_resize / 2) / options.image_resize);
-  Layout layout = {.pictures = pictures, .versions = versions, .zoom = zoom, .cell = zoom * options.image_resize};
+  Layout layout = {.pictures = pictures,
+                   .versions = versions,
+                   .zoom = zoom,
+                   .cell = zoom * std::max(options.image_resize, preprocessing.image_size)};
   const std::vector<std::string> parts = Describe(options, augmentation);
   const std::vector<std::string> lines = Wrap(parts, layout.Width() - 2 * kMargin);
   layout.header_lines = static_cast<int>(lines.size());
@@ -216,8 +213,8 @@ Status Run(const Invocation& invocation, const Console& console) {
     }
   }
   RIFFLE_ASSIGN(const std::string png, EncodePng(sheet.View()));
-  RIFFLE_TRY(WriteFileAtomically(path, png));
-  console.out << fmt::format("{}: {} of {} pictures of {}, as validation and {} epochs of training see them\n", path,
+  RIFFLE_TRY(WriteFileAtomically(*path, png));
+  console.out << fmt::format("{}: {} of {} pictures of {}, as validation and {} epochs of training see them\n", *path,
                              pictures, data->size(), set, versions);
   for (const std::string& part : parts) console.out << "  " << part << '\n';
   return {};
@@ -226,37 +223,12 @@ Status Run(const Invocation& invocation, const Console& console) {
 }  // namespace
 
 Command AugmentCommand() {
+  using enum OptionGroup;
   return {
       .name = "augment",
       .summary = "draws a sheet of pictures as training sees them",
-      .options = {"config",
-                  "seed",
-                  "dataset",
-                  "data_dir",
-                  "train_split",
-                  "dataset_download",
-                  "dataset_url",
-                  "dataset_checksums",
-                  "shuffle",
-                  "num_samples",
-                  "image_resize",
-                  "scale",
-                  "ratio",
-                  "hflip",
-                  "vflip",
-                  "color_jitter",
-                  "auto_augment",
-                  "re_prob",
-                  "re_scale",
-                  "re_ratio",
-                  "re_value",
-                  "re_max_attempts",
-                  "interpolation",
-                  "mean",
-                  "std",
-                  "crop_pct",
-                  "exif_orientation",
-                  "in_channels"},
+      .options = {.groups = {kDataset, kDownload, kTrainPictures, kPreprocessing, kCrops, kAugmentation, kErasing},
+                  .names = {"config", "seed", "in_channels"}},
       .own_options = {{.name = "out",
                        .value_name = "FILE",
                        .help = "the PNG file to write",

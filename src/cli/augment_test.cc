@@ -68,6 +68,26 @@ TEST_F(AugmentCommandTest, WritesASheetAndSaysWhatItShows) {
     EXPECT_THAT(out_, HasSubstr(words));
 }
 
+TEST_F(AugmentCommandTest, ValidationHasItsOwnSize) {
+  Picture plain, small, large;
+  ASSERT_TRUE(Decode(Sheet({}), 3, plain).ok());
+  ASSERT_TRUE(Decode(Sheet({"--val_resize=16"}), 3, small).ok());
+  ASSERT_TRUE(Decode(Sheet({"--val_resize=64"}), 3, large).ok());
+  ASSERT_EQ(small.width, plain.width);
+  ASSERT_EQ(small.height, plain.height);
+  constexpr int kFirstEpoch = 24 + 128 + 24;  // the left of its pictures: margin, view of validation, gap
+  int different_left = 0, different_right = 0;
+  for (int y = 0; y < plain.height; ++y)
+    for (int x = 0; x < plain.width; ++x) {
+      const bool differs =
+          !std::equal(plain.View().Row(y) + 3 * x, plain.View().Row(y) + 3 * x + 3, small.View().Row(y) + 3 * x);
+      (x < kFirstEpoch ? different_left : different_right) += differs;
+    }
+  EXPECT_GT(different_left, 0);
+  EXPECT_EQ(different_right, 0) << "training sees pictures of image_resize";
+  EXPECT_EQ(large.width - plain.width, 5 * 128) << "cells hold the larger of both";
+}
+
 TEST_F(AugmentCommandTest, TheSameOptionsGiveTheSameSheetAndEachOptionAnother) {
   const Words erasing = {"--re_prob=1"};
   const auto plain = Sheet({}), erased = Sheet(erasing);

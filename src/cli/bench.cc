@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -13,29 +12,38 @@
 #include "bench/roofs.h"
 #include "cli/bench_data.h"
 #include "cli/command.h"
-#include "ops/backends.h"
+#include "cli/machine.h"
+#include "cli/own_number.h"
 #include "report/log.h"
 
 namespace riffle {
 namespace {
 
-constexpr int kImagenetClasses = 1000;  // where num_classes is None: there is no dataset to ask
-constexpr double kSeconds = 2;
-constexpr std::string_view kSharedOptions[] = {"batch_size", "image_resize", "in_channels"};
-constexpr std::string_view kKinds[] = {"infer", "train", "ops", "peak", "data"};
+/// What `riffle bench KIND` measures, and the options that it uses.
+struct Kind {
+  std::string_view name;
+  OptionSet options;
+  std::string_view own_option = {};  ///< beside --seconds and --json
+};
 
-/// The number that an own option gives, or `otherwise`.
-Result<double> NumberOf(const Invocation& invocation, std::string_view option, double otherwise, double low,
-                        double high) {
-  const auto own = invocation.own.find(option);
-  if (own == invocation.own.end()) return otherwise;
-  const std::string& text = own->second;
-  double number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size() || !(number >= low && number <= high))
-    return InvalidArgument("option {} (command line): expected a number from {} to {}, found '{}'", option, low, high,
-                           text);
-  return number;
+const std::vector<Kind>& Kinds() {
+  using enum OptionGroup;
+  const OptionSet network = {.groups = {kNetwork, kStructure},
+                             .names = {"config", "threads", "batch_size", "image_resize", "bn_eps", "bn_momentum"}};
+  static const std::vector<Kind> kinds = {
+      {"infer", network, "exchange"},
+      {"train", network, "exchange"},
+      {"ops", network, "mode"},
+      {"peak", {.names = {"threads"}}},
+      {"data",
+       {.groups = {kDataset, kBatches, kCrops, kAugmentation},
+        .names = {"seed", "train_split", "image_resize", "interpolation", "in_channels", "re_prob"}}}};
+  return kinds;
+}
+
+/// How long to measure.
+Result<double> SecondsOf(const Invocation& invocation) {
+  return OwnNumber(invocation, "seconds", 2.0, {.low = 0, .high = 3600});
 }
 
 /// Which kind was asked for; InvalidArgument for a word that is none, and for options that the kind has no use for.
@@ -43,49 +51,47 @@ Result<std::string> KindOf(const Invocation& invocation) {
   if (invocation.arguments.size() != 1)
     return InvalidArgument("expected one of infer, train, ops, peak and data after 'bench', found {} words",
                            invocation.arguments.size());
-  const std::string& kind = invocation.arguments[0];
-  if (std::ranges::find(kKinds, kind) == std::end(kKinds))
+  const std::string& word = invocation.arguments[0];
+  const auto kind = std::ranges::find(Kinds(), word, &Kind::name);
+  if (kind == Kinds().end()) {
+    std::vector<std::string_view> names;
+    for (const Kind& known : Kinds()) names.push_back(known.name);
     return InvalidArgument("unknown benchmark '{}': there are infer, train, ops, peak and data; did you mean '{}'?",
-                           kind, Nearest(kind, kKinds));
+                           word, Nearest(word, names));
+  }
   const auto reject = [&](std::string_view option) {
-    return InvalidArgument("option {} (command line): 'riffle bench {}' does not use it", option, kind);
+    return InvalidArgument("option {} (command line): 'riffle bench {}' does not use it", option, word);
   };
-  if (kind != "ops" && invocation.Has("mode")) return reject("mode");
-  if (kind != "infer" && kind != "train" && invocation.Has("exchange")) return reject("exchange");
-  const auto is_for = [&](std::string_view option) {
-    if (std::ranges::find(kSharedOptions, option) != std::end(kSharedOptions)) return kind != "peak";
-    const bool of_data = std::ranges::find(DataBenchOptionNames(), option) != DataBenchOptionNames().end();
-    return option == "threads" ? kind != "data" : of_data ? kind == "data" : kind != "data" && kind != "peak";
-  };
+  for (const std::string_view option : {"mode", "exchange"})
+    if (invocation.Has(option) && kind->own_option != option) return reject(option);
   for (const auto& [option, origin] : invocation.settings.origins)
-    if (origin == kCommandLine && !is_for(option)) return reject(option);
-  return kind;
+    if (origin == kCommandLine && !kind->options.Contains(option)) return reject(option);
+  return word;
 }
 
 /// The text to the console, the JSON to the file of --json.
 Status Say(const Invocation& invocation, const Console& console, const std::string& text,
            const nlohmann::ordered_json& json) {
   console.out << text;
-  const auto file = invocation.own.find("json");
-  if (file == invocation.own.end()) return {};
-  return WriteFileAtomically(file->second, json.dump(1) + '\n');
+  const std::string* file = invocation.Own("json");
+  return file == nullptr ? Status() : WriteFileAtomically(*file, json.dump(1) + '\n');
 }
 
-/// A benchmark of the network: what all kinds but `peak` share.
+/// A benchmark of the network: what infer, train and ops share.
 class Bench {
  public:
-  Bench(ThreadPool& pool, const Invocation& invocation, const Console& console, const OpTable<float>& ops)
-      : pool_(pool), invocation_(invocation), console_(console), ops_(ops), log_(console.out, console.terminal_width) {}
+  Bench(Machine& machine, const Invocation& invocation, const Console& console)
+      : machine_(machine), invocation_(invocation), console_(console), log_(console.out, console.terminal_width) {}
 
   Status Run(const std::string& kind) {
-    const auto own_mode = invocation_.own.find("mode");
-    setting_.mode = kind != "ops" ? kind : own_mode == invocation_.own.end() ? "infer" : own_mode->second;
+    const std::string* mode = invocation_.Own("mode");
+    setting_.mode = kind != "ops" ? kind : mode == nullptr ? "infer" : *mode;
     if (setting_.mode != "infer" && setting_.mode != "train")
       return InvalidArgument("option mode (command line): expected infer or train, found '{}'", setting_.mode);
-    RIFFLE_ASSIGN(setting_.model, ModelFromOptions(invocation_.settings.options, kImagenetClasses));
-    setting_.threads = pool_.threads();
+    RIFFLE_ASSIGN(setting_.model, ModelFromOptions(invocation_.settings.options, kClassesWithoutData));
+    setting_.threads = machine_.pool.threads();
     setting_.batch_size = invocation_.settings.options.batch_size;
-    RIFFLE_ASSIGN(measure_.seconds, NumberOf(invocation_, "seconds", kSeconds, 0, 3600));
+    RIFFLE_ASSIGN(measure_.seconds, SecondsOf(invocation_));
     measure_.most_seconds = std::max(measure_.most_seconds, measure_.seconds);
     measure_.progress = [&](int rounds, double seconds) {
       log_.Live(fmt::format("{} rounds, {:.1f} s", rounds, seconds));
@@ -96,19 +102,19 @@ class Bench {
 
  private:
   Status Infer(const std::string& kind, const Plan& plan) {
-    InferenceWorkload workload({pool_}, plan, ops_, setting_.batch_size);
-    if (invocation_.Has("exchange"))
-      RIFFLE_TRY(WriteInferenceExchange(invocation_.own.find("exchange")->second, plan, ops_, workload));
+    InferenceWorkload workload(machine_.execution, plan, machine_.ops, setting_.batch_size);
+    if (const std::string* folder = invocation_.Own("exchange"))
+      RIFFLE_TRY(WriteInferenceExchange(*folder, plan, machine_.ops, workload));
     return kind == "ops" ? Tell(ProfileInference(workload, measure_))
-                         : Tell(Measure(pool_, workload.AsWorkload(), measure_));
+                         : Tell(Measure(machine_.pool, workload.AsWorkload(), measure_));
   }
 
   Status Train(const std::string& kind, const Plan& plan) {
-    TrainingWorkload workload({pool_}, plan, ops_, setting_.batch_size);
-    if (invocation_.Has("exchange"))
-      RIFFLE_TRY(WriteTrainingExchange(invocation_.own.find("exchange")->second, plan, workload));
+    TrainingWorkload workload(machine_.execution, plan, machine_.ops, setting_.batch_size);
+    if (const std::string* folder = invocation_.Own("exchange"))
+      RIFFLE_TRY(WriteTrainingExchange(*folder, plan, workload));
     return kind == "ops" ? Tell(ProfileTraining(workload, plan, measure_))
-                         : Tell(Measure(pool_, workload.AsWorkload(), measure_));
+                         : Tell(Measure(machine_.pool, workload.AsWorkload(), measure_));
   }
 
   template <class Findings>
@@ -117,10 +123,9 @@ class Bench {
     return Say(invocation_, console_, TextOf(setting_, findings), JsonOf(setting_, findings));
   }
 
-  ThreadPool& pool_;
+  Machine& machine_;
   const Invocation& invocation_;
   const Console& console_;
-  const OpTable<float>& ops_;
   Log log_;
   BenchSetting setting_;
   MeasureOptions measure_;
@@ -129,29 +134,25 @@ class Bench {
 Status Run(const Invocation& invocation, const Console& console) {
   RIFFLE_ASSIGN(const std::string kind, KindOf(invocation));
   if (kind == "data") {
-    RIFFLE_ASSIGN(const double seconds, NumberOf(invocation, "seconds", kSeconds, 0, 3600));
+    RIFFLE_ASSIGN(const double seconds, SecondsOf(invocation));
     RIFFLE_ASSIGN(const DataBench bench, RunDataBench(invocation.settings, seconds));
     return Say(invocation, console, TextOf(bench), JsonOf(bench));
   }
-  const int threads = ThreadsOf(invocation.settings.options);
-  RIFFLE_ASSIGN(const OpTable<float>* const ops, FindBackend(""));
-  if (kind != "peak") {
-    ThreadPool pool(threads);
-    RIFFLE_TRY(pool.Started());
-    return Bench(pool, invocation, console, *ops).Run(kind);
-  }
-  RIFFLE_ASSIGN(const double seconds, NumberOf(invocation, "seconds", kSeconds, 0, 3600));
-  RIFFLE_ASSIGN(const Roofs roofs, MeasureRoofs(threads, seconds));
+  RIFFLE_ASSIGN(const std::unique_ptr<Machine> machine, OpenMachine(invocation.settings.options));
+  if (kind != "peak") return Bench(*machine, invocation, console).Run(kind);
+  RIFFLE_ASSIGN(const double seconds, SecondsOf(invocation));
+  RIFFLE_ASSIGN(const Roofs roofs, MeasureRoofs(machine->pool, seconds));
   return Say(invocation, console, TextOf(roofs), JsonOf(roofs));
 }
 
 }  // namespace
 
 Command BenchCommand() {
-  std::vector<std::string_view> options = {"config",        "threads",     "batch_size",  "image_resize",
-                                           "model",         "num_classes", "in_channels", "stem",
-                                           "stage2_stride", "conventions", "bn_eps",      "bn_momentum"};
-  std::ranges::copy(DataBenchOptionNames(), std::back_inserter(options));
+  OptionSet options;
+  for (const Kind& kind : Kinds()) {
+    options.groups.insert(options.groups.end(), kind.options.groups.begin(), kind.options.groups.end());
+    options.names.insert(options.names.end(), kind.options.names.begin(), kind.options.names.end());
+  }
   return {
       .name = "bench",
       .summary = "measures speed here, as a share of what this machine can do",

@@ -5,15 +5,6 @@
 #include "cli/data_options.h"
 
 namespace riffle {
-namespace {
-
-constexpr std::string_view kNames[] = {
-    "dataset", "data_dir",      "train_split",  "num_parallel_workers", "scale",        "ratio",   "hflip",
-    "vflip",   "interpolation", "exact_decode", "color_jitter",         "auto_augment", "re_prob", "seed"};
-
-}  // namespace
-
-std::span<const std::string_view> DataBenchOptionNames() { return kNames; }
 
 Result<DataBench> RunDataBench(const Settings& asked, double seconds) {
   Settings settings = asked;

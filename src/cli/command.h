@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "settings/option_table.h"
 #include "settings/settings.h"
 
 namespace riffle {
@@ -42,6 +43,12 @@ struct Invocation {
   std::map<std::string, std::string, std::less<>> own = {};  ///< the command's own options that were given
 
   bool Has(std::string_view own_option) const { return own.contains(own_option); }
+
+  /// What was given for an own option; null if it was not.
+  const std::string* Own(std::string_view own_option) const {
+    const auto given = own.find(own_option);
+    return given == own.end() ? nullptr : &given->second;
+  }
 };
 
 /// Where a command writes what it has to say: the standard output, or the standard error if that is taken by an output.
@@ -52,14 +59,14 @@ struct Console {
 
 struct Command {
   std::string_view name;
-  std::string_view summary;                    ///< one line
-  std::vector<std::string_view> options = {};  ///< names of the option table that it uses
+  std::string_view summary;  ///< one line
+  OptionSet options = {};    ///< of the option table
   std::vector<CommandOption> own_options = {};
   std::string_view argument_name = "";  ///< "PICTURE..."; empty: it takes no positional arguments
   std::vector<Example> examples = {};
   Status (*run)(const Invocation&, const Console&);
 
-  bool Uses(std::string_view option) const;
+  bool Uses(std::string_view option) const { return options.Contains(option); }
   /// Whether it takes the options of MindCV's scripts that do nothing here (AcceptedOptions).
   bool TakesAccepted() const { return Uses("config") && Uses("data_dir"); }
 };

@@ -1,6 +1,4 @@
 // The list of commands.
-#include <algorithm>
-
 #include "cli/command.h"
 
 namespace riffle {
@@ -11,7 +9,5 @@ std::span<const Command> Commands() {
                                                 BenchCommand(),       DataCommand(),     AugmentCommand()};
   return commands;
 }
-
-bool Command::Uses(std::string_view option) const { return std::ranges::find(options, option) != options.end(); }
 
 }  // namespace riffle

@@ -1,4 +1,5 @@
-// What the commands that need no data print: the zoo, the summary, the start of a training run.
+// Which options each command takes, and what those that need no data print: the zoo, the summary, the start of a
+// training run.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -14,7 +15,9 @@ namespace riffle {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::StartsWith;
+using ::testing::UnorderedElementsAre;
 
 std::string Output(const std::vector<std::string>& words) {
   std::ostringstream out, err;
@@ -26,6 +29,59 @@ std::string Output(const std::vector<std::string>& words) {
 nlohmann::json Json(std::vector<std::string> words) {
   words.push_back("--json");
   return nlohmann::json::parse(Output(words));
+}
+
+/// The options of the table that a command takes, in the order of the table.
+std::vector<std::string_view> OptionsOf(std::string_view name) {
+  const auto command = std::ranges::find(Commands(), name, &Command::name);
+  std::vector<std::string_view> taken;
+  for (const OptionRow& row : OptionTable())
+    if (command->Uses(row.name)) taken.push_back(row.name);
+  return taken;
+}
+
+TEST(CommandOptions, AreThoseThatChangeWhatTheCommandDoes) {
+  EXPECT_THAT(
+      OptionsOf("validate"),
+      UnorderedElementsAre("config", "device_target", "threads", "dataset", "data_dir", "val_split", "dataset_download",
+                           "dataset_url", "dataset_checksums", "num_parallel_workers", "batch_size", "allow_incomplete",
+                           "image_resize", "val_resize", "interpolation", "mean", "std", "crop_pct", "exif_orientation",
+                           "model", "num_classes", "in_channels", "pretrained", "ckpt_path", "loss", "label_smoothing",
+                           "class_weights", "tta_flip", "log_interval"));
+  EXPECT_THAT(OptionsOf("augment"),
+              UnorderedElementsAre("config", "seed", "dataset", "data_dir", "train_split", "dataset_download",
+                                   "dataset_url", "dataset_checksums", "shuffle", "num_samples", "image_resize",
+                                   "val_resize", "scale", "ratio", "hflip", "vflip", "color_jitter", "auto_augment",
+                                   "re_prob", "re_scale", "re_ratio", "re_value", "re_max_attempts", "interpolation",
+                                   "exact_decode", "exif_orientation", "mean", "std", "crop_pct", "in_channels"));
+  EXPECT_THAT(OptionsOf("recalibrate"),
+              UnorderedElementsAre("threads", "seed", "dataset", "data_dir", "train_split", "dataset_download",
+                                   "dataset_url", "dataset_checksums", "num_parallel_workers", "shuffle", "num_samples",
+                                   "batch_size", "image_resize", "scale", "ratio", "hflip", "vflip", "ckpt_path"));
+  EXPECT_THAT(
+      OptionsOf("bench"),
+      UnorderedElementsAre("config", "seed", "threads", "dataset", "data_dir", "train_split", "num_parallel_workers",
+                           "batch_size", "image_resize", "scale", "ratio", "hflip", "vflip", "color_jitter",
+                           "auto_augment", "re_prob", "interpolation", "exact_decode", "model", "num_classes",
+                           "in_channels", "stem", "stage2_stride", "conventions", "bn_eps", "bn_momentum"));
+  EXPECT_THAT(OptionsOf("summary"),
+              UnorderedElementsAre("config", "threads", "batch_size", "image_resize", "model", "num_classes",
+                                   "in_channels", "stem", "stage2_stride", "conventions"));
+  EXPECT_THAT(OptionsOf("data"), UnorderedElementsAre("dataset", "data_dir", "threads", "seed"));
+  EXPECT_THAT(OptionsOf("predict"), UnorderedElementsAre("threads", "ckpt_path", "tta_flip"));
+  EXPECT_THAT(OptionsOf("models"), IsEmpty());
+  EXPECT_EQ(OptionsOf("train").size(), OptionTable().size());
+}
+
+TEST(CommandOptions, WhatACommandNamesBesideItsGroupsIsInNoneOfThem) {
+  for (const Command& command : Commands()) {
+    const OptionSet groups = {.groups = command.options.groups};
+    if (command.name == "bench") continue;  // its kinds have groups of their own
+    for (const std::string_view name : command.options.names) {
+      EXPECT_NE(FindOption(name), nullptr) << name;
+      EXPECT_FALSE(groups.Contains(name)) << command.name << " names " << name << " and takes its group";
+    }
+  }
 }
 
 TEST(ModelsCommandTest, ListsEveryRowOfTheZoo) {

@@ -2,13 +2,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <nlohmann/json.hpp>
 
 #include "backend/threads.h"
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/own_number.h"
 #include "data/check.h"
 #include "data/left_out.h"
 #include "data/pack.h"
@@ -215,24 +215,11 @@ Status RunCheck(const Invocation& invocation, const DatasetInfo& info, const std
                   incomplete);
 }
 
-Result<int64_t> ShardSize(const Invocation& invocation) {
-  const auto own = invocation.own.find("shard_size");
-  if (own == invocation.own.end()) return PackOptions{}.shard_size;
-  int64_t size = 0;
-  const char *begin = own->second.data(), *end = begin + own->second.size();
-  const auto [stop, error] = std::from_chars(begin, end, size);
-  if (error != std::errc() || stop != end || size < 1)
-    return InvalidArgument("option shard_size (command line): expected a number of pictures, at least 1, found '{}'",
-                           own->second);
-  return size;
-}
-
 Status RunPack(const Invocation& invocation, const DatasetInfo& info, const std::string& data_dir,
                const Console& console) {
-  const auto out = invocation.own.find("out");
-  if (out == invocation.own.end())
-    return InvalidArgument("expected where to write shards, found nothing; add --out=PREFIX");
-  RIFFLE_ASSIGN(const int64_t shard_size, ShardSize(invocation));
+  const std::string* out = invocation.Own("out");
+  if (out == nullptr) return InvalidArgument("expected where to write shards, found nothing; add --out=PREFIX");
+  RIFFLE_ASSIGN(const int64_t shard_size, OwnNumber(invocation, "shard_size", PackOptions{}.shard_size, {.low = 1}));
   RIFFLE_ASSIGN(const std::vector<NamedSplit> splits,
                 OpenAllSplits(info, data_dir, ThreadsOf(invocation.settings.options)));
   for (const NamedSplit& split : splits)
@@ -241,15 +228,15 @@ Status RunPack(const Invocation& invocation, const DatasetInfo& info, const std:
   {
     Live live(console, false);
     RIFFLE_TRY(Pack(splits,
-                    {.prefix = out->second,
+                    {.prefix = *out,
                      .shard_size = shard_size,
                      .seed = static_cast<uint64_t>(invocation.settings.options.seed),
                      .overwrite = invocation.Has("overwrite")},
                     [&](int64_t done, int64_t total) { live.Report(done, total); }));
   }
   for (const NamedSplit& split : splits)
-    console.out << fmt::format("{}-{}: {} pictures in {} shards\n", out->second, split.name,
-                               Grouped(split.data->size()), (split.data->size() + shard_size - 1) / shard_size);
+    console.out << fmt::format("{}-{}: {} pictures in {} shards\n", *out, split.name, Grouped(split.data->size()),
+                               (split.data->size() + shard_size - 1) / shard_size);
   return {};
 }
 
@@ -276,10 +263,11 @@ Status Run(const Invocation& invocation, const Console& console) {
 }  // namespace
 
 Command DataCommand() {
+  using enum OptionGroup;
   return {
       .name = "data",
       .summary = "checks a dataset: counts, sizes, unreadable pictures, duplicates; packs it into shards",
-      .options = {"dataset", "data_dir", "threads", "seed"},
+      .options = {.groups = {kDataset}, .names = {"threads", "seed"}},
       .own_options =
           {{.name = "json",
             .value_name = "",

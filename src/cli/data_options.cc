@@ -2,15 +2,14 @@
 
 #include <fmt/format.h>
 
-#include <cstdlib>
-
+#include "base/text.h"
 #include "data/left_out.h"
 
 namespace riffle {
 namespace {
 
 /// The double that a person would write for this float: 123.675, not 123.67500305175781.
-double Shortest(float value) { return std::strtod(fmt::format("{}", value).c_str(), nullptr); }
+double Shortest(float value) { return ParseNumber<double>(fmt::format("{}", value)).value(); }
 
 std::vector<double> Shortest(const std::vector<float>& values) {
   std::vector<double> doubles;

@@ -1,20 +1,20 @@
 #include "cli/download.h"
 
 #include "data/download.h"
-#include "report/transfer.h"
+#include "report/download_progress.h"
 
 namespace riffle {
 namespace {
 
 class Reporter : public DownloadObserver {
  public:
-  explicit Reporter(Log& log) : log_(log), transfer_(log) {}
-  void OnBytes(std::string_view file, uint64_t done, uint64_t total) override { transfer_.Report(file, done, total); }
+  explicit Reporter(Log& log) : log_(log), progress_(log) {}
+  void OnBytes(std::string_view file, uint64_t done, uint64_t total) override { progress_.Report(file, done, total); }
   void OnNote(const std::string& line) override { log_.Line(line); }
 
  private:
   Log& log_;
-  Transfer transfer_;
+  DownloadProgress progress_;
 };
 
 }  // namespace

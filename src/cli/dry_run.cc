@@ -26,7 +26,7 @@ std::string LearningRateCurve(const ScheduleOptions& options, int64_t steps_per_
 }
 
 Result<std::string> TimeNeeded(const TrainerOptions& options, Trainer& trainer, EpochLoaders& loaders,
-                               Loader* validation) {
+                               BatchSource* validation) {
   Table table({"epochs", "pictures", "pictures/s", "waiting for data", "time"});
   double total_seconds = 0;
   const auto add = [&](std::string epochs, int size, const Pace& pace, int64_t batches) {
@@ -41,7 +41,7 @@ Result<std::string> TimeNeeded(const TrainerOptions& options, Trainer& trainer, 
   for (int begin = first, end = begin; begin < options.epochs(); begin = end) {
     const int size = loaders.SizeAt(begin);
     for (; end < options.epochs() && loaders.SizeAt(end) == size; ++end) validations += options.ValidatesAfter(end + 1);
-    RIFFLE_ASSIGN(Loader * loader, loaders.At(begin));
+    RIFFLE_ASSIGN(BatchSource* const loader, loaders.At(begin));
     RIFFLE_ASSIGN(const Pace pace, trainer.PaceOfTraining(*loader));
     add(begin + 1 == end ? fmt::format("{}", end) : fmt::format("{} to {}", begin + 1, end), size, pace,
         (end - begin) * loader->BatchesPerEpoch());

@@ -16,6 +16,6 @@ std::string LearningRateCurve(const ScheduleOptions& options, int64_t steps_per_
 /// to train will take, from some seconds of each. `validation` may be null. REQUIRES: the trainer does not Run
 /// afterwards. Errors: those of Trainer::Run.
 Result<std::string> TimeNeeded(const TrainerOptions& options, Trainer& trainer, EpochLoaders& loaders,
-                               Loader* validation);
+                               BatchSource* validation);
 
 }  // namespace riffle

@@ -22,7 +22,7 @@ Result<std::unique_ptr<EpochLoaders>> EpochLoaders::Create(const Options& option
   return loaders;
 }
 
-Result<Loader*> EpochLoaders::At(int epoch) {
+Result<BatchSource*> EpochLoaders::At(int epoch) {
   const int size = SizeAt(epoch);
   if (size != loader_->image_size()) {
     loader_.reset();  // two would take twice the memory

@@ -32,7 +32,7 @@ class EpochLoaders {
   bool Changes() const { return schedule_.size() > 1; }
 
   /// The loader of an epoch, from 0, valid until the next call.
-  Result<Loader*> At(int epoch);
+  Result<BatchSource*> At(int epoch);
 
   int64_t BatchesPerEpoch() const { return loader_->BatchesPerEpoch(); }
 

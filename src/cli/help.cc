@@ -71,11 +71,11 @@ std::string HelpFor(const Command& command, int width) {
   if (!command.own_options.empty()) text += fmt::format("\nOptions of {}\n", command.name);
   for (const CommandOption& own : command.own_options) text += OwnEntry(own, width);
 
-  const OptionGroup* group = nullptr;
+  std::string_view heading;
   for (const OptionRow& row : OptionTable()) {
-    if (!command.Uses(row.name)) continue;
-    if (group == nullptr || *group != row.group) text += fmt::format("\n{}\n", Title(row.group));
-    group = &row.group;
+    if (!command.options.Contains(row)) continue;
+    if (Title(row.group) != heading) text += fmt::format("\n{}\n", Title(row.group));
+    heading = Title(row.group);
     text += OptionEntry(row, width);
   }
   if (command.TakesAccepted()) {
@@ -85,7 +85,7 @@ std::string HelpFor(const Command& command, int width) {
       text += Entry(fmt::format("  --{} {}", row.name, ValueName(row)), std::string(row.help), width);
     }
   }
-  if (group != nullptr) {
+  if (!heading.empty()) {
     text +=
         "\nWrite --name value, --name=value or name=value, and a yes-or-no option alone for yes, --no-name for no;\n"
         "or 'name: value' in a YAML file. The command line overrides the file, the file the defaults, which stand in\n"

@@ -160,7 +160,7 @@ const std::vector<Effect>& Effects() {
 
 /// Options that make a run an error here, or say where it leaves its files: the tests that show what they do.
 const std::set<std::string_view> kElsewhere = {
-    "device_target",         // options_test.cc
+    "device_target",         // settings_test.cc
     "max_unreadable_share",  // below, with the next
     "allow_incomplete",
     "dataset_download",  // download_test.cc, with the next two

@@ -131,7 +131,9 @@ class Parser {
           "option {} (command line): 'riffle {}' does not use it; 'riffle help {}' lists its options", name,
           command_.name, command_.name);
     }
-    std::vector<std::string_view> known = command_.options;
+    std::vector<std::string_view> known;
+    for (const OptionRow& row : OptionTable())
+      if (command_.options.Contains(row)) known.push_back(row.name);
     for (const CommandOption& own : command_.own_options) known.push_back(own.name);
     known.push_back("help");
     std::string underscored = name;

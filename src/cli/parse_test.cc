@@ -29,19 +29,20 @@ using Words = std::vector<std::string>;
 
 /// A command that takes options only.
 Command Plain() {
-  return {.name = "plain",
-          .summary = "",
-          .options = {"config", "lr", "epoch_size", "dataset", "shuffle", "val_while_train", "opt", "data_dir"},
-          .own_options =
-              {{.name = "json", .value_name = "FILE", .help = "", .short_name = 'o', .value = OwnValue::kOutput}},
-          .run = nullptr};
+  return {
+      .name = "plain",
+      .summary = "",
+      .options = {.names = {"config", "lr", "epoch_size", "dataset", "shuffle", "val_while_train", "opt", "data_dir"}},
+      .own_options =
+          {{.name = "json", .value_name = "FILE", .help = "", .short_name = 'o', .value = OwnValue::kOutput}},
+      .run = nullptr};
 }
 
 /// A command that takes files, too.
 Command WithFiles() {
   return {.name = "files",
           .summary = "",
-          .options = {"lr", "shuffle"},
+          .options = {.names = {"lr", "shuffle"}},
           .own_options = {{.name = "json", .value_name = "", .help = ""}},
           .argument_name = "PICTURE...",
           .run = nullptr};
@@ -256,7 +257,7 @@ TEST(HelpTest, ShowsExactlyTheOptionsThatTheCommandUses) {
     const std::string help = Riffle(by_help).out;
     EXPECT_EQ(help, Riffle(by_option).out);
     EXPECT_THAT(help, AllOf(StartsWith("riffle " + std::string(command.name)), HasSubstr("Examples:")));
-    for (std::string_view name : command.options) EXPECT_NE(FindOption(name), nullptr) << name;
+    for (std::string_view name : command.options.names) EXPECT_NE(FindOption(name), nullptr) << name;
     for (const OptionRow& row : OptionTable()) {
       EXPECT_EQ(help.find(fmt::format("--{} ", row.name)) != std::string::npos, command.Uses(row.name))
           << row.name << " in\n"

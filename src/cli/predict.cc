@@ -4,10 +4,9 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "backend/threads.h"
 #include "cli/command.h"
+#include "cli/machine.h"
 #include "cli/run_folder.h"
-#include "ops/backends.h"
 #include "runtime/classifier.h"
 
 namespace riffle {
@@ -49,15 +48,13 @@ Status Run(const Invocation& invocation, const Console& console) {
   if (options.ckpt_path.empty()) {
     return InvalidArgument("option ckpt_path: expected the checkpoint to use, found nothing; add --ckpt_path=FILE");
   }
-  ThreadPool pool(ThreadsOf(options));
-  RIFFLE_TRY(pool.Started());
-  RIFFLE_ASSIGN(const OpTable<float>* ops, FindBackend(""));
+  RIFFLE_ASSIGN(const std::unique_ptr<Machine> machine, OpenMachine(options));
   const bool json = invocation.Has("json");
   std::ostream nowhere(nullptr);
   Log log(json ? nowhere : console.out, 0);  // a program reads objects, and nothing else
   RIFFLE_ASSIGN(const Checkpoint checkpoint, OpenCheckpoint(options.ckpt_path, log));
   RIFFLE_ASSIGN(const std::unique_ptr<PictureClassifier> classifier,
-                PictureClassifier::Create({pool}, checkpoint, *ops, invocation.Has("online")));
+                PictureClassifier::Create(machine->execution, checkpoint, machine->ops, invocation.Has("online")));
   if (classifier->averaged()) log.Line(fmt::format("{}: averaged weights", checkpoint.path()));
   classifier->SetFlip(options.tta_flip);
   std::vector<Status> errors;
@@ -78,7 +75,7 @@ Command PredictCommand() {
   return {
       .name = "predict",
       .summary = "names what pictures show, with probabilities",
-      .options = {"threads", "ckpt_path", "tta_flip"},
+      .options = {.names = {"threads", "ckpt_path", "tta_flip"}},
       .own_options =
           {{.name = "json",
             .value_name = "",

@@ -3,16 +3,15 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <variant>
 
-#include "base/text.h"
 #include "cli/command.h"
 #include "cli/data_options.h"
 #include "cli/download.h"
 #include "cli/epoch_loaders.h"
+#include "cli/machine.h"
+#include "cli/own_number.h"
 #include "cli/run_folder.h"
-#include "ops/backends.h"
 #include "settings/option_table.h"
 
 namespace riffle {
@@ -35,29 +34,16 @@ Result<Options> RecipeOf(const Checkpoint& checkpoint, const Settings& asked) {
   return options;
 }
 
-Result<int64_t> BatchesOf(const Invocation& invocation) {
-  const auto text = invocation.own.find("batches");
-  if (text == invocation.own.end()) return INT64_MAX;  // all of an epoch
-  int64_t batches = 0;
-  const char* end = text->second.data() + text->second.size();
-  const auto read = std::from_chars(text->second.data(), end, batches);
-  if (read.ec != std::errc() || read.ptr != end || batches < 1)
-    return InvalidArgument("option batches (command line): expected an integer of at least 1, found '{}'",
-                           text->second);
-  return batches;
-}
-
 Status Run(const Invocation& invocation, const Console& console) {
   if (invocation.settings.options.ckpt_path.empty() || !invocation.Has("out"))
     return InvalidArgument(
         "expected a checkpoint and a file to write; write 'riffle recalibrate --ckpt_path=FILE --out=FILE'");
-  RIFFLE_ASSIGN(const int64_t batches, BatchesOf(invocation));
-  RIFFLE_ASSIGN(const OpTable<float>* ops, FindBackend(""));
+  constexpr int64_t kAllOfAnEpoch = INT64_MAX;
+  RIFFLE_ASSIGN(const int64_t batches, OwnNumber(invocation, "batches", kAllOfAnEpoch, {.low = 1}));
+  RIFFLE_ASSIGN(const std::unique_ptr<Machine> machine, OpenMachine(invocation.settings.options));
   Log log(console.out, console.terminal_width);
   RIFFLE_ASSIGN(const Checkpoint checkpoint, OpenCheckpoint(invocation.settings.options.ckpt_path, log));
   RIFFLE_ASSIGN(const Options options, RecipeOf(checkpoint, invocation.settings));
-  ThreadPool pool(options.threads);
-  RIFFLE_TRY(pool.Started());
 
   CheckpointInfo info = checkpoint.info();
   if (invocation.settings.IsSet("image_resize"))
@@ -65,7 +51,7 @@ Status Run(const Invocation& invocation, const Console& console) {
   ModelDescription training = info.model;
   training.image_size = options.image_resize;
   RIFFLE_ASSIGN(const Plan plan, MakePlan(training));
-  Network<float> network({pool}, plan, *ops);
+  Network<float> network(machine->execution, plan, machine->ops);
   Snapshot state(plan.registry);
   RIFFLE_TRY(checkpoint.Load(plan.registry, checkpoint.best_weights(), &state.values));
   network.values().Upload(state.values);
@@ -83,7 +69,7 @@ Status Run(const Invocation& invocation, const Console& console) {
   info.measured.reset();
   info.unvalidated.reset();
   network.values().Download(&state.values);
-  const fs::path out = invocation.own.find("out")->second;
+  const fs::path out = *invocation.Own("out");
   RIFFLE_TRY(SaveCheckpoint(out, info, plan.registry, state));
   log.Line(fmt::format("{}: the {}weights of {}, batch-norm statistics averaged over {} batches of {}, {} × {} pixels",
                        out.string(), checkpoint.best_weights() == WeightSet::kEma ? "averaged " : "", checkpoint.path(),
@@ -94,12 +80,12 @@ Status Run(const Invocation& invocation, const Console& console) {
 }  // namespace
 
 Command RecalibrateCommand() {
+  using enum OptionGroup;
   return {
       .name = "recalibrate",
       .summary = "computes a checkpoint's batch-norm statistics anew",
-      .options = {"threads", "seed", "dataset", "data_dir", "train_split", "dataset_download", "dataset_url",
-                  "dataset_checksums", "num_parallel_workers", "shuffle", "num_samples", "batch_size", "image_resize",
-                  "scale", "ratio", "hflip", "vflip", "ckpt_path"},
+      .options = {.groups = {kDataset, kDownload, kTrainPictures, kBatches, kCrops},
+                  .names = {"threads", "seed", "image_resize", "ckpt_path"}},
       .own_options = {{.name = "out",
                        .value_name = "FILE",
                        .help = "the checkpoint to write: weights, no optimizer",

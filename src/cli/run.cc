@@ -65,11 +65,11 @@ Status ShowHelp(const std::string& command_name, const Console& console) {
 Status Execute(const Command& command, const Invocation& invocation, const Console& console, std::ostream& err) {
   bool takes_standard_output = false;
   for (const CommandOption& own : command.own_options) {
-    if (own.value != OwnValue::kOutput || !invocation.Has(own.name)) continue;
-    const std::string& target = invocation.own.find(own.name)->second;
-    if (Status status = CheckWritable(target); !status.ok())
+    const std::string* target = invocation.Own(own.name);
+    if (own.value != OwnValue::kOutput || target == nullptr) continue;
+    if (Status status = CheckWritable(*target); !status.ok())
       return std::move(status).In(fmt::format("option {} (command line)", own.name));
-    takes_standard_output |= DescriptorOf(target) == STDOUT_FILENO;
+    takes_standard_output |= DescriptorOf(*target) == STDOUT_FILENO;
   }
   return command.run(invocation, takes_standard_output ? Console{err} : console);
 }

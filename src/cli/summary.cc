@@ -13,8 +13,6 @@
 namespace riffle {
 namespace {
 
-constexpr int kImagenetClasses = 1000;  // where num_classes is None: there is no dataset to ask
-
 struct Memory {
   int64_t inference_bytes = 0;
   int64_t training_bytes = 0;
@@ -75,7 +73,7 @@ std::string TextOf(const Plan& plan, const Memory& memory, int batch_size, int t
 Status Run(const Invocation& invocation, const Console& console) {
   const Options& options = invocation.settings.options;
   const int threads = ThreadsOf(options);
-  RIFFLE_ASSIGN(const ModelDescription model, ModelFromOptions(options, kImagenetClasses));
+  RIFFLE_ASSIGN(const ModelDescription model, ModelFromOptions(options, kClassesWithoutData));
   RIFFLE_ASSIGN(const Plan plan, MakePlan(model));
   const Memory memory = MemoryFor(plan, options.batch_size, threads);
   if (invocation.Has("json")) {
@@ -89,11 +87,11 @@ Status Run(const Invocation& invocation, const Console& console) {
 }  // namespace
 
 Command SummaryCommand() {
+  using enum OptionGroup;
   return {
       .name = "summary",
       .summary = "shows a network step by step: shapes, parameters, multiply-accumulates, memory",
-      .options = {"config", "threads", "batch_size", "image_resize", "model", "num_classes", "in_channels", "stem",
-                  "stage2_stride", "conventions"},
+      .options = {.groups = {kNetwork, kStructure}, .names = {"config", "threads", "batch_size", "image_resize"}},
       .own_options = {{.name = "json",
                        .value_name = "",
                        .help = "an object: params_trainable, params_total, macs, inference_memory_bytes, "

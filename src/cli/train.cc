@@ -14,15 +14,16 @@
 #include "cli/dry_run.h"
 #include "cli/epoch_loaders.h"
 #include "cli/interruption.h"
+#include "cli/machine.h"
 #include "cli/run_folder.h"
 #include "cli/startup.h"
 #include "cli/validation_progress.h"
-#include "ops/backends.h"
 #include "report/metrics.h"
 #include "report/progress.h"
 #include "report/table.h"
 #include "settings/accepted_options.h"
 #include "settings/idle_options.h"
+#include "settings/option_rules.h"
 #include "settings/resume.h"
 #include "settings/run_notes.h"
 #include "settings/train_options.h"
@@ -260,9 +261,7 @@ Status Run(const Invocation& invocation, const Console& console) {
   UseDefaultsOf(*dataset, settings);
   ResolveAutomatic(options);
   RIFFLE_TRY(CheckTogether(options));
-  ThreadPool pool(options.threads);
-  RIFFLE_TRY(pool.Started());
-  RIFFLE_ASSIGN(const OpTable<float>* ops, FindBackend(""));
+  RIFFLE_ASSIGN(const std::unique_ptr<Machine> machine, OpenMachine(options));
 
   Log log(console.out, console.terminal_width);
   for (const std::string& note : {AcceptedNote(settings), IdleNote(settings)})
@@ -279,7 +278,8 @@ Status Run(const Invocation& invocation, const Console& console) {
   info.options = ToYaml(options);
   RIFFLE_TRY(CheckOutsideRun("teacher_ckpt", options.teacher_ckpt, options.ckpt_save_dir));
   RIFFLE_ASSIGN(const TrainerOptions trainer_options, TrainerOptionsFrom(options, info.model.num_classes));
-  RIFFLE_ASSIGN(const std::unique_ptr<Trainer> trainer, Trainer::Create({pool}, trainer_options, info, *ops));
+  RIFFLE_ASSIGN(const std::unique_ptr<Trainer> trainer,
+                Trainer::Create(machine->execution, trainer_options, info, machine->ops));
   const Plan& plan = trainer->plan();
   ModelDescription training_model = plan.model;
   training_model.image_size = options.image_resize;
@@ -344,12 +344,6 @@ Status Run(const Invocation& invocation, const Console& console) {
   }
   log.Line(fmt::format("Checkpoints, metrics and options are in {}", folder.string()));
   return {};
-}
-
-std::vector<std::string_view> AllOptions() {
-  std::vector<std::string_view> names;
-  for (const OptionRow& row : OptionTable()) names.push_back(row.name);
-  return names;
 }
 
 }  // namespace

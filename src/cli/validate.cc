@@ -7,11 +7,12 @@
 #include "cli/command.h"
 #include "cli/data_options.h"
 #include "cli/download.h"
+#include "cli/machine.h"
 #include "cli/run_folder.h"
 #include "cli/validation_progress.h"
 #include "model/zoo.h"
-#include "ops/backends.h"
-#include "runtime/loaded_network.h"
+#include "runtime/load_session.h"
+#include "settings/option_rules.h"
 #include "settings/run_notes.h"
 #include "settings/train_options.h"
 #include "train/loop/differences.h"
@@ -67,25 +68,23 @@ Status Report(const Evaluation& e, const Invocation& invocation, const Console& 
   const double images_per_second = static_cast<double>(e.images) / e.seconds;
   console.out << fmt::format("Top-1 {:.2f} %, top-5 {:.2f} %, loss {:.4f}: {} pictures in {:.1f} s, {:.0f} a second\n",
                              e.top1_percent(), e.top5_percent(), e.loss(), e.images, e.seconds, images_per_second);
-  if (!invocation.Has("json")) return {};
+  const std::string* file = invocation.Own("json");
+  if (file == nullptr) return {};
   const nlohmann::ordered_json json = {{"top1_percent", e.top1_percent()},
                                        {"top5_percent", e.top5_percent()},
                                        {"loss", e.loss()},
                                        {"images", e.images},
                                        {"images_per_second", images_per_second}};
-  return WriteFileAtomically(invocation.own.find("json")->second, json.dump(1) + '\n');
+  return WriteFileAtomically(*file, json.dump(1) + '\n');
 }
 
 Status Run(const Invocation& invocation, const Console& console) {
   Settings settings = invocation.settings;
   Options& options = settings.options;
-  RIFFLE_TRY(CheckPretrained(options));
+  RIFFLE_TRY(CheckRulesOf("pretrained", options));
   RIFFLE_TRY(RequireCheckpoint(options));
-  RIFFLE_TRY(CheckDevice(options));
   ResolveAutomatic(options);
-  ThreadPool pool(options.threads);
-  RIFFLE_TRY(pool.Started());
-  RIFFLE_ASSIGN(const OpTable<float>* ops, FindBackend(""));
+  RIFFLE_ASSIGN(const std::unique_ptr<Machine> machine, OpenMachine(options));
 
   Log log(console.out, console.terminal_width);
   if (const std::string note = PixelScaleNote(settings); !note.empty()) log.Line(note);
@@ -95,8 +94,9 @@ Status Run(const Invocation& invocation, const Console& console) {
   ModelDescription model = checkpoint.info().model;
   model.image_size = preprocessing.image_size;
   const WeightSet set = invocation.Has("online") ? WeightSet::kOnline : checkpoint.best_weights();
-  RIFFLE_ASSIGN(const std::unique_ptr<LoadedNetwork> network, LoadNetwork({pool}, checkpoint, set, model, *ops));
-  network->session.SetFlip(options.tta_flip);
+  RIFFLE_ASSIGN(const std::unique_ptr<Session> session,
+                LoadSession(machine->execution, checkpoint, set, model, machine->ops));
+  session->SetFlip(options.tta_flip);
 
   options.in_channels = model.in_channels;
   options.exif_orientation = preprocessing.exif_orientation;
@@ -121,13 +121,13 @@ Status Run(const Invocation& invocation, const Console& console) {
       log.Line(fmt::format("Training measured {:.2f} % otherwise: {}", *info.top1_percent, differences));
   }
   RIFFLE_ASSIGN(const LabelLossOptions loss, LabelLossOptionsFrom(options, model.num_classes));
-  LabelLoss label_loss({pool}, loss, model.num_classes, *ops);
+  LabelLoss label_loss(machine->execution, loss, model.num_classes, machine->ops);
   ValidationProgress progress(log, options.log_interval);
-  RIFFLE_ASSIGN(const Evaluation result, Evaluate(network->session, label_loss, *loader,
-                                                  [&](const Evaluation& so_far, int64_t batch, int64_t batches) {
-                                                    progress.Report(so_far, batch, batches);
-                                                    return Status();
-                                                  }));
+  RIFFLE_ASSIGN(const Evaluation result,
+                Evaluate(*session, label_loss, *loader, [&](const Evaluation& so_far, int64_t batch, int64_t batches) {
+                  progress.Report(so_far, batch, batches);
+                  return Status();
+                }));
   log.Live("");
   return Report(result, invocation, console);
 }
@@ -135,38 +135,13 @@ Status Run(const Invocation& invocation, const Console& console) {
 }  // namespace
 
 Command ValidateCommand() {
+  using enum OptionGroup;
   return {
       .name = "validate",
       .summary = "measures a checkpoint on a dataset: top-1, top-5, loss",
-      .options = {"config",
-                  "device_target",
-                  "threads",
-                  "dataset",
-                  "data_dir",
-                  "val_split",
-                  "dataset_download",
-                  "dataset_url",
-                  "dataset_checksums",
-                  "num_parallel_workers",
-                  "batch_size",
-                  "image_resize",
-                  "val_resize",
-                  "interpolation",
-                  "mean",
-                  "std",
-                  "crop_pct",
-                  "model",
-                  "num_classes",
-                  "in_channels",
-                  "pretrained",
-                  "ckpt_path",
-                  "loss",
-                  "label_smoothing",
-                  "class_weights",
-                  "tta_flip",
-                  "log_interval",
-                  "allow_incomplete",
-                  "exif_orientation"},
+      .options = {.groups = {kDataset, kDownload, kValPictures, kBatches, kPreprocessing, kNetwork, kLabelLoss,
+                             kValidation},
+                  .names = {"config", "device_target", "threads", "pretrained", "ckpt_path"}},
       .own_options = {{.name = "json",
                        .value_name = "FILE",
                        .help = "write top1_percent, top5_percent, loss, images, images_per_second there",

@@ -69,9 +69,7 @@ Status DownloadDataset(const DatasetInfo& info, const fs::path& data_dir, const 
                        DownloadObserver& observer) {
   if (info.downloads.empty())
     return InvalidArgument(
-        "option dataset_download: {} cannot be fetched; put its folders of pictures where "
-        "--data_dir leads",
-        info.name);
+        "option dataset_download: {} cannot be fetched; put its folders of pictures where --data_dir leads", info.name);
   const fs::path folder = data_dir / info.name;
   RIFFLE_ASSIGN(const std::vector<FetchRequest> requests, Requests(info, folder, download));
   Status before = OpensWhole(info, data_dir);

@@ -112,6 +112,11 @@ void Loader::Seek(LoaderPosition position) {
   next_ = held_ = opened_ = claiming_ = position.epoch * batches_per_epoch_ + position.batch;
 }
 
+int Loader::SamplesAt(LoaderPosition position) const {
+  return static_cast<int>(
+      std::min<int64_t>(options_.batch_size, dataset_.size() - position.batch * options_.batch_size));
+}
+
 std::vector<int64_t> Loader::OrderOf(int64_t epoch) const {
   const bool buffered = options_.shuffle && options_.shuffle_buffer > 0;
   std::vector<int64_t> order =
@@ -121,24 +126,39 @@ std::vector<int64_t> Loader::OrderOf(int64_t epoch) const {
   return order;
 }
 
+// Everything that depends on where a picture stands is decided here, before any is read.
+Loader::Place Loader::PlaceOf(LoaderPosition position, int i) {
+  if (position.epoch != order_epoch_) {
+    order_epoch_ = position.epoch;
+    order_ = OrderOf(order_epoch_);
+  }
+  const int64_t place = position.batch * options_.batch_size + i;  // in the epoch
+  const int64_t index = order_[place];
+  const auto stream = [&](RandomPurpose purpose, int64_t version) {
+    return RandomStream(options_.seed, purpose, static_cast<uint32_t>(position.epoch), static_cast<uint32_t>(index),
+                        static_cast<uint32_t>(version));
+  };
+  return {.index = index,
+          .augmentation = stream(RandomPurpose::kAugmentation, place % Repeats(options_)),
+          .replacement = stream(RandomPurpose::kReplacement, 0)};
+}
+
 // Gives batch `number` its slot: which pictures, which memory.
 void Loader::Open(int64_t number) {
   Slot& slot = slots_[number % static_cast<int64_t>(slots_.size())];
   Batch& batch = slot.batch;
   batch.position = PositionOf(number);
-  if (batch.position.epoch != order_epoch_) {
-    order_epoch_ = batch.position.epoch;
-    order_ = OrderOf(order_epoch_);
-  }
-  const int64_t begin = batch.position.batch * options_.batch_size;
-  const int64_t samples = std::min<int64_t>(options_.batch_size, dataset_.size() - begin);
   batch.splits = transform_.splits();
-  batch.images = static_cast<int>(samples) * batch.splits;
+  batch.images = SamplesAt(batch.position) * batch.splits;
+  slot.places.clear();
+  for (int i = 0; i < batch.samples(); ++i) slot.places.push_back(PlaceOf(batch.position, i));
   batch.indices.clear();
-  for (int split = 0; split < batch.splits; ++split)
-    batch.indices.insert(batch.indices.end(), order_.begin() + begin, order_.begin() + begin + samples);
   batch.labels.clear();
-  for (int64_t index : batch.indices) batch.labels.push_back(dataset_.label(index));
+  for (int split = 0; split < batch.splits; ++split)
+    for (const Place& place : slot.places) {
+      batch.indices.push_back(place.index);
+      batch.labels.push_back(dataset_.label(place.index));
+    }
   batch.image_size = transform_.image_size();
   batch.channels = transform_.channels();
   const int64_t pixels = int64_t{batch.images} * batch.image_size * batch.image_size;
@@ -173,12 +193,9 @@ void Loader::Finish(const Claim& claim, int failed_at, Status status) {
   if (slot.done == slot.batch.samples()) ready_.notify_one();
 }
 
-// Puts picture `index` in place i of the batch, with the augmentation that belongs to the place.
+// Puts picture `index` in place i of the batch.
 Status Loader::MakePicture(Slot& slot, int i, int64_t index, TransformScratch& scratch, Picture& picture) {
-  const LoaderPosition& position = slot.batch.position;
-  const int64_t repeat = (position.batch * options_.batch_size + i) % Repeats(options_);
-  RandomStream random(options_.seed, RandomPurpose::kAugmentation, static_cast<uint32_t>(position.epoch),
-                      static_cast<uint32_t>(slot.batch.indices[i]), static_cast<uint32_t>(repeat));
+  RandomStream random = slot.places[i].augmentation;
   const auto choose = [&](int height, int width) { return transform_.Choose(height, width, random); };
   RIFFLE_ASSIGN(const Region region, dataset_.ReadRegion(index, choose, picture));
   if (const std::string_view flaw = FlawOf(picture); !flaw.empty()) {
@@ -197,12 +214,10 @@ Status Loader::MakePicture(Slot& slot, int i, int64_t index, TransformScratch& s
 // Where picture i of the batch is unreadable, the next readable one from a random one on takes its place; after
 // tolerated_ such there are more than are tolerated.
 Status Loader::MakeOrReplace(Slot& slot, int i, TransformScratch& scratch, Picture& picture) {
-  Batch& batch = slot.batch;
-  const int64_t own = batch.indices[i], size = dataset_.size();
+  const int64_t own = slot.places[i].index, size = dataset_.size();
   Status status = MakePicture(slot, i, own, scratch, picture);
   if (status.ok() || tolerated_ == 0) return status;
-  RandomStream random(options_.seed, RandomPurpose::kReplacement, static_cast<uint32_t>(batch.position.epoch),
-                      static_cast<uint32_t>(own));
+  RandomStream random = slot.places[i].replacement;
   int64_t index = own, candidate = random.Below(static_cast<uint32_t>(size));
   for (int64_t tries = 0; !status.ok() && tries <= tolerated_ && tries < size; ++tries) {
     {
@@ -215,9 +230,10 @@ Status Loader::MakeOrReplace(Slot& slot, int i, TransformScratch& scratch, Pictu
     status = MakePicture(slot, i, index, scratch, picture);
   }
   if (!status.ok()) return status;
-  for (int place = i; place < batch.images; place += batch.samples()) {
-    batch.indices[place] = index;
-    batch.labels[place] = dataset_.label(index);
+  Batch& batch = slot.batch;
+  for (int version = i; version < batch.images; version += batch.samples()) {
+    batch.indices[version] = index;
+    batch.labels[version] = dataset_.label(index);
   }
   return {};
 }
@@ -230,7 +246,7 @@ void Loader::Make(const Claim& claim, TransformScratch& scratch, Picture& pictur
     try {
       first = MakeOrReplace(*claim.slot, i, scratch, picture);
     } catch (const std::exception& exception) {  // no memory: nothing else throws
-      first = Unavailable("{}: {}", dataset_.NameOf(claim.slot->batch.indices[i]), exception.what());
+      first = Unavailable("{}: {}", dataset_.NameOf(claim.slot->places[i].index), exception.what());
     }
   }
   const std::lock_guard lock(mutex_);

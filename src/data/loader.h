@@ -12,19 +12,13 @@
 #include <vector>
 
 #include "backend/device_array.h"
-#include "base/rows.h"
+#include "base/random.h"
 #include "base/status.h"
+#include "data/batch.h"
 #include "data/dataset.h"
 #include "data/transform.h"
 
 namespace riffle {
-
-/// A place in the endless sequence of batches; the order says nothing of how one came there.
-struct LoaderPosition {
-  int64_t epoch = 0;
-  int64_t batch = 0;  ///< in [0, BatchesPerEpoch())
-  bool operator==(const LoaderPosition&) const = default;
-};
 
 inline constexpr int kMaxLoaderWorkers = 1024;
 
@@ -48,62 +42,45 @@ struct LoaderOptions {
   Device* device = &CpuDevice();  ///< batches lie in its staging memory; it must outlive the loader
 };
 
-/// What training or evaluation takes in one step.
-struct Batch {
-  LoaderPosition position;
-  int images = 0;  ///< splits · samples
-  /// Versions of each sample, one after another: pictures [s · images / splits, (s + 1) · images / splits) are version
-  /// s of all samples in the same order, with the same labels and indices; version 0 is the clean one.
-  int splits = 1;
-  int image_size = 0;  ///< height and width of each picture
-  int channels = 0;
-  /// [channels][RowStride(images · image_size · image_size)], as base/rows.h says; padding is zero.
-  Rows<const float> pixels;
-  std::vector<int32_t> labels;   ///< [images]
-  std::vector<int64_t> indices;  ///< [images] of the data set
-  int samples() const { return images / splits; }
-  /// Why pictures of this batch were replaced, each said once in the life of a loader; the text names the picture.
-  std::vector<std::string> unreadable;
-  /// What is wrong with pictures of this batch that were used all the same (FlawOf); in the same way.
-  std::vector<std::string> flawed;
-};
-
-/// Not thread-safe: one thread calls it. The threads within stop when it is destroyed. What a batch holds is a function
-/// of (data, transform, seed, position).
+/// The threads within stop when it is destroyed. What a batch holds is a function of (data, transform, options,
+/// position); of the options, those of time and memory are none of it: workers, prefetch_batches.
 ///
 /// A picture that cannot be read or transformed is, where options tolerate it, replaced by another one of the data set,
 /// drawn from (seed, epoch, its index), and keeps its own augmentation: the replacement differs from epoch to epoch.
-class Loader {
+class Loader : public BatchSource {
  public:
   /// Errors: InvalidArgument for options that give no batch. `dataset` must outlive the loader.
   static Result<std::unique_ptr<Loader>> Create(const Dataset& dataset, const Transform& transform,
                                                 const LoaderOptions& options);
-  ~Loader();
+  ~Loader() override;
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;
 
-  int64_t BatchesPerEpoch() const { return batches_per_epoch_; }
-  /// Pictures that one epoch visits.
-  int64_t ImagesPerEpoch() const;
+  int64_t BatchesPerEpoch() const override { return batches_per_epoch_; }
+  int64_t ImagesPerEpoch() const override;
+  int image_size() const override { return transform_.image_size(); }
 
-  /// Height and width of the pictures in its batches.
-  int image_size() const { return transform_.image_size(); }
+  /// What was prefetched is thrown away.
+  void Seek(LoaderPosition position) override;
 
-  /// The next Next() gives this batch. What was prefetched is thrown away.
-  void Seek(LoaderPosition position);
+  /// Workers begin with the first call. The error of a picture that cannot be read or transformed, and may not be
+  /// replaced, is that of the first such picture of the batch; DataLoss for more unreadable pictures than are
+  /// tolerated.
+  Result<const Batch*> Next() override;
 
-  /// The next batch, valid until the next call of Next() or Seek(); null after the last one of the last epoch. Batches
-  /// follow one another through the epochs; workers begin with the first call. The error of a picture that cannot be
-  /// read or transformed, and may not be replaced, is that of the first such picture of the batch, and stays until
-  /// Seek(); so does DataLoss for more unreadable pictures than are tolerated.
-  Result<const Batch*> Next();
-
-  /// Time that calls of Next() waited for workers (with no workers: worked), since the loader was made.
-  double WaitedSeconds() const { return waited_seconds_; }
+  /// With no workers: the time that Next() worked.
+  double WaitedSeconds() const override { return waited_seconds_; }
 
  private:
+  /// What belongs to one place of a batch, whatever its picture turns out to be.
+  struct Place {
+    int64_t index;              // of its picture in the data set
+    RandomStream augmentation;  // of whichever picture stands there in the end
+    RandomStream replacement;   // chooses another picture if this one is unreadable
+  };
   struct Slot {
     Batch batch;
+    std::vector<Place> places;  // of its samples
     StagingArray<float> memory;
     int claimed = 0;  // samples that a worker has taken
     int done = 0;     // samples that are ready, or failed
@@ -121,8 +98,10 @@ class Loader {
   LoaderPosition PositionOf(int64_t number) const;
   Status Start();
   void Stop();
-  void Open(int64_t number);  // REQUIRES: mutex_ is held, as for the next two
+  int SamplesAt(LoaderPosition position) const;
   std::vector<int64_t> OrderOf(int64_t epoch) const;
+  Place PlaceOf(LoaderPosition position, int i);  // REQUIRES: mutex_ is held, as for the next three
+  void Open(int64_t number);
   std::optional<Claim> ClaimPictures();  // nothing left that may be made now: none
   void Finish(const Claim& claim, int failed_at, Status status);
   bool MadeAll() const;

@@ -39,6 +39,24 @@ Transform Augmented() {
   return *Transform::ForTraining(DefaultPreprocessing(cifar, 8, 3), DefaultAugmentation(cifar));
 }
 
+// [channels][versions][8 · 8]: what a loader that is alone with this picture of Numbers makes of it.
+std::vector<float> Alone(const Transform& transform, int64_t index, RandomStream random) {
+  std::vector<float> pixels(3 * transform.splits() * 64);
+  TransformScratch scratch;
+  const Picture picture = SomePicture(8, 8, 3, static_cast<uint32_t>(index));
+  EXPECT_TRUE(transform.Apply(picture.View(), random, scratch, pixels.data(), transform.splits() * 64, 64).ok());
+  return pixels;
+}
+
+// The same pixels of place i of a batch.
+std::vector<float> PixelsAt(const Batch& batch, int i) {
+  std::vector<float> pixels;
+  for (int c = 0; c < 3; ++c)
+    for (int place = i; place < batch.images; place += batch.samples())
+      pixels.insert(pixels.end(), batch.pixels[c] + place * 64, batch.pixels[c] + (place + 1) * 64);
+  return pixels;
+}
+
 struct Copy {
   LoaderPosition position;
   std::vector<float> pixels;
@@ -184,20 +202,12 @@ TEST(Loader, ABatchHoldsAllVersionsOfItsSamplesOneVersionAfterAnother) {
       ASSERT_EQ(batch.samples(), samples);
       for (int i = 0; i < samples; ++i) {
         const int64_t index = batch.indices[i];
-        RandomStream random(9, RandomPurpose::kAugmentation, 0, static_cast<uint32_t>(index));
-        std::vector<float> alone(3 * 3 * 64);
-        TransformScratch scratch;
-        const Picture picture = SomePicture(8, 8, 3, static_cast<uint32_t>(index));
-        ASSERT_TRUE(transform.Apply(picture.View(), random, scratch, alone.data(), 3 * 64, 64).ok());
-        for (int split = 0; split < 3; ++split) {
-          const int place = split * samples + i;
+        for (int place = i; place < batch.images; place += samples) {
           EXPECT_EQ(batch.indices[place], index);
           EXPECT_EQ(batch.labels[place], numbers.label(index));
-          for (int c = 0; c < 3; ++c)
-            EXPECT_TRUE(std::equal(&alone[(3 * c + split) * 64], &alone[(3 * c + split) * 64] + 64,
-                                   batch.pixels[c] + place * 64))
-                << i << " " << split << " " << c;
         }
+        const RandomStream random(9, RandomPurpose::kAugmentation, 0, static_cast<uint32_t>(index));
+        EXPECT_EQ(PixelsAt(batch, i), Alone(transform, index, random)) << i;
       }
     }
   }
@@ -215,16 +225,44 @@ TEST(Loader, ABatchHoldsItsPicturesInChannelRows) {
     for (int i = 0; i < 6; ++i) {
       const int64_t index = (*batch)->indices[i];
       EXPECT_EQ((*batch)->labels[i], numbers.label(index));
-      RandomStream random(9, RandomPurpose::kAugmentation, static_cast<uint32_t>((*batch)->position.epoch),
-                          static_cast<uint32_t>(index));
-      std::vector<float> alone(3 * 64);
-      TransformScratch scratch;
-      const Picture picture = SomePicture(8, 8, 3, static_cast<uint32_t>(index));
-      ASSERT_TRUE(transform.Apply(picture.View(), random, scratch, alone.data(), 64).ok());
-      for (int c = 0; c < 3; ++c)
-        EXPECT_TRUE(std::equal(&alone[c * 64], &alone[c * 64] + 64, (*batch)->pixels[c] + i * 64)) << i << " " << c;
+      const RandomStream random(9, RandomPurpose::kAugmentation, static_cast<uint32_t>((*batch)->position.epoch),
+                                static_cast<uint32_t>(index));
+      EXPECT_EQ(PixelsAt(**batch, i), Alone(transform, index, random)) << i;
     }
   }
+}
+
+// What stands in a place, and the random numbers that it gets, is known before any picture is read.
+TEST(Loader, APlaceIsAFunctionOfSeedEpochAndWhereItIsInTheEpoch) {
+  Numbers numbers(40);
+  numbers.broken_ = {7, 8};
+  const Transform transform = Augmented();
+  const auto loader = Loader::Create(
+      numbers, transform, {.batch_size = 8, .aug_repeats = 3, .seed = 9, .workers = 2, .max_unreadable_share = 0.05});
+  int replaced = 0;
+  for (uint32_t epoch = 0; epoch < 4; ++epoch) {
+    std::vector<int64_t> order = EpochOrder(40, true, 9, epoch);
+    RepeatPictures(3, order);
+    for (int b = 0; b < 5; ++b) {
+      const auto batch = (*loader)->Next();
+      ASSERT_TRUE(batch.ok()) << batch.status().message();
+      for (int i = 0; i < 8; ++i) {
+        const int place = 8 * b + i;
+        const auto own = static_cast<uint32_t>(order[place]);
+        int64_t index = own;
+        if (numbers.broken_.contains(own)) {
+          ++replaced;
+          index = RandomStream(9, RandomPurpose::kReplacement, epoch, own).Below(40);
+          while (numbers.broken_.contains(index)) ++index;
+        }
+        EXPECT_EQ((*batch)->indices[i], index) << place;
+        EXPECT_EQ((*batch)->labels[i], numbers.label(index)) << place;
+        const RandomStream random(9, RandomPurpose::kAugmentation, epoch, own, place % 3);
+        EXPECT_EQ(PixelsAt(**batch, i), Alone(transform, index, random)) << place;
+      }
+    }
+  }
+  EXPECT_GT(replaced, 3) << "or nothing was seen of replacements";
 }
 
 TEST(Loader, AnEpochVisitsEachPictureOnce) {

@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/file_lock.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "data/order.h"
 #include "data/shard_index.h"
 #include "data/split_names.h"
@@ -93,8 +94,8 @@ class TarWriter {
 // WebDataset ends a key at the first dot.
 std::pair<std::string, std::string> KeyAndEnding(int64_t number, const std::string& name) {
   constexpr size_t kNameBytes = 60;  // the old tar format has room for a hundred
-  std::string stem = fs::path(name).stem().string(), ending = fs::path(name).extension().string();
-  std::ranges::transform(ending, ending.begin(), [](unsigned char c) { return std::tolower(c); });
+  std::string stem = fs::path(name).stem().string();
+  const std::string ending = Lowercase(fs::path(name).extension().string());
   std::ranges::replace_if(
       stem, [](unsigned char c) { return !std::isalnum(c) && c != '-' && c != '_'; }, '_');
   return {fmt::format("{:08}_{}", number, stem.substr(0, kNameBytes)), ending};

@@ -138,8 +138,8 @@ Result<ShardFiles> ListShards(const fs::path& folder, const std::string& split) 
     if (!name->unpacker.empty()) {
       if (std::ranges::find(files, fs::path(file).replace_extension()) != files.end()) continue;  // unpacked already
       return InvalidArgument(
-          "{}: pictures are read by their place in a tar file, and this one is compressed: unpack "
-          "it ({}), or pack the pictures with 'riffle data pack'",
+          "{}: pictures are read by their place in a tar file, and this one is compressed: unpack it ({}), or pack the "
+          "pictures with 'riffle data pack'",
           file.string(), name->unpacker);
     }
     if (!shards.files.empty() && name->set != shards.set)
@@ -184,8 +184,7 @@ Status CheckNames(const fs::path& data_dir, const std::string& split) {
       names += fmt::format("{}'{}'", i > 0 ? ", " : "", (*tars)[i].filename().string());
     if (tars->size() > kNamed) names += fmt::format(" and {} more", tars->size() - kNamed);
     return InvalidArgument(
-        "{}: shards are called [NAME-]{}-000000.tar, found {}: rename them, with the split before the "
-        "number",
+        "{}: shards are called [NAME-]{}-000000.tar, found {}: rename them, with the split before the number",
         folder.string(), split, names);
   }
   return {};
@@ -302,8 +301,7 @@ Result<std::unique_ptr<Dataset>> OpenPacked(const fs::path& data_dir, const std:
   }
   if (dataset->size() == 0)
     return DataLoss(
-        "{}: no picture with a class in {} shards; a shard has an entry KEY.jpg and an entry KEY.cls for "
-        "each picture",
+        "{}: no picture with a class in {} shards; a shard has an entry KEY.jpg and an entry KEY.cls for each picture",
         (shards.folder / shards.set).string(), shards.files.size());
   return std::unique_ptr<Dataset>(std::move(dataset));
 }

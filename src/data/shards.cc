@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <optional>
 #include <span>
@@ -256,14 +255,11 @@ class Samples {
     std::array<char, kMaxLabelText> text{};
     const std::span<char> read(text.data(), std::min(content->bytes, kMaxLabelText));
     RIFFLE_TRY(file_.ReadAt(content->offset, read));
-    int32_t label = -1;
-    const char* const stop = read.data() + read.size();
-    const auto [end, error] = std::from_chars(read.data(), stop, label);
-    const bool clean = std::all_of(end, stop, [](char c) { return c == '\n' || c == '\r' || c == ' '; });
-    if (error != std::errc() || !clean || label < 0 || content->bytes > kMaxLabelText)
-      return DataLoss("entry {}: the number of a class was expected, found {}", Quoted(member.name),
-                      Quoted({read.data(), read.size()}));
-    return label;
+    const std::string_view found(read.data(), read.size());
+    const auto label = ParseNumber<int32_t>(found.substr(0, found.find_last_not_of("\n\r ") + 1));
+    if (!(label >= 0) || content->bytes > kMaxLabelText)
+      return DataLoss("entry {}: the number of a class was expected, found {}", Quoted(member.name), Quoted(found));
+    return *label;
   }
 
   const TarFile& file_;

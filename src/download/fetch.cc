@@ -36,10 +36,10 @@ struct Outcome {
 };
 
 /// One request: the bytes of `url` from `offset` on, appended to `part`.
-class Transfer {
+class Request {
  public:
-  Transfer(const LibCurl& curl, std::string url, const fs::path& part, const FetchPolicy& policy,
-           DownloadObserver& observer)
+  Request(const LibCurl& curl, std::string url, const fs::path& part, const FetchPolicy& policy,
+          DownloadObserver& observer)
       : lib_(curl),
         url_(std::move(url)),
         part_(part),
@@ -86,13 +86,13 @@ class Transfer {
     set(c, CURLOPT_WRITEDATA, this);
     set(
         c, CURLOPT_WRITEFUNCTION, +[](char* data, size_t one, size_t count, void* self) {
-          return static_cast<Transfer*>(self)->OnData(data, one * count);
+          return static_cast<Request*>(self)->OnData(data, one * count);
         });
     set(c, CURLOPT_NOPROGRESS, 0L);
     set(c, CURLOPT_XFERINFODATA, this);
     set(
         c, CURLOPT_XFERINFOFUNCTION, +[](void* self, curl_off_t total, curl_off_t done, curl_off_t, curl_off_t) {
-          static_cast<Transfer*>(self)->OnProgress(total, done);
+          static_cast<Request*>(self)->OnProgress(total, done);
           return 0;
         });
   }
@@ -167,14 +167,14 @@ Outcome Attempt(const std::string& url, const fs::path& part, const std::string&
                 DownloadObserver& observer) {
   const Result<const LibCurl*> curl = LoadLibCurl();
   if (!curl.ok()) return {Outcome::kGiveUp, curl.status().code(), curl.status().message()};
-  Transfer transfer(**curl, url, part, policy, observer);
-  Outcome outcome = transfer.Run();
+  Request request(**curl, url, part, policy, observer);
+  Outcome outcome = request.Run();
   if (outcome.what != Outcome::kComplete) return outcome;
   const Result<std::string> found = Md5OfFile(part);
   if (!found.ok()) return {Outcome::kGiveUp, found.status().code(), found.status().message()};
   if (*found == md5) return {};
   // What an earlier attempt brought may have been of another version.
-  return {transfer.resumed() ? Outcome::kStartOver : Outcome::kGiveUp, ErrorCode::kDataLoss,
+  return {request.resumed() ? Outcome::kStartOver : Outcome::kGiveUp, ErrorCode::kDataLoss,
           fmt::format("md5 expected {}, found {}; what came was removed", md5, *found)};
 }
 

@@ -3,8 +3,9 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <charconv>
 #include <utility>
+
+#include "base/text.h"
 
 namespace riffle {
 namespace {
@@ -46,12 +47,11 @@ std::string UnitPart(std::string_view part) {
   for (const Stage& stage : kStages) {
     if (part.starts_with(stage.prefix)) {
       part.remove_prefix(stage.prefix.size());
-      int unit = -1;
-      const char* end = std::from_chars(part.data(), part.data() + part.size(), unit).ptr;
-      part.remove_prefix(end - part.data());
-      if (unit < 0 || unit >= stage.units || !part.starts_with('.')) return {};
-      const std::string_view cell = Lookup(kInUnit, part.substr(1));
-      return cell.empty() ? std::string() : fmt::format("features.{}.{}", first_unit + unit, cell);
+      const size_t dot = part.find('.');
+      const auto unit = ParseNumber<int>(part.substr(0, dot));
+      if (!(unit >= 0) || unit >= stage.units || dot == std::string_view::npos) return {};
+      const std::string_view cell = Lookup(kInUnit, part.substr(dot + 1));
+      return cell.empty() ? std::string() : fmt::format("features.{}.{}", first_unit + *unit, cell);
     }
     first_unit += stage.units;
   }

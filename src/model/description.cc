@@ -33,8 +33,7 @@ Status CheckChannels(const ModelDescription& model) {
     return InvalidArgument("stage2_channels: expected a multiple of the {} groups, found {}", groups, stage2);
   if (stem >= stage2)
     return InvalidArgument(
-        "stem_channels: expected fewer than the {} of stage 2, whose first unit concatenates them to its "
-        "own, found {}",
+        "stem_channels: expected fewer than the {} of stage 2, whose first unit concatenates them to its own, found {}",
         stage2, stem);
   if ((stage2 - stem) % groups != 0)
     return InvalidArgument(

@@ -35,7 +35,7 @@ std::vector<ModelDescription> Models() {
 
 // Logits and all gradients of one pass.
 std::vector<float> PassOf(Network<float>& network, const Plan& plan, const OpTable<float>& ops,
-                          const Batch<float>& batch) {
+                          const TestBatch<float>& batch) {
   std::vector<float> result = TrainingPass(network, ops, batch, kClasses).logits;
   const std::vector<float> gradients = HostCopy(network.gradients());
   for (const Parameter& p : plan.registry.trainable())
@@ -43,7 +43,7 @@ std::vector<float> PassOf(Network<float>& network, const Plan& plan, const OpTab
   return result;
 }
 
-std::vector<float> FreshPass(const Plan& plan, const OpTable<float>& ops, const Batch<float>& batch,
+std::vector<float> FreshPass(const Plan& plan, const OpTable<float>& ops, const TestBatch<float>& batch,
                              const Execution& execution = OnThreads()) {
   Network<float> network(execution, plan, ops);
   FillRandom(plan.registry, 1, &network.values());
@@ -61,7 +61,7 @@ TEST_P(NetworkOf, ReadsNothingThatItHasNotWritten) {
   constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
   for (const ModelDescription& model : Models()) {
     const Plan plan = *MakePlan(model);
-    const Batch<float> batch(model, kImages, 2);
+    const TestBatch<float> batch(model, kImages, 2);
     Network<float> network(OnThreads(), plan, GetParam()());
     FillRandom(plan.registry, 1, &network.values());
     PassOf(network, plan, GetParam()(), batch);  // lays the memory out
@@ -76,7 +76,7 @@ TEST_P(NetworkOf, RecomputedMapsChangeNoBit) {
     const Plan plan = *MakePlan(model);
     Plan keeping = plan;
     keeping.backward = MakeBackwardPlan(plan, Recompute::kNothing);
-    const Batch<float> batch(model, kImages, 2);
+    const TestBatch<float> batch(model, kImages, 2);
     EXPECT_EQ(FreshPass(plan, GetParam()(), batch), FreshPass(keeping, GetParam()(), batch)) << ToJson(model);
   }
 }
@@ -84,7 +84,7 @@ TEST_P(NetworkOf, RecomputedMapsChangeNoBit) {
 TEST_P(NetworkOf, KeepsTheLogitsUntilTheNextForward) {
   for (const ModelDescription& model : Models()) {
     const Plan plan = *MakePlan(model);
-    const Batch<float> batch(model, kImages, 2);
+    const TestBatch<float> batch(model, kImages, 2);
     Network<float> network(OnThreads(), plan, GetParam()());
     FillRandom(plan.registry, 1, &network.values());
     const float* logits = network.Forward(kImages, batch.pictures(), Statistics::kBatch);
@@ -101,7 +101,7 @@ TEST_P(NetworkOf, ForgetsBatchesOfOtherSizes) {
   Network<float> network(OnThreads(), plan, GetParam()());
   FillRandom(plan.registry, 1, &network.values());
   for (const int64_t images : {kImages, int64_t{1}, int64_t{7}, kImages}) {
-    const Batch<float> batch(model, images, 2);
+    const TestBatch<float> batch(model, images, 2);
     EXPECT_EQ(PassOf(network, plan, GetParam()(), batch), FreshPass(plan, GetParam()(), batch)) << images << " images";
   }
 }
@@ -109,7 +109,7 @@ TEST_P(NetworkOf, ForgetsBatchesOfOtherSizes) {
 TEST_P(NetworkOf, HasTheSameBitsOnOneTwoAndThreeThreads) {
   for (const ModelDescription& model : Models()) {
     const Plan plan = *MakePlan(model);
-    const Batch<float> batch(model, kImages, 2);
+    const TestBatch<float> batch(model, kImages, 2);
     UnderEachTarget([&] {
       const std::vector<float> one = FreshPass(plan, GetParam()(), batch, OnThreads(1));
       for (const int threads : {2, 3})
@@ -122,7 +122,7 @@ TEST_P(NetworkOf, HasTheSameBitsOnOneTwoAndThreeThreads) {
 TEST_P(NetworkOf, EvaluationLeavesStatisticsAlone) {
   const ModelDescription model = Models()[0];
   const Plan plan = *MakePlan(model);
-  const Batch<float> batch(model, kImages, 2);
+  const TestBatch<float> batch(model, kImages, 2);
   Network<float> network(OnThreads(), plan, GetParam()());
   FillRandom(plan.registry, 1, &network.values());
   const auto statistics = [&] { return HostCopy(network.values().statistics); };
@@ -139,7 +139,7 @@ TEST(Network, ReadsAndWritesItsDeviceByOpsAndTransfersAlone) {
   const Execution execution{OnThreads(3).pool, device};
   for (const ModelDescription& model : Models()) {
     const Plan plan = *MakePlan(model);
-    const Batch<float> batch(model, kImages, 2);
+    const TestBatch<float> batch(model, kImages, 2);
     EXPECT_EQ(FreshPass(plan, GuardedOps(), batch, execution), FreshPass(plan, CpuOps(), batch)) << ToJson(model);
   }
 }
@@ -148,7 +148,7 @@ INSTANTIATE_TEST_SUITE_P(Backends, NetworkOf, testing::Values(&ReferenceOps<floa
                          [](const auto& test) { return test.index == 0 ? "Reference" : "Cpu"; });
 
 // Mean loss of a batch when all parameters are moved by `step` along `direction`.
-double LossAlong(const Plan& plan, const Batch<double>& batch, const std::vector<double>& direction, double step) {
+double LossAlong(const Plan& plan, const TestBatch<double>& batch, const std::vector<double>& direction, double step) {
   Network<double> network(OnThreads(), plan, ReferenceOps<double>());
   FillRandom(plan.registry, 1, &network.values());
   std::vector<double> values = HostCopy(network.values().trainable);
@@ -162,7 +162,7 @@ TEST(Network, GradientIsTheDerivativeOfTheLoss) {
   constexpr double kStep = 1e-9;  // small: a ReLU that turns over on the way spoils the quotient
   for (const ModelDescription& model : Models()) {
     const Plan plan = *MakePlan(model);
-    const Batch<double> batch(model, kImages, 2);
+    const TestBatch<double> batch(model, kImages, 2);
     Network<double> network(OnThreads(), plan, ReferenceOps<double>());
     FillRandom(plan.registry, 1, &network.values());
     TrainingPass(network, ReferenceOps<double>(), batch, kClasses);
@@ -217,7 +217,7 @@ TEST(TrainingArenaBytes, IsWhatAPassTouches) {
   for (const ModelDescription& model : Models()) {
     const Plan plan = *MakePlan(model);
     Extent::first = Extent::last = nullptr;
-    FreshPass(plan, ops, Batch<float>(model, kImages, 2));
+    FreshPass(plan, ops, TestBatch<float>(model, kImages, 2));
     const int64_t touched = (Extent::last - Extent::first) * static_cast<int64_t>(sizeof(float));
     const int64_t planned = TrainingArenaBytes(plan, kImages);
     EXPECT_LE(touched, planned) << ToJson(model);
@@ -249,7 +249,7 @@ TEST(TrainingArenaBytes, RecomputedMapsSaveTheirMemory) {
 TEST(Network, BackwardOfTheHeadAloneGivesTheSameGradientAndTouchesNoOther) {
   const ModelDescription model = Models()[0];
   const Plan plan = *MakePlan(model);
-  const Batch<float> batch(model, kImages, 2);
+  const TestBatch<float> batch(model, kImages, 2);
   Network<float> network(OnThreads(), plan, CpuOps());
   FillRandom(plan.registry, 1, &network.values());
   const auto forward = [&] {
@@ -275,7 +275,7 @@ TEST(Network, ChangesTheSizeOfItsPicturesAndBack) {
   ModelDescription small = Models()[0], large = small;
   large.image_size = 64;
   const Plan small_plan = *MakePlan(small), large_plan = *MakePlan(large);
-  const Batch<float> small_batch(small, kImages, 2), large_batch(large, kImages, 2);
+  const TestBatch<float> small_batch(small, kImages, 2), large_batch(large, kImages, 2);
   Network<float> network(OnThreads(), small_plan, CpuOps());
   FillRandom(small_plan.registry, 1, &network.values());
   PassOf(network, small_plan, CpuOps(), small_batch);

@@ -15,9 +15,9 @@ namespace riffle {
 namespace {
 
 /// Values around `mean` with standard deviation 1/√3.
-Map<float> NoiseAround(double mean, int64_t rows, int64_t pixels) {
+GuardedMap<float> NoiseAround(double mean, int64_t rows, int64_t pixels) {
   Draw draw(Values::kExact);
-  return Map<float>(rows, pixels, [&] { return mean + draw.Real(); });
+  return GuardedMap<float>(rows, pixels, [&] { return mean + draw.Real(); });
 }
 
 Moments<double> ExactMoments(const float* row, int64_t pixels) {
@@ -35,7 +35,7 @@ TEST(CpuMoments, KeepTheVarianceWhereTheMeanIsTenThousandTimesTheDeviation) {
   for (const std::string& target : AvailableTargets()) {
     SCOPED_TRACE(target);
     ASSERT_TRUE(ForceTarget(target).ok());
-    Map<float> x = NoiseAround(5000, 2, pixels), y(2, pixels);
+    GuardedMap<float> x = NoiseAround(5000, 2, pixels), y(2, pixels);
     std::vector<Moments<float>> moments(2);
     CpuOps().depthwise_conv_forward(OnThreads(), shape,
                                     {y.rows(), x.rows(), {}, identity, nullptr, {}, moments.data()});
@@ -55,7 +55,7 @@ TEST(CpuMoments, OfAConstantRowAreExact) {
   for (const std::string& target : AvailableTargets()) {
     SCOPED_TRACE(target);
     ASSERT_TRUE(ForceTarget(target).ok());
-    Map<float> x = NoiseAround(0, 1, shape.in.pixels()), y(1, shape.in.pixels());
+    GuardedMap<float> x = NoiseAround(0, 1, shape.in.pixels()), y(1, shape.in.pixels());
     Moments<float> moments{};
     CpuOps().stem_conv_forward(OnThreads(), shape, {y.rows(), x.rows(), weight.data(), &bias, false, &moments});
     EXPECT_EQ(moments.mean, bias);

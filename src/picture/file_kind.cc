@@ -3,8 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <string_view>
+
+#include "base/text.h"
 
 namespace riffle {
 namespace {
@@ -80,8 +81,7 @@ bool IsText(std::span<const uint8_t> start) {
 
 /// The kind of a file of text; "" for a plain one. Mark-up may begin with blanks, comments and the like.
 std::string_view KindOfMarkup(std::span<const uint8_t> start) {
-  std::string text(start.begin(), start.end());
-  std::ranges::transform(text, text.begin(), [](unsigned char c) { return std::tolower(c); });
+  const std::string text = Lowercase({reinterpret_cast<const char*>(start.data()), start.size()});
   const size_t first = text.find_first_not_of(" \t\r\n\xEF\xBB\xBF");
   if (first == std::string::npos || text[first] != '<') return "";
   if (text.find("<svg") != std::string::npos) return "an SVG drawing, which is not read: export it as PNG";

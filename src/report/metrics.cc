@@ -1,7 +1,6 @@
 #include "report/metrics.h"
 
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <fstream>
 #include <initializer_list>
@@ -9,6 +8,7 @@
 #include <sstream>
 
 #include "base/file.h"
+#include "base/text.h"
 
 namespace riffle {
 namespace {
@@ -61,10 +61,8 @@ std::optional<int> EpochOfJsonRow(const std::string& line) {
 }
 
 std::optional<int> EpochOfResultRow(const std::string& line) {
-  int epoch = 0;
-  const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), epoch);
   const bool is_complete = line.size() == ResultHeader().size() - 1;
-  return error == std::errc{} && is_complete ? std::optional(epoch) : std::nullopt;
+  return is_complete ? ParseNumber<int>(line.substr(0, line.find(' '))) : std::nullopt;
 }
 
 struct Rows {

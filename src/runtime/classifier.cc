@@ -31,17 +31,17 @@ Result<std::unique_ptr<PictureClassifier>> PictureClassifier::Create(const Execu
   const CheckpointInfo& info = checkpoint.info();
   const WeightSet set = online ? WeightSet::kOnline : checkpoint.best_weights();
   RIFFLE_ASSIGN(EvaluationView view, EvaluationView::Create(info.preprocessing));
-  RIFFLE_ASSIGN(std::unique_ptr<LoadedNetwork> network, LoadNetwork(execution, checkpoint, set, info.model, ops));
+  RIFFLE_ASSIGN(std::unique_ptr<Session> session, LoadSession(execution, checkpoint, set, info.model, ops));
   return std::unique_ptr<PictureClassifier>(
-      new PictureClassifier(execution, info, set == WeightSet::kEma, std::move(network), std::move(view)));
+      new PictureClassifier(execution, info, set == WeightSet::kEma, std::move(session), std::move(view)));
 }
 
 PictureClassifier::PictureClassifier(const Execution& execution, CheckpointInfo info, bool averaged,
-                                     std::unique_ptr<LoadedNetwork> network, EvaluationView view)
+                                     std::unique_ptr<Session> session, EvaluationView view)
     : info_(std::move(info)),
       averaged_(averaged),
-      network_(std::move(network)),
-      pictures_(network_->plan.maps[0]),
+      session_(std::move(session)),
+      pictures_(session_->plan().maps[0]),
       view_(std::move(view)),
       stride_(pictures_.stride(1)),
       pixels_(execution.device, static_cast<size_t>(pictures_.values(1))),
@@ -59,7 +59,7 @@ Result<std::vector<ClassProbability>> PictureClassifier::ClassifyEncoded(std::sp
   const Exif exif = info_.preprocessing.exif_orientation ? Exif::kFollowed : Exif::kIgnored;
   RIFFLE_TRY(Decode(bytes, pictures_.channels, picture_, exif));
   RIFFLE_TRY(view_.Apply(picture_.View(), scratch_, pixels_.data(), stride_));
-  network_->session.Run(1, {pixels_.data(), stride_}, logits_.data());
+  session_->Run(1, {pixels_.data(), stride_}, logits_.data());
   return Likeliest(logits_, info_.classes, count);
 }
 

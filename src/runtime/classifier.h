@@ -9,7 +9,7 @@
 
 #include "picture/evaluation_view.h"
 #include "riffle/riffle.hpp"
-#include "runtime/loaded_network.h"
+#include "runtime/load_session.h"
 
 namespace riffle {
 
@@ -18,7 +18,7 @@ namespace riffle {
 class PictureClassifier {
  public:
   /// With the averaged weights where the checkpoint has them, unless the `online` ones are asked for. Errors: those of
-  /// LoadNetwork. Its ops run on `execution`; `ops` must outlive it.
+  /// LoadSession. Its ops run on `execution`; `ops` must outlive it.
   static Result<std::unique_ptr<PictureClassifier>> Create(const Execution& execution, const Checkpoint& checkpoint,
                                                            const OpTable<float>& ops, bool online = false);
 
@@ -31,18 +31,18 @@ class PictureClassifier {
 
   const CheckpointInfo& info() const { return info_; }
   /// Test-time flip, as Session::SetFlip.
-  void SetFlip(bool flip) { network_->session.SetFlip(flip); }
+  void SetFlip(bool flip) { session_->SetFlip(flip); }
   /// Whether these are the averaged weights of a run that kept an average.
   bool averaged() const { return averaged_; }
 
  private:
-  PictureClassifier(const Execution& execution, CheckpointInfo info, bool averaged,
-                    std::unique_ptr<LoadedNetwork> network, EvaluationView view);
+  PictureClassifier(const Execution& execution, CheckpointInfo info, bool averaged, std::unique_ptr<Session> session,
+                    EvaluationView view);
 
   const CheckpointInfo info_;
   const bool averaged_;
-  const std::unique_ptr<LoadedNetwork> network_;
-  const Map& pictures_;  ///< of the network's plan
+  const std::unique_ptr<Session> session_;
+  const Map& pictures_;  ///< of the session's plan
   const EvaluationView view_;
   const int64_t stride_;
   StagingArray<float> pixels_;

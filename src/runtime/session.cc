@@ -50,6 +50,11 @@ Session::Session(const Execution& execution, const Plan& training_plan, const Op
       row_indices_(execution.device, plan_),
       prepared_(plan_.steps.size()) {}
 
+void Session::UsePlan(const Plan& training_plan) {
+  plan_ = FoldBatchNorm(training_plan);
+  layout_ = last_layout_ = {};  // the next Run lays the arenas out anew
+}
+
 void Session::SetWeights(const ParameterValues<float>& values) {
   for (size_t i = 0; i < plan_.steps.size(); ++i) {
     const Step& step = plan_.steps[i];

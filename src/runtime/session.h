@@ -20,6 +20,10 @@ class Session {
   /// is folded and kept.
   Session(const Execution& execution, const Plan& training_plan, const OpTable<float>& ops);
 
+  /// From the next Run on, the same network for pictures of another size: a plan whose model differs in image_size
+  /// alone; it is folded and kept. The weights stay: no packed one knows the size.
+  void UsePlan(const Plan& training_plan);
+
   /// Folds and packs the weights and running statistics. Before the first Run, and whenever they change.
   void SetWeights(const ParameterValues<float>& values);
 
@@ -36,6 +40,7 @@ class Session {
   /// valid until the next Forward or Run.
   const float* Forward(int64_t images, Rows<const float> pictures);
 
+  /// Folded; as it is until UsePlan.
   const Plan& plan() const { return plan_; }
   const Execution& execution() const { return execution_; }
 
@@ -66,7 +71,7 @@ class Session {
   GroupConvShape GroupConvShapeOf(const Step& step, int64_t images) const;
 
   const Execution execution_;
-  const Plan plan_;
+  Plan plan_;
   const OpTable<float>& ops_;
   const RowIndices row_indices_;
   std::vector<Prepared> prepared_;              // by step

@@ -62,12 +62,12 @@ class SessionOf : public testing::TestWithParam<Case> {
     const Plan plan = *MakePlan(model());
     Network<double> network(OnThreads(), plan, ReferenceOps<double>());
     FillRandom(plan.registry, 1, &network.values());
-    const Batch<double> batch(model(), kImages, 2);
+    const TestBatch<double> batch(model(), kImages, 2);
     const std::vector<double> expected = ForwardPass(network, batch, Statistics::kRunning);
 
     Session session(OnThreads(), plan, ops);
     session.SetWeights(RandomValues(plan));
-    const Logits logits = Classify(session, kImages, Batch<float>(model(), kImages, 2).pictures());
+    const Logits logits = Classify(session, kImages, TestBatch<float>(model(), kImages, 2).pictures());
     EXPECT_LE(RelativeDistance(logits.data(), expected.data(), kImages * kClasses), 1e-5);
   }
 };
@@ -83,8 +83,8 @@ TEST_P(SessionOf, CpuNetworkWithRunningStatisticsEqualsTheNetworkInDouble) {
   Network<float> network(OnThreads(), plan, CpuOps());
   FillRandom(plan.registry, 1, &exact.values());
   FillRandom(plan.registry, 1, &network.values());
-  const Batch<double> exact_batch(model(), kImages, 2);
-  const Batch<float> batch(model(), kImages, 2);
+  const TestBatch<double> exact_batch(model(), kImages, 2);
+  const TestBatch<float> batch(model(), kImages, 2);
   const Logits logits = ForwardPass(network, batch, Statistics::kRunning);
   const std::vector<double> expected = ForwardPass(exact, exact_batch, Statistics::kRunning);
   EXPECT_LE(RelativeDistance(logits.data(), expected.data(), kImages * kClasses), 1e-5);
@@ -96,7 +96,7 @@ TEST_P(SessionOf, APictureHasTheSameBitsAloneAndInAnyBatch) {
   const int64_t area = int64_t{model().image_size} * model().image_size;
   // Beyond one group of pictures, and no multiple of it.
   constexpr int64_t kMany = 37;
-  const Batch<float> batch(model(), kMany, 2);
+  const TestBatch<float> batch(model(), kMany, 2);
   UnderEachTarget([&] {
     Session session(OnThreads(), plan, CpuOps());
     session.SetWeights(values);
@@ -111,7 +111,7 @@ TEST_P(SessionOf, APictureHasTheSameBitsAloneAndInAnyBatch) {
 TEST_P(SessionOf, HasTheSameBitsOnOneTwoAndThreeThreads) {
   const Plan plan = *MakePlan(model());
   const ParameterValues<float> values = RandomValues(plan);
-  const Batch<float> batch(model(), 20, 2);
+  const TestBatch<float> batch(model(), 20, 2);
   UnderEachTarget([&] {
     Session one_thread(OnThreads(1), plan, CpuOps());
     one_thread.SetWeights(values);
@@ -125,6 +125,26 @@ TEST_P(SessionOf, HasTheSameBitsOnOneTwoAndThreeThreads) {
   });
 }
 
+TEST_P(SessionOf, OnPicturesOfAnotherSizeHasTheBitsOfOneThatWasMadeForThem) {
+  ModelDescription larger = model();
+  larger.image_size += 13;
+  const Plan plan = *MakePlan(model()), larger_plan = *MakePlan(larger);
+  const TestBatch<float> batch(model(), kImages, 2), larger_batch(larger, kImages, 2);
+  const ParameterValues<float> values = RandomValues(plan);
+  Session session(OnThreads(), plan, CpuOps()), made_for_it(OnThreads(), larger_plan, CpuOps());
+  for (Session* each : {&session, &made_for_it}) {
+    each->SetWeights(values);
+    each->SetFlip(true);
+  }
+  const Logits before = Classify(session, kImages, batch.pictures());
+  session.UsePlan(larger_plan);
+  EXPECT_EQ(session.plan().model.image_size, larger.image_size);
+  EXPECT_EQ(Classify(session, kImages, larger_batch.pictures()),
+            Classify(made_for_it, kImages, larger_batch.pictures()));
+  session.UsePlan(plan);
+  EXPECT_EQ(Classify(session, kImages, batch.pictures()), before) << "and back";
+}
+
 INSTANTIATE_TEST_SUITE_P(Cases, SessionOf, testing::ValuesIn(Cases()),
                          [](const auto& test) { return test.param.name; });
 
@@ -134,7 +154,7 @@ TEST(Session, ReadsAndWritesItsDeviceByOpsAndTransfersAlone) {
   for (const Case& c : Cases()) {
     const Plan plan = *MakePlan(c.model);
     const ParameterValues<float> values = RandomValues(plan);
-    const Batch<float> batch(c.model, kImages, 2);
+    const TestBatch<float> batch(c.model, kImages, 2);
     Session guarded({OnThreads(3).pool, device}, plan, GuardedOps()), session(OnThreads(), plan, CpuOps());
     guarded.SetWeights(values);
     session.SetWeights(values);
@@ -147,7 +167,7 @@ TEST(Session, ReadsAndWritesItsDeviceByOpsAndTransfersAlone) {
 TEST(Session, ForwardGivesTheDeviceWhatRunGivesTheHost) {
   const ModelDescription model = Cases()[0].model;
   const Plan plan = *MakePlan(model);
-  const Batch<float> batch(model, kImages, 2);
+  const TestBatch<float> batch(model, kImages, 2);
   Session session(OnThreads(), plan, CpuOps());
   session.SetWeights(RandomValues(plan));
   for (const bool flip : {false, true}) {
@@ -162,7 +182,7 @@ TEST(Session, RunsOnWhenBatchesGrow) {
   const Plan plan = *MakePlan(model);
   Session session(OnThreads(), plan, CpuOps());
   session.SetWeights(RandomValues(plan));
-  const Batch<float> batch(model, 33, 2);
+  const TestBatch<float> batch(model, 33, 2);
   const Logits one = Classify(session, 1, batch.pictures());
   const Logits many = Classify(session, 33, batch.pictures());
   EXPECT_EQ(Logits(many.begin(), many.begin() + kClasses), one);
@@ -174,7 +194,7 @@ TEST(Session, SeveralRunSideBySideWithTheBitsOfOneAlone) {
   const ModelDescription model = Cases()[0].model;
   const Plan plan = *MakePlan(model);
   const ParameterValues<float> values = RandomValues(plan);
-  const Batch<float> batch(model, 9, 2);
+  const TestBatch<float> batch(model, 9, 2);
   Session alone(OnThreads(1), plan, CpuOps());
   alone.SetWeights(values);
   const Logits one = Classify(alone, 1, batch.pictures()), all = Classify(alone, batch.images, batch.pictures());
@@ -200,7 +220,7 @@ TEST(Session, TakesNewWeights) {
   const ModelDescription model = Cases()[0].model;
   const Plan plan = *MakePlan(model);
   ParameterValues<float> values = RandomValues(plan);
-  const Batch<float> batch(model, 1, 2);
+  const TestBatch<float> batch(model, 1, 2);
   Session session(OnThreads(), plan, CpuOps());
   session.SetWeights(values);
   const Logits before = Classify(session, 1, batch.pictures());
@@ -237,8 +257,8 @@ TEST(Session, FlippedLogitsAreTheMeansOfThoseOfPicturesAndMirrorImages) {
   const Plan plan = *MakePlan(model);
   Session session(OnThreads(), plan, CpuOps());
   session.SetWeights(RandomValues(plan));
-  const Batch<float> batch(model, kImages, 2);
-  Batch<float> mirrored(model, kImages, 2);
+  const TestBatch<float> batch(model, kImages, 2);
+  TestBatch<float> mirrored(model, kImages, 2);
   const int size = model.image_size;
   for (int c = 0; c < model.in_channels; ++c)
     for (int64_t i = 0; i < kImages * size * size; ++i)

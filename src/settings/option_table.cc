@@ -1,4 +1,5 @@
-// The rows. Names, defaults (in options.h) and meanings are those of MindCV's config.py unless the help says otherwise.
+// The rows. Names, defaults (in settings.h) and meanings are those of MindCV's config.py unless the help says
+// otherwise.
 #include "settings/option_table.h"
 
 #include <algorithm>
@@ -74,6 +75,9 @@ Status CheckStart(std::string_view text) {
   return InvalidArgument("expected a file, found 'auto'; --resume=auto goes on with the run in ckpt_save_dir");
 }
 
+Limits AResume() { return {.choices = {"", "auto"}, .check = CheckResume}; }
+Limits AStart() { return {.is_path = true, .check = CheckStart}; }
+
 Limits AModel() {
   Limits limits{.choices_text = "a model that 'riffle models' lists"};
   for (const ZooEntry& entry : Zoo()) {
@@ -95,27 +99,28 @@ std::vector<OptionRow> MakeTable() {
       {"threads", kGeneral, &O::threads, Within(0, 4096), "threads that compute; 0 for the cores this process may use",
        kFree},
 
-      {"dataset", kData, &O::dataset, OneOf(DatasetNames()), "dataset; 'imagenet', 'folder' and '' read class folders"},
-      {"data_dir", kData, &O::data_dir, Path(), "folder at or below which the dataset lies"},
-      {"train_split", kData, &O::train_split, Any(), "split to train on"},
-      {"val_split", kData, &O::val_split, Any(), "split to validate on"},
-      {"dataset_download", kData, &O::dataset_download, Any(),
+      {"dataset", kDataset, &O::dataset, OneOf(DatasetNames()),
+       "dataset; 'imagenet', 'folder' and '' read class folders"},
+      {"data_dir", kDataset, &O::data_dir, Path(), "folder at or below which the dataset lies"},
+      {"train_split", kTrainPictures, &O::train_split, Any(), "split to train on"},
+      {"val_split", kValPictures, &O::val_split, Any(), "split to validate on"},
+      {"dataset_download", kDownload, &O::dataset_download, Any(),
        "fetch mnist, fashion_mnist, cifar10 or cifar100 to data_dir if it is not there", kFree},
-      {"dataset_url", kData, &O::dataset_url, Any(),
+      {"dataset_url", kDownload, &O::dataset_url, Any(),
        "folder of a mirror to fetch from; '' for the publisher and its mirrors", kFree},
-      {"dataset_checksums", kData, &O::dataset_checksums, Path(),
+      {"dataset_checksums", kDownload, &O::dataset_checksums, Path(),
        "file of md5 sums, as md5sum writes it, for a mirror that packs anew; '' for the published sums", kFree},
-      {"num_parallel_workers", kData, &O::num_parallel_workers, Within(0, kMaxLoaderWorkers),
+      {"num_parallel_workers", kBatches, &O::num_parallel_workers, Within(0, kMaxLoaderWorkers),
        "threads that read and transform pictures; 0 for the cores this process may use", kFree},
-      {"shuffle", kData, &O::shuffle, Any(), "shuffle the training pictures anew in each epoch"},
-      {"num_samples", kData, &O::num_samples, AtLeast(1), "use only so many training pictures; None for all"},
-      {"batch_size", kData, &O::batch_size, Within(1, 65536), "pictures in a batch"},
+      {"shuffle", kTrainPictures, &O::shuffle, Any(), "shuffle the training pictures anew in each epoch"},
+      {"num_samples", kTrainPictures, &O::num_samples, AtLeast(1), "use only so many training pictures; None for all"},
+      {"batch_size", kBatches, &O::batch_size, Within(1, 65536), "pictures in a batch"},
       {"drop_remainder", kData, &O::drop_remainder, Any(), "leave out a last training batch that is not full"},
       {"max_unreadable_share", kData, &O::max_unreadable_share, Within(0, 1),
        "share of the training pictures that may be unreadable: they are named and replaced; more, or 0 and one, is an "
        "error",
        kFree},
-      {"allow_incomplete", kData, &O::allow_incomplete, Any(),
+      {"allow_incomplete", kValPictures, &O::allow_incomplete, Any(),
        "validate on pictures that are cut off or damaged, too, as far as they go: they are named; otherwise one is an "
        "error"},
       {"shuffle_buffer", kData, &O::shuffle_buffer, AtLeast(0),
@@ -123,51 +128,51 @@ std::vector<OptionRow> MakeTable() {
       {"aug_repeats", kData, &O::aug_repeats, Within(0, 1024),
        "an epoch takes each of fewer pictures so often, augmented anew each time; 0 for once"},
 
-      {"image_resize", kTransforms, &O::image_resize, Within(8, 4096), "height and width that the network sees"},
-      {"scale", kTransforms, &O::scale, AboveUpTo(0, 1), "share of the area that a random resized crop takes"},
-      {"ratio", kTransforms, &O::ratio, Above(0), "width over height of a random resized crop"},
-      {"hflip", kTransforms, &O::hflip, Within(0, 1), "probability of a horizontal flip"},
-      {"vflip", kTransforms, &O::vflip, Within(0, 1), "probability of a vertical flip"},
-      {"color_jitter", kTransforms, &O::color_jitter, AtLeast(0),
+      {"image_resize", kPreprocessing, &O::image_resize, Within(8, 4096), "height and width that the network sees"},
+      {"scale", kCrops, &O::scale, AboveUpTo(0, 1), "share of the area that a random resized crop takes"},
+      {"ratio", kCrops, &O::ratio, Above(0), "width over height of a random resized crop"},
+      {"hflip", kCrops, &O::hflip, Within(0, 1), "probability of a horizontal flip"},
+      {"vflip", kCrops, &O::vflip, Within(0, 1), "probability of a vertical flip"},
+      {"color_jitter", kAugmentation, &O::color_jitter, AtLeast(0),
        "strength of random brightness, contrast and saturation, off under auto_augment (but 3a); unless set, that of "
-       "the "
-       "dataset; None for 0"},
-      {"auto_augment", kTransforms, &O::auto_augment, CheckedBy<ParseAugmentPolicy>(),
+       "the dataset; None for 0"},
+      {"auto_augment", kAugmentation, &O::auto_augment, CheckedBy<ParseAugmentPolicy>(),
        "policy of random operations: randaug-m7-n2-mstd0.5, autoaug, autoaugr, 3a, trivialaugwide, augmix-m5-w4-d2 and "
        "timm's rand, original, v0; None for none"},
       {"aug_splits", kTransforms, &O::aug_splits, Within(0, 16),
        "versions of each picture in a batch, the first without auto_augment; 0 for one, 3 for AugMix (docs/losses.md)"},
-      {"re_prob", kTransforms, &O::re_prob, Within(0, 1), "probability of random erasing"},
-      {"re_scale", kTransforms, &O::re_scale, AboveUpTo(0, 1), "share of the area that random erasing takes"},
-      {"re_ratio", kTransforms, &O::re_ratio, Above(0), "height over width of an erased rectangle"},
-      {"re_value", kTransforms, &O::re_value, CheckedBy<ParseErasingValue>(),
+      {"re_prob", kErasing, &O::re_prob, Within(0, 1), "probability of random erasing"},
+      {"re_scale", kErasing, &O::re_scale, AboveUpTo(0, 1), "share of the area that random erasing takes"},
+      {"re_ratio", kErasing, &O::re_ratio, Above(0), "height over width of an erased rectangle"},
+      {"re_value", kErasing, &O::re_value, CheckedBy<ParseErasingValue>(),
        "what an erased rectangle gets after normalisation: a number (0 is the mean), one per channel, or 'random'"},
-      {"re_max_attempts", kTransforms, &O::re_max_attempts, AtLeast(1),
+      {"re_max_attempts", kErasing, &O::re_max_attempts, AtLeast(1),
        "rectangles that random erasing proposes until one fits"},
-      {"interpolation", kTransforms, &O::interpolation, OneOf(FilterNames()), "filter of resizing"},
-      {"exact_decode", kTransforms, &O::exact_decode, Any(),
+      {"interpolation", kPreprocessing, &O::interpolation, OneOf(FilterNames()), "filter of resizing"},
+      {"exact_decode", kAugmentation, &O::exact_decode, Any(),
        "decode training pictures in full; False decodes at 1/2, 1/4 or 1/8 where that leaves pixels enough"},
-      {"exif_orientation", kTransforms, &O::exif_orientation, Any(),
+      {"exif_orientation", kPreprocessing, &O::exif_orientation, Any(),
        "turn pictures as their EXIF orientation says; the checkpoint keeps it; otherwise as they lie in the file"},
-      {"mean", kTransforms, &O::mean, Any(), "mean of each channel, 0 to 255; unless set, that of the dataset"},
-      {"std", kTransforms, &O::std, Above(0), "deviation of each channel, 0 to 255; unless set, that of the dataset"},
-      {"crop_pct", kTransforms, &O::crop_pct, AboveUpTo(0, 1),
+      {"mean", kPreprocessing, &O::mean, Any(), "mean of each channel, 0 to 255; unless set, that of the dataset"},
+      {"std", kPreprocessing, &O::std, Above(0),
+       "deviation of each channel, 0 to 255; unless set, that of the dataset"},
+      {"crop_pct", kPreprocessing, &O::crop_pct, AboveUpTo(0, 1),
        "share of the resized picture that the centre crop of validation keeps"},
-      {"val_resize", kTransforms, &O::val_resize, Within(8, 4096),
+      {"val_resize", kPreprocessing, &O::val_resize, Within(8, 4096),
        "height and width at validation and use, which the checkpoint records; None for image_resize", kFixed},
       {"resolution_schedule", kTransforms, &O::resolution_schedule, Any(),
        "train on pictures of other sizes: epoch:size pairs such as 0:128,60:160,80:224, the last one image_resize; '' "
        "for image_resize throughout"},
 
-      {"model", kModel, &O::model, AModel(), "network", kFixed},
-      {"num_classes", kModel, &O::num_classes, Within(1, 10000000), "outputs; None for the classes of the dataset",
+      {"model", kNetwork, &O::model, AModel(), "network", kFixed},
+      {"num_classes", kNetwork, &O::num_classes, Within(1, 10000000), "outputs; None for the classes of the dataset",
        kFixed},
-      {"in_channels", kModel, &O::in_channels, OneOf({"1", "3"}), "channels of a picture", kFixed},
-      {"stem", kModel, &O::stem, OneOf({"imagenet", "small"}),
+      {"in_channels", kNetwork, &O::in_channels, OneOf({"1", "3"}), "channels of a picture", kFixed},
+      {"stem", kStructure, &O::stem, OneOf({"imagenet", "small"}),
        "first layers: stride-2 convolution and max-pool, or stride 1 and no pool, for pictures of about 32 px", kFixed},
-      {"stage2_stride", kModel, &O::stage2_stride, OneOf({"1", "2"}), "stride of stage 2; 1 only with the small stem",
-       kFixed},
-      {"conventions", kModel, &O::conventions, OneOf({"mindcv", "megvii", "paper"}),
+      {"stage2_stride", kStructure, &O::stage2_stride, OneOf({"1", "2"}),
+       "stride of stage 2; 1 only with the small stem", kFixed},
+      {"conventions", kStructure, &O::conventions, OneOf({"mindcv", "megvii", "paper"}),
        "which published implementation to agree with where they differ", kFixed},
       {"zero_init_residual", kModel, &O::zero_init_residual, Any(),
        "start each unit that adds its input as the identity; False starts as MindCV does", kStart},
@@ -175,20 +180,11 @@ std::vector<OptionRow> MakeTable() {
       {"bn_momentum", kModel, &O::bn_momentum, Within(0, 1), "share of the old batch-norm statistics that a step keeps",
        kFixed},
 
-      {"ckpt_path",
-       kCheckpoints,
-       &O::ckpt_path,
-       {.is_path = true, .check = CheckStart},
-       "checkpoint to start from",
-       kStart},
+      {"ckpt_path", kCheckpoints, &O::ckpt_path, AStart(), "checkpoint to start from", kStart},
       {"pretrained", kCheckpoints, &O::pretrained, Any(),
        "start from published weights: there are none yet, so that it is an error; --ckpt_path takes your own", kStart},
       {"resume_opt", kCheckpoints, &O::resume_opt, Any(), "take the optimizer's state from ckpt_path, too", kStart},
-      {"resume",
-       kCheckpoints,
-       &O::resume,
-       {.choices = {"", "auto"}, .check = CheckResume},
-       "'auto' continues from the newest checkpoint in ckpt_save_dir",
+      {"resume", kCheckpoints, &O::resume, AResume(), "'auto' continues from the newest checkpoint in ckpt_save_dir",
        kFree},
       {"ckpt_save_dir", kCheckpoints, &O::ckpt_save_dir, Path(), "folder for checkpoints, logs and the options used",
        kFree},
@@ -245,10 +241,11 @@ std::vector<OptionRow> MakeTable() {
       {"cycle_decay", kSchedule, &O::cycle_decay, AboveUpTo(0, 1), "factor on the peak from one cycle to the next"},
       {"lr_epoch_stair", kSchedule, &O::lr_epoch_stair, Any(), "change the learning rate between epochs only"},
 
-      {"loss", kLoss, &O::loss, OneOf({"CE", "BCE"}),
+      {"loss", kLabelLoss, &O::loss, OneOf({"CE", "BCE"}),
        "cross-entropy of the softmax, or binary cross-entropy of each class"},
-      {"label_smoothing", kLoss, &O::label_smoothing, FromToBelow(0, 1), "share of the label spread over all classes"},
-      {"class_weights", kLoss, &O::class_weights, Any(),
+      {"label_smoothing", kLabelLoss, &O::label_smoothing, FromToBelow(0, 1),
+       "share of the label spread over all classes"},
+      {"class_weights", kLabelLoss, &O::class_weights, Any(),
        "what each class counts in the loss: a number for each, or 'balanced' for the inverse of its pictures"},
       {"reduction", kLoss, &O::reduction, OneOf({"mean", "sum"}),
        "minimise the mean over the batch, or the sum; of BCE over the classes, too"},
@@ -268,9 +265,10 @@ std::vector<OptionRow> MakeTable() {
       {"val_while_train", kReport, &O::val_while_train, Any(), "validate during training and keep the best checkpoint",
        kFree},
       {"val_interval", kReport, &O::val_interval, AtLeast(1), "epochs from one validation to the next", kFree},
-      {"tta_flip", kReport, &O::tta_flip, Any(),
+      {"tta_flip", kValidation, &O::tta_flip, Any(),
        "test-time flip: average the logits of each picture and its mirror image"},
-      {"log_interval", kReport, &O::log_interval, AtLeast(1), "batches from one line of progress to the next", kFree},
+      {"log_interval", kValidation, &O::log_interval, AtLeast(1), "batches from one line of progress to the next",
+       kFree},
   };
 }
 
@@ -287,18 +285,58 @@ const OptionRow* FindOption(std::string_view name) {
   return row == table.end() ? nullptr : &*row;
 }
 
+bool OptionSet::Contains(const OptionRow& row) const {
+  return std::ranges::count(groups, row.group) > 0 || std::ranges::count(names, row.name) > 0;
+}
+
+bool OptionSet::Contains(std::string_view name) const {
+  const OptionRow* row = FindOption(name);
+  return row != nullptr && Contains(*row);
+}
+
+OptionSet AllOptions() {
+  OptionSet all;
+  for (const OptionRow& row : OptionTable()) all.names.push_back(row.name);
+  return all;
+}
+
 std::string_view Title(OptionGroup group) {
-  constexpr std::string_view kTitles[] = {"General",
-                                          "Data",
-                                          "Transforms",
-                                          "Model",
-                                          "Checkpoints",
-                                          "Training",
-                                          "Learning rate",
-                                          "Loss",
-                                          "Validation and report",
-                                          "Without effect here, for files of MindCV's"};
-  return kTitles[static_cast<size_t>(group)];
+  switch (group) {
+    case kGeneral:
+      return "General";
+    case kDataset:
+    case kDownload:
+    case kTrainPictures:
+    case kValPictures:
+    case kBatches:
+    case kData:
+      return "Data";
+    case kPreprocessing:
+    case kCrops:
+    case kAugmentation:
+    case kErasing:
+    case kTransforms:
+      return "Transforms";
+    case kNetwork:
+    case kStructure:
+    case kModel:
+      return "Model";
+    case kCheckpoints:
+      return "Checkpoints";
+    case kTraining:
+      return "Training";
+    case kSchedule:
+      return "Learning rate";
+    case kLabelLoss:
+    case kLoss:
+      return "Loss";
+    case kReport:
+    case kValidation:
+      return "Validation and report";
+    case kAccepted:
+      return "Without effect here, for files of MindCV's";
+  }
+  return "";
 }
 
 }  // namespace riffle

@@ -12,19 +12,34 @@
 
 namespace riffle {
 
-/// Headings of the help, in its order.
+/// What an option is about. A command names the groups that it takes (OptionSet) and so gets what joins them later.
 enum class OptionGroup {
   kGeneral,
-  kData,
-  kTransforms,
-  kModel,
+  kDataset,        ///< which one
+  kDownload,       ///< where it comes from
+  kTrainPictures,  ///< which of its pictures are trained on
+  kValPictures,    ///< which are validated on
+  kBatches,        ///< how pictures become batches
+  kData,           ///< data for training alone
+  kPreprocessing,  ///< what of a picture the network gets, in training, validation and use
+  kCrops,          ///< which part of a picture training sees, and how it is turned
+  kAugmentation,   ///< what training makes of it
+  kErasing,
+  kTransforms,  ///< transforms of training alone
+  kNetwork,     ///< which one, from how many channels to how many classes
+  kStructure,   ///< how it is built otherwise
+  kModel,       ///< what a network has beside its steps
   kCheckpoints,
   kTraining,
   kSchedule,
-  kLoss,
-  kReport,
-  kAccepted
+  kLabelLoss,   ///< the loss of labels, in training and validation
+  kLoss,        ///< what training minimises besides
+  kReport,      ///< what training measures and says
+  kValidation,  ///< how a validation measures and what it says
+  kAccepted,    ///< without effect (AcceptedOptions)
 };
+
+/// The heading of a group in the help; groups may share one.
 std::string_view Title(OptionGroup group);
 
 /// Where a row keeps its value. A new type of option is one alternative here.
@@ -45,6 +60,12 @@ struct Limits {
   bool is_path = false;                              ///< of a file or folder here: ~ is the home folder
   Status (*check)(std::string_view text) = nullptr;  ///< of text, beyond all that; its message is complete
 };
+
+/// Whether a number is right.
+bool IsWithin(double number, const Limits& limits);
+
+/// " of at least 1", " from 0 to 1": what to say of a number that has to be; "" if every one is right.
+std::string RangeText(const Limits& limits);
 
 /// What a run that goes on makes of a value that is not the one of its record (resume.h).
 enum class OnResume {
@@ -67,6 +88,19 @@ std::span<const OptionRow> OptionTable();
 
 /// The row of a name; null if there is none.
 const OptionRow* FindOption(std::string_view name);
+
+/// Some options: whole groups, and single ones by their names.
+struct OptionSet {
+  std::vector<OptionGroup> groups = {};
+  std::vector<std::string_view> names = {};
+
+  bool Contains(const OptionRow& row) const;
+  /// False for a name that the table does not have, too.
+  bool Contains(std::string_view name) const;
+};
+
+/// The whole table.
+OptionSet AllOptions();
 
 /// Whether it is yes or no, so that its name alone means yes.
 bool IsFlag(const OptionRow& row);

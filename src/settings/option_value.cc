@@ -3,29 +3,17 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 
+#include "base/text.h"
 #include "settings/option_table.h"
 
 namespace riffle {
 namespace {
 
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return lower;
-}
-
-std::string_view Trim(std::string_view text) {
-  const size_t first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
-
 /// "(a, b)", "[a,b]" and "a,b" without their brackets; nullopt if the brackets do not match.
 std::optional<std::string_view> WithoutBrackets(std::string_view text) {
-  text = Trim(text);
+  text = Trimmed(text);
   if (text.empty()) return std::nullopt;
   const bool opens = text.front() == '(' || text.front() == '[';
   if (!opens) return text;
@@ -62,7 +50,7 @@ bool Parse(std::string_view text, std::string& value) {
 
 /// MindCV's str2bool.
 bool Parse(std::string_view text, bool& value) {
-  const std::string word = Lower(Trim(text));
+  const std::string word = Lowercase(Trimmed(text));
   const auto is_one_of = [&](auto... words) { return ((word == words) || ...); };
   value = is_one_of("yes", "true", "t", "y", "1", "on");
   return value || is_one_of("no", "false", "f", "n", "0", "off");
@@ -71,31 +59,27 @@ bool Parse(std::string_view text, bool& value) {
 template <class Number>
 requires std::is_arithmetic_v<Number>
 bool Parse(std::string_view text, Number& value) {
-  text = Trim(text);
+  text = Trimmed(text);
   if (text.starts_with('+') && !text.starts_with("+-")) text.remove_prefix(1);
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc{} && end == text.data() + text.size() && std::isfinite(static_cast<double>(value));
+  const std::optional<Number> number = ParseNumber<Number>(text);
+  value = number.value_or(value);
+  return number.has_value();
 }
 
 template <class T>
 bool Parse(std::string_view text, std::vector<T>& values) {
   const auto inner = WithoutBrackets(text);
   if (!inner) return false;
-  std::string_view rest = Trim(*inner);
-  if (rest.ends_with(',')) rest.remove_suffix(1);  // Python's (0.5,)
+  std::string_view list = Trimmed(*inner);
+  if (list.ends_with(',')) list.remove_suffix(1);  // Python's (0.5,)
   values.clear();
-  for (bool more = true; more;) {
-    const size_t comma = rest.find(',');
-    if (!Parse(rest.substr(0, comma), values.emplace_back())) return false;
-    more = comma != std::string_view::npos;
-    if (more) rest.remove_prefix(comma + 1);
-  }
-  return true;
+  return std::ranges::all_of(Split(list, ','),
+                             [&](std::string_view part) { return Parse(part, values.emplace_back()); });
 }
 
 template <class T>
 bool Parse(std::string_view text, std::optional<T>& value) {
-  const std::string word = Lower(Trim(text));
+  const std::string word = Lowercase(Trimmed(text));
   if (word.empty() || word == "none" || word == "null" || word == "~") {
     value.reset();
     return true;
@@ -114,28 +98,17 @@ bool Parse(std::string_view text, std::array<T, n>& values) {
 // ---- Limits. ----
 
 template <class T>
-bool IsWithin(const T& value, const Limits& limits) {
+bool IsRight(const T& value, const Limits& limits) {
   if constexpr (kIsOptional<T>) {
-    return !value || IsWithin(*value, limits);
+    return !value || IsRight(*value, limits);
   } else if constexpr (kIsList<T>) {
-    const bool each = std::ranges::all_of(value, [&](const auto& v) { return IsWithin(v, limits); });
+    const bool each = std::ranges::all_of(value, [&](const auto& v) { return IsRight(v, limits); });
     return each && (!kIsPair<T> || std::ranges::is_sorted(value));
   } else if constexpr (std::is_arithmetic_v<T>) {
-    const double v = static_cast<double>(value);
-    const bool low_ok = limits.low_is_excluded ? v > limits.low : v >= limits.low;
-    return low_ok && (limits.high_is_excluded ? v < limits.high : v <= limits.high);
+    return IsWithin(static_cast<double>(value), limits);
   } else {
     return true;
   }
-}
-
-std::string RangeText(const Limits& l) {
-  const std::string low = fmt::format("{} {}", l.low_is_excluded ? "above" : "of at least", l.low);
-  const std::string high = fmt::format("{} {}", l.high_is_excluded ? "below" : "at most", l.high);
-  if (std::isinf(l.low)) return std::isinf(l.high) ? "" : " " + high;
-  if (std::isinf(l.high)) return " " + low;
-  if (!l.low_is_excluded && !l.high_is_excluded) return fmt::format(" from {} to {}", l.low, l.high);
-  return fmt::format(" {} and {}", low, high);
 }
 
 template <class T>
@@ -186,6 +159,20 @@ std::string Yaml(const T& value) {
 
 }  // namespace
 
+bool IsWithin(double number, const Limits& limits) {
+  const bool low_ok = limits.low_is_excluded ? number > limits.low : number >= limits.low;
+  return low_ok && (limits.high_is_excluded ? number < limits.high : number <= limits.high);
+}
+
+std::string RangeText(const Limits& l) {
+  const std::string low = fmt::format("{} {}", l.low_is_excluded ? "above" : "of at least", l.low);
+  const std::string high = fmt::format("{} {}", l.high_is_excluded ? "below" : "at most", l.high);
+  if (std::isinf(l.low)) return std::isinf(l.high) ? "" : " " + high;
+  if (std::isinf(l.high)) return " " + low;
+  if (!l.low_is_excluded && !l.high_is_excluded) return fmt::format(" from {} to {}", l.low, l.high);
+  return fmt::format(" {} and {}", low, high);
+}
+
 bool IsFlag(const OptionRow& row) { return std::holds_alternative<bool Options::*>(row.field); }
 
 std::string Expected(const OptionRow& row) {
@@ -225,7 +212,7 @@ std::string YamlValue(const OptionRow& row, const Options& options) {
 
 bool ParseValue(const OptionRow& row, std::string_view text, Options& options) {
   if (const auto& choices = row.limits.choices; !choices.empty()) {
-    const auto same = [&](std::string_view choice) { return Lower(choice) == Lower(Trim(text)); };
+    const auto same = [&](std::string_view choice) { return Lowercase(choice) == Lowercase(Trimmed(text)); };
     const auto choice = std::ranges::find_if(choices, same);
     if (choice == choices.end()) return false;
     text = *choice;
@@ -233,7 +220,7 @@ bool ParseValue(const OptionRow& row, std::string_view text, Options& options) {
   return std::visit(
       [&](auto field) {
         auto value = options.*field;
-        const bool ok = Parse(text, value) && IsWithin(value, row.limits);
+        const bool ok = Parse(text, value) && IsRight(value, row.limits);
         if (ok) options.*field = std::move(value);
         return ok;
       },

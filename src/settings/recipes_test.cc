@@ -6,6 +6,7 @@
 
 #include "data/registry.h"
 #include "settings/accepted_options.h"
+#include "settings/option_rules.h"
 #include "settings/train_options.h"
 
 namespace riffle {

@@ -1,5 +1,6 @@
 // What options mean for a run where it is probably not what was meant: a warm-up that outlasts the run, statistics that
-// never move. Each is one line for the user, who may want just that; what cannot be meant is an error (CheckTogether).
+// never move. Each is one line for the user, who may want just that; what cannot be meant is an error
+// (option_rules.h).
 #pragma once
 
 #include <span>

@@ -168,13 +168,6 @@ Status ReadOptionsYaml(const std::string& yaml, const std::string& name, Setting
 /// Unavailable if this build cannot compute on device_target.
 Status CheckDevice(const Options& options);
 
-/// InvalidArgument if published weights are asked for, since there are none yet, or beside a checkpoint.
-Status CheckPretrained(const Options& options);
-
-/// Checks what no option can check alone, and the device: lr against min_lr, momentum against use_nesterov, aug_splits
-/// against auto_augment, the lengths of mean and std.
-Status CheckTogether(const Options& options);
-
 /// The option threads, or where it is 0 the cores that the process may use (DefaultThreads).
 int ThreadsOf(const Options& options);
 
@@ -185,6 +178,9 @@ void ResolveAutomatic(Options& options);
 
 /// All options but `config` as YAML, in the order of the table; ReadOptionsYaml reads it back to the same values.
 std::string ToYaml(const Options& options);
+
+/// Those of ImageNet: what num_classes = None stands for where there is no dataset to ask.
+inline constexpr int kClassesWithoutData = 1000;
 
 /// The network that the options ask for; `dataset_classes` counts when num_classes is None. Errors: NotFound for an
 /// unknown model, InvalidArgument for numbers that make no network.

@@ -60,6 +60,24 @@ TEST(OptionTableTest, HasOneRowForEachFieldAndEveryNameOnce) {
   EXPECT_EQ(names.size(), FieldCount<Options>());
 }
 
+TEST(OptionTableTest, RowsOfAHeadingStandTogether) {
+  std::set<std::string_view> headings;
+  std::string_view heading;
+  for (const OptionRow& row : OptionTable()) {
+    if (Title(row.group) == heading) continue;
+    heading = Title(row.group);
+    EXPECT_FALSE(heading.empty()) << row.name;
+    EXPECT_TRUE(headings.insert(heading).second) << row.name << " begins '" << heading << "' a second time";
+  }
+}
+
+TEST(OptionTableTest, ASetHasItsGroupsAndItsNames) {
+  const OptionSet set = {.groups = {OptionGroup::kCrops, OptionGroup::kErasing}, .names = {"seed"}};
+  for (const char* name : {"scale", "ratio", "re_prob", "seed"}) EXPECT_TRUE(set.Contains(name)) << name;
+  for (const char* name : {"threads", "image_resize", "no_option", ""}) EXPECT_FALSE(set.Contains(name)) << name;
+  EXPECT_TRUE(std::ranges::all_of(OptionTable(), [](const OptionRow& row) { return AllOptions().Contains(row); }));
+}
+
 TEST(OptionTableTest, EveryDefaultIsARightValueThatReadsBack) {
   for (const OptionRow& row : OptionTable()) {
     Options read;
@@ -138,10 +156,10 @@ TEST(OptionsTest, ChoicesIgnoreCaseAndNameTheNearest) {
   EXPECT_EQ(After("loss", "ce").options.loss, "CE");
   EXPECT_EQ(After("stage2_stride", "1").options.stage2_stride, 1);
   EXPECT_EQ(After("resume", "").options.resume, "");
+  EXPECT_EQ(After("device_target", "cpu").options.device_target, "CPU");
   EXPECT_EQ(Refused("opt", "momentun"),
             "option opt (command line): expected one of sgd, momentum, nesterov, adam, adamw, nadam, lion, rmsprop, "
-            "adagrad, lamb, adan, found 'momentun'; the nearest one is "
-            "'momentum'");
+            "adagrad, lamb, adan, found 'momentun'; the nearest one is 'momentum'");
   EXPECT_THAT(Refused("model", "shufflenet_v1_g3_x3_0"), EndsWith("the nearest one is 'shufflenet_v1_g3_x1_0'"));
   EXPECT_EQ(After("model", "shufflenet_v1_g3_05").options.model, "shufflenet_v1_g3_05");
   EXPECT_THAT(Refused("dataset", "cifar"), HasSubstr("'cifar10'"));
@@ -334,31 +352,6 @@ TEST(OptionsYamlTest, TheRecordReadsBackToTheSameOptions) {
     EXPECT_EQ(read.options, options) << ToYaml(options);
   }
   EXPECT_THAT(ToYaml(options), HasSubstr("\nepoch_size: 90\n"));
-}
-
-TEST(OptionsTest, CombinationsThatMakeNoSenseAreRefused) {
-  EXPECT_TRUE(CheckTogether(Options{}).ok());
-  EXPECT_EQ(CheckTogether({.device_target = "Ascend"}).code(), ErrorCode::kUnavailable);
-  EXPECT_EQ(After("device_target", "cpu").options.device_target, "CPU");
-  EXPECT_THAT(CheckTogether({.lr = 1e-7}).message(), HasSubstr("found min_lr 1e-06 and lr 1e-07"));
-  EXPECT_TRUE(CheckTogether({.scheduler = "constant", .lr = 1e-7}).ok());
-  EXPECT_TRUE(CheckTogether({.scheduler = "step_decay", .lr = 1e-7}).ok()) << "which min_lr has no part in";
-  EXPECT_THAT(CheckTogether({.scheduler = "one_cycle"}).message(), EndsWith("add --warmup_epochs=0"));
-  EXPECT_TRUE(CheckTogether({.scheduler = "cyclic", .warmup_epochs = 0}).ok());
-  EXPECT_FALSE(CheckTogether({.opt = "sgd", .momentum = 0, .use_nesterov = true}).ok());
-  EXPECT_FALSE(CheckTogether({.opt = "nesterov", .momentum = 0}).ok());
-  EXPECT_TRUE(CheckTogether({.opt = "sgd", .momentum = 0}).ok());
-  EXPECT_THAT(CheckTogether({.aug_splits = 1}).message(), HasSubstr("expected 0 (one version of each picture)"));
-  EXPECT_THAT(CheckTogether({.color_jitter = 0, .aug_splits = 3}).message(), HasSubstr("add --auto_augment=augmix"));
-  EXPECT_TRUE(CheckTogether({.aug_splits = 3}).ok()) << "the colour jitter makes versions differ";
-  EXPECT_TRUE(CheckTogether({.color_jitter = 0, .auto_augment = "augmix", .aug_splits = 3}).ok());
-  EXPECT_FALSE(CheckTogether({.opt = "adam", .use_nesterov = true}).ok());
-  EXPECT_TRUE(CheckTogether({.opt = "sgd", .use_nesterov = true}).ok());
-  EXPECT_EQ(CheckTogether({.opt = "adan", .betas = std::vector{0.9, 0.99}}).message(),
-            "options opt and betas: adan has 3 betas, found 2");
-  EXPECT_TRUE(CheckTogether({.opt = "adam", .betas = std::vector{0.9, 0.99}}).ok());
-  EXPECT_FALSE(CheckTogether({.mean = {1}}).ok());
-  EXPECT_FALSE(CheckTogether({.mean = {1, 2}, .std = {1, 2}}).ok());
 }
 
 TEST(OptionsTest, AutomaticValuesBecomeNumbers) {

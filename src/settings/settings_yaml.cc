@@ -34,9 +34,8 @@ std::vector<std::string> LinesOf(std::string_view text) {
 
 /// The line without blanks around it; "" for a comment, too.
 std::string_view Content(std::string_view line) {
-  const size_t first = line.find_first_not_of(" \t");
-  if (first == std::string_view::npos || line[first] == '#') return {};
-  return line.substr(first, line.find_last_not_of(" \t") - first + 1);
+  const std::string_view content = Trimmed(line);
+  return content.starts_with('#') ? std::string_view() : content;
 }
 
 bool IsMarker(std::string_view line) { return line.starts_with("---") || line.starts_with("..."); }
@@ -159,8 +158,8 @@ Status CheckOutline(const Outline& outline, const std::vector<std::string>& line
     if (content.empty() || only_closes || IsMarker(lines[i]) || lines[i].starts_with("%YAML ")) continue;
     if (!outline.lines.contains(static_cast<int>(i)))
       return InvalidArgument(
-          "{} line {}: expected 'option: value', found '{}', which YAML would take into the value above "
-          "it or pass over",
+          "{} line {}: expected 'option: value', found '{}', which YAML would take into the value above it or pass "
+          "over",
           name, i + 1, content);
   }
   return {};

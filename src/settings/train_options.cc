@@ -17,6 +17,17 @@ Distillation DistillationFrom(const Options& o) {
           .beta = o.distill_beta};
 }
 
+OptimizerOptions OptimizerOptionsFrom(const Options& o) {
+  return {.rule = &FindUpdateRule(o.use_nesterov ? "nesterov" : o.opt),
+          .momentum = o.momentum,
+          .betas = o.betas,
+          .eps = o.eps,
+          .policy = {.weight_decay = o.weight_decay,
+                     .decays_norms = o.weight_decay_filter == "disable",
+                     .layer_decay = o.layer_decay.value_or(1),
+                     .freezes_body = o.freeze == "body"}};
+}
+
 }  // namespace
 
 ScheduleOptions ScheduleOptionsFrom(const Options& o) {
@@ -32,17 +43,6 @@ ScheduleOptions ScheduleOptionsFrom(const Options& o) {
           .num_cycles = o.num_cycles,
           .cycle_decay = o.cycle_decay,
           .lr_epoch_stair = o.lr_epoch_stair};
-}
-
-OptimizerOptions OptimizerOptionsFrom(const Options& o) {
-  return {.rule = &FindUpdateRule(o.use_nesterov ? "nesterov" : o.opt),
-          .momentum = o.momentum,
-          .betas = o.betas,
-          .eps = o.eps,
-          .policy = {.weight_decay = o.weight_decay,
-                     .decays_norms = o.weight_decay_filter == "disable",
-                     .layer_decay = o.layer_decay.value_or(1),
-                     .freezes_body = o.freeze == "body"}};
 }
 
 Result<LabelLossOptions> LabelLossOptionsFrom(const Options& o, int classes) {

@@ -10,7 +10,6 @@ namespace riffle {
 /// REQUIRES of all: the options went through CheckTogether and ResolveAutomatic.
 
 ScheduleOptions ScheduleOptionsFrom(const Options& options);
-OptimizerOptions OptimizerOptionsFrom(const Options& options);
 
 /// InvalidArgument for class_weights that are not those of `classes` classes, among others for 'balanced', which stands
 /// for BalancedClassWeights of the data.

@@ -12,6 +12,7 @@
 #include "backend/testing/execution.h"
 #include "base/file.h"
 #include "checkpoint/testing/tiny.h"
+#include "data/loader.h"
 #include "data/readers.h"
 #include "ops/backends.h"
 #include "picture/testing/pictures.h"
@@ -48,6 +49,37 @@ inline std::unique_ptr<Loader> EvaluationLoader(const Dataset& data, int batch_s
   return std::move(*Loader::Create(
       data, transform, {.batch_size = batch_size, .shuffle = false, .drop_remainder = false, .workers = 0}));
 }
+
+/// One epoch of batches that a test has made; for each, how long Next() says to have waited for it.
+class GivenBatches : public BatchSource {
+ public:
+  explicit GivenBatches(std::vector<Batch> batches, std::vector<double> waits = {})
+      : batches_(std::move(batches)), waits_(std::move(waits)) {
+    waits_.resize(batches_.size());
+  }
+  int64_t BatchesPerEpoch() const override { return static_cast<int64_t>(batches_.size()); }
+  int64_t ImagesPerEpoch() const override {
+    int64_t images = 0;
+    for (const Batch& batch : batches_) images += batch.samples();
+    return images;
+  }
+  int image_size() const override { return batches_.front().image_size; }
+  void Seek(LoaderPosition position) override {
+    next_ = static_cast<size_t>(position.epoch) * batches_.size() + static_cast<size_t>(position.batch);
+  }
+  Result<const Batch*> Next() override {
+    if (next_ >= batches_.size()) return nullptr;
+    waited_seconds_ += waits_[next_];
+    return &batches_[next_++];
+  }
+  double WaitedSeconds() const override { return waited_seconds_; }
+
+ private:
+  std::vector<Batch> batches_;
+  std::vector<double> waits_;
+  size_t next_ = 0;
+  double waited_seconds_ = 0;
+};
 
 inline TrainerOptions TinyOptions(const std::filesystem::path& folder, int epochs) {
   return {.schedule = {.epoch_size = epochs,
@@ -95,7 +127,7 @@ struct TinyMachine {
   int threads = DefaultThreads();
 };
 
-/// A run of TinyData with its loaders.
+/// A run of TinyData.
 struct TinyRun {
   explicit TinyRun(const TrainerOptions& run_options, CheckpointInfo info = TinyInfo(), TinyMachine machine = {})
       : options(run_options) {
@@ -119,7 +151,9 @@ struct TinyRun {
   bool validate = true;
   std::unique_ptr<Dataset> train = TinyData(20, 1), validation = TinyData(14, 2);
   std::unique_ptr<Loader> train_loader, validation_loader;
-  std::function<Result<Loader*>(int)> train_at = [this](int) -> Result<Loader*> { return train_loader.get(); };
+  std::function<Result<BatchSource*>(int)> train_at = [this](int) -> Result<BatchSource*> {
+    return train_loader.get();
+  };
   std::unique_ptr<Trainer> trainer;
 };
 

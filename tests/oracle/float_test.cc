@@ -36,7 +36,7 @@ Results Train(const ModelDescription& model, const OpTable<T>& ops, uint32_t see
   Network<T> network(OnThreads(), plan, recorder.ops());
   ParameterValues<T> weights(plan.registry);
   FillRandom(plan.registry, seed, &weights);
-  Batch<T> batch(model, kOracleImages, seed);
+  TestBatch<T> batch(model, kOracleImages, seed);
   RandomStream signs(seed, RandomPurpose::kTest, 3, nudge.signs);
   for (AlignedArray<T>* values : {&weights.trainable, &batch.pixels})
     for (T& value : *values) value *= T(1 + (signs.Chance(0.5) ? nudge.size : -nudge.size));

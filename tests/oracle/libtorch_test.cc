@@ -175,7 +175,7 @@ class Pair {
 
   Plan plan_;
   Network<double> network_;
-  Batch<double> batch_;
+  TestBatch<double> batch_;
   TorchNet torch_;
   Tensor pictures_;
   std::vector<int64_t> labels_;

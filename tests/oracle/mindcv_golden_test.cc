@@ -69,8 +69,8 @@ class MindCv : public testing::Test {
   }
 
   template <class T>
-  Batch<T> BatchAs() const {
-    Batch<T> batch(GoldenModel(), kImages, 0);
+  TestBatch<T> BatchAs() const {
+    TestBatch<T> batch(GoldenModel(), kImages, 0);
     std::copy(batch_.pixels.begin(), batch_.pixels.end(), batch.pixels.begin());
     batch.labels = batch_.labels;
     return batch;
@@ -119,7 +119,7 @@ class MindCv : public testing::Test {
   void ExpectEvaluation(const OpTable<T>& ops) const {
     Network<T> network(OnThreads(), *plan_, ops);
     LoadStart(network);
-    const Batch<T> batch = BatchAs<T>();
+    const TestBatch<T> batch = BatchAs<T>();
     ExpectLogits(ForwardPass(network, batch, Statistics::kRunning), "logits_eval_start.f32");
   }
 
@@ -166,7 +166,7 @@ class MindCv : public testing::Test {
     const Tolerances tolerances = TolerancesFor(ops);
     Network<T> network(OnThreads(), *plan_, ops);
     LoadStart(network);
-    const Batch<T> batch = BatchAs<T>();
+    const TestBatch<T> batch = BatchAs<T>();
     MomentumSgd<T> sgd(plan_->registry, {kLearningRate, kMomentum, kWeightDecay});
     for (int step = 0; step < kSteps; ++step) {
       const double golden = golden_["losses"][step];
@@ -178,7 +178,7 @@ class MindCv : public testing::Test {
   }
 
   template <class T>
-  void ExpectAfterOneStep(Network<T>& network, const Batch<T>& batch, const Tolerances& tolerances) const {
+  void ExpectAfterOneStep(Network<T>& network, const TestBatch<T>& batch, const Tolerances& tolerances) const {
     ParameterValues<T> values = HostValues(plan_->registry, network.values());
     ForEachTensor("after_1_step.safetensors", values,
                   [&](const Parameter& p, const std::vector<float>& golden, const T* ours) {
@@ -206,7 +206,7 @@ class MindCv : public testing::Test {
   std::filesystem::path folder_;
   std::unique_ptr<Plan> plan_;
   nlohmann::json golden_;
-  Batch<float> batch_{GoldenModel(), kImages, 0};
+  TestBatch<float> batch_{GoldenModel(), kImages, 0};
 };
 
 TEST_F(MindCv, NamesItsParametersAsWeMapThem) {

@@ -1,9 +1,10 @@
 #include "data/augment/erasing.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <optional>
+
+#include "base/text.h"
 
 namespace riffle {
 namespace {
@@ -30,14 +31,14 @@ std::optional<Rectangle> Propose(const Erasing& erasing, int size, RandomStream&
 Result<std::vector<float>> ParseErasingValue(std::string_view text) {
   std::vector<float> values;
   if (text == "random") return values;
-  for (const char* at = text.data(); true; ++at) {
-    const auto [end, error] = std::from_chars(at, text.data() + text.size(), values.emplace_back());
-    if (error != std::errc() || !std::isfinite(values.back())) break;
-    if (end == text.data() + text.size()) return values;
-    if (*end != ',') break;
-    at = end;
+  for (const std::string_view number : Split(text, ',')) {
+    const std::optional<float> value = ParseNumber<float>(number);
+    if (!value)
+      return InvalidArgument("expected a number, one for each channel (such as 0.5,0,-0.5) or 'random', found '{}'",
+                             text);
+    values.push_back(*value);
   }
-  return InvalidArgument("expected a number, one for each channel (such as 0.5,0,-0.5) or 'random', found '{}'", text);
+  return values;
 }
 
 Status Check(const Erasing& e, int channels) {

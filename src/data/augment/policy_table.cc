@@ -3,7 +3,6 @@
 // "TrivialAugment" (ICCV 2021); Touvron et al., "DeiT III" (ECCV 2022) for 3-Augment.
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cmath>
 #include <limits>
 #include <map>
@@ -228,13 +227,11 @@ Status ReadSection(const Family& family, std::string_view section, Values& value
     return InvalidArgument("'{}' is no part of {}, such as {}; known are {}", section, family.name, family.example,
                            list);
   }
-  double value = 0;
-  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), value);
-  if (error != std::errc() || end != number.data() + number.size() || !(value >= key->low && value <= key->high) ||
-      (key->integer && value != std::trunc(value)))
+  const std::optional<double> value = ParseNumber<double>(number);
+  if (!(value >= key->low && value <= key->high) || (key->integer && *value != std::trunc(*value)))
     return InvalidArgument("'{}': {} ({}) has to be {} from {} to {}, as in {}", section, name, key->meaning,
                            key->integer ? "an integer" : "a number", key->low, key->high, family.example);
-  values[name] = value;
+  values[name] = *value;
   return {};
 }
 

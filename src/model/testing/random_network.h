@@ -50,8 +50,8 @@ void FillRandom(const ParameterRegistry& registry, uint32_t seed, DeviceParamete
 
 /// Normalised pictures with labels, of the host. What lies between the rows is NaN: nobody may read it.
 template <class T>
-struct Batch {
-  Batch(const ModelDescription& model, int64_t image_count, uint32_t seed)
+struct TestBatch {
+  TestBatch(const ModelDescription& model, int64_t image_count, uint32_t seed)
       : images(image_count), stride(RowStride(image_count * model.image_size * model.image_size)) {
     const int64_t pixels_per_row = images * model.image_size * model.image_size;
     RandomStream random(seed, RandomPurpose::kTest, 2, 0);
@@ -82,7 +82,7 @@ inline constexpr double kTestSmoothing = 0.1;
 
 /// Forward alone: the logits [images][classes].
 template <class T>
-std::vector<T> ForwardPass(Network<T>& network, const Batch<T>& batch, Statistics statistics) {
+std::vector<T> ForwardPass(Network<T>& network, const TestBatch<T>& batch, Statistics statistics) {
   DeviceInput<T> input;
   const Rows<const T> pictures = {input.At(network.execution().device, batch.pixels), batch.stride};
   const T* logits = network.Forward(batch.images, pictures, statistics);
@@ -97,7 +97,7 @@ struct TrainingPassResult {
 
 /// Forward with batch statistics, cross-entropy with kTestSmoothing, backward.
 template <class T>
-TrainingPassResult<T> TrainingPass(Network<T>& network, const OpTable<T>& ops, const Batch<T>& batch, int classes) {
+TrainingPassResult<T> TrainingPass(Network<T>& network, const OpTable<T>& ops, const TestBatch<T>& batch, int classes) {
   Device& device = network.execution().device;
   DeviceInput<T> pictures, targets;
   const T* logits =

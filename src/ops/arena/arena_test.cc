@@ -80,8 +80,8 @@ TEST_P(ArenaByHand, AllFiniteFindsASingleValueThatIsNot) {
 // Some of what the ops do, one after the other, to random values.
 std::vector<float> PassesOver(int64_t count, const Execution& execution, const OpTable<float>& ops) {
   Draw draw(Values::kExact);
-  Map<float> values = Map<float>::Array(count, [&] { return draw.Real(); });
-  Map<float> sum = Map<float>::Array(count, [&] { return draw.Real(); });
+  GuardedMap<float> values = GuardedMap<float>::Array(count, [&] { return draw.Real(); });
+  GuardedMap<float> sum = GuardedMap<float>::Array(count, [&] { return draw.Real(); });
   const std::vector<ArenaRange> ranges = {{0, count / 3}, {count / 3, count - count / 3}};
   std::vector<double> squares(2);
   ops.accumulate(execution, count, {.sum = sum.data(), .values = values.data(), .first = false});

@@ -18,14 +18,14 @@ double Bytes(const AveragePoolShape& shape) {
 
 void Forward(benchmark::State& state) {
   const AveragePoolShape shape = Shape(state);
-  Map<float> x = RandomMap(shape.channels, shape.in.pixels()), y(shape.channels, shape.out().pixels());
+  GuardedMap<float> x = RandomMap(shape.channels, shape.in.pixels()), y(shape.channels, shape.out().pixels());
   const AveragePoolForward<float> call = {.y = y.rows(), .x = x.rows()};
   Time(state, 0, Bytes(shape), [&] { cpu::AveragePoolForward(kOneThread, shape, call); });
 }
 
 void Backward(benchmark::State& state) {
   const AveragePoolShape shape = Shape(state);
-  Map<float> dx(shape.channels, shape.in.pixels()), dy = RandomMap(shape.channels, shape.out().pixels());
+  GuardedMap<float> dx(shape.channels, shape.in.pixels()), dy = RandomMap(shape.channels, shape.out().pixels());
   const AveragePoolBackward<float> call = {.dx = dx.rows(), .dy = dy.rows()};
   Time(state, 0, Bytes(shape), [&] { cpu::AveragePoolBackward(kOneThread, shape, call); });
 }

@@ -46,7 +46,7 @@ struct Both {
   AveragePoolShape shape;
   Draw draw;
   std::function<double()> real;
-  Map<T> x, dy, y, dx;
+  GuardedMap<T> x, dy, y, dx;
 };
 
 void ExpectAllConventions(Case c) {

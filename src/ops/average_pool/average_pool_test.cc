@@ -39,7 +39,7 @@ struct Chain {
 
   AveragePoolShape shape;
   Draw draw;
-  Map<T> x, dx, y, factor;
+  GuardedMap<T> x, dx, y, factor;
 };
 
 TEST(AveragePool, BackwardIsTheDerivativeOfForward) {

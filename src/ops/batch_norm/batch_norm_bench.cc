@@ -10,7 +10,7 @@ BatchNormShape Shape(const benchmark::State& state) { return {static_cast<int>(s
 void Forward(benchmark::State& state) {
   const BatchNormShape shape = Shape(state);
   const std::vector<Moments<float>> moments(shape.channels, {0.5f, 2});
-  Map<float> values = RandomMap(6, shape.channels);
+  GuardedMap<float> values = RandomMap(6, shape.channels);
   const BatchNormForward<float> call = {.scale = values[0],
                                         .shift = values[1],
                                         .moments = moments.data(),
@@ -26,7 +26,7 @@ void Backward(benchmark::State& state) {
   const std::vector<Moments<float>> moments(shape.channels, {0.5f, 2});
   const std::vector<GradientSums<float>> sums(shape.channels, {1, 1});
   std::vector<PullBack<float>> pull_back(shape.channels);
-  Map<float> values = RandomMap(3, shape.channels);
+  GuardedMap<float> values = RandomMap(3, shape.channels);
   const BatchNormBackward<float> call = {.pull_back = pull_back.data(),
                                          .dgamma = values[0],
                                          .dbeta = values[1],

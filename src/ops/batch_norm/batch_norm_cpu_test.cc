@@ -20,19 +20,20 @@ struct Both {
       : c(case_),
         draw(values),
         real([this] { return draw.Real(); }),
-        gamma(Map<T>::Array(c.channels, real)),
-        beta(Map<T>::Array(c.channels, real)),
-        running_mean(Map<T>::Array(c.channels, real)),
-        running_variance(Map<T>::Array(c.channels, [this] { return static_cast<float>(0.5 + std::abs(draw.Real())); })),
+        gamma(GuardedMap<T>::Array(c.channels, real)),
+        beta(GuardedMap<T>::Array(c.channels, real)),
+        running_mean(GuardedMap<T>::Array(c.channels, real)),
+        running_variance(
+            GuardedMap<T>::Array(c.channels, [this] { return static_cast<float>(0.5 + std::abs(draw.Real())); })),
         parameter_row(draw.Permutation(c.channels)),
         moments(c.channels),
         sums(c.channels),
         own_sums(c.channels),
         pull_back(c.channels),
-        scale(Map<T>::Array(c.channels, [] { return NAN; })),
-        shift(Map<T>::Array(c.channels, [] { return NAN; })),
-        dgamma(Map<T>::Array(c.channels, [] { return NAN; })),
-        dbeta(Map<T>::Array(c.channels, [] { return NAN; })) {
+        scale(GuardedMap<T>::Array(c.channels, [] { return NAN; })),
+        shift(GuardedMap<T>::Array(c.channels, [] { return NAN; })),
+        dgamma(GuardedMap<T>::Array(c.channels, [] { return NAN; })),
+        dbeta(GuardedMap<T>::Array(c.channels, [] { return NAN; })) {
     for (auto& m : moments) m.mean = T(draw.Real()), m.variance = T(static_cast<float>(0.5 + std::abs(draw.Real())));
     for (auto* some : {&sums, &own_sums})
       for (auto& s : *some) s.dz = T(draw.Real()), s.dz_centred = T(draw.Real());
@@ -53,10 +54,10 @@ struct Both {
                                moments.data(), gamma.data(), rows});
   }
   void AddTo(Results<T>* results) {
-    for (Map<T>* map : {&scale, &shift, &running_mean, &running_variance, &dgamma, &dbeta}) {
+    for (GuardedMap<T>* map : {&scale, &shift, &running_mean, &running_variance, &dgamma, &dbeta}) {
       results->Add(fmt::format("array {}", results->arrays.size()), *map, 4);
     }
-    Map<T> factors = Map<T>::Array(3 * c.channels, [] { return 0.0; });
+    GuardedMap<T> factors = GuardedMap<T>::Array(3 * c.channels, [] { return 0.0; });
     for (int r = 0; r < c.channels; ++r) {
       factors.data()[3 * r] = pull_back[r].dz_factor;
       factors.data()[3 * r + 1] = pull_back[r].raw_factor;
@@ -68,12 +69,12 @@ struct Both {
   Case c;
   Draw draw;
   std::function<double()> real;
-  Map<T> gamma, beta, running_mean, running_variance;
+  GuardedMap<T> gamma, beta, running_mean, running_variance;
   std::vector<int> parameter_row;
   std::vector<Moments<T>> moments;
   std::vector<GradientSums<T>> sums, own_sums;
   std::vector<PullBack<T>> pull_back;
-  Map<T> scale, shift, dgamma, dbeta;
+  GuardedMap<T> scale, shift, dgamma, dbeta;
 };
 
 TEST(BatchNormCpu, AllCountsOfChannelsInTrainingAndEvaluation) {

@@ -20,11 +20,12 @@ struct Both {
   Both(const Case& case_, Values values)
       : c(case_),
         draw(values),
-        logits(Map<T>::Array(c.images * c.classes, [this] { return static_cast<float>(c.spread * draw.Real()); })),
-        targets(Map<T>::Array(c.images * c.classes, [this] { return std::abs(draw.Real()); })),
-        class_weights(Map<T>::Array(c.classes, [this] { return std::abs(draw.Real()); })),
-        loss(Map<T>::Array(c.images, [] { return NAN; })),
-        dlogits(Map<T>::Array(c.images * c.classes, [] { return NAN; })) {}
+        logits(
+            GuardedMap<T>::Array(c.images * c.classes, [this] { return static_cast<float>(c.spread * draw.Real()); })),
+        targets(GuardedMap<T>::Array(c.images * c.classes, [this] { return std::abs(draw.Real()); })),
+        class_weights(GuardedMap<T>::Array(c.classes, [this] { return std::abs(draw.Real()); })),
+        loss(GuardedMap<T>::Array(c.images, [] { return NAN; })),
+        dlogits(GuardedMap<T>::Array(c.images * c.classes, [] { return NAN; })) {}
 
   void Run(const Execution& execution, const OpTable<T>& table) {
     table.binary_cross_entropy(execution, c.shape(),
@@ -52,7 +53,7 @@ struct Both {
 
   Case c;
   Draw draw;
-  Map<T> logits, targets, class_weights, loss, dlogits;
+  GuardedMap<T> logits, targets, class_weights, loss, dlogits;
 };
 
 /// What rounding errors are proportional to: softplus(z) and target·z are both at most log 2 + |z|, a gradient is at

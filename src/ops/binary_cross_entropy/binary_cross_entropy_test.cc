@@ -45,7 +45,7 @@ struct Chain {
   LogitsShape shape;
   bool has_class_weights;
   Draw draw;
-  Map<T> logits, targets, class_weights, loss, dlogits;
+  GuardedMap<T> logits, targets, class_weights, loss, dlogits;
 };
 
 TEST(BinaryCrossEntropy, TheGradientIsTheDerivativeOfTheLoss) {

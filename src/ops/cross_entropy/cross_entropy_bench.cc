@@ -7,7 +7,7 @@ namespace {
 void ForwardBackward(benchmark::State& state) {
   const LogitsShape shape = {state.range(0), 1000};
   const int64_t values = shape.images * shape.classes;
-  Map<float> logits = RandomMap(1, values), dlogits(1, values), loss(1, shape.images);
+  GuardedMap<float> logits = RandomMap(1, values), dlogits(1, values), loss(1, shape.images);
   const std::vector<float> targets(values, 1e-3f);
   const CrossEntropy<float> call = {.loss = loss.data(),
                                     .dlogits = dlogits.data(),

@@ -20,11 +20,12 @@ struct Both {
   Both(const Case& case_, Values values)
       : c(case_),
         draw(values),
-        logits(Map<T>::Array(c.images * c.classes, [this] { return static_cast<float>(c.spread * draw.Real()); })),
-        targets(Map<T>::Array(c.images * c.classes, [this] { return std::abs(draw.Real()); })),
-        class_weights(Map<T>::Array(c.classes, [this] { return std::abs(draw.Real()); })),
-        loss(Map<T>::Array(c.images, [] { return NAN; })),
-        dlogits(Map<T>::Array(c.images * c.classes, [] { return NAN; })) {}
+        logits(
+            GuardedMap<T>::Array(c.images * c.classes, [this] { return static_cast<float>(c.spread * draw.Real()); })),
+        targets(GuardedMap<T>::Array(c.images * c.classes, [this] { return std::abs(draw.Real()); })),
+        class_weights(GuardedMap<T>::Array(c.classes, [this] { return std::abs(draw.Real()); })),
+        loss(GuardedMap<T>::Array(c.images, [] { return NAN; })),
+        dlogits(GuardedMap<T>::Array(c.images * c.classes, [] { return NAN; })) {}
 
   void Run(const Execution& execution, const OpTable<T>& table) {
     table.cross_entropy(execution, c.shape(),
@@ -47,7 +48,7 @@ struct Both {
 
   Case c;
   Draw draw;
-  Map<T> logits, targets, class_weights, loss, dlogits;
+  GuardedMap<T> logits, targets, class_weights, loss, dlogits;
 };
 
 /// What rounding errors of the losses and gradients are proportional to: a logit z is off by u·|z|, which is the

@@ -17,15 +17,15 @@ struct Depthwise {
   double flops() const { return 2.0 * 9 * shape.channels * static_cast<double>(shape.out().pixels()); }
   DepthwiseRows rows() const { return {.in_row = in_row.data()}; }
   DepthwiseConvShape shape;
-  Map<float> x;
+  GuardedMap<float> x;
   NormAndRelu in;
-  Map<float> weight;
+  GuardedMap<float> weight;
   std::vector<int> in_row;
 };
 
 void Forward(benchmark::State& state) {
   Depthwise d(state);
-  Map<float> y(d.shape.channels, d.shape.out().pixels());
+  GuardedMap<float> y(d.shape.channels, d.shape.out().pixels());
   std::vector<Moments<float>> moments(d.shape.channels);
   const DepthwiseConvForward<float> call = {.y = y.rows(),
                                             .x = d.x.rows(),
@@ -40,7 +40,7 @@ void Forward(benchmark::State& state) {
 void Backward(benchmark::State& state) {
   Depthwise d(state);
   RandomGradient dy(d.shape.channels, d.shape.out().pixels());
-  Map<float> dx(d.shape.channels, d.shape.in.pixels()), dweight(1, 9 * d.shape.channels);
+  GuardedMap<float> dx(d.shape.channels, d.shape.in.pixels()), dweight(1, 9 * d.shape.channels);
   const std::vector<Moments<float>> moments(d.shape.channels);
   std::vector<GradientSums<float>> sums(d.shape.channels);
   const DepthwiseConvBackward<float> call = {

@@ -23,10 +23,10 @@ struct Inputs {
         draw(values),
         real([this] { return draw.Real(); }),
         grid([this] { return draw.Grid(); }),
-        weight(Map<T>::Array(9 * c.channels, real)),
-        bias(Map<T>::Array(c.channels, real)),
-        scale(Map<T>::Array(c.channels, grid)),
-        shift(Map<T>::Array(c.channels, grid)),
+        weight(GuardedMap<T>::Array(9 * c.channels, real)),
+        bias(GuardedMap<T>::Array(c.channels, real)),
+        scale(GuardedMap<T>::Array(c.channels, grid)),
+        shift(GuardedMap<T>::Array(c.channels, grid)),
         in_row(draw.Permutation(c.channels)),
         weight_row(draw.Permutation(c.channels)),
         x(c.channels, shape.in.pixels(), grid) {}
@@ -44,9 +44,9 @@ struct Inputs {
   DepthwiseConvShape shape;
   Draw draw;
   std::function<double()> real, grid;
-  Map<T> weight, bias, scale, shift;
+  GuardedMap<T> weight, bias, scale, shift;
   std::vector<int> in_row, weight_row;
-  Map<T> x;
+  GuardedMap<T> x;
 };
 
 template <class T>
@@ -68,7 +68,7 @@ struct Forward {
   std::vector<T> Picture(int64_t n) { return y.Columns(n * in.shape.out().area(), in.shape.out().area()); }
 
   Inputs<T> in;
-  Map<T> y;
+  GuardedMap<T> y;
   std::vector<Moments<T>> moments;
 };
 
@@ -78,7 +78,7 @@ struct Backward {
       : in(c, values),
         dx(c.channels, in.shape.in.pixels(), in.draw),
         dy(c.channels, in.shape.out().pixels(), in.draw),
-        dweight(Map<T>::Array(9 * c.channels, [] { return NAN; })) {}
+        dweight(GuardedMap<T>::Array(9 * c.channels, [] { return NAN; })) {}
 
   void Run(const Execution& execution, const OpTable<T>& table) {
     table.depthwise_conv_backward(execution, in.shape,
@@ -93,7 +93,7 @@ struct Backward {
   Inputs<T> in;
   TestSink<T> dx;
   TestSource<T> dy;
-  Map<T> dweight;
+  GuardedMap<T> dweight;
 };
 
 Case WithOptions(Case c, int i) {

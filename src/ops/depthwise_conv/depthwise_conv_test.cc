@@ -53,7 +53,7 @@ struct Chain {
   bool relu;
   Draw draw;
   Normalised<T> in;
-  Map<T> weight, dweight;
+  GuardedMap<T> weight, dweight;
   std::vector<int> in_row, weight_row;
   ResidualEnd<T> end;
 };

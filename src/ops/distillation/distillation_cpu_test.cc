@@ -20,11 +20,11 @@ struct Both {
         targets(Array()),
         loss(1, c.shape.images),
         dlogits(Array()) {}
-  Map<T> Logits() {
-    return Map<T>::Array(c.shape.values(), [this] { return static_cast<float>(c.spread * draw.Real()); });
+  GuardedMap<T> Logits() {
+    return GuardedMap<T>::Array(c.shape.values(), [this] { return static_cast<float>(c.spread * draw.Real()); });
   }
-  Map<T> Array() {
-    return Map<T>::Array(c.shape.values(), [this] { return draw.Real(); });
+  GuardedMap<T> Array() {
+    return GuardedMap<T>::Array(c.shape.values(), [this] { return draw.Real(); });
   }
 
   void Run(const Execution& execution, const OpTable<T>& table) {
@@ -43,7 +43,7 @@ struct Both {
 
   Case c;
   Draw draw;
-  Map<T> student, teacher, targets, loss, dlogits;
+  GuardedMap<T> student, teacher, targets, loss, dlogits;
 };
 
 /// What rounding errors are proportional to: a log-probability is off by u·(|z| / T + log classes), which is the

@@ -50,7 +50,7 @@ struct Chain {
 
   Case c;
   Draw draw;
-  Map<T> student, teacher, targets, loss, dlogits;
+  GuardedMap<T> student, teacher, targets, loss, dlogits;
 };
 
 TEST(Distillation, TheGradientIsTheDerivativeOfTheLoss) {

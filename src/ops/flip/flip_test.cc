@@ -34,11 +34,11 @@ TEST(FlipCpu, HasTheBitsOfTheReference) {
     for (const int64_t images : {1, 3}) {
       Draw draw(Values::kExact);
       const FlipShape shape = {kChannels, {images, height, width}};
-      Map<float> x(kChannels, shape.plane.pixels(), [&] { return draw.Real(); });
-      Map<float> expected(kChannels, shape.plane.pixels());
+      GuardedMap<float> x(kChannels, shape.plane.pixels(), [&] { return draw.Real(); });
+      GuardedMap<float> expected(kChannels, shape.plane.pixels());
       ReferenceOps<float>().flip(OnThreads(), shape, {.y = expected.rows(), .x = x.rows()});
       for (const int threads : {1, 2, 3}) {
-        Map<float> found(kChannels, shape.plane.pixels());
+        GuardedMap<float> found(kChannels, shape.plane.pixels());
         CpuOps().flip(OnThreads(threads), shape, {.y = found.rows(), .x = x.rows()});
         EXPECT_EQ(found.Flat(), expected.Flat()) << height << " × " << width;
         EXPECT_TRUE(found.Intact());

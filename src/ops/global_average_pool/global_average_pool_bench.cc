@@ -8,15 +8,15 @@ GlobalAveragePoolShape Shape(const benchmark::State& state) { return {960, {stat
 
 void Forward(benchmark::State& state) {
   const GlobalAveragePoolShape shape = Shape(state);
-  Map<float> x = RandomMap(shape.channels, shape.in.pixels()), features(1, shape.in.images * shape.channels);
+  GuardedMap<float> x = RandomMap(shape.channels, shape.in.pixels()), features(1, shape.in.images * shape.channels);
   Time(state, 0, FloatBytes(shape.channels * (shape.in.pixels() + shape.in.images)),
        [&] { cpu::GlobalAveragePoolForward(kOneThread, shape, {.features = features.data(), .x = x.rows()}); });
 }
 
 void Backward(benchmark::State& state) {
   const GlobalAveragePoolShape shape = Shape(state);
-  Map<float> x = RandomMap(shape.channels, shape.in.pixels()), dx(shape.channels, shape.in.pixels());
-  Map<float> dfeatures = RandomMap(1, shape.in.images * shape.channels);
+  GuardedMap<float> x = RandomMap(shape.channels, shape.in.pixels()), dx(shape.channels, shape.in.pixels());
+  GuardedMap<float> dfeatures = RandomMap(1, shape.in.images * shape.channels);
   Time(state, 0, FloatBytes(shape.channels * (2 * shape.in.pixels() + shape.in.images)), [&] {
     cpu::GlobalAveragePoolBackward(kOneThread, shape, {.dx = dx.rows(), .dfeatures = dfeatures.data(), .x = x.rows()});
   });

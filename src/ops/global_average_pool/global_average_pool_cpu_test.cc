@@ -18,8 +18,8 @@ struct Both {
         draw(values),
         real([this] { return draw.Real(); }),
         x(c.channels, shape.in.pixels(), [this] { return std::max(0.0, draw.Real()); }),
-        dfeatures(Map<T>::Array(c.channels * c.images, real)),
-        features(Map<T>::Array(c.channels * c.images, [] { return NAN; })),
+        dfeatures(GuardedMap<T>::Array(c.channels * c.images, real)),
+        features(GuardedMap<T>::Array(c.channels * c.images, [] { return NAN; })),
         dx(c.channels, shape.in.pixels()) {}
 
   void Run(const Execution& execution, const OpTable<T>& table) {
@@ -37,7 +37,7 @@ struct Both {
   GlobalAveragePoolShape shape;
   Draw draw;
   std::function<double()> real;
-  Map<T> x, dfeatures, features, dx;
+  GuardedMap<T> x, dfeatures, features, dx;
 };
 
 TEST(GlobalAveragePoolCpu, AllSizesOfPicturesAndBatches) {

@@ -44,7 +44,7 @@ struct Chain {
   GlobalAveragePoolShape shape;
   Draw draw;
   ResidualEnd<T> before;
-  Map<T> features, dfeatures;
+  GuardedMap<T> features, dfeatures;
 };
 
 TEST(GlobalAveragePool, BackwardIsTheDerivativeOfForward) {

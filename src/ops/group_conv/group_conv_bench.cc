@@ -18,12 +18,12 @@ struct GroupConv {
   int64_t in_floats() const { return shape.in_channels * shape.pixels; }
   int64_t out_floats() const { return shape.out_channels * shape.pixels; }
   GroupConvShape shape;
-  Map<float> x, weight, prepared;
+  GuardedMap<float> x, weight, prepared;
 };
 
 void Inference(benchmark::State& state) {
   GroupConv conv(state);
-  Map<float> y(conv.shape.out_channels, conv.shape.pixels);
+  GuardedMap<float> y(conv.shape.out_channels, conv.shape.pixels);
   const GroupConvForward<float> call = {
       .y = y.rows(), .x = conv.x.rows(), .prepared = conv.prepared.data(), .relu = true};
   Time(state, conv.flops(), FloatBytes(conv.in_floats() + conv.out_floats() + conv.shape.weights()),
@@ -32,7 +32,7 @@ void Inference(benchmark::State& state) {
 
 void Forward(benchmark::State& state) {
   GroupConv conv(state);
-  Map<float> y(conv.shape.out_channels, conv.shape.pixels);
+  GuardedMap<float> y(conv.shape.out_channels, conv.shape.pixels);
   std::vector<Moments<float>> moments(conv.shape.out_channels);
   const GroupConvForward<float> call = {
       .y = y.rows(), .x = conv.x.rows(), .prepared = conv.prepared.data(), .moments = moments.data()};
@@ -43,9 +43,9 @@ void Forward(benchmark::State& state) {
 void Backward(benchmark::State& state) {
   GroupConv conv(state);
   RandomGradient dy(conv.shape.out_channels, conv.shape.pixels);
-  Map<float> dx(conv.shape.in_channels, conv.shape.pixels),
+  GuardedMap<float> dx(conv.shape.in_channels, conv.shape.pixels),
       shortcut = RandomMap(conv.shape.in_channels, conv.shape.pixels);
-  Map<float> dweight(1, conv.shape.weights());
+  GuardedMap<float> dweight(1, conv.shape.weights());
   const GroupConvBackward<float> call = {.dx = {.dz = dx.rows(), .add = shortcut.rows()},
                                          .dweight = dweight.data(),
                                          .dy = dy.source(),

@@ -22,10 +22,10 @@ struct Forward {
         shape(c.shape()),
         draw(values),
         real([this] { return draw.Real(); }),
-        weight(Map<T>::Array(shape.weights(), real)),
-        scale(Map<T>::Array(shape.in_channels, real)),
-        shift(Map<T>::Array(shape.in_channels, real)),
-        bias(Map<T>::Array(shape.out_channels, real)),
+        weight(GuardedMap<T>::Array(shape.weights(), real)),
+        scale(GuardedMap<T>::Array(shape.in_channels, real)),
+        shift(GuardedMap<T>::Array(shape.in_channels, real)),
+        bias(GuardedMap<T>::Array(shape.out_channels, real)),
         x(shape.in_channels, shape.pixels, real),
         residual(shape.out_channels, shape.pixels, real),
         y(shape.out_channels, shape.pixels),
@@ -35,7 +35,7 @@ struct Forward {
     GroupConvWeights<T> weights = {.weight = weight.data()};
     if (c.fold) weights.in_scale = scale.data(), weights.in_shift = shift.data();
     if (c.bias) weights.bias = bias.data();
-    Map<T> prepared(1, table.group_conv_prepared_values(shape));
+    GuardedMap<T> prepared(1, table.group_conv_prepared_values(shape));
     table.group_conv_prepare(execution, shape, prepared.data(), weights);
     EXPECT_TRUE(prepared.Intact());
 
@@ -60,7 +60,7 @@ struct Forward {
   GroupConvShape shape;
   Draw draw;
   std::function<double()> real;
-  Map<T> weight, scale, shift, bias, x, residual, y;
+  GuardedMap<T> weight, scale, shift, bias, x, residual, y;
   std::vector<Moments<T>> moments;
 };
 
@@ -71,15 +71,15 @@ struct Backward {
         shape(c.shape()),
         draw(values),
         real([this] { return draw.Real(); }),
-        weight(Map<T>::Array(shape.weights(), real)),
-        scale(Map<T>::Array(shape.in_channels, real)),
-        shift(Map<T>::Array(shape.in_channels, real)),
+        weight(GuardedMap<T>::Array(shape.weights(), real)),
+        scale(GuardedMap<T>::Array(shape.in_channels, real)),
+        shift(GuardedMap<T>::Array(shape.in_channels, real)),
         // Behind a ReLU, where no scale is folded: half of it zeros.
         x(shape.in_channels, shape.pixels, [this] { return c.fold ? draw.Real() : std::max(0.0, draw.Grid()); }),
         add(shape.in_channels, shape.pixels, real),
         dx(shape.in_channels, shape.pixels, draw),
         dy(shape.out_channels, shape.pixels, draw),
-        dweight(Map<T>::Array(shape.weights(), [] { return NAN; })) {}
+        dweight(GuardedMap<T>::Array(shape.weights(), [] { return NAN; })) {}
 
   void Run(const Execution& execution, const OpTable<T>& table) {
     GroupConvBackward<T> a = {.dx = dx.sink(c.sums),
@@ -103,10 +103,10 @@ struct Backward {
   GroupConvShape shape;
   Draw draw;
   std::function<double()> real;
-  Map<T> weight, scale, shift, x, add;
+  GuardedMap<T> weight, scale, shift, x, add;
   TestSink<T> dx;
   TestSource<T> dy;
-  Map<T> dweight;
+  GuardedMap<T> dweight;
 };
 
 Case WithOptions(Case c, int i) {

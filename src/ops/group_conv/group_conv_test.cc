@@ -64,7 +64,7 @@ struct ChainBehindDepthwise {
   GroupConvShape shape;
   Draw draw;
   Normalised<T> in;
-  Map<T> weight, dweight;
+  GuardedMap<T> weight, dweight;
   ResidualEnd<T> end;
 };
 
@@ -118,7 +118,7 @@ struct ChainOfUnit {
   bool add_in_place;
   Draw draw;
   ResidualEnd<T> before;
-  Map<T> weight, dweight;
+  GuardedMap<T> weight, dweight;
   ResidualEnd<T> end;
 };
 

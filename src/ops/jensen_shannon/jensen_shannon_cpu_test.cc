@@ -14,9 +14,9 @@ struct Both {
   Both(const Case& case_, Values values)
       : c(case_),
         draw(values),
-        logits(Map<T>::Array(c.shape.values(), [this] { return static_cast<float>(c.spread * draw.Real()); })),
-        loss(Map<T>::Array(c.shape.samples, [this] { return std::abs(draw.Real()); })),
-        dlogits(Map<T>::Array(c.shape.values(), [this] { return draw.Real(); })) {}
+        logits(GuardedMap<T>::Array(c.shape.values(), [this] { return static_cast<float>(c.spread * draw.Real()); })),
+        loss(GuardedMap<T>::Array(c.shape.samples, [this] { return std::abs(draw.Real()); })),
+        dlogits(GuardedMap<T>::Array(c.shape.values(), [this] { return draw.Real(); })) {}
 
   void Run(const Execution& execution, const OpTable<T>& table) {
     table.jensen_shannon(
@@ -30,7 +30,7 @@ struct Both {
 
   Case c;
   Draw draw;
-  Map<T> logits, loss, dlogits;
+  GuardedMap<T> logits, loss, dlogits;
 };
 
 /// What rounding errors are proportional to: a log-probability is off by u·(|z| + log classes), which is the relative

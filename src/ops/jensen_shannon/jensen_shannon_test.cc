@@ -40,7 +40,7 @@ struct Chain {
 
   JensenShannonShape shape;
   Draw draw;
-  Map<T> logits, loss, dlogits;
+  GuardedMap<T> logits, loss, dlogits;
 };
 
 TEST(JensenShannon, TheGradientIsTheDerivativeOfTheLoss) {

@@ -10,9 +10,9 @@ struct Head {
   int64_t weights() const { return int64_t{shape.in_features} * shape.out_features; }
   int64_t features_and_logits() const { return shape.images * (shape.in_features + shape.out_features); }
   LinearShape shape;
-  Map<float> features = RandomMap(1, shape.images* shape.in_features);
-  Map<float> logits = RandomMap(1, shape.images* shape.out_features);
-  Map<float> weight = RandomMap(1, weights());
+  GuardedMap<float> features = RandomMap(1, shape.images* shape.in_features);
+  GuardedMap<float> logits = RandomMap(1, shape.images* shape.out_features);
+  GuardedMap<float> weight = RandomMap(1, weights());
 };
 
 void Forward(benchmark::State& state) {
@@ -24,7 +24,7 @@ void Forward(benchmark::State& state) {
 
 void Backward(benchmark::State& state) {
   Head head(state);
-  Map<float> dfeatures(1, head.shape.images * head.shape.in_features), dweight(1, head.weights());
+  GuardedMap<float> dfeatures(1, head.shape.images * head.shape.in_features), dweight(1, head.weights());
   const LinearBackward<float> call = {.dfeatures = dfeatures.data(),
                                       .dweight = dweight.data(),
                                       .dlogits = head.logits.data(),

@@ -18,12 +18,12 @@ struct Both {
       : c(case_),
         draw(values),
         real([this] { return draw.Real(); }),
-        weight(Map<T>::Array(c.in * c.out, real)),
-        features(Map<T>::Array(c.images * c.in, real)),
-        dlogits(Map<T>::Array(c.images * c.out, real)),
-        logits(Map<T>::Array(c.images * c.out, [] { return NAN; })),
-        dfeatures(Map<T>::Array(c.images * c.in, [] { return NAN; })),
-        dweight(Map<T>::Array(c.in * c.out, [] { return NAN; })) {}
+        weight(GuardedMap<T>::Array(c.in * c.out, real)),
+        features(GuardedMap<T>::Array(c.images * c.in, real)),
+        dlogits(GuardedMap<T>::Array(c.images * c.out, real)),
+        logits(GuardedMap<T>::Array(c.images * c.out, [] { return NAN; })),
+        dfeatures(GuardedMap<T>::Array(c.images * c.in, [] { return NAN; })),
+        dweight(GuardedMap<T>::Array(c.in * c.out, [] { return NAN; })) {}
 
   void Run(const Execution& execution, const OpTable<T>& table) {
     table.linear_forward(execution, c.shape(), {logits.data(), features.data(), weight.data()});
@@ -42,7 +42,7 @@ struct Both {
   Case c;
   Draw draw;
   std::function<double()> real;
-  Map<T> weight, features, dlogits, logits, dfeatures, dweight;
+  GuardedMap<T> weight, features, dlogits, logits, dfeatures, dweight;
 };
 
 void Expect(const Case& c) {

@@ -35,7 +35,7 @@ struct Chain {
 
   LinearShape shape;
   Draw draw;
-  Map<T> features, weight, logits, factor, dfeatures, dweight;
+  GuardedMap<T> features, weight, logits, factor, dfeatures, dweight;
 };
 
 TEST(Linear, BackwardIsTheDerivativeOfForward) {

@@ -8,7 +8,7 @@ PoolShape Shape(int64_t images) { return {.channels = 24, .in = {images, 112, 11
 
 void Forward(benchmark::State& state) {
   const PoolShape shape = Shape(state.range(0));
-  Map<float> x = RandomMap(shape.channels, shape.in.pixels()), y(shape.channels, shape.out().pixels());
+  GuardedMap<float> x = RandomMap(shape.channels, shape.in.pixels()), y(shape.channels, shape.out().pixels());
   const NormAndRelu in(shape.channels);
   const MaxPoolForward<float> call = {.y = y.rows(), .x = x.rows(), .in = in.activation()};
   Time(state, 0, FloatBytes(shape.channels * (shape.in.pixels() + shape.out().pixels())),
@@ -17,8 +17,8 @@ void Forward(benchmark::State& state) {
 
 void Backward(benchmark::State& state) {
   const PoolShape shape = Shape(state.range(0));
-  Map<float> x = RandomMap(shape.channels, shape.in.pixels()), dx(shape.channels, shape.in.pixels());
-  Map<float> dy = RandomMap(shape.channels, shape.out().pixels());
+  GuardedMap<float> x = RandomMap(shape.channels, shape.in.pixels()), dx(shape.channels, shape.in.pixels());
+  GuardedMap<float> dy = RandomMap(shape.channels, shape.out().pixels());
   const NormAndRelu in(shape.channels);
   const std::vector<Moments<float>> moments(shape.channels);
   std::vector<GradientSums<float>> sums(shape.channels);

@@ -24,8 +24,8 @@ struct Inputs {
         shape(c.shape()),
         draw(values),
         grid([this] { return draw.Grid(); }),
-        scale(Map<T>::Array(c.channels, grid)),
-        shift(Map<T>::Array(c.channels, grid)),
+        scale(GuardedMap<T>::Array(c.channels, grid)),
+        shift(GuardedMap<T>::Array(c.channels, grid)),
         x(c.channels, shape.in.pixels(), grid) {}
 
   Activation<T> activation() {
@@ -37,7 +37,7 @@ struct Inputs {
   PoolShape shape;
   Draw draw;
   std::function<double()> grid;
-  Map<T> scale, shift, x;
+  GuardedMap<T> scale, shift, x;
 };
 
 template <class T>
@@ -52,7 +52,7 @@ struct Forward {
   std::vector<T> Picture(int64_t n) { return y.Columns(n * in.shape.out().area(), in.shape.out().area()); }
 
   Inputs<T> in;
-  Map<T> y;
+  GuardedMap<T> y;
 };
 
 template <class T>
@@ -72,7 +72,7 @@ struct Backward {
 
   Inputs<T> in;
   TestSink<T> dx;
-  Map<T> dy;
+  GuardedMap<T> dy;
   bool largest;
 };
 

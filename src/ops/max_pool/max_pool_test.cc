@@ -48,7 +48,7 @@ struct Chain {
   bool relu;
   Draw draw;
   Normalised<T> in;
-  Map<T> y, factor;
+  GuardedMap<T> y, factor;
 };
 
 TEST(MaxPool, BackwardIsTheDerivativeOfForward) {

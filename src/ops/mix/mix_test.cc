@@ -51,7 +51,7 @@ struct Both {
       : c(case_),
         draw(values),
         pictures(kChannels, c.images * kHeight * kWidth, [this] { return draw.Real(); }),
-        targets(Map<T>::Array(c.images * kClasses, [this] { return draw.Real(); })),
+        targets(GuardedMap<T>::Array(c.images * kClasses, [this] { return draw.Real(); })),
         mixed(kChannels, c.images * kHeight * kWidth) {}
 
   void Run(const Execution& execution, const OpTable<T>& table) {
@@ -70,7 +70,7 @@ struct Both {
 
   Case c;
   Draw draw;
-  Map<T> pictures, targets, mixed;
+  GuardedMap<T> pictures, targets, mixed;
 };
 
 TEST(MixCpu, HasTheBitsOfTheReference) {

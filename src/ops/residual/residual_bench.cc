@@ -8,8 +8,8 @@ ResidualShape Shape(const benchmark::State& state) { return {static_cast<int>(st
 
 void Forward(benchmark::State& state) {
   const ResidualShape shape = Shape(state);
-  Map<float> x = RandomMap(shape.channels, shape.pixels), shortcut = RandomMap(shape.channels, shape.pixels);
-  Map<float> y(shape.channels, shape.pixels);
+  GuardedMap<float> x = RandomMap(shape.channels, shape.pixels), shortcut = RandomMap(shape.channels, shape.pixels);
+  GuardedMap<float> y(shape.channels, shape.pixels);
   const NormAndRelu norm(shape.channels);
   const ResidualForward<float> call = {.y = y.rows(),
                                        .x = x.rows(),

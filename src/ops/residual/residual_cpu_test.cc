@@ -17,8 +17,8 @@ struct Both {
       : c(case_),
         draw(values),
         real([this] { return draw.Real(); }),
-        scale(Map<T>::Array(c.channels, real)),
-        shift(Map<T>::Array(c.channels, real)),
+        scale(GuardedMap<T>::Array(c.channels, real)),
+        shift(GuardedMap<T>::Array(c.channels, real)),
         x(c.channels, c.shape().pixels, real),
         shortcut(c.channels, c.shape().pixels, real),
         y(c.channels, c.shape().pixels),
@@ -46,7 +46,7 @@ struct Both {
   Case c;
   Draw draw;
   std::function<double()> real;
-  Map<T> scale, shift, x, shortcut, y;
+  GuardedMap<T> scale, shift, x, shortcut, y;
   TestSink<T> gradient;
 };
 

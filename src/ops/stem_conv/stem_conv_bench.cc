@@ -11,12 +11,12 @@ struct Stem {
   int64_t in_floats() const { return shape.in_channels * shape.in.pixels(); }
   int64_t out_floats() const { return shape.out_channels * out_pixels(); }
   StemConvShape shape;
-  Map<float> x, weight = RandomMap(1, 9 * shape.in_channels * shape.out_channels);
+  GuardedMap<float> x, weight = RandomMap(1, 9 * shape.in_channels * shape.out_channels);
 };
 
 void Forward(benchmark::State& state) {
   Stem stem(state.range(0));
-  Map<float> y(stem.shape.out_channels, stem.out_pixels());
+  GuardedMap<float> y(stem.shape.out_channels, stem.out_pixels());
   std::vector<Moments<float>> moments(stem.shape.out_channels);
   const StemConvForward<float> call = {
       .y = y.rows(), .x = stem.x.rows(), .weight = stem.weight.data(), .moments = moments.data()};

@@ -24,8 +24,8 @@ struct Forward {
         shape(c.shape()),
         draw(values),
         real([this] { return draw.Real(); }),
-        weight(Map<T>::Array(c.weights(), real)),
-        bias(Map<T>::Array(c.out_channels, real)),
+        weight(GuardedMap<T>::Array(c.weights(), real)),
+        bias(GuardedMap<T>::Array(c.out_channels, real)),
         x(c.in_channels, shape.in.pixels(), real),
         y(c.out_channels, shape.out().pixels()),
         moments(c.out_channels) {}
@@ -46,7 +46,7 @@ struct Forward {
   StemConvShape shape;
   Draw draw;
   std::function<double()> real;
-  Map<T> weight, bias, x, y;
+  GuardedMap<T> weight, bias, x, y;
   std::vector<Moments<T>> moments;
 };
 
@@ -58,7 +58,7 @@ struct Backward {
         draw(values),
         x(c.in_channels, shape.in.pixels(), [this] { return draw.Real(); }),
         dy(c.out_channels, shape.out().pixels(), draw),
-        dweight(Map<T>::Array(c.weights(), [] { return NAN; })) {}
+        dweight(GuardedMap<T>::Array(c.weights(), [] { return NAN; })) {}
 
   void Run(const Execution& execution, const OpTable<T>& table) {
     table.stem_conv_backward(execution, shape, {dweight.data(), dy.source(c.pull_back), x.rows()});
@@ -68,9 +68,9 @@ struct Backward {
   Case c;
   StemConvShape shape;
   Draw draw;
-  Map<T> x;
+  GuardedMap<T> x;
   TestSource<T> dy;
-  Map<T> dweight;
+  GuardedMap<T> dweight;
 };
 
 Case WithOptions(Case c, int i) {

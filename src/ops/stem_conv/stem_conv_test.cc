@@ -36,7 +36,7 @@ struct Chain {
 
   StemConvShape shape;
   Draw draw;
-  Map<T> x, weight, dweight;
+  GuardedMap<T> x, weight, dweight;
   ResidualEnd<T> end;
 };
 

@@ -14,7 +14,7 @@ namespace riffle {
 /// Where the ops that are timed run.
 inline const Execution kOneThread = OnThreads(1);
 
-inline Map<float> RandomMap(int64_t rows, int64_t pixels) {
+inline GuardedMap<float> RandomMap(int64_t rows, int64_t pixels) {
   Draw draw(Values::kExact);
   return {rows, pixels, [&] { return draw.Real(); }};
 }
@@ -24,7 +24,7 @@ struct RandomGradient {
   RandomGradient(int64_t rows, int64_t pixels)
       : dz(RandomMap(rows, pixels)), raw(RandomMap(rows, pixels)), pull_back(rows, PullBack<float>{1, 0.5f, 0.25f}) {}
   GradientSource<float> source() { return {dz.rows(), raw.rows(), pull_back.data()}; }
-  Map<float> dz, raw;
+  GuardedMap<float> dz, raw;
   std::vector<PullBack<float>> pull_back;
 };
 

@@ -42,13 +42,13 @@ template <class T>
 class Results {
  public:
   /// An array whose values are sums of up to `terms` terms.
-  void Add(const std::string& name, Map<T>& map, int64_t terms) {
+  void Add(const std::string& name, GuardedMap<T>& map, int64_t terms) {
     EXPECT_TRUE(map.Intact()) << name << ": written around its values";
     arrays.push_back({name, map.Flat(), static_cast<double>(terms)});
   }
   /// Moments are held to the rows that were stored, not to the reference's: an error of y is none of theirs. Kernels
   /// may sum distances from any value of the row, so errors are proportional to the largest distance from the mean.
-  void AddMoments(Map<T>& y, const std::vector<Moments<T>>& moments) {
+  void AddMoments(GuardedMap<T>& y, const std::vector<Moments<T>>& moments) {
     for (int64_t r = 0; r < y.row_count(); ++r) {
       const double n = static_cast<double>(y.pixels());
       double mean = 0, variance = 0, farthest = 0;
@@ -63,7 +63,7 @@ class Results {
     }
   }
   /// So are the sums of batch norm's backward.
-  void AddSums(Map<T>& dz, Map<T>& raw, const std::vector<Moments<T>>& moments,
+  void AddSums(GuardedMap<T>& dz, GuardedMap<T>& raw, const std::vector<Moments<T>>& moments,
                const std::vector<GradientSums<T>>& sums) {
     for (int64_t r = 0; r < dz.row_count(); ++r) {
       double sum = 0, magnitude = 0, centred = 0, centred_magnitude = 0;

@@ -21,8 +21,8 @@ namespace riffle {
 template <class T>
 struct Variable {
   std::string name;
-  Map<T>* value;
-  Map<T>* gradient;
+  GuardedMap<T>* value;
+  GuardedMap<T>* gradient;
 };
 
 /// A Chain<T>, made from a Case, is a differentiable function F built from ops: T Forward(), void Backward() after it,
@@ -109,14 +109,14 @@ struct Normalised {
     variables->push_back({name + " beta", &beta, &dbeta});
   }
 
-  Map<T> raw, gamma, beta;
+  GuardedMap<T> raw, gamma, beta;
   std::vector<int> parameter_row;
   std::vector<Moments<T>> moments;
-  Map<T> scale, shift, running;
-  Map<T> dz;
+  GuardedMap<T> scale, shift, running;
+  GuardedMap<T> dz;
   std::vector<GradientSums<T>> sums;
   std::vector<PullBack<T>> pull_back;
-  Map<T> raw_gradient, dgamma, dbeta;
+  GuardedMap<T> raw_gradient, dgamma, dbeta;
 };
 
 /// The end of a chain: batch norm of a raw map, shortcut, ReLU (residual.h), and F = Σ factor·y.
@@ -152,7 +152,7 @@ struct ResidualEnd {
   }
 
   Normalised<T> norm;
-  Map<T> shortcut, factor, y;
+  GuardedMap<T> shortcut, factor, y;
 };
 
 }  // namespace riffle

@@ -26,7 +26,7 @@ struct TestSource {
     return {dz.rows(), raw.rows(), pull_back.data()};
   }
 
-  Map<T> dz, raw;
+  GuardedMap<T> dz, raw;
   std::vector<PullBack<T>> pull_back;
 };
 
@@ -46,7 +46,7 @@ struct TestSink {
     if (with_sums) results->AddSums(dz, raw, moments, sums);
   }
 
-  Map<T> dz, raw;
+  GuardedMap<T> dz, raw;
   std::vector<Moments<T>> moments;
   std::vector<GradientSums<T>> sums;
 };

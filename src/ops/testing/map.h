@@ -50,23 +50,23 @@ class Draw {
 /// and after them all, is NaN: an op that reads there is seen in its results, one that writes there by Intact().
 /// Values are NaN, too, until they are set.
 template <class T>
-class Map {
+class GuardedMap {
  public:
-  Map() = default;
-  Map(int64_t rows, int64_t pixels)
+  GuardedMap() = default;
+  GuardedMap(int64_t rows, int64_t pixels)
       : rows_(rows), pixels_(pixels), stride_(RowStride(pixels)), values_((rows + 2) * stride_) {
     for (T& v : values_) v = T(std::numeric_limits<double>::quiet_NaN());
   }
   /// Values in reading order from draw().
   template <class F>
-  Map(int64_t rows, int64_t pixels, F draw) : Map(rows, pixels) {
+  GuardedMap(int64_t rows, int64_t pixels, F draw) : GuardedMap(rows, pixels) {
     ForEach([&](T& v) { v = T(draw()); });
   }
 
   /// An array of `count` values from draw(), which begins at no cache line, as parameters may.
   template <class F>
-  static Map Array(int64_t count, F draw) {
-    Map map(1, count);
+  static GuardedMap Array(int64_t count, F draw) {
+    GuardedMap map(1, count);
     map.offset_ = 1;
     map.ForEach([&](T& v) { v = T(draw()); });
     return map;
@@ -107,7 +107,7 @@ class Map {
     return values;
   }
   /// Copies columns [from, from + pixels()) of each row of a wider map.
-  void CopyColumns(const Map& wide, int64_t from) {
+  void CopyColumns(const GuardedMap& wide, int64_t from) {
     for (int64_t r = 0; r < rows_; ++r) std::copy_n(wide[r] + from, pixels_, (*this)[r]);
   }
 

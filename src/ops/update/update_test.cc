@@ -103,11 +103,11 @@ struct Problem {
 
   std::vector<std::vector<float>> Run(UpdateKind kind, const Execution& execution, const OpTable<float>& ops) {
     Draw draw(Values::kExact);
-    Map<float> p = Map<float>::Array(kCount, [&] { return draw.Real(); });
-    std::vector<Map<float>> slots(kMaxSlots);
-    for (Map<float>& slot : slots) slot = Map<float>::Array(kCount, [] { return 0; });
+    GuardedMap<float> p = GuardedMap<float>::Array(kCount, [&] { return draw.Real(); });
+    std::vector<GuardedMap<float>> slots(kMaxSlots);
+    for (GuardedMap<float>& slot : slots) slot = GuardedMap<float>::Array(kCount, [] { return 0; });
     for (int t = 1; t <= 3; ++t) {
-      Map<float> g = Map<float>::Array(kCount, [&] { return draw.Real(); });
+      GuardedMap<float> g = GuardedMap<float>::Array(kCount, [&] { return draw.Real(); });
       UpdateStep step = {.kind = kind,
                          .lr = 0.01 * t,
                          .momentum = 0.9,
@@ -124,7 +124,7 @@ struct Problem {
       ops.update(execution, step, update);
     }
     std::vector<std::vector<float>> results = {p.Flat()};
-    for (Map<float>& slot : slots) results.push_back(slot.Flat());
+    for (GuardedMap<float>& slot : slots) results.push_back(slot.Flat());
     return results;
   }
 };

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "base/status.h"
-#include "data/loader.h"
+#include "data/batch.h"
 #include "model/description.h"
 
 namespace riffle {

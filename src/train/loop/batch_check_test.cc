@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include "backend/testing/execution.h"
 #include "train/loop/recalibrate.h"
 #include "train/testing.h"
 
@@ -40,8 +41,7 @@ class OfAnotherSize : public testing::TestWithParam<int> {
     EXPECT_EQ(status.code(), ErrorCode::kInvalidArgument);
     EXPECT_THAT(status.message(), HasSubstr(fmt::format("takes pictures of {0} × {0} pixels", ours_)));
   }
-  const std::unique_ptr<Dataset> data_ = TinyData(6);
-  const std::unique_ptr<Loader> loader_ = EvaluationLoader(*data_, 6, InfoOfSize(theirs_));
+  GivenBatches batches_{{{.images = 2, .image_size = theirs_, .channels = 3, .labels = {0, 1}}}};
   const Plan plan_ = *MakePlan(InfoOfSize(ours_).model);
 };
 INSTANTIATE_TEST_SUITE_P(Pictures, OfAnotherSize, testing::Values(8, 12));
@@ -49,24 +49,24 @@ INSTANTIATE_TEST_SUITE_P(Pictures, OfAnotherSize, testing::Values(8, 12));
 TEST_P(OfAnotherSize, AnEvaluationRefusesThem) {
   Session session(OnThreads(), plan_, TestOps());
   LabelLoss loss(OnThreads(), {}, 2, TestOps());
-  ExpectRefused(Evaluate(session, loss, *loader_).status());
+  ExpectRefused(Evaluate(session, loss, batches_).status());
 }
 
 TEST_P(OfAnotherSize, RecalibrationRefusesThem) {
   Network<float> network(OnThreads(), plan_, TestOps());
-  ExpectRefused(RecalibrateStatistics(1, 0, *loader_, &network).status());
+  ExpectRefused(RecalibrateStatistics(1, 0, batches_, &network).status());
 }
 
 TEST_P(OfAnotherSize, AnObjectiveRefusesThem) {
   const auto objective = std::move(*Objective::Create(OnThreads(), {}, InfoOfSize(ours_), TestOps()));
-  ExpectRefused(objective->Begin(**loader_->Next()).status());
+  ExpectRefused(objective->Begin(**batches_.Next()).status());
 }
 
 TEST_P(OfAnotherSize, ATrainerValidatesOnNone) {
   TinyRun run(TinyOptions(TestFolder(), 1), InfoOfSize(ours_));
-  ExpectRefused(run.trainer->PaceOfValidation(*loader_).status());
-  run.validation_loader = EvaluationLoader(*data_, 6, InfoOfSize(theirs_));
-  ExpectRefused(run.Train());
+  ExpectRefused(run.trainer->PaceOfValidation(batches_).status());
+  TrainObserver silent;
+  ExpectRefused(run.trainer->Run({run.train_at, &batches_}, silent));
 }
 
 }  // namespace

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "backend/device_array.h"
-#include "data/loader.h"
+#include "data/batch.h"
 
 namespace riffle {
 

@@ -16,8 +16,8 @@ Status WithAdvice(const Status& status) {
       status.message());
 }
 
-Result<const Batch*> NextOf(Loader& loader) {
-  Result<const Batch*> next = loader.Next();
+Result<const Batch*> NextOf(BatchSource& source) {
+  Result<const Batch*> next = source.Next();
   if (!next.ok()) return WithAdvice(next.status());
   return next;
 }
@@ -33,22 +33,22 @@ int RankOf(int label, std::span<const float> logits) {
   return rank;
 }
 
-Result<std::vector<std::string>> LookAtAll(Loader& loader, const LookProgress& progress) {
+Result<std::vector<std::string>> LookAtAll(BatchSource& source, const LookProgress& progress) {
   std::vector<std::string> flawed;
   int64_t done = 0;
-  loader.Seek({});
-  for (int64_t b = 0; b < loader.BatchesPerEpoch(); ++b) {
-    RIFFLE_ASSIGN(const Batch* const batch, NextOf(loader));
+  source.Seek({});
+  for (int64_t b = 0; b < source.BatchesPerEpoch(); ++b) {
+    RIFFLE_ASSIGN(const Batch* const batch, NextOf(source));
     flawed.insert(flawed.end(), batch->flawed.begin(), batch->flawed.end());
-    if (progress) progress(done += batch->images, loader.ImagesPerEpoch());
+    if (progress) progress(done += batch->images, source.ImagesPerEpoch());
   }
   return flawed;
 }
 
-Result<Evaluation> Evaluate(Session& session, LabelLoss& label_loss, Loader& loader,
+Result<Evaluation> Evaluate(Session& session, LabelLoss& label_loss, BatchSource& source,
                             const EvaluationProgress& progress) {
   const auto start = std::chrono::steady_clock::now();
-  const double waited = loader.WaitedSeconds();
+  const double waited = source.WaitedSeconds();
   const int classes = session.plan().model.num_classes;
   Device& device = session.execution().device;
   BatchInput input(device);
@@ -56,9 +56,9 @@ Result<Evaluation> Evaluate(Session& session, LabelLoss& label_loss, Loader& loa
   DeviceArray<float> device_losses;
   std::vector<float> logits, targets, losses;
   Evaluation result;
-  loader.Seek({});
-  for (int64_t b = 0; b < loader.BatchesPerEpoch(); ++b) {
-    RIFFLE_ASSIGN(const Batch* const batch, NextOf(loader));
+  source.Seek({});
+  for (int64_t b = 0; b < source.BatchesPerEpoch(); ++b) {
+    RIFFLE_ASSIGN(const Batch* const batch, NextOf(source));
     RIFFLE_TRY(CheckBatch(*batch, session.plan().model));
     const size_t images = static_cast<size_t>(batch->images);
     logits.resize(images * classes);
@@ -80,8 +80,8 @@ Result<Evaluation> Evaluate(Session& session, LabelLoss& label_loss, Loader& loa
     result.flawed.insert(result.flawed.end(), batch->flawed.begin(), batch->flawed.end());
     result.images += batch->images;
     result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    result.waiting_seconds = loader.WaitedSeconds() - waited;
-    if (progress) RIFFLE_TRY(progress(result, b + 1, loader.BatchesPerEpoch()));
+    result.waiting_seconds = source.WaitedSeconds() - waited;
+    if (progress) RIFFLE_TRY(progress(result, b + 1, source.BatchesPerEpoch()));
   }
   return result;
 }

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/status.h"
-#include "data/loader.h"
+#include "data/batch.h"
 #include "runtime/session.h"
 #include "train/loss/label_loss.h"
 
@@ -33,13 +33,13 @@ using EvaluationProgress = std::function<Status(const Evaluation& so_far, int64_
 /// Called now and then with how many of the pictures were looked at.
 using LookProgress = std::function<void(int64_t done, int64_t total)>;
 
-/// Whether Evaluate will meet a picture that it cannot use: reads all that the loader gives, as Evaluate does, and no
-/// network runs. Returns Batch::flawed of all batches, which the loader then has said. Errors: those of Evaluate.
-Result<std::vector<std::string>> LookAtAll(Loader& loader, const LookProgress& progress = {});
+/// Whether Evaluate will meet a picture that it cannot use: reads all that the source gives, as Evaluate does, and no
+/// network runs. Returns Batch::flawed of all batches, which the source then has said. Errors: those of Evaluate.
+Result<std::vector<std::string>> LookAtAll(BatchSource& source, const LookProgress& progress = {});
 
-/// One epoch of the loader, which must neither shuffle nor drop a remainder, from its first batch on. Sums run over the
-/// pictures in order. Errors: those of Loader::Next and CheckBatch.
-Result<Evaluation> Evaluate(Session& session, LabelLoss& label_loss, Loader& loader,
+/// One epoch of the source, which must neither shuffle nor drop a remainder, from its first batch on. Sums run over the
+/// pictures in order. Errors: those of BatchSource::Next and CheckBatch.
+Result<Evaluation> Evaluate(Session& session, LabelLoss& label_loss, BatchSource& source,
                             const EvaluationProgress& progress = {});
 
 /// Classes that come before `label` when sorted by falling logit, equal ones by index. A label whose logit is NaN comes

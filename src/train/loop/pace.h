@@ -3,7 +3,7 @@
 
 #include <functional>
 
-#include "data/loader.h"
+#include "data/batch.h"
 
 namespace riffle {
 
@@ -13,9 +13,9 @@ struct Pace {
   double waiting_share = 0;  ///< of the time, for data
 };
 
-/// Does `work` on batches from the loader's first on, over and over where they are few: two that are not counted, since
+/// Does `work` on batches from the source's first on, over and over where they are few: two that are not counted, since
 /// they find cold memory and prefetched pictures, then more for two seconds, at least three. Errors: those of
-/// Loader::Next and of `work`.
-Result<Pace> MeasurePace(Loader& loader, const std::function<Status(const Batch&)>& work);
+/// BatchSource::Next and of `work`.
+Result<Pace> MeasurePace(BatchSource& source, const std::function<Status(const Batch&)>& work);
 
 }  // namespace riffle

@@ -8,15 +8,15 @@
 
 namespace riffle {
 
-Result<int64_t> RecalibrateStatistics(int64_t batches, int64_t epoch, Loader& loader, Network<float>* network) {
-  batches = std::min(batches, loader.BatchesPerEpoch());
+Result<int64_t> RecalibrateStatistics(int64_t batches, int64_t epoch, BatchSource& source, Network<float>* network) {
+  batches = std::min(batches, source.BatchesPerEpoch());
   std::vector<float> statistics(network->values().statistics.size());  // of a batch
   std::vector<double> sums(statistics.size());
   BatchInput input(network->execution().device);
-  loader.Seek({.epoch = epoch, .batch = 0});
+  source.Seek({.epoch = epoch, .batch = 0});
   const double kept = network->bn_momentum();
   for (int64_t b = 0; b < batches; ++b) {
-    RIFFLE_ASSIGN(const Batch* batch, loader.Next());
+    RIFFLE_ASSIGN(const Batch* batch, source.Next());
     RIFFLE_TRY(CheckPictures(*batch, network->plan().model));
     network->SetBnMomentum(0);  // the running statistics become those of the batch
     network->Forward(batch->images, input.PicturesOf(*batch), Statistics::kBatch);

@@ -95,7 +95,7 @@ void Trainer::TakeUp(const Snapshot& snapshot) {
   for (size_t i = 0; i < snapshot.slots.size(); ++i) optimizer_.slots()[i].values.Upload(snapshot.slots[i].values);
 }
 
-Status Trainer::Run(const TrainLoaders& loaders, TrainObserver& observer) {
+Status Trainer::Run(const TrainSources& sources, TrainObserver& observer) {
   StartAverage();
   if (const auto& trained = info_.unvalidated)
     RIFFLE_TRY(FinishEpoch({.epoch = info_.epoch,
@@ -104,16 +104,16 @@ Status Trainer::Run(const TrainLoaders& loaders, TrainObserver& observer) {
                             .train_loss = trained->train_loss,
                             .images = trained->images,
                             .seconds = trained->seconds},
-                           loaders, observer));
+                           sources, observer));
   while (info_.epoch < options_.epochs()) {
     RIFFLE_TRY(observer.OnEpochBegin(info_.epoch + 1));
-    RIFFLE_ASSIGN(Loader * loader, loaders.train(info_.epoch));
-    RIFFLE_TRY(TrainOnPicturesOf(*loader));
-    RIFFLE_ASSIGN(EpochEvent event, TrainEpoch(*loader, observer));
-    if (event.epoch == options_.epochs() && options_.bn_recalibration > 0) RIFFLE_TRY(Recalibrate(*loader, observer));
+    RIFFLE_ASSIGN(BatchSource* const source, sources.train(info_.epoch));
+    RIFFLE_TRY(TrainOnPicturesOf(*source));
+    RIFFLE_ASSIGN(EpochEvent event, TrainEpoch(*source, observer));
+    if (event.epoch == options_.epochs() && options_.bn_recalibration > 0) RIFFLE_TRY(Recalibrate(*source, observer));
     RIFFLE_TRY(CheckFinite());
     info_.top1_percent.reset();
-    RIFFLE_TRY(FinishEpoch(event, loaders, observer));
+    RIFFLE_TRY(FinishEpoch(event, sources, observer));
   }
   return {};
 }
@@ -124,11 +124,11 @@ void Trainer::StartAverage() {
   info_.ema_updates = 0;
 }
 
-Status Trainer::TrainOnPicturesOf(const Loader& loader) {
+Status Trainer::TrainOnPicturesOf(const BatchSource& source) {
   const Plan& now = train_plan_ ? *train_plan_ : *plan_;
-  if (loader.image_size() == now.model.image_size) return {};
+  if (source.image_size() == now.model.image_size) return {};
   ModelDescription model = plan_->model;
-  model.image_size = loader.image_size();
+  model.image_size = source.image_size();
   RIFFLE_ASSIGN(Plan plan, MakePlan(model));
   auto next = std::make_unique<const Plan>(std::move(plan));
   RIFFLE_TRY(objective_->SetImageSize(model.image_size));
@@ -137,15 +137,15 @@ Status Trainer::TrainOnPicturesOf(const Loader& loader) {
   return {};
 }
 
-Result<EpochEvent> Trainer::TrainEpoch(Loader& loader, TrainObserver& observer) {
+Result<EpochEvent> Trainer::TrainEpoch(BatchSource& source, TrainObserver& observer) {
   const auto start = std::chrono::steady_clock::now();
-  const double waited = loader.WaitedSeconds();
-  const int64_t batches = loader.BatchesPerEpoch();
+  const double waited = source.WaitedSeconds();
+  const int64_t batches = source.BatchesPerEpoch();
   EpochEvent event{.epoch = info_.epoch + 1};
   loss_sum_ = 0;
-  loader.Seek({.epoch = info_.epoch, .batch = 0});
+  source.Seek({.epoch = info_.epoch, .batch = 0});
   for (int64_t b = 0; b < batches; ++b) {
-    RIFFLE_ASSIGN(const Batch* batch, loader.Next());
+    RIFFLE_ASSIGN(const Batch* batch, source.Next());
     for (const std::string& why : batch->unreadable) observer.OnUnreadable(why);
     for (const std::string& what : batch->flawed) observer.OnFlawed(what);
     const UpdateGroup group = GroupOf(b, batches, options_.gradient_accumulation_steps);
@@ -158,7 +158,7 @@ Result<EpochEvent> Trainer::TrainEpoch(Loader& loader, TrainObserver& observer) 
                                 .batches = batches,
                                 .lr = event.lr,
                                 .images = event.images,
-                                .waiting_seconds = loader.WaitedSeconds() - waited,
+                                .waiting_seconds = source.WaitedSeconds() - waited,
                                 .read_loss = [this, &event] { return ReadStepLoss(event.images); }}));
   }
   RIFFLE_TRY(ReadLosses());
@@ -213,9 +213,9 @@ Result<StepLoss> Trainer::ReadStepLoss(int64_t images) {
 }
 
 // Of the weights that are used, over pictures of the epoch that has just ended.
-Status Trainer::Recalibrate(Loader& loader, TrainObserver& observer) {
+Status Trainer::Recalibrate(BatchSource& source, TrainObserver& observer) {
   if (ema_) std::swap(network_.values(), *ema_);
-  const Result<int64_t> batches = RecalibrateStatistics(options_.bn_recalibration, info_.epoch - 1, loader, &network_);
+  const Result<int64_t> batches = RecalibrateStatistics(options_.bn_recalibration, info_.epoch - 1, source, &network_);
   if (ema_) std::swap(network_.values(), *ema_);
   if (!batches.ok()) return batches.status();
   observer.OnRecalibrated(*batches);
@@ -239,10 +239,10 @@ Status Trainer::CheckFinite() {
                          info_.step);
 }
 
-Status Trainer::Validate(Loader& loader, EpochEvent* event, TrainObserver& observer) {
+Status Trainer::Validate(BatchSource& source, EpochEvent* event, TrainObserver& observer) {
   observer.OnValidationBegin();
   session_.SetWeights(HostValues(plan_->registry, BestWeights()));
-  RIFFLE_ASSIGN(event->validation, Evaluate(session_, objective_->label_loss(), loader,
+  RIFFLE_ASSIGN(event->validation, Evaluate(session_, objective_->label_loss(), source,
                                             [&](const Evaluation& so_far, int64_t batch, int64_t batches) {
                                               return observer.OnValidation(so_far, batch, batches);
                                             }));
@@ -252,21 +252,21 @@ Status Trainer::Validate(Loader& loader, EpochEvent* event, TrainObserver& obser
   return {};
 }
 
-Result<Pace> Trainer::PaceOfTraining(Loader& loader) {
+Result<Pace> Trainer::PaceOfTraining(BatchSource& source) {
   StartAverage();
-  RIFFLE_TRY(TrainOnPicturesOf(loader));
-  return MeasurePace(loader, [&](const Batch& batch) {
+  RIFFLE_TRY(TrainOnPicturesOf(source));
+  return MeasurePace(source, [&](const Batch& batch) {
     const UpdateGroup group =
-        GroupOf(batch.position.batch, loader.BatchesPerEpoch(), options_.gradient_accumulation_steps);
-    const int64_t position = info_.epoch * loader.BatchesPerEpoch() + batch.position.batch;
-    return TrainStep(batch, group, LearningRate(options_.schedule, position, loader.BatchesPerEpoch()));
+        GroupOf(batch.position.batch, source.BatchesPerEpoch(), options_.gradient_accumulation_steps);
+    const int64_t position = info_.epoch * source.BatchesPerEpoch() + batch.position.batch;
+    return TrainStep(batch, group, LearningRate(options_.schedule, position, source.BatchesPerEpoch()));
   });
 }
 
-Result<Pace> Trainer::PaceOfValidation(Loader& loader) {
+Result<Pace> Trainer::PaceOfValidation(BatchSource& source) {
   session_.SetWeights(HostValues(plan_->registry, BestWeights()));
   std::vector<float> logits;
-  return MeasurePace(loader, [&](const Batch& batch) -> Status {
+  return MeasurePace(source, [&](const Batch& batch) -> Status {
     RIFFLE_TRY(CheckPictures(batch, plan_->model));
     logits.resize(static_cast<size_t>(batch.images) * plan_->model.num_classes);
     session_.Run(batch.images, batch.pixels, logits.data());
@@ -274,9 +274,9 @@ Result<Pace> Trainer::PaceOfValidation(Loader& loader) {
   });
 }
 
-Status Trainer::FinishEpoch(EpochEvent event, const TrainLoaders& loaders, TrainObserver& observer) {
-  if (loaders.validation && (info_.unvalidated || options_.ValidatesAfter(event.epoch)))
-    RIFFLE_TRY(ValidateSafely(*loaders.validation, &event, observer));
+Status Trainer::FinishEpoch(EpochEvent event, const TrainSources& sources, TrainObserver& observer) {
+  if (sources.validation && (info_.unvalidated || options_.ValidatesAfter(event.epoch)))
+    RIFFLE_TRY(ValidateSafely(*sources.validation, &event, observer));
   info_.unvalidated.reset();
   RIFFLE_TRY(observer.OnEpoch(event));  // first, so that no finished epoch is ahead of the record
   if (event.best) RIFFLE_TRY(Save(options_.ckpt_save_dir / BestCheckpointName(info_.model)));
@@ -286,7 +286,7 @@ Status Trainer::FinishEpoch(EpochEvent event, const TrainLoaders& loaders, Train
 }
 
 // The epoch is on the disk before its validation where a checkpoint is due, and in any case when that fails.
-Status Trainer::ValidateSafely(Loader& loader, EpochEvent* event, TrainObserver& observer) {
+Status Trainer::ValidateSafely(BatchSource& source, EpochEvent* event, TrainObserver& observer) {
   bool saved = info_.unvalidated.has_value();
   info_.unvalidated = {
       .lr = event->lr, .train_loss = event->train_loss, .images = event->images, .seconds = event->seconds};
@@ -294,7 +294,7 @@ Status Trainer::ValidateSafely(Loader& loader, EpochEvent* event, TrainObserver&
     RIFFLE_TRY(SaveNumbered(observer));
     saved = true;
   }
-  const Status status = Validate(loader, event, observer);
+  const Status status = Validate(source, event, observer);
   if (status.ok()) return {};
   if (!saved) RIFFLE_TRY(SaveNumbered(observer));
   return {status.code(), fmt::format("{}; epoch {} is saved, --resume=auto goes on with its validation",

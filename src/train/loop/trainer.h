@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "checkpoint/checkpoint.h"
-#include "data/loader.h"
+#include "data/batch.h"
 #include "model/network.h"
 #include "runtime/session.h"
 #include "train/loop/evaluate.h"
@@ -95,13 +95,13 @@ class TrainObserver {
   virtual void OnCheckpoint(const CheckpointFile&) {}
 };
 
-/// Where pictures come from.
-struct TrainLoaders {
-  /// The loader of an epoch, from 0, valid until the next call. The size of its pictures is what the network trains on,
+/// Where batches come from.
+struct TrainSources {
+  /// The source of an epoch, from 0, valid until the next call. The size of its pictures is what the network trains on,
   /// whatever it is validated on; the number of batches is that of all epochs.
-  std::function<Result<Loader*>(int epoch)> train;
+  std::function<Result<BatchSource*>(int epoch)> train;
   /// May be null. Outlives the trainer.
-  Loader* validation = nullptr;
+  BatchSource* validation = nullptr;
 };
 
 /// One run. Everything that it does is a function of (options, data): batches come from positions, random numbers from
@@ -129,12 +129,12 @@ class Trainer {
   /// not finite ends the run with an error before it can reach a checkpoint. An epoch is saved before its validation,
   /// and again with its result: an error or a crash in between costs nothing, since a run that goes on from there
   /// begins with that validation.
-  Status Run(const TrainLoaders& loaders, TrainObserver& observer);
+  Status Run(const TrainSources& sources, TrainObserver& observer);
 
-  /// For a dry run: the pace of real training steps on this loader's pictures, and of validation. What the steps change
+  /// For a dry run: the pace of real training steps on this source's pictures, and of validation. What the steps change
   /// is saved nowhere. REQUIRES: Run is not called afterwards. Errors: those of Run.
-  Result<Pace> PaceOfTraining(Loader& loader);
-  Result<Pace> PaceOfValidation(Loader& loader);
+  Result<Pace> PaceOfTraining(BatchSource& source);
+  Result<Pace> PaceOfValidation(BatchSource& source);
 
   const Plan& plan() const { return *plan_; }
   const CheckpointInfo& info() const { return info_; }
@@ -154,18 +154,18 @@ class Trainer {
   /// step.
   Status ReadLosses();
   Result<StepLoss> ReadStepLoss(int64_t images_of_epoch);
-  Result<EpochEvent> TrainEpoch(Loader& loader, TrainObserver& observer);
+  Result<EpochEvent> TrainEpoch(BatchSource& source, TrainObserver& observer);
   /// What is validated and used: the moving average if the run keeps one.
   const DeviceParameterValues<float>& BestWeights() const { return ema_ ? *ema_ : network_.values(); }
-  Status Validate(Loader& loader, EpochEvent* event, TrainObserver& observer);
+  Status Validate(BatchSource& source, EpochEvent* event, TrainObserver& observer);
   /// Of the weights as they are, if the run keeps an average and has none yet.
   void StartAverage();
-  Status TrainOnPicturesOf(const Loader& loader);
-  Status Recalibrate(Loader& loader, TrainObserver& observer);
+  Status TrainOnPicturesOf(const BatchSource& source);
+  Status Recalibrate(BatchSource& source, TrainObserver& observer);
   Status CheckFinite();
   /// The rest of an epoch that is trained: validation, record, checkpoints.
-  Status FinishEpoch(EpochEvent event, const TrainLoaders& loaders, TrainObserver& observer);
-  Status ValidateSafely(Loader& loader, EpochEvent* event, TrainObserver& observer);
+  Status FinishEpoch(EpochEvent event, const TrainSources& sources, TrainObserver& observer);
+  Status ValidateSafely(BatchSource& source, EpochEvent* event, TrainObserver& observer);
   bool SavesAfter(int epoch) const;
   Status Save(const std::filesystem::path& path);
   Status SaveNumbered(TrainObserver& observer);

@@ -11,7 +11,7 @@ using ::testing::ElementsAre;
 // A run on pictures of 8 pixels, of 12 from the second epoch on; it is validated on 16.
 struct GrowingRun {
   explicit GrowingRun(const TrainerOptions& options) : run(options, InfoOfSize(16)) {
-    run.train_at = [this](int epoch) -> Result<Loader*> {
+    run.train_at = [this](int epoch) -> Result<BatchSource*> {
       sizes.push_back(epoch < 1 ? 8 : 12);
       loader = std::move(*Loader::Create(*run.train, *Transform::ForEvaluation(InfoOfSize(sizes.back()).preprocessing),
                                          {.batch_size = 6, .seed = 5}));

@@ -1,36 +1,22 @@
 #include "train/loss/class_weights.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <numeric>
 #include <string_view>
 
+#include "base/text.h"
+
 namespace riffle {
-namespace {
-
-/// A number with nothing but spaces around it; NaN if it is none.
-float Number(std::string_view text) {
-  text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
-  text.remove_suffix(text.size() - (text.find_last_not_of(' ') + 1));
-  float value = NAN;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc{} && end == text.data() + text.size() ? value : NAN;
-}
-
-}  // namespace
 
 Result<std::vector<float>> ParseClassWeights(const std::string& text, int classes) {
   std::vector<float> weights;
   std::string_view rest = text;
   if (rest.size() >= 2 && (rest.front() == '[' || rest.front() == '(')) rest = rest.substr(1, rest.size() - 2);
   if (rest.empty()) return weights;
-  for (size_t begin = 0; begin <= rest.size();) {
-    const size_t end = std::min(rest.find(',', begin), rest.size());
-    weights.push_back(Number(rest.substr(begin, end - begin)));
-    begin = end + 1;
-  }
-  const auto is_weight = [](float w) { return w >= 0 && std::isfinite(w); };
+  for (const std::string_view number : Split(rest, ','))
+    weights.push_back(ParseNumber<float>(Trimmed(number)).value_or(-1));
+  const auto is_weight = [](float w) { return w >= 0; };
   if (static_cast<int>(weights.size()) != classes || !std::ranges::all_of(weights, is_weight) ||
       *std::ranges::max_element(weights) == 0)
     return InvalidArgument(

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "data/loader.h"
+#include "data/batch.h"
 #include "ops/mix/mix.h"
 
 namespace riffle {

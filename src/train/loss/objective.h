@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "checkpoint/checkpoint.h"
-#include "data/loader.h"
+#include "data/batch.h"
 #include "ops/op_table.h"
 #include "train/loop/batch_input.h"
 #include "train/loss/label_loss.h"

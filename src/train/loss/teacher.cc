@@ -29,17 +29,18 @@ Status CheckFits(const std::string& path, const CheckpointInfo& teacher, const C
 
 Result<std::unique_ptr<Teacher>> Teacher::Create(const Execution& execution, const std::string& path,
                                                  const CheckpointInfo& student, const OpTable<float>& ops) {
-  RIFFLE_ASSIGN(Checkpoint checkpoint, Checkpoint::Open(ResolveCheckpointPath(path)));
+  RIFFLE_ASSIGN(const Checkpoint checkpoint, Checkpoint::Open(ResolveCheckpointPath(path)));
   RIFFLE_TRY(CheckFits(checkpoint.path(), checkpoint.info(), student));
-  std::unique_ptr<Teacher> teacher(new Teacher(execution, std::move(checkpoint), ops));
-  RIFFLE_TRY(teacher->SetImageSize(student.model.image_size));
-  return teacher;
+  RIFFLE_ASSIGN(std::unique_ptr<Session> session,
+                LoadSession(execution, checkpoint, checkpoint.best_weights(), checkpoint.info().model, ops));
+  return std::unique_ptr<Teacher>(new Teacher(std::move(session)));
 }
 
 Status Teacher::SetImageSize(int size) {
-  ModelDescription model = checkpoint_.info().model;
+  ModelDescription model = session_->plan().model;
   model.image_size = size;
-  RIFFLE_ASSIGN(network_, LoadNetwork(execution_, checkpoint_, checkpoint_.best_weights(), model, ops_));
+  RIFFLE_ASSIGN(const Plan plan, MakePlan(model));
+  session_->UsePlan(plan);
   return {};
 }
 

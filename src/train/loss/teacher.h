@@ -7,7 +7,7 @@
 #include <string>
 
 #include "checkpoint/checkpoint.h"
-#include "runtime/loaded_network.h"
+#include "runtime/load_session.h"
 
 namespace riffle {
 
@@ -20,20 +20,16 @@ class Teacher {
   static Result<std::unique_ptr<Teacher>> Create(const Execution& execution, const std::string& path,
                                                  const CheckpointInfo& student, const OpTable<float>& ops);
 
-  /// The height and width of the pictures of the next Runs; at first the student's in validation. Reads the checkpoint
-  /// again. Errors: those of LoadNetwork.
+  /// The height and width of the pictures of the next Runs; at first the student's in validation. Errors: those of
+  /// MakePlan.
   Status SetImageSize(int size);
 
   /// The logits [images][classes]: Session::Forward.
-  const float* Run(int64_t images, Rows<const float> pictures) { return network_->session.Forward(images, pictures); }
+  const float* Run(int64_t images, Rows<const float> pictures) { return session_->Forward(images, pictures); }
 
  private:
-  Teacher(const Execution& execution, Checkpoint checkpoint, const OpTable<float>& ops)
-      : execution_(execution), checkpoint_(std::move(checkpoint)), ops_(ops) {}
-  const Execution execution_;
-  const Checkpoint checkpoint_;
-  const OpTable<float>& ops_;
-  std::unique_ptr<LoadedNetwork> network_;
+  explicit Teacher(std::unique_ptr<Session> session) : session_(std::move(session)) {}
+  const std::unique_ptr<Session> session_;
 };
 
 }  // namespace riffle

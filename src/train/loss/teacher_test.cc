@@ -106,14 +106,15 @@ TEST(Teacher, EachOptionChangesWhatIsLearned) {
   }
 }
 
-TEST(Teacher, JudgesPicturesOfTheSizeThatItWasTold) {
+TEST(Teacher, JudgesPicturesOfTheSizeThatItWasToldAndNeedsItsFileNoMore) {
   const std::string path = TrainTeacher(TestFolder(), 1);
-  const std::unique_ptr<Teacher> teacher = std::move(*Teacher::Create(OnThreads(), path, StudentInfo(), TestOps()));
-  ASSERT_EQ(teacher->SetImageSize(12).message(), "");
   CheckpointInfo info = TeacherInfo();
   info.model.image_size = 12;
   const auto expected =
-      std::move(*LoadNetwork(OnThreads(), *Checkpoint::Open(path), WeightSet::kOnline, info.model, TestOps()));
+      std::move(*LoadSession(OnThreads(), *Checkpoint::Open(path), WeightSet::kOnline, info.model, TestOps()));
+  const std::unique_ptr<Teacher> teacher = std::move(*Teacher::Create(OnThreads(), path, StudentInfo(), TestOps()));
+  std::filesystem::resize_file(path, 0);
+  ASSERT_EQ(teacher->SetImageSize(12).message(), "");
   constexpr int kImages = 5;
   const int64_t stride = RowStride(kImages * 12 * 12);
   AlignedArray<float> pictures(3 * stride);
@@ -122,7 +123,7 @@ TEST(Teacher, JudgesPicturesOfTheSizeThatItWasTold) {
     for (int i = 0; i < kImages * 12 * 12; ++i) pictures[c * stride + i] = static_cast<float>(random.Normal());
   std::vector<float> logits(kImages * 3);
   const float* found = teacher->Run(kImages, {pictures.data(), stride});
-  expected->session.Run(kImages, {pictures.data(), stride}, logits.data());
+  expected->Run(kImages, {pictures.data(), stride}, logits.data());
   EXPECT_EQ(HostCopy(OnThreads(), found, logits.size()), logits);
 }
 

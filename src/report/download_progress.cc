@@ -1,4 +1,4 @@
-#include "report/transfer.h"
+#include "report/download_progress.h"
 
 #include <fmt/format.h>
 
@@ -17,7 +17,7 @@ double Seconds(std::chrono::steady_clock::duration d) { return std::chrono::dura
 
 }  // namespace
 
-void Transfer::Report(std::string_view file, uint64_t done, uint64_t total) {
+void DownloadProgress::Report(std::string_view file, uint64_t done, uint64_t total) {
   const auto now = now_();
   const bool is_new = file != file_;
   if (is_new) {

@@ -1,5 +1,5 @@
-// A transfer under a clock that stands still until told otherwise.
-#include "report/transfer.h"
+// A download under a clock that stands still until told otherwise.
+#include "report/download_progress.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -12,9 +12,9 @@ namespace {
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 
-class TransferTest : public ::testing::Test {
+class DownloadProgressTest : public ::testing::Test {
  protected:
-  Transfer::Clock Clock() {
+  DownloadProgress::Clock Clock() {
     return [this] { return std::chrono::steady_clock::time_point(std::chrono::milliseconds(now_ms_)); };
   }
   /// What was written since the last call.
@@ -28,37 +28,37 @@ class TransferTest : public ::testing::Test {
   int64_t now_ms_ = 5000;
 };
 
-TEST_F(TransferTest, WithoutATerminalItIsALineNowAndThenAndAtTheEnd) {
+TEST_F(DownloadProgressTest, WithoutATerminalItIsALineNowAndThenAndAtTheEnd) {
   Log log(out_, 0);
-  Transfer transfer(log, Clock());
-  transfer.Report("a.gz", 1024, 4096);
+  DownloadProgress progress(log, Clock());
+  progress.Report("a.gz", 1024, 4096);
   EXPECT_THAT(Written(), EndsWith("] Downloading a.gz: 1.0 KiB of 4.0 KiB (25 %)\n"));
   now_ms_ += 9000;
-  transfer.Report("a.gz", 2048, 4096);
+  progress.Report("a.gz", 2048, 4096);
   EXPECT_EQ(Written(), "");
   now_ms_ += 1000;
-  transfer.Report("a.gz", 3072, 4096);
+  progress.Report("a.gz", 3072, 4096);
   EXPECT_THAT(Written(), EndsWith("3.0 KiB of 4.0 KiB (75 %), 204 B/s, left 0:00:05\n"));
-  transfer.Report("a.gz", 4096, 4096);
+  progress.Report("a.gz", 4096, 4096);
   EXPECT_THAT(Written(), EndsWith("4.0 KiB of 4.0 KiB (100 %), 307 B/s\n"));
-  transfer.Report("a.gz", 4096, 4096);
+  progress.Report("a.gz", 4096, 4096);
   EXPECT_EQ(Written(), "") << "it was over";
-  transfer.Report("b.gz", 10, 0);
+  progress.Report("b.gz", 10, 0);
   EXPECT_THAT(Written(), EndsWith("Downloading b.gz: 10 B\n")) << "the size is not known";
 }
 
-TEST_F(TransferTest, OnATerminalItIsALiveLine) {
+TEST_F(DownloadProgressTest, OnATerminalItIsALiveLine) {
   Log log(out_, 80);
-  Transfer transfer(log, Clock());
-  transfer.Report("a.gz", 1024, 4096);
+  DownloadProgress progress(log, Clock());
+  progress.Report("a.gz", 1024, 4096);
   const std::string first = Written();
   EXPECT_THAT(first, HasSubstr("25 %"));
   EXPECT_EQ(first.find('\n'), std::string::npos);
   now_ms_ += 99;
-  transfer.Report("a.gz", 2048, 4096);
+  progress.Report("a.gz", 2048, 4096);
   EXPECT_EQ(Written(), "");
   now_ms_ += 1;
-  transfer.Report("a.gz", 2048, 4096);
+  progress.Report("a.gz", 2048, 4096);
   EXPECT_THAT(Written(), HasSubstr("50 %"));
 }
 

@@ -13,14 +13,14 @@ namespace riffle {
 
 /// Tells a Log about bytes that arrive: a live line on a terminal; elsewhere a line for each file's first bytes, then
 /// every ten seconds, and its last. Not thread-safe.
-class Transfer {
+class DownloadProgress {
  public:
   using Clock = std::function<std::chrono::steady_clock::time_point()>;
 
-  explicit Transfer(Log& log, Clock now = std::chrono::steady_clock::now) : log_(log), now_(std::move(now)) {}
-  ~Transfer() { log_.Live(""); }
-  Transfer(const Transfer&) = delete;
-  Transfer& operator=(const Transfer&) = delete;
+  explicit DownloadProgress(Log& log, Clock now = std::chrono::steady_clock::now) : log_(log), now_(std::move(now)) {}
+  ~DownloadProgress() { log_.Live(""); }
+  DownloadProgress(const DownloadProgress&) = delete;
+  DownloadProgress& operator=(const DownloadProgress&) = delete;
 
   /// `done` of `total` bytes of `file` are here; total 0: unknown.
   void Report(std::string_view file, uint64_t done, uint64_t total);

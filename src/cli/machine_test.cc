@@ -1,0 +1,58 @@
+#include "cli/machine.h"
+
+#include <gmock/gmock.h>
+
+#include <cstdlib>
+
+#include "ops/backends.h"
+
+namespace riffle {
+namespace {
+
+using testing::HasSubstr;
+
+/// The environment's backend is `name` as long as this lives.
+class Environment {
+ public:
+  explicit Environment(const char* name) {
+    if (const char* before = std::getenv("RIFFLE_BACKEND")) before_ = before;
+    setenv("RIFFLE_BACKEND", name, 1);
+  }
+  ~Environment() { before_ ? setenv("RIFFLE_BACKEND", before_->c_str(), 1) : unsetenv("RIFFLE_BACKEND"); }
+
+ private:
+  std::optional<std::string> before_;
+};
+
+TEST(Machine, HasTheThreadsThatWereAskedFor) {
+  const auto machine = OpenMachine({.threads = 3});
+  ASSERT_TRUE(machine.ok()) << machine.status().message();
+  EXPECT_EQ((*machine)->pool.threads(), 3);
+  EXPECT_EQ(&(*machine)->execution.pool, &(*machine)->pool);
+}
+
+TEST(Machine, WithoutAWordHasAllThatTheProcessMayUse) {
+  const auto machine = OpenMachine({});
+  ASSERT_TRUE(machine.ok()) << machine.status().message();
+  EXPECT_EQ((*machine)->pool.threads(), DefaultThreads());
+}
+
+TEST(Machine, TakesTheBackendOfTheEnvironment) {
+  const Environment environment("reference");
+  const auto machine = OpenMachine({.threads = 1});
+  ASSERT_TRUE(machine.ok()) << machine.status().message();
+  EXPECT_EQ(&(*machine)->ops, *FindBackend("reference"));
+}
+
+TEST(Machine, SaysWhatThereIsNot) {
+  const Status device = OpenMachine({.device_target = "GPU"}).status();
+  EXPECT_EQ(device.code(), ErrorCode::kUnavailable);
+  EXPECT_THAT(device.message(), HasSubstr("option device_target"));
+  const Environment environment("abacus");
+  const Status backend = OpenMachine({}).status();
+  EXPECT_EQ(backend.code(), ErrorCode::kInvalidArgument);
+  EXPECT_THAT(backend.message(), HasSubstr("unknown backend 'abacus'"));
+}
+
+}  // namespace
+}  // namespace riffle

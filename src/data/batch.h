@@ -1,0 +1,63 @@
+// Batches of pictures, and where training and evaluation take them from.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/rows.h"
+#include "base/status.h"
+
+namespace riffle {
+
+/// A place in the endless sequence of batches; the order says nothing of how one came there.
+struct LoaderPosition {
+  int64_t epoch = 0;
+  int64_t batch = 0;  ///< in [0, BatchesPerEpoch())
+  bool operator==(const LoaderPosition&) const = default;
+};
+
+/// What training or evaluation takes in one step.
+struct Batch {
+  LoaderPosition position;
+  int images = 0;  ///< splits · samples
+  /// Versions of each sample, one after another: pictures [s · images / splits, (s + 1) · images / splits) are version
+  /// s of all samples in the same order, with the same labels and indices; version 0 is the clean one.
+  int splits = 1;
+  int image_size = 0;  ///< height and width of each picture
+  int channels = 0;
+  /// [channels][RowStride(images · image_size · image_size)], as base/rows.h says; padding is zero.
+  Rows<const float> pixels;
+  std::vector<int32_t> labels;   ///< [images]
+  std::vector<int64_t> indices;  ///< [images] of the data set
+  int samples() const { return images / splits; }
+  /// Why pictures of this batch were replaced, each said once in the life of a source; the text names the picture.
+  std::vector<std::string> unreadable;
+  /// What is wrong with pictures of this batch that were used all the same (FlawOf); in the same way.
+  std::vector<std::string> flawed;
+};
+
+/// The batches of all epochs, one after another. Not thread-safe: one thread calls it. Every batch is a function of its
+/// position: however one came there, it holds the same bits.
+class BatchSource {
+ public:
+  virtual ~BatchSource() = default;
+
+  virtual int64_t BatchesPerEpoch() const = 0;
+  /// Pictures of the data set that one epoch visits, each counted once however many versions of it a batch holds.
+  virtual int64_t ImagesPerEpoch() const = 0;
+  /// Height and width of the pictures in its batches.
+  virtual int image_size() const = 0;
+
+  /// The next Next() gives this batch.
+  virtual void Seek(LoaderPosition position) = 0;
+
+  /// The next batch, valid until the next call of Next() or Seek(); null after the last one of the last epoch. An error
+  /// stays until Seek().
+  virtual Result<const Batch*> Next() = 0;
+
+  /// Time that calls of Next() waited for data since the source was made.
+  virtual double WaitedSeconds() const { return 0; }
+};
+
+}  // namespace riffle
