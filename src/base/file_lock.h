@@ -11,11 +11,11 @@
 namespace riffle {
 
 /// Holds a lock while it lives: flock on a file, which stays there and names the process that had it last. A process
-/// that dies lets go of it, however it dies.
+/// that dies lets go of it, however it dies. A file of that name with something else in it is locked and left as it is.
 class FileLock {
  public:
   /// Waits for the lock; `on_wait` is called once if another holds it. REQUIRES: the file's folder exists.
-  /// Errors: IoError.
+  /// Errors: IoError; InvalidArgument for a link or what is no file.
   static Result<FileLock> Wait(const std::filesystem::path& file, const std::function<void()>& on_wait);
 
   /// The same, but if another holds it the error is what `in_use` makes of its name: "process 4711", "process 4711 on
