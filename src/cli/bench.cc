@@ -53,6 +53,8 @@ Result<std::string> KindOf(const Invocation& invocation) {
   };
   if (kind != "ops" && invocation.Has("mode")) return reject("mode");
   if (kind != "infer" && kind != "train" && invocation.Has("exchange")) return reject("exchange");
+  if (const auto folder = invocation.own.find("exchange"); folder != invocation.own.end() && IsStream(folder->second))
+    return InvalidArgument("option exchange (command line): expected a folder, found '{}'", folder->second);
   const auto is_for = [&](std::string_view option) {
     if (std::ranges::find(kSharedOptions, option) != std::end(kSharedOptions)) return kind != "peak";
     const bool of_data = std::ranges::find(DataBenchOptionNames(), option) != DataBenchOptionNames().end();

@@ -287,6 +287,19 @@ const OptionRow* FindOption(std::string_view name) {
   return row == table.end() ? nullptr : &*row;
 }
 
+std::string Negated(std::string_view name) {
+  if (!name.starts_with("no")) return "";
+  name.remove_prefix(2);
+  if (name.starts_with('-') || name.starts_with('_')) name.remove_prefix(1);
+  std::string rest(name);
+  std::ranges::replace(rest, '-', '_');
+  return rest;
+}
+
+std::string NoFlag(const OptionRow& row) {
+  return fmt::format("{} is no yes-or-no option: leave it out, or give its value", row.name);
+}
+
 std::string_view Title(OptionGroup group) {
   constexpr std::string_view kTitles[] = {"General",
                                           "Data",

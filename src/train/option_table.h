@@ -71,6 +71,12 @@ const OptionRow* FindOption(std::string_view name);
 /// Whether it is yes or no, so that its name alone means yes.
 bool IsFlag(const OptionRow& row);
 
+/// "val_while_train" of "no-val-while-train", "no_val_while_train" and "noval_while_train"; "" of a word without "no".
+std::string Negated(std::string_view name);
+
+/// What to say where an option that is no flag stands negated.
+std::string NoFlag(const OptionRow& row);
+
 /// "an integer of at least 1", "one of sgd, momentum": what a value of this row has to be.
 std::string Expected(const OptionRow& row);
 

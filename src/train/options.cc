@@ -32,7 +32,11 @@ Status Settings::Set(std::string_view name, std::string_view text, const std::st
   const AcceptedOption* other = FindAccepted(name);
   const OptionRow* row = other ? &other->row : ours;
   if (row == nullptr) {
-    return InvalidArgument("unknown option '{}' ({}); the nearest one is '{}'", name, origin, NearestOption(name));
+    const OptionRow* negated = FindOption(Negated(name));
+    const std::string advice = negated == nullptr ? fmt::format("the nearest one is '{}'", NearestOption(name))
+                               : IsFlag(*negated) ? fmt::format("it is written '{}: false'", negated->name)
+                                                  : NoFlag(*negated);
+    return InvalidArgument("unknown option '{}' ({}); {}", name, origin, advice);
   }
   if (row->limits.check != nullptr) {
     if (Status status = row->limits.check(text); !status.ok())
@@ -76,6 +80,8 @@ Status CheckPretrained(const Options& o) {
 
 Status CheckTogether(const Options& o) {
   RIFFLE_TRY(CheckDevice(o));
+  if (o.ckpt_save_dir.empty() || IsStream(o.ckpt_save_dir))
+    return InvalidArgument("option ckpt_save_dir: expected a folder, found '{}'", o.ckpt_save_dir);
   const Schedule& schedule = FindSchedule(o.scheduler);
   if (!schedule.warms_up && o.warmup_epochs > 0) {
     return InvalidArgument(
