@@ -11,7 +11,10 @@ struct SignalName {
   int signal;
   std::string_view text;
 };
-constexpr SignalName kSignals[] = {{SIGINT, "SIGINT (Ctrl-C)"}, {SIGTERM, "SIGTERM"}, {SIGHUP, "SIGHUP"}};
+constexpr SignalName kSignals[] = {{SIGINT, "SIGINT (Ctrl-C)"},
+                                   {SIGTERM, "SIGTERM"},
+                                   {SIGHUP, "SIGHUP"},
+                                   {SIGPIPE, "SIGPIPE (nobody reads its output any more)"}};
 
 std::atomic<int> noted = 0;
 static_assert(std::atomic<int>::is_always_lock_free, "a signal handler may touch nothing else");

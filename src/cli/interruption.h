@@ -8,8 +8,8 @@
 
 namespace riffle {
 
-/// While it lives, the first SIGINT, SIGTERM or SIGHUP is only noted; a second one ends the process at once. Signals
-/// that were ignored before (nohup) stay so. REQUIRES: one at a time.
+/// While it lives, the first SIGINT, SIGTERM, SIGHUP or SIGPIPE is only noted; a second one ends the process at once.
+/// Signals that were ignored before (nohup) stay so. REQUIRES: one at a time.
 class SignalWatch {
  public:
   SignalWatch();

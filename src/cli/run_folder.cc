@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/file.h"
+
 namespace riffle {
 namespace {
 
@@ -23,19 +25,32 @@ bool NamesCheckpoint(const fs::path& file) {
 
 bool NamesBest(const fs::path& file) { return file.stem().string().ends_with("-best"); }
 
+/// Whether `riffle train` writes files of this name.
+bool IsOfARun(const fs::path& path) {
+  const std::string name = path.filename().string();
+  return NamesCheckpoint(path) || name == "metrics.jsonl" || name == "result.log" ||
+         (path.extension() == ".yaml" && name.starts_with(kModelPrefix));
+}
+
 /// Files that `riffle train` writes; anything else in the folder is the user's and stays.
 std::vector<fs::path> FilesOfARun(const fs::path& folder) {
   std::vector<fs::path> files;
   std::error_code error;
-  for (fs::directory_iterator entry(folder, error), end; entry != end; entry.increment(error)) {
-    const fs::path& path = entry->path();
-    const std::string name = path.filename().string();
-    const bool ours = NamesCheckpoint(path) || name == "metrics.jsonl" || name == "result.log" ||
-                      (path.extension() == ".yaml" && name.starts_with(kModelPrefix));
-    if (ours && entry->is_regular_file(error)) files.push_back(path);
-  }
+  for (fs::directory_iterator entry(folder, error), end; entry != end; entry.increment(error))
+    if (IsOfARun(entry->path()) && entry->is_regular_file(error)) files.push_back(entry->path());
   std::ranges::sort(files);
   return files;
+}
+
+/// An error if what has the name of a run's file is a FIFO or the like: a run would wait there for somebody to write.
+Status CheckForStreams(const fs::path& folder) {
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; entry != end; entry.increment(error))
+    if (IsOfARun(entry->path()) && IsStream(entry->path()))
+      return InvalidArgument(
+          "{}: expected a file, found none (a FIFO, a device); remove it, or name another --ckpt_save_dir",
+          entry->path().string());
+  return {};
 }
 
 /// An error if the folder holds numbered checkpoints, which are then of other models: `model` has none.
@@ -86,9 +101,13 @@ Status CheckOutsideRun(std::string_view option, const fs::path& file, const fs::
 }
 
 Result<FileLock> LockRunFolder(const fs::path& folder, Log& log) {
-  std::error_code error;
+  std::error_code error, none;
   fs::create_directories(folder, error);
+  if (error && fs::is_symlink(folder, none) && !fs::exists(folder, none))
+    return NotFound("{}: a link to {}, which is not there; create that folder, or name another --ckpt_save_dir",
+                    folder.string(), fs::read_symlink(folder, none).string());
   if (error) return IoError("{}: cannot create the folder: {}", folder.string(), error.message());
+  RIFFLE_TRY(CheckForStreams(folder));
   RIFFLE_ASSIGN(FileLock lock, FileLock::TakeAtOnce(folder / kLockName, [&](const std::string& holder) {
                   return IoError("{}: {} trains there; wait for its end, or name another --ckpt_save_dir",
                                  folder.string(), holder);

@@ -2,6 +2,7 @@
 #include "cli/run_folder.h"
 
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -81,6 +82,24 @@ TEST_F(RunFolder, IsMadeWithItsParents) {
   const Status status = LockRunFolder(folder_ / "file", log_).status();
   ASSERT_FALSE(status.ok());
   EXPECT_THAT(status.message(), AllOf(HasSubstr((folder_ / "file").string()), HasSubstr("cannot create the folder")));
+}
+
+TEST_F(RunFolder, ALinkThatLeadsNowhereIsCalledOne) {
+  std::filesystem::create_directory_symlink("none", folder_ / "link");
+  EXPECT_THAT(LockRunFolder(folder_ / "link", log_).status().message(),
+              HasSubstr((folder_ / "link").string() + ": a link to none, which is not there"));
+  std::filesystem::create_directory(folder_ / "none");
+  EXPECT_TRUE(LockRunFolder(folder_ / "link", log_).ok());
+}
+
+TEST_F(RunFolder, WhatIsNoFileUnderTheNameOfOneIsAnErrorInsteadOfAnEndlessWait) {
+  for (const char* name :
+       {"metrics.jsonl", "result.log", "shufflenet_v1_g3_x0_5.yaml", "shufflenet_v1_g3_x0_5-1_10.safetensors"}) {
+    ASSERT_EQ(mkfifo((folder_ / name).c_str(), 0600), 0);
+    EXPECT_THAT(LockRunFolder(folder_, log_).status().message(), HasSubstr(std::string(name) + ": expected a file"));
+    std::filesystem::remove(folder_ / name);
+  }
+  EXPECT_TRUE(LockRunFolder(folder_, log_).ok());
 }
 
 TEST_F(RunFolder, IsThatOfOneRunAtATime) {

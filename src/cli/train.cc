@@ -305,7 +305,10 @@ Status Run(const Invocation& invocation, const Console& console) {
     return {};
   }
   if (resumed) RIFFLE_TRY(GoOn(*resumed, options, info, *trainer, log));
-  if (!resumed && may_resume) RIFFLE_TRY(StartFromCheckpoint(options, *trainer, log));
+  if (!resumed && may_resume) {
+    for (const std::string& note : NotesOnNewStart(settings)) log.Line(note);
+    RIFFLE_TRY(StartFromCheckpoint(options, *trainer, log));
+  }
   if (dry) {
     const int width = console.terminal_width > 0 ? console.terminal_width : kCurveWidth;
     console.out << LearningRateCurve(options, data.train_loaders->BatchesPerEpoch(), width) << std::endl;

@@ -88,6 +88,9 @@ Status Loader::Start() {
   } catch (const std::system_error&) {
     const size_t started = workers_.size();
     Stop();
+    if (started == 0)
+      return Unavailable(
+          "no thread can read pictures: the system starts none (limit of processes or memory: ulimit -u, -v)");
     return Unavailable(
         "option num_parallel_workers: {} threads were to read pictures, the system starts only {}; lower "
         "--num_parallel_workers",
@@ -227,8 +230,8 @@ void Loader::Make(const Claim& claim, TransformScratch& scratch, Picture& pictur
     failed_at = i;
     try {
       first = MakeOrReplace(*claim.slot, i, scratch, picture);
-    } catch (const std::exception& exception) {  // no memory: nothing else throws
-      first = Unavailable("{}: {}", dataset_.NameOf(claim.slot->batch.indices[i]), exception.what());
+    } catch (const std::exception&) {  // nothing else throws than what finds no memory
+      first = Unavailable("{}: no memory to read it", dataset_.NameOf(claim.slot->batch.indices[i]));
     }
   }
   const std::lock_guard lock(mutex_);

@@ -87,11 +87,17 @@ Result<Rows> RowsUpTo(const std::filesystem::path& path, int last_epoch,
   return rows;
 }
 
+/// A whole row, or an error and the file as it was.
 Status AppendTo(const std::filesystem::path& path, const std::string& line) {
+  std::error_code unknown, ignored;
+  const auto length = std::filesystem::file_size(path, unknown);
   std::ofstream file(path, std::ios::app | std::ios::binary);
   file << line << std::flush;
-  if (!file) return IoError("{}: cannot append a row: {}", path.string(), std::strerror(errno));
-  return {};
+  if (file) return {};
+  Status status = IoError("{}: cannot append a row: {}", path.string(), std::strerror(errno));
+  file.close();
+  if (!unknown) std::filesystem::resize_file(path, length, ignored);
+  return status;
 }
 
 }  // namespace

@@ -121,8 +121,10 @@ Result<CheckpointInfo> ParseInfo(const SafetensorsFile& file) {
   const Metadata& metadata = file.metadata();
   for (std::string_view key : {kModel, kPreprocessing, kClasses, kOptions, kEpoch, kStep})
     if (!metadata.contains(std::string(key)))
-      return InvalidArgument("{}: a safetensors file, but not a checkpoint of riffle: its metadata has no \"{}\"",
-                             file.path(), key);
+      return InvalidArgument(
+          "{}: a safetensors file, but not a checkpoint of riffle: its metadata has no \"{}\"; riffle reads the files "
+          "that 'riffle train' writes",
+          file.path(), key);
   const auto text = [&](std::string_view key) -> const std::string& { return metadata.find(std::string(key))->second; };
   CheckpointInfo info;
   auto model = ModelFromJson(text(kModel));
