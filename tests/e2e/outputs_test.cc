@@ -148,12 +148,12 @@ TEST_F(Outputs, APictureThatNoMemoryCanHoldIsNamed) {
   const Words one = {"--threads=1", "--num_parallel_workers=0"};
   Words validation = Validation((folder_ / "v.json").string());
   validation.insert(validation.end(), one.begin(), one.end());
-  EXPECT_EQ(Limited("-v 500000", validation), kUnavailable);
+  EXPECT_EQ(Limited("-v 300000", validation), kUnavailable);
   EXPECT_THAT(Text(folder_ / "told"), testing::HasSubstr(why));
-  EXPECT_EQ(Limited("-v 500000", {"predict", picture.string(), "--ckpt_path=" + Trained().string(), "--threads=1"}),
+  EXPECT_EQ(Limited("-v 300000", {"predict", picture.string(), "--ckpt_path=" + Trained().string(), "--threads=1"}),
             kUnavailable);
   EXPECT_THAT(Text(folder_ / "told"), testing::HasSubstr(why));
-  EXPECT_EQ(Limited("-v 500000", {"data", "check", (folder_ / "colours").string(), "--threads=1"}), 0);
+  EXPECT_EQ(Limited("-v 300000", {"data", "check", (folder_ / "colours").string(), "--threads=1"}), 0);
   EXPECT_THAT(Text(folder_ / "said"), testing::AllOf(testing::HasSubstr("Unreadable: 1"), testing::HasSubstr(why)));
   EXPECT_EQ(Limited("-v 1000000", {"predict", picture.string(), "--ckpt_path=/dev/zero", "--threads=1"}), kUnavailable);
   EXPECT_EQ(Text(folder_ / "told"), "riffle: error: out of memory\n") << "predict has no --batch_size";
