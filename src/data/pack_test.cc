@@ -196,7 +196,8 @@ TEST(PackAgain, ThatWasStoppedIsToldToWhoReads) {
 TEST(PackAgain, UnderAnotherNameInTheSameFolderIsAnError) {
   const fs::path root = SomeFolder(TestFolder()), packed = root / "packed";
   ASSERT_EQ(PackAll(root, packed / "x").message(), "");
-  EXPECT_TRUE(Has(PackAll(root, packed / "y", {.overwrite = true}).message(), "of another data set lies in the folder already"));
+  EXPECT_TRUE(Has(PackAll(root, packed / "y", {.overwrite = true}).message(),
+                  "of another data set lies in the folder already"));
 }
 
 TEST(PackAgain, IsAnErrorWhileAnotherProcessPacksThere) {
