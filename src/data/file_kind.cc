@@ -88,11 +88,11 @@ bool Matches(std::span<const uint8_t> file, const Kind& kind) {
                     [](char a, uint8_t b) { return static_cast<uint8_t>(a) == b; });
 }
 
-/// Whether it is UTF-8 without control characters. The last character may be cut.
+/// Whether it is UTF-8 without control characters. Of a longer file the last character may be cut.
 bool IsText(std::span<const uint8_t> start) {
   constexpr int kMostBytesCut = 3;
   std::string text(start.begin(), start.end());
-  for (int cut = 0; cut < kMostBytesCut && !IsUtf8(text) && !text.empty(); ++cut) text.pop_back();
+  for (int cut = 0; cut < kMostBytesCut && start.size() == kStart && !IsUtf8(text); ++cut) text.pop_back();
   return IsUtf8(text) &&
          std::ranges::all_of(text, [](char c) { return static_cast<uint8_t>(c) >= ' ' || (c >= '\t' && c <= '\r'); });
 }
