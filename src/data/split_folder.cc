@@ -1,5 +1,6 @@
 // Where the folder of a split lies, and what to say where it does not.
 #include <algorithm>
+#include <set>
 
 #include "base/text.h"
 #include "data/folders.h"
@@ -30,6 +31,11 @@ std::vector<fs::path> Called(const fs::path& folder, const std::vector<std::stri
         found.push_back(path);
     }
   return found;
+}
+
+/// Whether `inner` is the folder or lies below it.
+bool Contains(const fs::path& folder, const fs::path& inner) {
+  return std::ranges::mismatch(folder, inner).in1 == folder.end();
 }
 
 bool HoldsSplits(const fs::path& folder) {
@@ -99,13 +105,13 @@ Result<SplitFolder> FindSplitFolder(const fs::path& data_dir, const std::string&
                            folders[0].string(), folders[1].string(), split);
   RIFFLE_ASSIGN(result.folder, TheOnly(root, what, folders));
   if (IsBrokenLink(result.folder)) return BrokenLink(result.folder);
+  std::set<fs::path> others;
   for (const auto* const roots : {&named, &meant})
     if (roots->ok())
       for (const fs::path& folder : **roots)
-        for (const fs::path& candidate : candidates(folder))
-          if (candidate != result.folder &&
-              std::ranges::find(result.passed_over, candidate) == result.passed_over.end())
-            result.passed_over.push_back(candidate);
+        for (const fs::path& candidate : candidates(folder)) others.insert(candidate);
+  for (const fs::path& other : others)
+    if (!Contains(other, result.folder)) result.passed_over.push_back(other);
   return result;
 }
 

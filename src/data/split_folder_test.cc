@@ -71,6 +71,7 @@ TEST_F(SplitFolders, ClassFoldersThatLieOneLevelDeeperAreFound) {
   EXPECT_EQ(Find("train"), "train/train");
   EXPECT_EQ(Find("val"), "val/val");
   EXPECT_THAT(ClassesOf("train"), ElementsAre("ants", "bees"));
+  EXPECT_EQ(LeftOutOf("train"), "");
 }
 
 TEST_F(SplitFolders, ADataSetOfSplitsIsNoClass) {
