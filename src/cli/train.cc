@@ -18,6 +18,7 @@
 #include "cli/run_folder.h"
 #include "cli/startup.h"
 #include "cli/validation_progress.h"
+#include "data/splits.h"
 #include "ops/backends.h"
 #include "report/metrics.h"
 #include "report/progress.h"
@@ -54,6 +55,7 @@ Result<TrainingData> OpenTrainingData(const Options& options, CheckpointInfo* in
   TrainingData data;
   RIFFLE_ASSIGN(info->preprocessing, PreprocessingFrom(options));
   RIFFLE_ASSIGN(data.train, OpenDataset(TrainDataset(options)));
+  RIFFLE_TRY(RequireClasses(*data.train, options));
   info->classes = data.train->classes();
   const int data_classes = static_cast<int>(info->classes.size());
   RIFFLE_ASSIGN(info->model, ModelFromOptions(options, data_classes));
@@ -62,12 +64,12 @@ Result<TrainingData> OpenTrainingData(const Options& options, CheckpointInfo* in
     return InvalidArgument("option num_classes: expected at least the {} classes of the data, found {}", data_classes,
                            num_classes);
   }
-  for (int i = data_classes; i < num_classes; ++i) info->classes.push_back(fmt::format("unused {}", i));
+  for (int i = data_classes; i < num_classes; ++i) info->classes.push_back(UnusedClass(i));
   RIFFLE_ASSIGN(data.train_loaders, EpochLoaders::Create(options, *data.train, info->preprocessing));
   if (options.val_while_train) {
     RIFFLE_ASSIGN(data.validation, OpenDataset(ValDataset(options, data.train->classes())));
     RIFFLE_ASSIGN(data.validation_loader, MakeValLoader(options, *data.validation, info->preprocessing));
-    info->measured = {.val_split = options.val_split,
+    info->measured = {.val_split = SplitMeasured(*data.validation, options),
                       .images = data.validation->size(),
                       .tta_flip = options.tta_flip,
                       .averaged_weights = options.ema,
@@ -111,7 +113,7 @@ class Reporter : public TrainObserver {
 
   void OnUnreadable(const std::string& why) override {
     if (!told_.insert(why).second) return;  // another resolution has another loader, which tells it again
-    log_.Line("Skipped, another picture takes its place: " + why);
+    log_.Line(Skipped(why));
   }
 
   void OnFlawed(const std::string& what) override {
@@ -269,6 +271,10 @@ Status Run(const Invocation& invocation, const Console& console) {
   for (const std::string& note : NotesOn(*data.train, options.train_split)) log.Line(note);
   if (data.validation)
     for (const std::string& note : NotesOn(*data.validation, options.val_split)) log.Line(note);
+  if (data.validation)
+    if (std::string apart = Apart(options.val_split, *data.validation, options.train_split, *data.train);
+        !apart.empty())
+      log.Line("Not beside each other: " + apart);
   options.num_classes = info.model.num_classes;
   BalanceClasses(*data.train, info.model.num_classes, options);
   info.options = ToYaml(options);

@@ -111,7 +111,7 @@ Status Run(const Invocation& invocation, const Console& console) {
               << std::flush;
   const CheckpointInfo& info = checkpoint.info();
   if (info.top1_percent && info.measured) {
-    const std::string differences = Differences(*info.measured, {.val_split = options.val_split,
+    const std::string differences = Differences(*info.measured, {.val_split = SplitMeasured(*data, options),
                                                                  .images = data->size(),
                                                                  .tta_flip = options.tta_flip,
                                                                  .averaged_weights = set == WeightSet::kEma,

@@ -17,6 +17,7 @@ class Subset : public Dataset {
     classes_ = all_->classes();
     left_out_ = all_->left_out();
     stand_in_ = all_->stand_in();
+    place_ = all_->place();
     for (int64_t i : chosen_) labels_.push_back(all_->label(i));
   }
   std::string NameOf(int64_t i) const override { return all_->NameOf(chosen_[i]); }

@@ -226,6 +226,14 @@ TEST(Cifar, OtherVersionsAreCalledByTheirNames) {
   }
 }
 
+TEST(Cifar, AnArchiveOfTheOtherVersionIsNamed) {
+  const fs::path folder = TestFolder();
+  WriteText(folder / "cifar-10-python.tar.gz", "packed");
+  const std::string error = Error({.name = "cifar10", .data_dir = folder});
+  EXPECT_TRUE(Has(error, "cifar-10-python.tar.gz is of the Python version") && Has(error, "cifar-10-binary.tar.gz"))
+      << error;
+}
+
 TEST(Cifar, TheSharedCopyIsRead) {
   if (TestData() == nullptr) GTEST_SKIP() << "RIFFLE_TEST_DATA is not set";
   const fs::path folder = fs::path(TestData()) / "cifar10";
@@ -452,6 +460,9 @@ TEST(Folder, ClassesThatOnlyLookAlikeAreToldApart) {
   const std::string error =
       Error({.name = "folder", .data_dir = folder, .split = "val", .classes = {"Bienen", "K\u00e4fer"}});
   EXPECT_TRUE(Has(error, "Ka\\u0308fer here, K\\u00e4fer there")) << error;
+  // Where the table of accents has no row for a letter, the error tells both all the same.
+  const std::string greek = Error({.name = "folder", .data_dir = folder, .split = "val", .classes = {"K\u03b1fer"}});
+  EXPECT_TRUE(Has(greek, "the nearest is 'K\u03b1fer' (Ka\\u0308fer here, K\\u03b1fer there)")) << greek;
 }
 
 TEST(Folder, PicturesAreTurnedWhereThatIsAskedFor) {

@@ -182,7 +182,7 @@ Status Loader::MakePicture(Slot& slot, int i, int64_t index, TransformScratch& s
                       static_cast<uint32_t>(slot.batch.indices[i]), static_cast<uint32_t>(repeat));
   const auto choose = [&](int height, int width) { return transform_.Choose(height, width, random); };
   RIFFLE_ASSIGN(const Region region, dataset_.ReadRegion(index, choose, picture));
-  if (const std::string_view flaw = FlawOf(picture); !flaw.empty()) {
+  if (const std::string flaw = FlawOf(picture); !flaw.empty()) {
     if (picture.incomplete && !options_.allow_incomplete)
       return DataLoss("{}: cut off or damaged after some of its pixels (--allow_incomplete uses it as far as it goes)",
                       dataset_.NameOf(index));

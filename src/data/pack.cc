@@ -123,7 +123,7 @@ Result<StagedSet> Stage(const NamedSplit& split, const PackOptions& options, con
       const std::string label = std::to_string(data.label(order[i]));
       RIFFLE_TRY(tar.Add(key + ending, bytes.data(), bytes.size()));
       RIFFLE_TRY(tar.Add(key + ".cls", label.data(), label.size()));
-      if (progress) progress(i + 1, data.size());
+      if (progress) RIFFLE_TRY(progress(i + 1, data.size()));
     }
     RIFFLE_TRY(tar.Finish());
     set.index.shards.push_back({file.path().filename().string(), end - begin});
@@ -212,6 +212,10 @@ Status Check(std::span<const NamedSplit> splits, const PackOptions& options) {
     return InvalidArgument(
         "option out: expected the beginning of the shards' names, found '{}'; pack writes several files",
         options.prefix);
+  if (prefix.starts_with('.'))
+    return InvalidArgument(
+        "'{}': the beginning of the shards' names was expected, as in {}: hidden files are no shards", options.prefix,
+        (fs::path(options.prefix).parent_path() / "photos").string());
   if (!IsUtf8(prefix))
     return InvalidArgument("the shards' name {} is not UTF-8, which their index has to hold: choose another",
                            Quoted(prefix));

@@ -184,6 +184,26 @@ TEST(PackAgain, ThatFailsLeavesTheEarlierOne) {
   EXPECT_EQ(FilesIn(packed).size(), 6u) << "no part is left";
 }
 
+TEST(Pack, StoppedByItsCallerLeavesNothing) {
+  const fs::path root = SomeFolder(TestFolder()), packed = root / "packed";
+  const auto splits = OpenAllSplits(**FindDataset("folder"), root);
+  ASSERT_TRUE(splits.ok());
+  const Status stopped = Pack(*splits, {.prefix = (packed / "x").string(), .shard_size = 3},
+                              [](int64_t done, int64_t) { return done == 5 ? Interrupted("stopped") : Status(); });
+  EXPECT_EQ(stopped.code(), ErrorCode::kInterrupted);
+  EXPECT_TRUE(FilesIn(packed).empty());
+}
+
+TEST(Pack, RefusesNamesThatWouldBeHidden) {
+  const fs::path root = SomeFolder(TestFolder());
+  for (const char* prefix : {".", "..", "dir/.", "dir/.x"}) {
+    const Status refused = PackAll(root, root / prefix);
+    EXPECT_EQ(refused.code(), ErrorCode::kInvalidArgument) << prefix;
+    EXPECT_TRUE(Has(refused.message(), "hidden files are no shards")) << refused.message();
+  }
+  EXPECT_FALSE(fs::exists(root / "dir"));
+}
+
 TEST(PackAgain, ThatWasStoppedIsToldToWhoReads) {
   const fs::path root = SomeFolder(TestFolder()), packed = root / "packed";
   ASSERT_EQ(PackAll(root, packed / "x").message(), "");

@@ -5,7 +5,8 @@
 
 namespace riffle {
 
-Result<int64_t> RecalibrateStatistics(int64_t batches, int64_t epoch, Loader& loader, Network<float>* network) {
+Result<int64_t> RecalibrateStatistics(int64_t batches, int64_t epoch, Loader& loader, Network<float>* network,
+                                      const std::function<void(const Batch&)>& on_batch) {
   batches = std::min(batches, loader.BatchesPerEpoch());
   AlignedArray<float>& statistics = network->values().statistics;
   std::vector<double> sums(statistics.size());
@@ -13,6 +14,7 @@ Result<int64_t> RecalibrateStatistics(int64_t batches, int64_t epoch, Loader& lo
   const double kept = network->bn_momentum();
   for (int64_t b = 0; b < batches; ++b) {
     RIFFLE_ASSIGN(const Batch* batch, loader.Next());
+    if (on_batch) on_batch(*batch);
     network->SetBnMomentum(0);  // the running statistics become those of the batch
     network->Forward(batch->images, batch->pixels, Statistics::kBatch);
     network->SetBnMomentum(kept);

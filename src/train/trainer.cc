@@ -13,6 +13,14 @@
 #include "train/transfer.h"
 
 namespace riffle {
+namespace {
+
+void TellOfPictures(const Batch& batch, TrainObserver& observer) {
+  for (const std::string& why : batch.unreadable) observer.OnUnreadable(why);
+  for (const std::string& what : batch.flawed) observer.OnFlawed(what);
+}
+
+}  // namespace
 
 bool ValidatesAfter(int epoch, const Options& options) {
   return epoch % options.val_interval == 0 || epoch == options.epoch_size;
@@ -121,8 +129,7 @@ Result<EpochEvent> Trainer::TrainEpoch(Loader& loader, TrainObserver& observer) 
   loader.Seek({.epoch = info_.epoch, .batch = 0});
   for (int64_t b = 0; b < batches; ++b) {
     RIFFLE_ASSIGN(const Batch* batch, loader.Next());
-    for (const std::string& why : batch->unreadable) observer.OnUnreadable(why);
-    for (const std::string& what : batch->flawed) observer.OnFlawed(what);
+    TellOfPictures(*batch, observer);
     const UpdateGroup group = GroupOf(b, batches, options_.gradient_accumulation_steps);
     event.lr = LearningRate(options_, info_.epoch * batches + b - group.index, batches);
     RIFFLE_ASSIGN(const double batch_loss_sum, TrainStep(*batch, group, event.lr));
@@ -172,7 +179,8 @@ Result<double> Trainer::TrainStep(const Batch& batch, const UpdateGroup& group, 
 // Of the weights that are used, over pictures of the epoch that has just ended.
 Status Trainer::Recalibrate(Loader& loader, TrainObserver& observer) {
   if (ema_) std::swap(network_.values(), *ema_);
-  const Result<int64_t> batches = RecalibrateStatistics(options_.bn_recalibration, info_.epoch - 1, loader, &network_);
+  const Result<int64_t> batches = RecalibrateStatistics(options_.bn_recalibration, info_.epoch - 1, loader, &network_,
+                                                        [&](const Batch& batch) { TellOfPictures(batch, observer); });
   if (ema_) std::swap(network_.values(), *ema_);
   if (!batches.ok()) return batches.status();
   observer.OnRecalibrated(*batches);
