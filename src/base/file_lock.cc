@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -36,7 +37,7 @@ std::string HolderOf(int file) {
 }  // namespace
 
 Result<FileLock> FileLock::Open(const std::filesystem::path& file, bool* taken) {
-  FileLock lock(open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
+  FileLock lock(open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666), file);
   if (lock.file_ < 0) return IoError("{}: cannot be written: {}", file.string(), std::strerror(errno));
   *taken = false;
   if (flock(lock.file_, LOCK_EX | LOCK_NB) != 0) {
@@ -76,7 +77,16 @@ void FileLock::SignIn() const {
   if (ftruncate(file_, 0) == 0 && pwrite(file_, text.data(), text.size(), 0) < 0) return;
 }
 
-FileLock::FileLock(FileLock&& other) noexcept : file_(std::exchange(other.file_, -1)), locks_(other.locks_) {}
+Status FileLock::CheckHeld() const {
+  struct stat held = {}, found = {};
+  if (fstat(file_, &held) == 0 && stat(path_.c_str(), &found) == 0 && held.st_dev == found.st_dev &&
+      held.st_ino == found.st_ino)
+    return {};
+  return IoError("{}: was removed or replaced", path_.string());
+}
+
+FileLock::FileLock(FileLock&& other) noexcept
+    : file_(std::exchange(other.file_, -1)), path_(std::move(other.path_)), locks_(other.locks_) {}
 
 FileLock::~FileLock() {
   if (file_ >= 0) close(file_);

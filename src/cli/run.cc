@@ -19,8 +19,7 @@ namespace riffle {
 namespace {
 
 constexpr int kUnexpectedExitCode = 1;
-constexpr int kSignalExitCode = 128;  // and the signal's number, as shells have it
-constexpr int kHelpWidth = 100;       // where the help does not go to a terminal
+constexpr int kHelpWidth = 100;  // where the help does not go to a terminal
 
 constexpr ExitCodeRow kExitCodes[] = {
     {0, std::nullopt, "done"},
@@ -32,7 +31,10 @@ constexpr ExitCodeRow kExitCodes[] = {
     {6, ErrorCode::kUnavailable, "this build or machine cannot do it, or has no memory for it"},
     {kSignalExitCode + SIGHUP, ErrorCode::kInterrupted, "training was ended by SIGHUP"},
     {kSignalExitCode + SIGINT, ErrorCode::kInterrupted, "training was ended by SIGINT, which is Ctrl-C"},
+    {kSignalExitCode + SIGUSR1, ErrorCode::kInterrupted, "training was ended by SIGUSR1"},
+    {kSignalExitCode + SIGUSR2, ErrorCode::kInterrupted, "training was ended by SIGUSR2"},
     {kSignalExitCode + SIGTERM, ErrorCode::kInterrupted, "training was ended by SIGTERM"},
+    {kSignalExitCode + SIGXCPU, ErrorCode::kInterrupted, "training was ended by SIGXCPU"},
 };
 
 int ExitCodeOf(const Status& status) {
