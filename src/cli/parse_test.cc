@@ -223,6 +223,7 @@ TEST(ParseTest, ResumeTakesAutoAndSaysWhatElseWasMeant) {
   };
   EXPECT_THAT(error({"--resume=ckpt/a.safetensors"}), AllOf(HasSubstr("option resume (command line): expected 'auto'"),
                                                             HasSubstr("use --ckpt_path=ckpt/a.safetensors")));
+  EXPECT_THAT(error({"--resume=latest"}), testing::Not(HasSubstr("--ckpt_path"))) << "there is no such file";
   for (const char* flag : {"True", "yes", "1", "no"})
     EXPECT_THAT(error({std::string("--resume=") + flag}),
                 AllOf(HasSubstr("expected 'auto' to go on with the run in ckpt_save_dir"), HasSubstr(flag)));

@@ -229,6 +229,14 @@ Result<BestSoFar> GoOn(const Checkpoint& checkpoint, const Settings& settings, c
   return best;
 }
 
+/// The error that ended a run, with its cause where that is a folder which others removed in the middle of a write.
+Status BecauseOfTheFolder(const Status& status, const FileLock& lock, const fs::path& folder) {
+  const Status ours = CheckStillOurs(lock, folder);
+  if (ours.ok() || status.code() == ErrorCode::kInterrupted || status.message().starts_with(ours.message()))
+    return status;
+  return {ours.code(), fmt::format("{}: {}", ours.message(), status.message())};
+}
+
 std::string AlreadyDone(const Checkpoint& newest, const Options& options) {
   const int epochs = newest.info().epoch;
   if (epochs == options.epoch_size)
@@ -331,8 +339,9 @@ Status Run(const Invocation& invocation, const Console& console) {
   Reporter reporter(options, *data.train_loaders, log, std::move(metrics), *lock);
   {
     const SignalWatch watch;
-    RIFFLE_TRY(trainer->Run({[&](int epoch) { return data.train_loaders->At(epoch); }, data.validation_loader.get()},
-                            reporter));
+    const Status status = trainer->Run(
+        {[&](int epoch) { return data.train_loaders->At(epoch); }, data.validation_loader.get()}, reporter);
+    if (!status.ok()) return BecauseOfTheFolder(status, *lock, folder);
   }
   if (trainer->info().best_top1_percent) {
     log.Line(fmt::format("Best validation top-1: {:.2f} %, kept as {}", *trainer->info().best_top1_percent,

@@ -67,7 +67,7 @@ Status CheckResume(std::string_view text) {
                            text);
   const Result<std::string> path = ExpandHome(text);
   std::error_code ignored;
-  const bool is_file = path.ok() && std::filesystem::exists(*path, ignored);
+  const bool is_file = text.ends_with(".safetensors") || (path.ok() && std::filesystem::exists(*path, ignored));
   return InvalidArgument("expected 'auto', which goes on after the newest checkpoint in ckpt_save_dir, found '{}'{}",
                          text,
                          is_file ? fmt::format("; to start from the weights of a file use --ckpt_path={}", text) : "");
