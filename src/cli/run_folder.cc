@@ -86,7 +86,7 @@ Status CheckForMovedRuns(const fs::path& folder, const ModelDescription& model) 
       folder.string(), moved->string(), FirstOf(CheckpointsOf(*moved, model)), moved->string());
 }
 
-/// Why a file that has the name of a checkpoint is none, if it is one that a run can pass over.
+/// Whether a run can pass over a file that has the name of a checkpoint and is none.
 bool MayPassOver(const fs::path& file, const Status& status) {
   std::error_code error;
   return status.code() == ErrorCode::kDataLoss || status.code() == ErrorCode::kNotFound ||
