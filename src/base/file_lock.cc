@@ -69,7 +69,7 @@ Result<int> OpenOwn(const std::filesystem::path& path) {
 
 Result<FileLock> FileLock::Open(const std::filesystem::path& file, bool* taken) {
   RIFFLE_ASSIGN(const int opened, OpenOwn(file));
-  FileLock lock(opened);
+  FileLock lock(opened, file);
   *taken = false;
   if (flock(lock.file_, LOCK_EX | LOCK_NB) != 0) {
     *taken = errno == EWOULDBLOCK;
@@ -110,7 +110,16 @@ void FileLock::SignIn() const {
   if (ftruncate(file_, 0) == 0 && pwrite(file_, text.data(), text.size(), 0) < 0) return;
 }
 
-FileLock::FileLock(FileLock&& other) noexcept : file_(std::exchange(other.file_, -1)), locks_(other.locks_) {}
+Status FileLock::CheckHeld() const {
+  struct stat held = {}, found = {};
+  if (fstat(file_, &held) == 0 && stat(path_.c_str(), &found) == 0 && held.st_dev == found.st_dev &&
+      held.st_ino == found.st_ino)
+    return {};
+  return IoError("{}: was removed or replaced", path_.string());
+}
+
+FileLock::FileLock(FileLock&& other) noexcept
+    : file_(std::exchange(other.file_, -1)), path_(std::move(other.path_)), locks_(other.locks_) {}
 
 FileLock::~FileLock() {
   if (file_ >= 0) close(file_);

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <utility>
 
 #include "base/status.h"
 
@@ -27,11 +28,14 @@ class FileLock {
   FileLock& operator=(FileLock&&) = delete;
   ~FileLock();
 
+  /// IoError if the file was removed or replaced meanwhile: others may hold another lock by its name.
+  Status CheckHeld() const;
+
   /// False on a file system that knows no locks: nothing keeps others out.
   bool locks() const { return locks_; }
 
  private:
-  explicit FileLock(int file) : file_(file) {}
+  FileLock(int file, std::filesystem::path path) : file_(file), path_(std::move(path)) {}
 
   /// Opens the file and tries once; whether another process has the lock.
   static Result<FileLock> Open(const std::filesystem::path& file, bool* taken);
@@ -39,6 +43,7 @@ class FileLock {
   void SignIn() const;
 
   int file_;
+  std::filesystem::path path_;
   bool locks_ = true;
 };
 

@@ -56,6 +56,18 @@ TEST(FileLockTest, OneThatDoesNotWaitLearnsWhoHoldsIt) {
   EXPECT_EQ(ErrorOfTaking(file), "");
 }
 
+TEST(FileLockTest, KnowsWhetherItsFileIsStillTheOneByThatName) {
+  const std::filesystem::path file = TestFolder() / ".lock";
+  const auto lock = FileLock::Wait(file, kNobody);
+  ASSERT_TRUE(lock.ok());
+  EXPECT_TRUE(lock->CheckHeld().ok());
+  std::filesystem::remove(file);
+  EXPECT_THAT(lock->CheckHeld().message(), testing::HasSubstr(file.string()));
+  const auto next = FileLock::Wait(file, kNobody);
+  EXPECT_TRUE(next->CheckHeld().ok());
+  EXPECT_FALSE(lock->CheckHeld().ok()) << "the name is another's now";
+}
+
 TEST(FileLockTest, AProcessThatDiesLetsGo) {
   const std::filesystem::path file = TestFolder() / ".lock";
   const pid_t child = fork();

@@ -219,12 +219,12 @@ TEST(RunTest, HelpListsEveryCommandAndEveryExitCode) {
 TEST(RunTest, EveryKindOfErrorHasAnExitCodeOfItsOwn) {
   std::vector<int> codes;
   for (const ExitCodeRow& row : ExitCodes()) codes.push_back(row.exit_code);
-  EXPECT_THAT(codes, ElementsAre(0, 1, 2, 3, 4, 5, 6, 129, 130, 141, 143));
+  EXPECT_THAT(codes, ElementsAre(0, 1, 2, 3, 4, 5, 6, 129, 130, 138, 140, 141, 143, 152));
   for (ErrorCode code : {ErrorCode::kInvalidArgument, ErrorCode::kNotFound, ErrorCode::kDataLoss, ErrorCode::kIo,
                          ErrorCode::kUnavailable}) {
     EXPECT_EQ(std::ranges::count(ExitCodes(), std::optional(code), &ExitCodeRow::error), 1);
   }
-  EXPECT_EQ(std::ranges::count(ExitCodes(), std::optional(ErrorCode::kInterrupted), &ExitCodeRow::error), 4)
+  EXPECT_EQ(std::ranges::count(ExitCodes(), std::optional(ErrorCode::kInterrupted), &ExitCodeRow::error), 7)
       << "one for each signal";
 }
 
@@ -238,6 +238,7 @@ TEST(ParseTest, ResumeTakesAutoAndSaysWhatElseWasMeant) {
   };
   EXPECT_THAT(error({"--resume=ckpt/a.safetensors"}), AllOf(HasSubstr("option resume (command line): expected 'auto'"),
                                                             HasSubstr("use --ckpt_path=ckpt/a.safetensors")));
+  EXPECT_THAT(error({"--resume=latest"}), testing::Not(HasSubstr("--ckpt_path"))) << "there is no such file";
   for (const char* flag : {"True", "yes", "1", "no"})
     EXPECT_THAT(error({std::string("--resume=") + flag}),
                 AllOf(HasSubstr("expected 'auto' to go on with the run in ckpt_save_dir"), HasSubstr(flag)));

@@ -20,8 +20,7 @@ namespace riffle {
 namespace {
 
 constexpr int kUnexpectedExitCode = 1;
-constexpr int kSignalExitCode = 128;  // and the signal's number, as shells have it
-constexpr int kHelpWidth = 100;       // where the help does not go to a terminal
+constexpr int kHelpWidth = 100;  // where the help does not go to a terminal
 
 constexpr ExitCodeRow kExitCodes[] = {
     {0, std::nullopt, "done"},
@@ -33,8 +32,11 @@ constexpr ExitCodeRow kExitCodes[] = {
     {6, ErrorCode::kUnavailable, "this build or machine cannot do it, or has no memory for it"},
     {kSignalExitCode + SIGHUP, ErrorCode::kInterrupted, "training was ended by SIGHUP"},
     {kSignalExitCode + SIGINT, ErrorCode::kInterrupted, "training was ended by SIGINT, which is Ctrl-C"},
+    {kSignalExitCode + SIGUSR1, ErrorCode::kInterrupted, "training was ended by SIGUSR1"},
+    {kSignalExitCode + SIGUSR2, ErrorCode::kInterrupted, "training was ended by SIGUSR2"},
     {kSignalExitCode + SIGPIPE, ErrorCode::kInterrupted, "training was ended by SIGPIPE: nobody read its output"},
     {kSignalExitCode + SIGTERM, ErrorCode::kInterrupted, "training was ended by SIGTERM"},
+    {kSignalExitCode + SIGXCPU, ErrorCode::kInterrupted, "training was ended by SIGXCPU"},
 };
 
 int ExitCodeOf(const Status& status) {

@@ -15,6 +15,7 @@
 #include "train/differences.h"
 #include "train/evaluate.h"
 #include "train/loaded_network.h"
+#include "train/option_table.h"
 #include "train/run_notes.h"
 
 namespace riffle {
@@ -61,6 +62,20 @@ Result<Preprocessing> PreprocessingFor(const CheckpointInfo& info, const Setting
   if (settings.IsSet("exif_orientation")) p.exif_orientation = o.exif_orientation;
   RIFFLE_TRY(Check(p));
   return p;
+}
+
+/// What the loss of the run was measured with and is not here: "label_smoothing is 0.1 there and 0 here".
+Result<std::string> LossDifferences(const CheckpointInfo& info, const Options& options, const std::string& path) {
+  Settings there;
+  RIFFLE_TRY(ReadOptionsYaml(info.options, path, there));
+  std::string text;
+  for (const char* name : {"loss", "label_smoothing", "class_weights"}) {
+    const OptionRow& row = *FindOption(name);
+    const std::string was = YamlValue(row, there.options), is = YamlValue(row, options);
+    if (there.IsSet(name) && was != is)
+      text += fmt::format("{}{} is {} there and {} here", text.empty() ? "" : ", ", name, was, is);
+  }
+  return text;
 }
 
 Status Report(const Evaluation& e, const Invocation& invocation, const Console& console) {
@@ -110,9 +125,14 @@ Status Run(const Invocation& invocation, const Console& console) {
                              model.image_size)
               << std::flush;
   const CheckpointInfo& info = checkpoint.info();
+  if (info.top1_percent) {
+    RIFFLE_ASSIGN(const std::string differences, LossDifferences(info, options, checkpoint.path()));
+    if (!differences.empty()) log.Line("Training's loss is another one: " + differences);
+  }
   if (info.top1_percent && info.measured) {
     const std::string differences = Differences(*info.measured, {.val_split = SplitMeasured(*data, options),
                                                                  .images = data->size(),
+                                                                 .names_checksum = data->Checksum(),
                                                                  .tta_flip = options.tta_flip,
                                                                  .averaged_weights = set == WeightSet::kEma,
                                                                  .preprocessing = preprocessing});

@@ -40,6 +40,9 @@ class Dataset {
   int32_t label(int64_t i) const { return labels_[i]; }
   /// What messages call picture i: a path, or "cifar10 train #17".
   virtual std::string NameOf(int64_t i) const = 0;
+  /// Of the names and labels of all pictures, in their order, as 16 hexadecimal digits: another one for pictures that
+  /// were added, removed, renamed or moved to another class, the same one wherever the data set lies.
+  std::string Checksum() const;
   /// Picture i, grey or RGB as the data set was opened: a view of memory that the data set holds, or of `scratch`,
   /// whose memory is used again. The view lives as long as both stay untouched. Errors name the picture.
   virtual Result<PictureView> Read(int64_t i, Picture& scratch) const = 0;

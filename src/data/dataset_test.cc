@@ -277,6 +277,29 @@ TEST(Folder, ClassesAndFilesAreSortedWhateverTheirEndings) {
   EXPECT_EQ((*dataset)->NameOf(2), (folder / "set/train/bees/b.BMP").string());
 }
 
+TEST(Dataset, ItsChecksumIsThatOfNamesAndLabelsWhereverItLies) {
+  const fs::path folder = TestFolder(), set = folder / "set";
+  WriteClasses(set / "train");
+  const auto checksum = [&](const fs::path& root, std::vector<std::string> classes = {}) {
+    return (*OpenDataset({.name = "", .data_dir = root, .classes = std::move(classes)}))->Checksum();
+  };
+  const std::string before = checksum(set);
+  EXPECT_EQ(before.size(), 16u);
+  EXPECT_EQ(checksum(folder), before);
+  fs::rename(set, folder / "elsewhere");
+  EXPECT_EQ(checksum(folder / "elsewhere"), before);
+  EXPECT_NE(checksum(folder, {"bees", "ants"}), before) << "other labels";
+  const fs::path train = folder / "elsewhere/train";
+  fs::rename(train / "bees/b.BMP", train / "bees/c.BMP");
+  EXPECT_NE(checksum(folder), before);
+  fs::rename(train / "bees/c.BMP", train / "bees/b.BMP");
+  EXPECT_EQ(checksum(folder), before);
+  fs::rename(train / "ants", train / "tmp");
+  fs::rename(train / "bees", train / "ants");
+  fs::rename(train / "tmp", train / "bees");
+  EXPECT_NE(checksum(folder), before) << "the pictures of two classes are swapped";
+}
+
 TEST(Folder, LabelsFollowTheClassesOfTheNetwork) {
   const fs::path folder = TestFolder();
   WriteClasses(folder / "validation");

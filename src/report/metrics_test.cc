@@ -137,9 +137,15 @@ TEST_F(MetricsTest, RowsThatACrashCutShortAreDropped) {
   EXPECT_THAT(ResultEpochs(), ElementsAre(1, 2, 4));
 }
 
-TEST_F(MetricsTest, ResumingWhereTheFilesAreMissingStartsThem) {
+TEST_F(MetricsTest, ResumingWhereTheFilesAreMissingStartsThemAndCountsTheRowsThatLack) {
   Run(7, 8, 8);
   EXPECT_THAT(JsonEpochs(), ElementsAre(8));
+  EXPECT_EQ(MetricsLog::Open(folder_, 8)->missing(), 7);
+  Run(0, 1, 4);
+  EXPECT_EQ(MetricsLog::Open(folder_, 4)->missing(), 0);
+  std::filesystem::remove(folder_ / "metrics.jsonl");
+  EXPECT_EQ(MetricsLog::Open(folder_, 3)->missing(), 3);
+  EXPECT_EQ(MetricsLog::Open(folder_, 0)->missing(), 0);
 }
 
 TEST_F(MetricsTest, AFolderThatIsMissingIsAnErrorThatNamesIt) {

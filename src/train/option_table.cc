@@ -2,7 +2,9 @@
 #include "train/option_table.h"
 
 #include <algorithm>
+#include <filesystem>
 
+#include "base/file.h"
 #include "data/augment/erasing.h"
 #include "data/augment/policy.h"
 #include "data/loader.h"
@@ -63,10 +65,12 @@ Status CheckResume(std::string_view text) {
   if (ParseValue(*FindOption("shuffle"), text, scratch))
     return InvalidArgument("expected 'auto' to go on with the run in ckpt_save_dir, or '' for a new run, found '{}'",
                            text);
-  return InvalidArgument(
-      "expected 'auto', which goes on after the newest checkpoint in ckpt_save_dir, found '{0}'; to start from the "
-      "weights of a file use --ckpt_path={0}",
-      text);
+  const Result<std::string> path = ExpandHome(text);
+  std::error_code ignored;
+  const bool is_file = text.ends_with(".safetensors") || (path.ok() && std::filesystem::exists(*path, ignored));
+  return InvalidArgument("expected 'auto', which goes on after the newest checkpoint in ckpt_save_dir, found '{}'{}",
+                         text,
+                         is_file ? fmt::format("; to start from the weights of a file use --ckpt_path={}", text) : "");
 }
 
 Status CheckStart(std::string_view text) {
@@ -197,9 +201,9 @@ std::vector<OptionRow> MakeTable() {
       {"ckpt_save_policy", kCheckpoints, &O::ckpt_save_policy, OneOf({"latest_k", "top_k", "all", "None"}),
        "checkpoints to keep beside the best one: the newest, those with the best validation top-1 (and the newest), or "
        "all; None is all, too",
-       kFree},
+       kStays},
       {"keep_checkpoint_max", kCheckpoints, &O::keep_checkpoint_max, AtLeast(1),
-       "how many checkpoints latest_k and top_k keep", kFree},
+       "how many checkpoints latest_k and top_k keep", kStays},
 
       {"epoch_size", kTraining, &O::epoch_size, AtLeast(1), "epochs to train"},
       {"opt", kTraining, &O::opt, OneOf(OptimizerNames()), "optimizer"},
@@ -265,8 +269,7 @@ std::vector<OptionRow> MakeTable() {
       {"distill_alpha", kLoss, &O::distill_alpha, AtLeast(0), "decoupled: factor of the divergence of the class"},
       {"distill_beta", kLoss, &O::distill_beta, AtLeast(0), "decoupled: factor of the divergence of the others"},
 
-      {"val_while_train", kReport, &O::val_while_train, Any(), "validate during training and keep the best checkpoint",
-       kFree},
+      {"val_while_train", kReport, &O::val_while_train, Any(), "validate during training and keep the best checkpoint"},
       {"val_interval", kReport, &O::val_interval, AtLeast(1), "epochs from one validation to the next", kFree},
       {"tta_flip", kReport, &O::tta_flip, Any(),
        "test-time flip: average the logits of each picture and its mirror image"},

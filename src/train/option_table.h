@@ -50,6 +50,7 @@ struct Limits {
 enum class OnResume {
   kSaid,   ///< it counts from now on: a line says so, and the record keeps both
   kFree,   ///< no result depends on it
+  kStays,  ///< it stays as it was where none is given now; otherwise as kSaid
   kStart,  ///< it counts at the start of a run only: the record keeps what it was
   kFixed,  ///< part of what Trainer::Resume compares, and another one is an error there: the network, the average
 };

@@ -2,21 +2,27 @@
 #pragma once
 
 #include <filesystem>
-#include <string_view>
+#include <string>
 
 #include "base/status.h"
 #include "model/description.h"
+#include "train/options.h"
 
 namespace riffle {
 
-/// Removes numbered checkpoints of `model` from `folder` until those are left that `policy` keeps:
+/// Which checkpoints stay.
 ///   latest_k   the newest `keep`
-///   top_k      the `keep` best by the validation top-1 of their epoch, of equal ones the older, those of epochs
-///   without
-///              validation last; and the newest, from which a run goes on
+///   top_k      the `keep` best by the validation top-1 of their epoch, of equal ones the older; last those of epochs
+///              without validation, or measured otherwise than the newest's; and the newest, from which a run goes on
 ///   all, None  all of them
-/// Errors: IoError.
-Status RemoveOldCheckpoints(const std::filesystem::path& folder, const ModelDescription& model, std::string_view policy,
-                            int keep);
+struct Retention {
+  std::string policy;
+  int keep = 0;
+};
+Retention RetentionOf(const Options& options);
+
+/// Removes numbered checkpoints of `model` from `folder` until those are left that stay. Errors: IoError.
+Status RemoveOldCheckpoints(const std::filesystem::path& folder, const ModelDescription& model,
+                            const Retention& retention);
 
 }  // namespace riffle

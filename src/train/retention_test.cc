@@ -10,19 +10,21 @@ namespace {
 
 using ::testing::ElementsAre;
 
-// Epochs 1 to 6 with these figures; what is left of them.
-std::vector<int> Left(std::string_view policy, int keep) {
+// Epochs 1 to 6 with these figures, the first `otherwise` measured otherwise than the rest; what is left of them.
+std::vector<int> Left(const std::string& policy, int keep, int otherwise = 0) {
   const std::filesystem::path folder = TestFolder();
   const std::vector<std::optional<double>> top1 = {50, 70, 60, std::nullopt, 70, 55};
   CheckpointInfo info = TinyInfo();
   const Plan plan = *MakePlan(info.model);
   for (; info.epoch < static_cast<int>(top1.size());) {
+    info.measured =
+        ValidationSetup{.val_split = info.epoch < otherwise ? "train" : "val", .preprocessing = info.preprocessing};
     info.top1_percent = top1[info.epoch++];
     EXPECT_TRUE(SaveCheckpoint(folder / CheckpointName(info.model, info.epoch, 10), info, plan.registry,
                                ParameterValues<float>(plan.registry), nullptr)
                     .ok());
   }
-  EXPECT_EQ(RemoveOldCheckpoints(folder, info.model, policy, keep).message(), "");
+  EXPECT_EQ(RemoveOldCheckpoints(folder, info.model, {.policy = policy, .keep = keep}).message(), "");
   std::vector<int> left;
   for (const CheckpointFile& file : ListCheckpoints(folder, info.model)) left.push_back(file.epoch);
   return left;
@@ -38,6 +40,10 @@ TEST(Retention, TopKeepsTheBestAndTheNewest) {
   EXPECT_THAT(Left("top_k", 3), ElementsAre(2, 3, 5, 6));
   EXPECT_THAT(Left("top_k", 4), ElementsAre(2, 3, 5, 6)) << "the newest is the fourth best";
   EXPECT_THAT(Left("top_k", 5), ElementsAre(1, 2, 3, 5, 6)) << "an epoch without validation comes last";
+}
+
+TEST(Retention, FiguresThatWereMeasuredOtherwiseDoNotCompare) {
+  EXPECT_THAT(Left("top_k", 2, /*otherwise=*/2), ElementsAre(3, 5, 6)) << "the 70 % of epoch 2 are of another split";
 }
 
 TEST(Retention, AllKeepsAll) {

@@ -7,8 +7,6 @@
 #include "model/initialise.h"
 #include "train/ema.h"
 #include "train/recalibrate.h"
-#include "train/resume.h"
-#include "train/retention.h"
 #include "train/schedule.h"
 #include "train/transfer.h"
 
@@ -43,6 +41,7 @@ Trainer::Trainer(const Options& options, CheckpointInfo info, std::unique_ptr<co
                  std::unique_ptr<Objective> objective, const OpTable<float>& ops)
     : options_(options),
       info_(std::move(info)),
+      retention_(RetentionOf(options)),
       plan_(std::move(plan)),
       ops_(ops),
       network_(*plan_, ops),
@@ -72,14 +71,24 @@ Status Trainer::Resume(const Checkpoint& checkpoint) {
   info_.updates = checkpoint.info().updates;
   info_.ema_updates = checkpoint.info().ema_updates;
   info_.unvalidated = checkpoint.info().unvalidated;
-  if (WhyTheBestStartsAnew(checkpoint, info_, options_.ckpt_save_dir).empty())
-    info_.best_top1_percent = checkpoint.info().best_top1_percent;
+  info_.best_top1_percent = FindBest(checkpoint, info_, options_.ckpt_save_dir).top1_percent;
   if (!info_.measured) info_.measured = checkpoint.info().measured;  // of the figures that stay
+  saved_ = {.path = checkpoint.path(), .epoch = info_.epoch, .step = info_.step};
   return {};
+}
+
+void Trainer::GoOnWith(const ResumedRecord& record) {
+  info_.options = record.yaml;
+  retention_ = RetentionOf(record.options);
 }
 
 Status Trainer::Run(const TrainLoaders& loaders, TrainObserver& observer) {
   StartAverage();
+  const Status status = RunEpochs(loaders, observer);
+  return status.ok() ? status : Status(status.code(), status.message() + WhatIsKept());
+}
+
+Status Trainer::RunEpochs(const TrainLoaders& loaders, TrainObserver& observer) {
   if (const auto& trained = info_.unvalidated)
     RIFFLE_TRY(FinishEpoch({.epoch = info_.epoch,
                             .step = info_.step,
@@ -89,16 +98,39 @@ Status Trainer::Run(const TrainLoaders& loaders, TrainObserver& observer) {
                             .seconds = trained->seconds},
                            loaders, observer));
   while (info_.epoch < options_.epoch_size) {
-    RIFFLE_TRY(observer.OnEpochBegin(info_.epoch + 1));
-    RIFFLE_ASSIGN(Loader * loader, loaders.train(info_.epoch));
-    RIFFLE_TRY(TrainOnPicturesOf(*loader));
-    RIFFLE_ASSIGN(EpochEvent event, TrainEpoch(*loader, observer));
-    if (event.epoch == options_.epoch_size && options_.bn_recalibration > 0) RIFFLE_TRY(Recalibrate(*loader, observer));
+    const Result<Loader*> loader = BeginEpoch(loaders, observer);
+    if (!loader.ok()) return SavedBefore(loader.status(), observer);
+    RIFFLE_ASSIGN(EpochEvent event, TrainEpoch(**loader, observer));
+    if (event.epoch == options_.epoch_size && options_.bn_recalibration > 0)
+      RIFFLE_TRY(Recalibrate(**loader, observer));
     RIFFLE_TRY(CheckFinite());
     info_.top1_percent.reset();
     RIFFLE_TRY(FinishEpoch(event, loaders, observer));
   }
   return {};
+}
+
+Result<Loader*> Trainer::BeginEpoch(const TrainLoaders& loaders, TrainObserver& observer) {
+  RIFFLE_TRY(observer.OnEpochBegin(info_.epoch + 1));
+  RIFFLE_ASSIGN(Loader * loader, loaders.train(info_.epoch));
+  RIFFLE_TRY(TrainOnPicturesOf(*loader));
+  return loader;
+}
+
+Status Trainer::SavedBefore(Status why, TrainObserver& observer) {
+  if (info_.step == (saved_ ? saved_->step : 0)) return why;
+  const Status saving = SaveNumbered(observer);
+  return saving.ok() ? why : Status(why.code(), fmt::format("{}; {}", why.message(), saving.message()));
+}
+
+std::string Trainer::WhatIsKept() const {
+  if (info_.step == 0) return "";
+  std::error_code ignored;
+  if (!saved_ || !std::filesystem::exists(saved_->path, ignored))
+    return "; no epoch is saved: what was trained is lost";
+  return fmt::format("; epochs 1 to {} are in {}, {}; --resume=auto goes on {}", saved_->epoch, saved_->path.string(),
+                     info_.step == saved_->step ? "nothing is lost" : "what came after them is lost",
+                     info_.unvalidated && info_.step == saved_->step ? "with the validation" : "from there");
 }
 
 void Trainer::StartAverage() {
@@ -239,45 +271,37 @@ Status Trainer::FinishEpoch(EpochEvent event, const TrainLoaders& loaders, Train
     RIFFLE_TRY(ValidateSafely(*loaders.validation, &event, observer));
   info_.unvalidated.reset();
   RIFFLE_TRY(observer.OnEpoch(event));  // first, so that no finished epoch is ahead of the record
-  if (event.best) RIFFLE_TRY(Save(std::filesystem::path(options_.ckpt_save_dir) / BestCheckpointName(info_.model)));
+  if (event.best)
+    RIFFLE_TRY(Save(std::filesystem::path(options_.ckpt_save_dir) / BestCheckpointName(info_.model), observer));
   if (!SavesAfter(event.epoch)) return {};
   RIFFLE_TRY(SaveNumbered(observer));
-  return RemoveOldCheckpoints(options_.ckpt_save_dir, info_.model, options_.ckpt_save_policy,
-                              options_.keep_checkpoint_max);
+  return RemoveOldCheckpoints(options_.ckpt_save_dir, info_.model, retention_);
 }
 
 // The epoch is on the disk before its validation where a checkpoint is due, and in any case when that fails.
 Status Trainer::ValidateSafely(Loader& loader, EpochEvent* event, TrainObserver& observer) {
-  bool saved = info_.unvalidated.has_value();
+  const bool saved = info_.unvalidated.has_value();
   info_.unvalidated = {
       .lr = event->lr, .train_loss = event->train_loss, .images = event->images, .seconds = event->seconds};
-  if (!saved && SavesAfter(event->epoch)) {
-    RIFFLE_TRY(SaveNumbered(observer));
-    saved = true;
-  }
+  if (!saved && SavesAfter(event->epoch)) RIFFLE_TRY(SaveNumbered(observer));
   const Status status = Validate(loader, event, observer);
-  if (status.ok()) return {};
-  if (!saved) RIFFLE_TRY(SaveNumbered(observer));
-  return {status.code(), fmt::format("{}; epoch {} is saved, --resume=auto goes on with its validation",
-                                     status.message(), event->epoch)};
+  return status.ok() ? status : SavedBefore(status, observer);
 }
 
 bool Trainer::SavesAfter(int epoch) const {
   return epoch % options_.ckpt_save_interval == 0 || epoch == options_.epoch_size;
 }
 
-Status Trainer::Save(const std::filesystem::path& path) {
-  return SaveCheckpoint(path, info_, plan_->registry, network_.values(), &optimizer_, ema_ ? &*ema_ : nullptr);
+Status Trainer::Save(const std::filesystem::path& path, TrainObserver& observer) {
+  RIFFLE_TRY(observer.OnSaveBegin());
+  RIFFLE_TRY(SaveCheckpoint(path, info_, plan_->registry, network_.values(), &optimizer_, ema_ ? &*ema_ : nullptr));
+  saved_ = {.path = path, .epoch = info_.epoch, .step = info_.step};
+  return {};
 }
 
 Status Trainer::SaveNumbered(TrainObserver& observer) {
-  const CheckpointFile file{
-      .path = std::filesystem::path(options_.ckpt_save_dir) / CheckpointName(info_.model, info_.epoch, info_.step),
-      .epoch = info_.epoch,
-      .step = info_.step};
-  RIFFLE_TRY(Save(file.path));
-  observer.OnCheckpoint(file);
-  return {};
+  return Save(std::filesystem::path(options_.ckpt_save_dir) / CheckpointName(info_.model, info_.epoch, info_.step),
+              observer);
 }
 
 }  // namespace riffle

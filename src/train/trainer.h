@@ -18,6 +18,8 @@
 #include "train/objective.h"
 #include "train/optimizer.h"
 #include "train/pace.h"
+#include "train/resume.h"
+#include "train/retention.h"
 
 namespace riffle {
 
@@ -59,8 +61,8 @@ class TrainObserver {
   virtual Status OnValidation(const Evaluation& /*so_far*/, int64_t /*batch*/, int64_t /*batches*/) { return {}; }
   virtual Status OnEpoch(const EpochEvent&) { return {}; }
   virtual void OnRecalibrated(int64_t /*batches*/) {}
-  /// A numbered checkpoint is there, from which the run can go on.
-  virtual void OnCheckpoint(const CheckpointFile&) {}
+  /// A checkpoint is about to be written.
+  virtual Status OnSaveBegin() { return {}; }
 };
 
 /// Where pictures come from.
@@ -88,17 +90,17 @@ class Trainer {
   /// takes them; returns its line. InvalidArgument names what differs.
   Result<std::string> StartFrom(const Checkpoint& checkpoint);
   /// Goes on where a checkpoint of this run ended, with its optimizer, moving average, epoch and step. The best
-  /// validation so far counts where WhyTheBestStartsAnew (resume.h) knows nothing against it. Errors: those of
-  /// CheckSameRun and Checkpoint::Load.
+  /// validation so far is what FindBest (resume.h) finds. Errors: those of CheckSameRun and Checkpoint::Load.
   Status Resume(const Checkpoint& checkpoint);
 
-  /// What checkpoints say of the options from now on, as YAML.
-  void SetRecord(std::string options) { info_.options = std::move(options); }
+  /// What checkpoints say of the options from now on, and which of them stay.
+  void GoOnWith(const ResumedRecord& record);
 
   /// Trains from the current epoch to the last, and saves into options.ckpt_save_dir. A loss or a parameter that is
   /// not finite ends the run with an error before it can reach a checkpoint. An epoch is saved before its validation,
   /// and again with its result: an error or a crash in between costs nothing, since a run that goes on from there
-  /// begins with that validation.
+  /// begins with that validation. What ends the run between two epochs costs nothing either. Each error says at its end
+  /// which epochs are kept, and where.
   Status Run(const TrainLoaders& loaders, TrainObserver& observer);
 
   /// For a dry run: the pace of real training steps on this loader's pictures, and of validation. What the steps change
@@ -128,13 +130,22 @@ class Trainer {
   Status CheckFinite();
   /// The rest of an epoch that is trained: validation, record, checkpoints.
   Status FinishEpoch(EpochEvent event, const TrainLoaders& loaders, TrainObserver& observer);
+  Status RunEpochs(const TrainLoaders& loaders, TrainObserver& observer);
+  /// What comes before the first batch of the epoch that is next.
+  Result<Loader*> BeginEpoch(const TrainLoaders& loaders, TrainObserver& observer);
+  /// The error `why`, after which the run ends at the end of an epoch: saves that unless it is saved.
+  Status SavedBefore(Status why, TrainObserver& observer);
+  /// "; epochs 1 to 3 are in FILE, nothing is lost; ..."
+  std::string WhatIsKept() const;
   Status ValidateSafely(Loader& loader, EpochEvent* event, TrainObserver& observer);
   bool SavesAfter(int epoch) const;
-  Status Save(const std::filesystem::path& path);
+  Status Save(const std::filesystem::path& path, TrainObserver& observer);
   Status SaveNumbered(TrainObserver& observer);
 
   const Options options_;
   CheckpointInfo info_;
+  Retention retention_;
+  std::optional<CheckpointFile> saved_;  // the newest, from which the run can go on
   std::unique_ptr<const Plan> plan_;
   std::unique_ptr<const Plan> train_plan_;  // where training sees pictures of another size than validation
   const OpTable<float>& ops_;
