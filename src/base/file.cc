@@ -99,31 +99,45 @@ Status WriteAll(int fd, std::span<const std::string_view> parts, const fs::path&
   return {};
 }
 
-/// N for "/dev/fd/N" and "/proc/self/fd/N".
-std::optional<int> DescriptorNamed(const fs::path& path) {
-  const std::string folder = path.parent_path().lexically_normal().string(), name = path.filename().string();
-  if (folder != "/dev/fd" && folder != "/proc/self/fd") return std::nullopt;
+fs::path FolderOf(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : "."; }
+
+/// What a process has open, as a name in /proc stands for it.
+struct OpenFile {
+  int fd;
+  bool is_ours;
+};
+
+/// For /dev/fd/N, /proc/PID/fd/N, /proc/thread-self/fd/N and whatever else leads into such a folder.
+std::optional<OpenFile> OpenFileNamed(const fs::path& path) {
+  std::error_code none;
+  const fs::path folder = fs::canonical(FolderOf(path), none);  // /proc/PID/fd or /proc/PID/task/TID/fd
+  if (none || folder.filename() != "fd" || !folder.string().starts_with("/proc/")) return std::nullopt;
+  const std::string name = path.filename().string();
   const std::optional<int> fd = ParseNumber<int>(name);
-  return fd >= 0 ? fd : std::nullopt;
+  if (!fd || *fd < 0) return std::nullopt;
+  const std::string self = fs::canonical("/proc/self", none).string() + '/';
+  return OpenFile{.fd = *fd, .is_ours = folder.string().starts_with(self)};
 }
 
 /// Where a target leads once its links are followed.
 struct Place {
-  fs::path path;                   ///< not a link
-  std::optional<int> fd;           ///< an open descriptor of this process
+  fs::path path;                   ///< not a link, unless it stands for an open file
+  std::optional<OpenFile> open;    ///< whose end is written to, whatever it is: others write there, too
   std::optional<struct stat> old;  ///< what is there, if anything
 
-  bool IsWrittenTo() const { return fd || (old && !S_ISREG(old->st_mode)); }
+  std::optional<int> fd() const { return open && open->is_ours ? std::optional(open->fd) : std::nullopt; }
+  bool IsWrittenTo() const { return open || (old && !S_ISREG(old->st_mode)); }
 };
 
 Result<Place> Follow(const fs::path& target) {
   constexpr int kMostLinks = 40;  // as Linux has it
   if (target.empty()) return InvalidArgument("expected a file to write, found an empty name");
-  Place place = {.path = target, .fd = {}, .old = {}};
+  Place place = {.path = target, .open = {}, .old = {}};
   for (int links = 0;; ++links) {
     if (links > kMostLinks) return InvalidArgument("{}: its links lead in a circle", target.string());
-    place.fd = DescriptorNamed(place.path);
-    if (place.fd) return place;
+    place.open = OpenFileNamed(place.path);
+    if (place.fd()) return place;
+    if (place.open) break;
     std::error_code no_link;
     const fs::path to = fs::read_symlink(place.path, no_link);
     if (no_link) break;
@@ -134,14 +148,9 @@ Result<Place> Follow(const fs::path& target) {
     place.old = info;
   } else if (errno != ENOENT) {
     return SystemError(target, "write there");
-  } else if (::stat(target.c_str(), &info) == 0) {  // what a link of /proc leads to need not have a name
-    place.path = target;
-    place.old = info;
   }
   return place;
 }
-
-fs::path FolderOf(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : "."; }
 
 /// The name of an unfinished file, beside the place of the finished one and on its file system.
 fs::path Beside(const fs::path& path) {
@@ -176,21 +185,26 @@ class Unfinished {
     (void)::fchmod(fd(), old.st_mode & 07777);
   }
 
-  Status MoveTo(const fs::path& place) {
+  /// To the disk, and under a name.
+  Status Finish() {
     if (::fsync(fd()) != 0) return SystemError(target_, "flush");
-    if (!has_name_) {
-      const std::string nameless = fmt::format("/proc/self/fd/{}", fd());
-      ::unlink(beside_.c_str());  // of a process that had this number, and was killed
-      if (::linkat(AT_FDCWD, nameless.c_str(), AT_FDCWD, beside_.c_str(), AT_SYMLINK_FOLLOW) != 0)
-        return SystemError(target_, "write");
-      has_name_ = true;
-    }
-    if (::rename(beside_.c_str(), place.c_str()) != 0) return SystemError(target_, "rename into place");
+    if (has_name_) return {};
+    const std::string nameless = fmt::format("/proc/self/fd/{}", fd());
+    ::unlink(beside_.c_str());  // of a process that had this number, and was killed
+    if (::linkat(AT_FDCWD, nameless.c_str(), AT_FDCWD, beside_.c_str(), AT_SYMLINK_FOLLOW) != 0)
+      return SystemError(target_, "write");
+    has_name_ = true;
+    return {};
+  }
+
+  /// False, and errno, where the system refuses. REQUIRES: finished.
+  bool MoveTo(const fs::path& place) {
+    if (::rename(beside_.c_str(), place.c_str()) != 0) return false;
     has_name_ = false;
     const Descriptor folder(::open(FolderOf(place).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (folder.fd >= 0)
       (void)::fsync(folder.fd);  // the rename itself; not every file system can, and the data are safe already
-    return {};
+    return true;
   }
 
  private:
@@ -205,8 +219,8 @@ class Unfinished {
 };
 
 Status CheckPlace(const Place& place, const fs::path& target) {
-  if (place.fd) {
-    const int flags = ::fcntl(*place.fd, F_GETFL);
+  if (place.fd()) {
+    const int flags = ::fcntl(*place.fd(), F_GETFL);
     if (flags < 0) return SystemError(target, "write there");
     if ((flags & O_ACCMODE) == O_RDONLY) return IoError("{}: is open for reading only", target.string());
     return {};
@@ -217,12 +231,26 @@ Status CheckPlace(const Place& place, const fs::path& target) {
   if (place.old && ::faccessat(AT_FDCWD, place.path.c_str(), W_OK, AT_EACCESS) != 0)
     return SystemError(target, "write");
   if (place.IsWrittenTo()) return {};
+  if (place.old) {  // it is replaced, or written in its place: opening shows what permissions do not (chattr)
+    const Descriptor there(::open(place.path.c_str(), O_WRONLY | O_CLOEXEC));
+    return there.fd < 0 ? SystemError(target, "write") : Status();
+  }
   std::error_code unknown;
   if (!fs::exists(FolderOf(place.path), unknown) && !unknown)
     return NotFound("{}: there is no folder {}; create it first", target.string(), FolderOf(place.path).string());
   if (const Unfinished trial(place.path, target); !trial.ok()) return SystemError(target, "write in its folder");
   return {};
 }
+
+/// Writes to what is there, as it stands.
+Status WriteTo(const Place& place, int how, std::span<const std::string_view> parts, const fs::path& target) {
+  const Descriptor there(::open(place.path.c_str(), O_WRONLY | O_NOCTTY | O_CLOEXEC | how));
+  return there.fd < 0 ? SystemError(target, "open") : WriteAll(there.fd, parts, target);
+}
+
+/// Whether the system refuses to put another file in the place of one that may be written: what is mounted there, or
+/// belongs to another one in a folder like /tmp, or lies in a folder that cannot be changed.
+bool KeepsPlace(int error) { return error == EBUSY || error == EPERM || error == EACCES || error == EROFS; }
 
 }  // namespace
 
@@ -242,16 +270,16 @@ Result<std::string> ReadTextFile(const fs::path& path) {
 Status WriteFileAtomically(const fs::path& path, std::span<const std::string_view> parts) {
   RIFFLE_ASSIGN(const Place place, Follow(path));
   RIFFLE_TRY(CheckPlace(place, path));
-  if (place.fd) return WriteAll(*place.fd, parts, path);
-  if (place.IsWrittenTo()) {
-    const Descriptor there(::open(place.path.c_str(), O_WRONLY | O_NOCTTY | O_CLOEXEC));
-    return there.fd < 0 ? SystemError(path, "open") : WriteAll(there.fd, parts, path);
-  }
+  if (place.fd()) return WriteAll(*place.fd(), parts, path);
+  if (place.IsWrittenTo()) return WriteTo(place, O_APPEND, parts, path);
   Unfinished file(place.path, path);
+  if (!file.ok() && place.old && KeepsPlace(errno)) return WriteTo(place, O_TRUNC, parts, path);
   if (!file.ok()) return SystemError(path, "write in its folder");
   if (place.old) file.TakeOwnerAndMode(*place.old);
   RIFFLE_TRY(WriteAll(file.fd(), parts, path));
-  return file.MoveTo(place.path);
+  RIFFLE_TRY(file.Finish());
+  if (file.MoveTo(place.path)) return {};
+  return place.old && KeepsPlace(errno) ? WriteTo(place, O_TRUNC, parts, path) : SystemError(path, "rename into place");
 }
 
 Status WriteFileAtomically(const fs::path& path, std::string_view content) {
@@ -265,7 +293,13 @@ Status CheckWritable(const fs::path& path) {
 
 int DescriptorOf(const fs::path& path) {
   const Result<Place> place = Follow(path);
-  return place.ok() ? place->fd.value_or(-1) : -1;
+  return place.ok() ? place->fd().value_or(-1) : -1;
+}
+
+bool IsStream(const fs::path& path) {
+  if (path == "-") return true;
+  const Result<Place> place = Follow(path);
+  return place.ok() && place->IsWrittenTo() && !(place->old && S_ISDIR(place->old->st_mode));
 }
 
 Result<std::string> ExpandHome(std::string_view path) {

@@ -24,8 +24,10 @@ Result<std::string> ReadTextFile(const std::filesystem::path& path);
 
 /// Writes beside `path`, flushes to the disk and renames: a crash or a full disk leaves the old file, never half a new
 /// one, and nothing beside it. `parts` are written one after another. An old file's permissions and owner are kept. A
-/// link stays, and what it leads to is replaced. What is there and no file (a FIFO, a device, an open descriptor such
-/// as /dev/stdout) is written to.
+/// link stays, and what it leads to is replaced. What is there and no file (a FIFO, a device) is written to, and so is
+/// the end of what a process has open, such as /dev/stdout or /proc/PID/fd/N. A file that may be written but not
+/// replaced (one that is mounted, or of another owner in /tmp) is written in its place, and then half a new one is
+/// possible.
 Status WriteFileAtomically(const std::filesystem::path& path, std::span<const std::string_view> parts);
 Status WriteFileAtomically(const std::filesystem::path& path, std::string_view content);
 
@@ -36,6 +38,9 @@ Status CheckWritable(const std::filesystem::path& path);
 /// Where `path` leads if it, or a link that it is, names one of this process's open descriptors: 1 for /dev/stdout,
 /// N for /dev/fd/N; -1 if it does not.
 int DescriptorOf(const std::filesystem::path& path);
+
+/// Whether `path` is no name for a file or folder but a stream: "-", a FIFO, a device, what a process has open.
+bool IsStream(const std::filesystem::path& path);
 
 /// "~" and "~/..." with the home folder ($HOME) in its place, as a shell does it at the beginning of a word; other text
 /// as it is. InvalidArgument for "~name", which is another one's home, and where HOME is not set.

@@ -2,12 +2,14 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <climits>
 #include <cstring>
+#include <optional>
 #include <sstream>
 #include <utility>
 
@@ -21,23 +23,53 @@ std::string HostName() {
   return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
 }
 
-/// Whoever signed in last; a file that was read in between may be empty.
-std::string HolderOf(int file) {
-  std::array<char, 512> bytes{};
-  const ssize_t size = pread(file, bytes.data(), bytes.size() - 1, 0);
-  std::istringstream text(size > 0 ? bytes.data() : "");
+/// What a process writes into the file that it has locked.
+struct Signature {
   int64_t process = 0;
   std::string host;
-  if (!(text >> process)) return "another process";
-  text >> host;
-  return fmt::format("process {}{}{}", process, host == HostName() ? "" : " on ", host == HostName() ? "" : host);
+
+  std::string Text() const { return fmt::format("{} {}\n", process, host); }
+};
+
+/// What stands in the file, up to more bytes than a signature has.
+std::string TextOf(int file) {
+  std::array<char, 512> bytes{};
+  const ssize_t size = pread(file, bytes.data(), bytes.size(), 0);
+  return {bytes.data(), size > 0 ? static_cast<size_t>(size) : 0};
+}
+
+/// nullopt for any other text.
+std::optional<Signature> SignatureIn(const std::string& text) {
+  std::istringstream words(text);
+  Signature signature;
+  words >> signature.process >> signature.host;
+  return signature.Text() == text ? std::optional(signature) : std::nullopt;
+}
+
+/// Whoever signed in last; a file that was read in between may be empty.
+std::string HolderOf(int file) {
+  const std::optional<Signature> last = SignatureIn(TextOf(file));
+  if (!last) return "another process";
+  return fmt::format("process {}{}", last->process, last->host == HostName() ? "" : " on " + last->host);
+}
+
+/// Opens or makes the file, which is no link: it would be written to wherever it leads.
+Result<int> OpenOwn(const std::filesystem::path& path) {
+  const int file = open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
+  struct stat info = {};
+  const bool is_link = file < 0 && errno == ELOOP;
+  if (file < 0 && !is_link) return IoError("{}: cannot be written: {}", path.string(), std::strerror(errno));
+  if (!is_link && fstat(file, &info) == 0 && S_ISREG(info.st_mode)) return file;
+  if (file >= 0) close(file);
+  return InvalidArgument("{}: expected a file, which is to be a lock, found {}; remove it", path.string(),
+                         is_link ? "a link" : "none");
 }
 
 }  // namespace
 
 Result<FileLock> FileLock::Open(const std::filesystem::path& file, bool* taken) {
-  FileLock lock(open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
-  if (lock.file_ < 0) return IoError("{}: cannot be written: {}", file.string(), std::strerror(errno));
+  RIFFLE_ASSIGN(const int opened, OpenOwn(file));
+  FileLock lock(opened, file);
   *taken = false;
   if (flock(lock.file_, LOCK_EX | LOCK_NB) != 0) {
     *taken = errno == EWOULDBLOCK;
@@ -71,12 +103,23 @@ Result<FileLock> FileLock::TakeAtOnce(const std::filesystem::path& file,
 }
 
 void FileLock::SignIn() const {
-  const std::string text = fmt::format("{} {}\n", getpid(), HostName());
+  // What someone else wrote under this name stays as it is.
+  if (const std::string before = TextOf(file_); !before.empty() && !SignatureIn(before)) return;
+  const std::string text = Signature{getpid(), HostName()}.Text();
   // The name serves a message only: a full disk is no reason not to go on.
   if (ftruncate(file_, 0) == 0 && pwrite(file_, text.data(), text.size(), 0) < 0) return;
 }
 
-FileLock::FileLock(FileLock&& other) noexcept : file_(std::exchange(other.file_, -1)), locks_(other.locks_) {}
+Status FileLock::CheckHeld() const {
+  struct stat held = {}, found = {};
+  if (fstat(file_, &held) == 0 && stat(path_.c_str(), &found) == 0 && held.st_dev == found.st_dev &&
+      held.st_ino == found.st_ino)
+    return {};
+  return IoError("{}: was removed or replaced", path_.string());
+}
+
+FileLock::FileLock(FileLock&& other) noexcept
+    : file_(std::exchange(other.file_, -1)), path_(std::move(other.path_)), locks_(other.locks_) {}
 
 FileLock::~FileLock() {
   if (file_ >= 0) close(file_);

@@ -5,17 +5,18 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <utility>
 
 #include "base/status.h"
 
 namespace riffle {
 
 /// Holds a lock while it lives: flock on a file, which stays there and names the process that had it last. A process
-/// that dies lets go of it, however it dies.
+/// that dies lets go of it, however it dies. A file of that name with something else in it is locked and left as it is.
 class FileLock {
  public:
   /// Waits for the lock; `on_wait` is called once if another holds it. REQUIRES: the file's folder exists.
-  /// Errors: IoError.
+  /// Errors: IoError; InvalidArgument for a link or what is no file.
   static Result<FileLock> Wait(const std::filesystem::path& file, const std::function<void()>& on_wait);
 
   /// The same, but if another holds it the error is what `in_use` makes of its name: "process 4711", "process 4711 on
@@ -27,11 +28,14 @@ class FileLock {
   FileLock& operator=(FileLock&&) = delete;
   ~FileLock();
 
+  /// IoError if the file was removed or replaced meanwhile: others may hold another lock by its name.
+  Status CheckHeld() const;
+
   /// False on a file system that knows no locks: nothing keeps others out.
   bool locks() const { return locks_; }
 
  private:
-  explicit FileLock(int file) : file_(file) {}
+  FileLock(int file, std::filesystem::path path) : file_(file), path_(std::move(path)) {}
 
   /// Opens the file and tries once; whether another process has the lock.
   static Result<FileLock> Open(const std::filesystem::path& file, bool* taken);
@@ -39,6 +43,7 @@ class FileLock {
   void SignIn() const;
 
   int file_;
+  std::filesystem::path path_;
   bool locks_ = true;
 };
 

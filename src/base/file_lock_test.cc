@@ -2,6 +2,7 @@
 #include "base/file_lock.h"
 
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 #include <optional>
 #include <thread>
 
+#include "base/file.h"
 #include "base/testing/test_folder.h"
 
 namespace riffle {
@@ -54,6 +56,18 @@ TEST(FileLockTest, OneThatDoesNotWaitLearnsWhoHoldsIt) {
   EXPECT_EQ(ErrorOfTaking(file), "");
 }
 
+TEST(FileLockTest, KnowsWhetherItsFileIsStillTheOneByThatName) {
+  const std::filesystem::path file = TestFolder() / ".lock";
+  const auto lock = FileLock::Wait(file, kNobody);
+  ASSERT_TRUE(lock.ok());
+  EXPECT_TRUE(lock->CheckHeld().ok());
+  std::filesystem::remove(file);
+  EXPECT_THAT(lock->CheckHeld().message(), testing::HasSubstr(file.string()));
+  const auto next = FileLock::Wait(file, kNobody);
+  EXPECT_TRUE(next->CheckHeld().ok());
+  EXPECT_FALSE(lock->CheckHeld().ok()) << "the name is another's now";
+}
+
 TEST(FileLockTest, AProcessThatDiesLetsGo) {
   const std::filesystem::path file = TestFolder() / ".lock";
   const pid_t child = fork();
@@ -65,6 +79,33 @@ TEST(FileLockTest, AProcessThatDiesLetsGo) {
   waitpid(child, &status, 0);
   EXPECT_EQ(WEXITSTATUS(status), 7);
   EXPECT_EQ(ErrorOfTaking(file), "") << "the dead hold it";
+}
+
+TEST(FileLockTest, WhatSomeoneElseWroteStays) {
+  const std::filesystem::path file = TestFolder() / ".lock";
+  const auto text = [&] { return *ReadTextFile(file); };
+  for (const std::string theirs : {"precious", "4711", "12 days\nof notes\n", "\n", "7 a b\n"}) {
+    std::ofstream(file) << theirs;
+    EXPECT_EQ(ErrorOfTaking(file), "") << theirs;
+    EXPECT_EQ(text(), theirs);
+  }
+  std::ofstream(file) << "4711 somewhere.else\n";
+  EXPECT_EQ(ErrorOfTaking(file), "");
+  EXPECT_THAT(text(), testing::StartsWith(fmt::format("{} ", getpid()))) << "an earlier holder";
+}
+
+TEST(FileLockTest, ALinkIsNotFollowed) {
+  const std::filesystem::path folder = TestFolder(), file = folder / ".lock";
+  for (const char* target : {"precious", "none"}) {
+    std::ofstream(folder / "precious") << "";
+    std::filesystem::create_symlink(target, file);
+    EXPECT_THAT(ErrorOfTaking(file), testing::HasSubstr(file.string() + ": expected a file"));
+    EXPECT_EQ(*ReadTextFile(folder / "precious"), "");
+    EXPECT_FALSE(std::filesystem::exists(folder / "none"));
+    std::filesystem::remove(file);
+  }
+  ASSERT_EQ(mkfifo(file.c_str(), 0600), 0);
+  EXPECT_THAT(ErrorOfTaking(file), testing::HasSubstr("expected a file"));
 }
 
 TEST(FileLockTest, AFileThatCannotBeLockedIsNamed) {

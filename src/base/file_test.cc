@@ -2,8 +2,12 @@
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -147,6 +151,115 @@ TEST(File, AnOpenDescriptorIsWrittenToWhateverItIs) {
   EXPECT_EQ(DescriptorOf("/dev/stdout"), 1);
   EXPECT_EQ(DescriptorOf("/dev/fd/7"), 7);
   EXPECT_EQ(DescriptorOf(folder / "file"), -1);
+}
+
+TEST(File, WhatAProcessHasOpenIsWrittenToByEachOfItsNames) {
+  const fs::path folder = TestFolder(), file = folder / "log";
+  std::ofstream(file) << "before ";
+  const int fd = ::open(file.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+  ASSERT_GE(fd, 0);
+  int held[2];
+  ASSERT_EQ(::pipe(held), 0);
+  const pid_t other = ::fork();  // has the same files open
+  if (other == 0) {
+    char byte;
+    ::close(held[1]);
+    (void)!::read(held[0], &byte, 1);
+    ::_exit(0);
+  }
+  fs::create_directory_symlink("/proc/self/fd", folder / "mine");
+  const std::string number = std::to_string(fd), self = std::to_string(::getpid());
+  const std::string ours[] = {"/proc/thread-self/fd/" + number, "/proc/" + self + "/fd/" + number,
+                              "/proc/" + self + "/task/" + self + "/fd/" + number, "/proc/self/../self/fd/" + number,
+                              (folder / "mine" / number).string()};
+  const std::string theirs = "/proc/" + std::to_string(other) + "/fd/" + number;
+  std::string all = "before ";
+  for (const std::string& name : ours) {
+    EXPECT_EQ(DescriptorOf(name), fd) << name;
+    EXPECT_EQ(WriteFileAtomically(name, ".").message(), "") << name;
+    all += ".";
+  }
+  EXPECT_EQ(DescriptorOf(theirs), -1);
+  EXPECT_TRUE(IsStream(theirs));
+  EXPECT_EQ(WriteFileAtomically(theirs, "theirs").message(), "");
+  EXPECT_EQ(*ReadTextFile(file), all + "theirs");
+  ::close(fd);
+  ::close(held[1]);
+  ::waitpid(other, nullptr, 0);
+  EXPECT_EQ(*ReadTextFile(file), all + "theirs");
+}
+
+TEST(File, AStreamIsNoNameOfAFile) {
+  const fs::path folder = TestFolder();
+  ASSERT_EQ(::mkfifo((folder / "fifo").c_str(), 0600), 0);
+  std::ofstream(folder / "file") << "x";
+  for (const std::string& stream :
+       {std::string("-"), std::string("/dev/stdout"), std::string("/dev/null"), (folder / "fifo").string()})
+    EXPECT_TRUE(IsStream(stream)) << stream;
+  for (const fs::path& name : {folder, folder / "file", folder / "new", folder / "-", fs::path("./-"), fs::path()})
+    EXPECT_FALSE(IsStream(name)) << name;
+}
+
+/// Another user's rights while it lives, where the tests run as root; of a test's folder it sees the names that it
+/// knows.
+struct AsNobody {
+  explicit AsNobody(const fs::path& test_folder) {
+    if (::geteuid() != 0) return;
+    EXPECT_EQ(::chmod(test_folder.c_str(), 0711), 0);
+    EXPECT_EQ(::seteuid(65534), 0);
+    ::prctl(PR_SET_DUMPABLE, 1);  // /proc/self stays readable
+  }
+  ~AsNobody() { (void)!::seteuid(::getuid()); }
+};
+
+TEST(File, InAFolderThatCannotBeChangedAFileIsWrittenInItsPlace) {
+  const fs::path folder = TestFolder() / "fixed", file = folder / "file";
+  fs::create_directory(folder);
+  std::ofstream(file) << "an older and longer text";
+  ASSERT_EQ(::chmod(file.c_str(), 0666), 0);
+  ASSERT_EQ(::chmod(folder.c_str(), 0555), 0);
+  {
+    const AsNobody nobody(folder.parent_path());
+    EXPECT_EQ(CheckWritable(file).message(), "");
+    EXPECT_EQ(WriteFileAtomically(file, "new").message(), "");
+    EXPECT_FALSE(CheckWritable(folder / "other").ok());
+  }
+  ::chmod(folder.c_str(), 0755);
+  EXPECT_EQ(*ReadTextFile(file), "new");
+}
+
+TEST(File, AnotherOwnersFileInAFolderLikeTmpIsWrittenInItsPlace) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give files away";
+  const fs::path folder = TestFolder() / "sticky", file = folder / "file";
+  fs::create_directory(folder);
+  ASSERT_EQ(::chmod(folder.c_str(), 01777), 0);
+  std::ofstream(file) << "old";
+  ASSERT_EQ(::chmod(file.c_str(), 0666), 0);
+  {
+    const AsNobody nobody(folder.parent_path());
+    EXPECT_EQ(CheckWritable(file).message(), "");
+    EXPECT_EQ(WriteFileAtomically(file, "new").message(), "");
+  }
+  EXPECT_EQ(*ReadTextFile(file), "new");
+  EXPECT_EQ(NamesIn(folder), std::vector<std::string>{"file"});
+}
+
+TEST(File, AMountedFileIsWrittenInItsPlace) {
+  const fs::path folder = TestFolder(), file = folder / "file";
+  std::ofstream(folder / "outside") << "old";
+  std::ofstream(file) << "hidden";
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const bool mounted = ::unshare(CLONE_NEWNS) == 0 && ::mount("", "/", "", MS_REC | MS_PRIVATE, "") == 0 &&
+                         ::mount((folder / "outside").c_str(), file.c_str(), "", MS_BIND, "") == 0;
+    ::_exit(!mounted ? 2 : CheckWritable(file).ok() && WriteFileAtomically(file, "new").ok() ? 0 : 1);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  if (WEXITSTATUS(status) == 2) GTEST_SKIP() << "not allowed to mount";
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+  EXPECT_EQ(*ReadTextFile(folder / "outside"), "new");
+  EXPECT_EQ(NamesIn(folder), (std::vector<std::string>{"file", "outside"}));
 }
 
 TEST(File, PermissionsAreTheOldFilesOrThoseOfTheUmask) {

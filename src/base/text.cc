@@ -9,21 +9,93 @@
 namespace riffle {
 namespace {
 
-// The letters below the accents of U+00C0 to U+017F, 16 a row; '?': not a letter with an accent.
-constexpr std::string_view kBases =
-    "AAAAAA?CEEEEIIII"
-    "?NOOOOO??UUUUY??"
-    "aaaaaa?ceeeeiiii"
-    "?nooooo??uuuuy?y"
-    "AaAaAaCcCcCcCcDd"
-    "??EeEeEeEeEeGgGg"
-    "GgGgHh??IiIiIiIi"
-    "I???JjKk?LlLlLl?"
-    "???NnNnNn???OoOo"
-    "Oo??RrRrRrSsSsSs"
-    "SsTtTt??UuUuUuUu"
-    "UuUuWwYyYZzZzZz?";
-constexpr uint32_t kFirstBase = 0xC0, kFirstMark = 0x300, kLastMark = 0x36F;
+/// Accented Latin letters that follow one another: the letter below the accents ('?': none), and how many accents it
+/// has.
+struct Block {
+  uint32_t first;
+  std::string_view bases, marks;  // 16 a row; from Unicode's canonical decompositions
+};
+constexpr Block kAccented[] = {
+    {0xc0,
+     "AAAAAA?CEEEEIIII"
+     "?NOOOOO??UUUUY??"
+     "aaaaaa?ceeeeiiii"
+     "?nooooo??uuuuy?y"
+     "AaAaAaCcCcCcCcDd"
+     "??EeEeEeEeEeGgGg"
+     "GgGgHh??IiIiIiIi"
+     "I???JjKk?LlLlLl?"
+     "???NnNnNn???OoOo"
+     "Oo??RrRrRrSsSsSs"
+     "SsTtTt??UuUuUuUu"
+     "UuUuWwYyYZzZzZz?",
+     "1111110111111111"
+     "0111111001111100"
+     "1111110111111111"
+     "0111111001111101"
+     "1111111111111111"
+     "0011111111111111"
+     "1111110011111111"
+     "1000111101111110"
+     "0001111110001111"
+     "1100111111111111"
+     "1111110011111111"
+     "1111111111111110"},
+    {0x1a0,
+     "Oo?????????????U"
+     "u???????????????"
+     "?????????????AaI"
+     "iOoUuUuUuUuUu?Aa"
+     "Aa????GgKkOoOo??"
+     "j???Gg??NnAa????"
+     "AaAaEeEeIiIiOoOo"
+     "RrRrUuUuSsTt??Hh"
+     "??????AaEeOoOoOo"
+     "OoYy????????????",
+     "1100000000000001"
+     "1000000000000000"
+     "0000000000000111"
+     "1111122222222022"
+     "2200001111112200"
+     "1000110011220000"
+     "1111111111111111"
+     "1111111111110011"
+     "0000001111222211"
+     "2211000000000000"},
+    {0x1e00,
+     "AaBbBbBbCcDdDdDd"
+     "DdDdEeEeEeEeEeFf"
+     "GgHhHhHhHhHhIiIi"
+     "KkKkKkLlLlLlLlMm"
+     "MmMmNnNnNnNnOoOo"
+     "OoOoPpPpRrRrRrRr"
+     "SsSsSsSsSsTtTtTt"
+     "TtUuUuUuUuUuVvVv"
+     "WwWwWwWwWwXxXxYy"
+     "ZzZzZzhtwy??????"
+     "AaAaAaAaAaAaAaAa"
+     "AaAaAaAaEeEeEeEe"
+     "EeEeEeEeIiIiOoOo"
+     "OoOoOoOoOoOoOoOo"
+     "OoOoUuUuUuUuUuUu"
+     "UuYyYyYyYy??????",
+     "1111111122111111"
+     "1111222211112211"
+     "1111111111111122"
+     "1111111122111111"
+     "1111111111112222"
+     "2222111111112211"
+     "1111222222111111"
+     "1111111122221111"
+     "1111111111111111"
+     "1111111111000000"
+     "1111222222222222"
+     "2222222211111122"
+     "2222222211111111"
+     "2222222222222222"
+     "2222111122222222"
+     "2211111111000000"},
+};
 
 /// The characters of UTF-8; a byte that does not belong there stands for itself.
 std::vector<uint32_t> Characters(std::string_view text) {
@@ -43,20 +115,71 @@ std::vector<uint32_t> Characters(std::string_view text) {
   return characters;
 }
 
-/// A word as its letters without accents, and how its accents are written.
+/// A character as the letters that it is composed of, marks left out, and the number of parts beyond the first.
+struct Parts {
+  std::vector<uint32_t> letters;
+  size_t more = 0;
+};
+
+/// Kana with a mark, which follow the same kana without it: ga after ka; ba and pa after ha.
+uint32_t KanaBelowTheMark(uint32_t c) {
+  constexpr uint32_t kKatakana = 0x60;  // above the same hiragana
+  if (c >= 0x30A1 && c <= 0x30F4) {
+    const uint32_t base = KanaBelowTheMark(c - kKatakana);
+    return base == c - kKatakana ? c : base + kKatakana;
+  }
+  if (c >= 0x304C && c <= 0x3062) return c - (c % 2 == 0);
+  if (c == 0x3065 || c == 0x3067 || c == 0x3069) return c - 1;
+  if (c >= 0x306F && c <= 0x307D) return c - (c - 0x306F) % 3;
+  return c == 0x3094 ? 0x3046 : c;
+}
+
+Parts PartsOf(uint32_t c) {
+  constexpr uint32_t kHangul = 0xAC00, kLeads = 0x1100, kVowels = 0x1161, kTails = 0x11A7;  // Unicode 3.12
+  constexpr uint32_t kLeadCount = 19, kVowelCount = 21, kTailCount = 28;
+  for (const Block& block : kAccented)
+    if (c >= block.first && c - block.first < block.bases.size() && block.bases[c - block.first] != '?')
+      return {{static_cast<uint32_t>(block.bases[c - block.first])},
+              static_cast<size_t>(block.marks[c - block.first] - '0')};
+  if (const uint32_t i = c - kHangul; c >= kHangul && i < kLeadCount * kVowelCount * kTailCount) {
+    Parts parts = {{kLeads + i / (kVowelCount * kTailCount), kVowels + i / kTailCount % kVowelCount}, 1};
+    if (i % kTailCount > 0) parts.letters.push_back(kTails + i % kTailCount), ++parts.more;
+    return parts;
+  }
+  constexpr std::pair<uint32_t, uint32_t> kCyrillic[] = {{0x419, 0x418}, {0x439, 0x438}, {0x401, 0x415},
+                                                         {0x451, 0x435}, {0x407, 0x406}, {0x457, 0x456},
+                                                         {0x40E, 0x423}, {0x45E, 0x443}};
+  for (const auto& [composed, base] : kCyrillic)
+    if (c == composed) return {{base}, 1};
+  const uint32_t kana = KanaBelowTheMark(c);
+  return {{kana}, kana != c ? size_t{1} : 0};
+}
+
+/// Marks above or below a letter, and the later letters of a Hangul syllable that is written as such.
+bool IsMark(uint32_t c) { return (c >= 0x300 && c <= 0x36F) || c == 0x3099 || c == 0x309A; }
+bool IsLaterJamo(uint32_t c) { return c >= 0x1161 && c <= 0x11C2; }
+
+/// A word as its letters without accents, how its accents are written, and what does not show.
 struct Word {
   std::vector<uint32_t> letters;
   size_t composed = 0, marks = 0;
+  size_t unseen = 0;  // spaces of another kind, characters of no width
 
   explicit Word(std::string_view text) {
     for (const uint32_t c : Characters(text)) {
-      const uint32_t i = c - kFirstBase;
-      const bool accented = c >= kFirstBase && i < kBases.size() && kBases[i] != '?';
-      composed += accented;
-      if (c >= kFirstMark && c <= kLastMark)
+      if (c == 0x200B || c == 0xFEFF || c == 0xAD) {
+        ++unseen;
+      } else if (c == 0xA0 || c == 0x2007 || c == 0x202F) {
+        ++unseen;
+        letters.push_back(' ');
+      } else if (IsMark(c)) {
         ++marks;
-      else
-        letters.push_back(accented ? static_cast<uint32_t>(kBases[i]) : c);
+      } else {
+        const Parts parts = PartsOf(c);
+        letters.insert(letters.end(), parts.letters.begin(), parts.letters.end());
+        composed += parts.more;
+        marks += IsLaterJamo(c);
+      }
     }
   }
 };
@@ -97,7 +220,7 @@ std::string OneLine(std::string_view text) {
 
 bool LookAlike(std::string_view a, std::string_view b) {
   const Word first(a), second(b);
-  return first.letters == second.letters && first.marks != second.marks &&
+  return first.letters == second.letters && (first.marks != second.marks || first.unseen != second.unseen) &&
          first.composed + first.marks == second.composed + second.marks;
 }
 

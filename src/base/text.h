@@ -35,8 +35,9 @@ std::string Lowercase(std::string_view text);
 /// The text without what would break a line: control characters as \x0a.
 std::string OneLine(std::string_view text);
 
-/// Whether two words of Latin letters differ, but only in how their accents are written: as one character (NFC) or as a
-/// letter and a combining mark (NFD). On the screen they look the same.
+/// Whether two words look the same on the screen, but are written otherwise: accents as one character with their letter
+/// (NFC) or as a combining mark (NFD), of Latin and Russian letters, kana and Hangul; spaces that do not break;
+/// characters of no width.
 bool LookAlike(std::string_view a, std::string_view b);
 
 /// UTF-8 with each character beyond ASCII as \u00e4, to tell apart what looks the same.

@@ -53,6 +53,28 @@ TEST(Text, ComposedAndDecomposedLettersLookAlike) {
   EXPECT_FALSE(LookAlike("\xff\xc3", "\xc3")) << "no UTF-8";
 }
 
+TEST(Text, ComposedAndDecomposedWordsOfOtherScriptsLookAlike) {
+  for (const auto& [composed, decomposed] : {std::pair{"Vi\u1ec7t", "Vie\u0323\u0302t"},
+                                             {"Vi\u1ec7t", "Vi\u1eb9\u0302t"},
+                                             {"B\u01a1", "Bo\u031b"},
+                                             {"\u304c\u307b\u3071", "\u304b\u3099\u307b\u306f\u309a"},
+                                             {"\u30ac\u30d4\u30f4", "\u30ab\u3099\u30d2\u309a\u30a6\u3099"},
+                                             {"\uac01\uc2dc", "\u1100\u1161\u11a8\u1109\u1175"},
+                                             {"\u043c\u0430\u0439", "\u043c\u0430\u0438\u0306"},
+                                             {"red fox", "red\u00a0fox"},
+                                             {"fox", "f\u200box"}}) {
+    EXPECT_TRUE(LookAlike(composed, decomposed)) << Escaped(decomposed);
+    EXPECT_TRUE(LookAlike(decomposed, composed)) << Escaped(decomposed);
+  }
+  for (const auto& [a, b] : {std::pair{"Vi\u1ec7t", "Vi\u1ebft"},
+                             {"\u304c", "\u304b"},
+                             {"\u3070", "\u3071"},
+                             {"\uac01", "\uac02"},
+                             {"\u0439", "\u0438"},
+                             {"red fox", "redfox"}})
+    EXPECT_FALSE(LookAlike(a, b)) << a << ' ' << b;
+}
+
 TEST(Text, EscapesTellApartWhatLooksAlike) {
   EXPECT_EQ(Escaped("K\u00e4fer"), "K\\u00e4fer");
   EXPECT_EQ(Escaped("Ka\u0308fer"), "Ka\\u0308fer");

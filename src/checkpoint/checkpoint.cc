@@ -17,8 +17,11 @@ namespace fs = std::filesystem;
 // Keys of the metadata, shared by writer and reader.
 constexpr std::string_view kModel = "model", kPreprocessing = "preprocessing", kClasses = "classes",
                            kOptions = "options", kEpoch = "epoch", kStep = "step", kUpdates = "updates",
-                           kEmaUpdates = "ema_updates", kTrainImages = "train_images", kTop1 = "top1_percent",
-                           kBest = "best_top1_percent", kMeasured = "measured", kUnvalidated = "unvalidated";
+                           kEmaUpdates = "ema_updates", kTrainImages = "train_images",
+                           kTrainChecksum = "train_checksum", kTop1 = "top1_percent", kBest = "best_top1_percent",
+                           kMeasured = "measured", kUnvalidated = "unvalidated";
+
+constexpr const char* kNamesChecksum = "names_checksum";  // within "measured"
 
 std::string SlotName(std::string_view slot, std::string_view parameter) {
   return fmt::format("optimizer.{}.{}", slot, parameter);
@@ -119,8 +122,10 @@ Result<CheckpointInfo> ParseInfo(const SafetensorsFile& file) {
   const Metadata& metadata = file.metadata();
   for (std::string_view key : {kModel, kPreprocessing, kClasses, kOptions, kEpoch, kStep})
     if (!metadata.contains(std::string(key)))
-      return InvalidArgument("{}: a safetensors file, but not a checkpoint of riffle: its metadata has no \"{}\"",
-                             file.path(), key);
+      return InvalidArgument(
+          "{}: a safetensors file, but not a checkpoint of riffle: its metadata has no \"{}\"; riffle reads the files "
+          "that 'riffle train' writes",
+          file.path(), key);
   const auto text = [&](std::string_view key) -> const std::string& { return metadata.find(std::string(key))->second; };
   CheckpointInfo info;
   auto model = ModelFromJson(text(kModel));
@@ -138,6 +143,8 @@ Result<CheckpointInfo> ParseInfo(const SafetensorsFile& file) {
   info.updates = updates.value_or(info.step);
   RIFFLE_TRY(ReadOptional(metadata, kEmaUpdates, file.path(), &info.ema_updates));
   RIFFLE_TRY(ReadOptional(metadata, kTrainImages, file.path(), &info.train_images));
+  if (const auto sum = metadata.find(std::string(kTrainChecksum)); sum != metadata.end())
+    info.train_checksum = sum->second;
   RIFFLE_TRY(ReadOptional(metadata, kTop1, file.path(), &info.top1_percent));
   RIFFLE_TRY(ReadOptional(metadata, kBest, file.path(), &info.best_top1_percent));
   RIFFLE_TRY(ReadOptional(metadata, kMeasured, file.path(), &info.measured, ValidationSetupFromJson));
@@ -155,22 +162,29 @@ Result<CheckpointInfo> ParseInfo(const SafetensorsFile& file) {
 }  // namespace
 
 std::string ToJson(const ValidationSetup& v) {
-  return nlohmann::ordered_json{{"val_split", v.val_split},
-                                {"images", v.images},
-                                {"tta_flip", v.tta_flip},
-                                {"averaged_weights", v.averaged_weights},
-                                {"preprocessing", nlohmann::ordered_json::parse(ToJson(v.preprocessing))}}
-      .dump();
+  nlohmann::ordered_json json = {{"val_split", v.val_split},
+                                 {"images", v.images},
+                                 {"tta_flip", v.tta_flip},
+                                 {"averaged_weights", v.averaged_weights},
+                                 {"preprocessing", nlohmann::ordered_json::parse(ToJson(v.preprocessing))}};
+  if (!v.names_checksum.empty()) json[kNamesChecksum] = v.names_checksum;
+  return json.dump();
 }
 
 Result<ValidationSetup> ValidationSetupFromJson(std::string_view text) {
-  RIFFLE_ASSIGN(const nlohmann::json json, ParseJson(text));
+  RIFFLE_ASSIGN(nlohmann::json json, ParseJson(text));
+  std::string names_checksum;  // which older files lack
+  if (json.is_object() && json.contains(kNamesChecksum) && json[kNamesChecksum].is_string()) {
+    names_checksum = json[kNamesChecksum];
+    json.erase(kNamesChecksum);
+  }
   if (!HasTheKeysOf(nlohmann::json::parse(ToJson(ValidationSetup())), json))
     return InvalidArgument("expected val_split, images, tta_flip, averaged_weights and preprocessing, found {}",
                            Quoted(text));
   RIFFLE_ASSIGN(const Preprocessing preprocessing, PreprocessingFromJson(json["preprocessing"].dump()));
   return ValidationSetup{.val_split = json["val_split"],
                          .images = json["images"],
+                         .names_checksum = names_checksum,
                          .tta_flip = json["tta_flip"],
                          .averaged_weights = json["averaged_weights"],
                          .preprocessing = preprocessing};
@@ -206,6 +220,7 @@ Status SaveCheckpoint(const fs::path& path, const CheckpointInfo& info, const Pa
                     {std::string(kUpdates), std::to_string(info.updates)}};
   if (info.ema_updates) metadata[std::string(kEmaUpdates)] = std::to_string(*info.ema_updates);
   if (info.train_images) metadata[std::string(kTrainImages)] = std::to_string(*info.train_images);
+  if (!info.train_checksum.empty()) metadata[std::string(kTrainChecksum)] = info.train_checksum;
   if (info.top1_percent) metadata[std::string(kTop1)] = fmt::format("{}", *info.top1_percent);
   if (info.best_top1_percent) metadata[std::string(kBest)] = fmt::format("{}", *info.best_top1_percent);
   if (info.measured) metadata[std::string(kMeasured)] = ToJson(*info.measured);

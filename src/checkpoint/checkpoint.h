@@ -2,7 +2,7 @@
 //   tensors   the registry's names; the moving average of each as "ema.<name>"; optimizer slots as
 //             "optimizer.<slot>.<parameter>"
 //   metadata  model, preprocessing, classes (JSON), options (YAML), epoch, step, updates, ema_updates, train_images,
-//             top1_percent, best_top1_percent, measured (JSON), unvalidated (JSON)
+//             train_checksum, top1_percent, best_top1_percent, measured (JSON), unvalidated (JSON)
 #pragma once
 
 #include <filesystem>
@@ -21,6 +21,7 @@ namespace riffle {
 struct ValidationSetup {
   std::string val_split;
   int64_t images = 0;
+  std::string names_checksum = {};  ///< Dataset::Checksum; "": not known
   bool tta_flip = false;
   bool averaged_weights = false;
   Preprocessing preprocessing = {};
@@ -50,6 +51,7 @@ struct CheckpointInfo {
   int64_t updates = 0;                      ///< that the optimizer's state has seen; files without it: as `step`
   std::optional<int64_t> ema_updates;       ///< that the moving average has seen; none: there is no average
   std::optional<int64_t> train_images;      ///< pictures of the training set; older files do not say
+  std::string train_checksum;               ///< its Dataset::Checksum; "": older files do not say
   std::optional<double> top1_percent;       ///< of the epoch's validation, if it had one
   std::optional<double> best_top1_percent;  ///< of the run so far, where it validates
   std::optional<ValidationSetup> measured;  ///< of the two above; older files do not say

@@ -127,7 +127,8 @@ TEST(Checkpoint, ValuesThatAreNotFiniteAreRefused) {
 TEST(Checkpoint, AForeignSafetensorsFileIsToldApartFromADamagedOne) {
   const std::filesystem::path path = TestFolder() / "x.safetensors";
   ASSERT_TRUE(WriteSafetensors(path, {}, {{"model", "{}"}, {"format", "pt"}}).ok());
-  EXPECT_THAT(ErrorOfOpen(path, ErrorCode::kInvalidArgument), HasSubstr("not a checkpoint of riffle"));
+  EXPECT_THAT(ErrorOfOpen(path, ErrorCode::kInvalidArgument),
+              AllOf(HasSubstr("not a checkpoint of riffle"), HasSubstr("reads the files that 'riffle train' writes")));
   ASSERT_EQ(Content(TinyModel()).Save(path, TinyInfo()).message(), "");
   std::filesystem::resize_file(path, std::filesystem::file_size(path) - 1);
   EXPECT_THAT(ErrorOfOpen(path, ErrorCode::kDataLoss), HasSubstr("truncated"));

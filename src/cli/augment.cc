@@ -5,6 +5,7 @@
 #include <cmath>
 #include <filesystem>
 #include <numeric>
+#include <span>
 
 #include "base/file.h"
 #include "cli/command.h"
@@ -161,6 +162,29 @@ void DrawLabel(Picture& sheet, const Layout& layout, int row, const std::string&
   DrawText(sheet, top, left, name, kFaint, kTextZoom);
 }
 
+/// The first `wanted` pictures of the order that can be read, as training finds others for those that cannot; each of
+/// the latter is named, and what is wrong with the former. Errors: that of the last one, where none can be read.
+Result<std::vector<int64_t>> Readable(const Dataset& data, std::span<const int64_t> order, int wanted, Log& log) {
+  std::vector<int64_t> chosen;
+  Picture scratch;
+  Status last;
+  for (const int64_t index : order) {
+    if (static_cast<int>(chosen.size()) == wanted) break;
+    scratch.Reshape(0, 0, 1);  // pictures in memory leave it alone
+    const Result<PictureView> picture = data.Read(index, scratch);
+    if (!picture.ok()) {
+      last = picture.status();
+      log.Line(Skipped(last.message()));
+      continue;
+    }
+    if (const std::string flaw = FlawOf(scratch); !flaw.empty())
+      log.Line(fmt::format("{}: {}", data.NameOf(index), flaw));
+    chosen.push_back(index);
+  }
+  if (chosen.empty()) return last;
+  return chosen;
+}
+
 Status Run(const Invocation& invocation, const Console& console) {
   const std::string* path = invocation.Own("out");
   if (path == nullptr)
@@ -184,7 +208,9 @@ Status Run(const Invocation& invocation, const Console& console) {
   RIFFLE_ASSIGN(const std::unique_ptr<Dataset> data, OpenDataset(TrainDataset(options)));
   for (const std::string& note : NotesOn(*data, options.train_split)) log.Line(note);
 
-  const int pictures = static_cast<int>(std::min<int64_t>(wanted, data->size()));
+  const auto order = EpochOrder(data->size(), options.shuffle, static_cast<uint64_t>(options.seed), 0);
+  RIFFLE_ASSIGN(const std::vector<int64_t> shown, Readable(*data, order, wanted, log));
+  const int pictures = static_cast<int>(shown.size());
   const int zoom = std::max(1, (kGoodCell + options.image_resize / 2) / options.image_resize);
   Layout layout = {.pictures = pictures,
                    .versions = versions,
@@ -201,9 +227,8 @@ Status Run(const Invocation& invocation, const Console& console) {
   const std::string set = fmt::format("{} {}", SetName(*info, options), options.train_split);
   DrawHeader(sheet, layout, set, lines);
   Viewer viewer(*data, preprocessing, training, evaluation, static_cast<uint64_t>(options.seed));
-  const auto order = EpochOrder(data->size(), options.shuffle, static_cast<uint64_t>(options.seed), 0);
   for (int row = 0; row < pictures; ++row) {
-    const int64_t index = order[row];
+    const int64_t index = shown[row];
     DrawLabel(sheet, layout, row, data->classes()[data->label(index)], PictureName(data->NameOf(index)));
     RIFFLE_ASSIGN(const PictureView clean, viewer.ForValidation(index));
     DrawCell(sheet, layout, row, 0, clean);

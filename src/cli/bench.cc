@@ -64,6 +64,8 @@ Result<std::string> KindOf(const Invocation& invocation) {
   };
   for (const std::string_view option : {"mode", "exchange"})
     if (invocation.Has(option) && kind->own_option != option) return reject(option);
+  if (const std::string* folder = invocation.Own("exchange"); folder != nullptr && IsStream(*folder))
+    return InvalidArgument("option exchange (command line): expected a folder, found '{}'", *folder);
   for (const auto& [option, origin] : invocation.settings.origins)
     if (origin == kCommandLine && !kind->options.Contains(option)) return reject(option);
   return word;

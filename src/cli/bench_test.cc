@@ -90,6 +90,7 @@ TEST(BenchCommandErrors, NameWhatWasExpected) {
   EXPECT_THAT(Riffle({"bench", "infer", "--batch_size=many"}).err, HasSubstr("batch_size"));
   EXPECT_THAT(Riffle({"bench", "infer", "--seconds=-1"}).err, HasSubstr("from 0 to 3600"));
   EXPECT_THAT(Riffle({"bench", "ops", "--mode=test"}).err, HasSubstr("infer or train"));
+  EXPECT_THAT(Riffle({"bench", "infer", "--exchange=-"}).err, HasSubstr("expected a folder, found '-'"));
 }
 
 TEST(BenchCommandErrors, NoOptionIsReadAndIgnored) {

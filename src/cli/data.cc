@@ -8,6 +8,7 @@
 #include "backend/threads.h"
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/interruption.h"
 #include "cli/own_number.h"
 #include "data/check.h"
 #include "data/left_out.h"
@@ -99,7 +100,7 @@ std::string CountText(const std::string& title, const DataCheck::Count& count) {
 
 bool IsFlawless(const DataCheck& check) {
   return check.unreadable.empty() && check.incomplete.empty() && check.vanished.empty() && check.duplicates.empty() &&
-         check.unusable.empty() && check.splits.size() > 1 &&
+         check.unusable.empty() && check.apart.empty() && check.splits.size() > 1 && check.classes.size() > 1 &&
          std::ranges::all_of(check.splits, [](const DataCheck::Split& split) { return split.left_out.empty(); });
 }
 
@@ -114,8 +115,12 @@ std::string TextOf(const DataCheck& check) {
   text += More(missing.size());
   const auto alike = AlikeClasses(check.classes);
   for (const auto& [a, b] : alike)
-    text += fmt::format("Two classes, or one? '{}' and '{}' differ only in case or in how accents are written\n",
+    text += fmt::format("Two classes, or one? '{}' and '{}' differ only in case or in what does not show\n",
                         Escaped(OneLine(a)), Escaped(OneLine(b)));
+  if (check.classes.size() == 1)
+    text += fmt::format("Only one class, '{}', from which a network learns nothing{}\n", OneLine(check.classes[0]),
+                        check.below_the_only_class);
+  for (const std::string& where : check.apart) text += fmt::format("Not beside each other: {}\n", where);
   for (const std::string& why : check.unusable) text += fmt::format("Not used: {}\n", why);
   if (check.splits.size() == 1)
     text += fmt::format("Only the split '{}' is there; a validation needs another one\n", check.splits[0].name);
@@ -125,7 +130,7 @@ std::string TextOf(const DataCheck& check) {
   text += CountText("With 16 bits a value, of which the high 8 are used", check.deep);
   text += ProblemsText("Unreadable", check.unreadable);
   text += ProblemsText("Read only in part", check.incomplete);
-  text += ProblemsText("Black as they are read", check.vanished);
+  text += ProblemsText("Black or nearly so as they are read", check.vanished);
   text += DuplicatesText(check);
   if (IsFlawless(check) && missing.empty() && alike.empty())
     text += "Every picture can be read, none is there twice, every class is in every split\n";
@@ -162,6 +167,7 @@ nlohmann::ordered_json JsonOf(const DataCheck& check) {
           {{"split", split.name}, {"why", kind.why}, {"files", kind.files}, {"example", kind.example}});
   json["alike_classes"] = AlikeClasses(check.classes);
   json["unusable"] = check.unusable;
+  json["apart"] = check.apart;
   json["exif_orientation"] = JsonOf(check.turned);
   json["sixteen_bits"] = JsonOf(check.deep);
   json["duplicates"] = nlohmann::ordered_json::array();
@@ -219,20 +225,30 @@ Status RunPack(const Invocation& invocation, const DatasetInfo& info, const std:
                const Console& console) {
   const std::string* out = invocation.Own("out");
   if (out == nullptr) return InvalidArgument("expected where to write shards, found nothing; add --out=PREFIX");
+  if (!info.splits.empty())
+    return InvalidArgument("option dataset: 'pack' is for folders of pictures; {} is few files already: train on them",
+                           info.name);
   RIFFLE_ASSIGN(const int64_t shard_size, OwnNumber(invocation, "shard_size", PackOptions{}.shard_size, {.low = 1}));
   RIFFLE_ASSIGN(const std::vector<NamedSplit> splits,
                 OpenAllSplits(info, data_dir, ThreadsOf(invocation.settings.options)));
   for (const NamedSplit& split : splits)
     if (!split.data->left_out().empty())
       console.out << fmt::format("Left out of '{}': {}\n", split.name, Described(split.data->left_out()));
+  for (const std::string& other : FoldersThatAreNoSplit(data_dir)) console.out << fmt::format("Not used: {}\n", other);
   {
     Live live(console, false);
+    const SignalWatch watch;
     RIFFLE_TRY(Pack(splits,
                     {.prefix = *out,
                      .shard_size = shard_size,
                      .seed = static_cast<uint64_t>(invocation.settings.options.seed),
                      .overwrite = invocation.Has("overwrite")},
-                    [&](int64_t done, int64_t total) { live.Report(done, total); }));
+                    [&](int64_t done, int64_t total) {
+                      live.Report(done, total);
+                      if (NotedSignal() == 0) return Status();
+                      return Interrupted("stopped by {} after {} of {} pictures of a split; nothing was written",
+                                         SignalText(NotedSignal()), done, total);
+                    }));
   }
   for (const NamedSplit& split : splits)
     console.out << fmt::format("{}-{}: {} pictures in {} shards\n", *out, split.name, Grouped(split.data->size()),
@@ -272,7 +288,8 @@ Command DataCommand() {
           {{.name = "json",
             .value_name = "",
             .help = "of check: an object instead: pictures, splits, width, height, missing_classes, unreadable, "
-                    "incomplete, black, left_out, alike_classes, unusable, exif_orientation, sixteen_bits, duplicates"},
+                    "incomplete, black, left_out, alike_classes, unusable, apart, exif_orientation, sixteen_bits, "
+                    "duplicates"},
            {.name = "strict",
             .value_name = "",
             .help =

@@ -2,8 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <cstdlib>
+
 #include "base/text.h"
 #include "data/left_out.h"
+#include "data/readers.h"
+#include "data/split_names.h"
 
 namespace riffle {
 namespace {
@@ -15,6 +19,20 @@ std::vector<double> Shortest(const std::vector<float>& values) {
   std::vector<double> doubles;
   for (float value : values) doubles.push_back(Shortest(value));
   return doubles;
+}
+
+/// "class 'bees'", "3 of 10 classes, such as 'bees'"; "" where each has some.
+std::string ClassesWithoutPictures(const Dataset& data) {
+  std::vector<bool> has_some(data.classes().size());
+  for (int64_t i = 0; i < data.size(); ++i) has_some[data.label(i)] = true;
+  std::string first;
+  size_t count = 0;
+  for (size_t k = 0; k < has_some.size(); ++k) {
+    if (has_some[k] || data.classes()[k] == UnusedClass(static_cast<int>(k))) continue;
+    if (count++ == 0) first = OneLine(data.classes()[k]);
+  }
+  if (count < 2) return count == 0 ? "" : fmt::format("class '{}'", first);
+  return fmt::format("{} of {} classes, such as '{}'", count, has_some.size(), first);
 }
 
 std::vector<float> Floats(const std::vector<double>& values) { return {values.begin(), values.end()}; }
@@ -107,13 +125,33 @@ LoaderOptions ValLoader(const Options& o) {
           .allow_incomplete = o.allow_incomplete};
 }
 
+std::string UnusedClass(int label) { return fmt::format("unused {}", label); }
+
 std::vector<std::string> NotesOn(const Dataset& data, const std::string& split) {
   std::vector<std::string> notes;
   if (!data.stand_in().empty())
     notes.push_back(fmt::format("There is no split '{}': '{}' is used", split, data.stand_in()));
   if (const std::vector<LeftOut> kinds = WithoutHarmless(data.left_out()); !kinds.empty())
     notes.push_back(fmt::format("Left out of '{}': {}", split, Described(kinds)));
+  if (std::string missing = ClassesWithoutPictures(data); !missing.empty())
+    notes.push_back(fmt::format("No pictures in split '{}': {}", split, missing));
   return notes;
+}
+
+std::string Skipped(const std::string& why) { return "Skipped, another picture takes its place: " + why; }
+
+Status RequireClasses(const Dataset& train, const Options& o) {
+  if (train.classes().size() > 1) return {};
+  return InvalidArgument("split '{}' has only one class, '{}', from which a network learns nothing{}", o.train_split,
+                         OneLine(train.classes().front()), BelowTheOnlyClass(o.data_dir, o.train_split));
+}
+
+std::string SplitMeasured(const Dataset& data, const Options& o) {
+  if (!data.stand_in().empty()) return data.stand_in();
+  const auto info = FindDataset(o.dataset);
+  if (!info.ok() || (*info)->splits.empty()) return UsualName(o.val_split);
+  const auto split = FindSplit(**info, o.val_split);
+  return split.ok() ? std::string((*split)->name) : o.val_split;
 }
 
 }  // namespace riffle

@@ -34,8 +34,20 @@ DatasetOptions ValDataset(const Options& options, std::vector<std::string> class
 LoaderOptions TrainLoader(const Options& options);
 LoaderOptions ValLoader(const Options& options);
 
+/// The name of class `label` where a network has more outputs than the data has classes.
+std::string UnusedClass(int label);
+
 /// What there is to say of a data set that was opened as `split`, a line each: another split that stands in, files that
-/// were left out and may have been meant as pictures.
+/// were left out and may have been meant as pictures, classes without pictures.
 std::vector<std::string> NotesOn(const Dataset& data, const std::string& split);
+
+/// The line on a training picture that cannot be read.
+std::string Skipped(const std::string& why);
+
+/// A network learns nothing from one class: InvalidArgument, which says where others may be.
+Status RequireClasses(const Dataset& train, const Options& options);
+
+/// The split that val_split opened as `data`, by its usual name: for records, which compare what was measured.
+std::string SplitMeasured(const Dataset& data, const Options& options);
 
 }  // namespace riffle

@@ -71,22 +71,53 @@ TEST(DataCommand, AsksAboutClassesThatLookAlike) {
 
 TEST(DataCommand, PraisesOnlyWhatIsWhole) {
   const fs::path folder = TestFolder();
+  WriteBytes(folder / "train/moon/a.bmp", Bmp(1, 1, 3));
   WriteBytes(folder / "train/sun/a.bmp", Bmp(1, 1, 1));
   const auto text = [&] { return Riffle({"data", "check", folder.string()}).out; };
   const auto praise = HasSubstr("Every picture can be read");
   EXPECT_THAT(text(), AllOf(Not(praise), HasSubstr("Only the split 'train' is there")));
   WriteBytes(folder / "val/b.bmp", Bmp(1, 1, 2));
   EXPECT_THAT(text(), AllOf(Not(praise), HasSubstr("val: no picture there")));
+  WriteBytes(folder / "val/moon/b.bmp", Bmp(1, 1, 4));
   WriteBytes(folder / "val/sun/b.bmp", Bmp(1, 1, 2));
   EXPECT_THAT(text(), AllOf(Not(praise), HasSubstr("Left out of 'val': files beside the class folders (1: b.bmp)")));
   fs::remove(folder / "val/b.bmp");
   EXPECT_THAT(text(), praise);
+  WriteBytes(folder / "dev/sun/d.bmp", Bmp(1, 1, 5));
+  EXPECT_THAT(text(), AllOf(Not(praise), HasSubstr("dev: no split by its name, with 1 class folder\n")));
+  fs::remove_all(folder / "dev");
+  fs::create_directories(folder / "old");
+  fs::rename(folder / "val", folder / "old/val");
+  EXPECT_THAT(text(), AllOf(Not(praise), HasSubstr("Not beside each other: split 'val' was found in ")));
+  fs::rename(folder / "old/val", folder / "val");
   WriteBytes(folder / "train/sun/c.gif", {'x'});
   EXPECT_THAT(text(), AllOf(Not(praise), HasSubstr(".gif files, which are not read (1: sun/c.gif)")));
   const nlohmann::json json = nlohmann::json::parse(Riffle({"data", "check", folder.string(), "--json"}).out);
   EXPECT_EQ(json["left_out"][0]["split"], "train");
   EXPECT_EQ(json["left_out"][0]["files"], 1);
   EXPECT_EQ(json["left_out"][0]["example"], "sun/c.gif");
+}
+
+TEST(DataCommand, DoesNotPraiseASingleClass) {
+  const fs::path folder = TestFolder();
+  uint8_t shade = 0;
+  for (const char* split : {"train", "val"})
+    for (const char* name : {"ants", "bees"})
+      WriteBytes(folder / split / "photos" / name / "a.bmp", Bmp(1, 1, ++shade));
+  EXPECT_THAT(Riffle({"data", "check", folder.string()}).out,
+              AllOf(HasSubstr("Only one class, 'photos'"), HasSubstr("one level deeper"),
+                    Not(HasSubstr("Every picture can be read"))));
+}
+
+TEST(DataCommand, PacksFoldersOnlyAndTellsWhatItPassesOver) {
+  const fs::path folder = SmallFolder();
+  const Outcome refused = Riffle({"data", "pack", "--dataset=cifar10", "--out=" + (folder / "packed/x").string()});
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_THAT(refused.err, HasSubstr("'pack' is for folders of pictures"));
+  EXPECT_FALSE(fs::exists(folder / "packed"));
+  WriteBytes(folder / "dev/sun/d.bmp", Bmp(1, 1, 5));
+  EXPECT_THAT(Riffle({"data", "pack", folder.string(), "--out=" + (folder / "packed/x").string()}).out,
+              HasSubstr("dev: no split by its name"));
 }
 
 TEST(DataCommand, TellsAProgram) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdint>
+#include <ctime>
 #include <iterator>
 
 namespace riffle {
@@ -11,13 +13,33 @@ struct SignalName {
   int signal;
   std::string_view text;
 };
-constexpr SignalName kSignals[] = {{SIGINT, "SIGINT (Ctrl-C)"}, {SIGTERM, "SIGTERM"}, {SIGHUP, "SIGHUP"}};
+constexpr SignalName kSignals[] = {{SIGINT, "SIGINT (Ctrl-C)"},
+                                   {SIGTERM, "SIGTERM"},
+                                   {SIGHUP, "SIGHUP"},
+                                   {SIGUSR1, "SIGUSR1"},
+                                   {SIGUSR2, "SIGUSR2"},
+                                   {SIGXCPU, "SIGXCPU"},
+                                   {SIGPIPE, "SIGPIPE (nobody reads its output any more)"}};
+
+constexpr int64_t kOneRequestNs = 1'000'000'000;
 
 std::atomic<int> noted = 0;
-static_assert(std::atomic<int>::is_always_lock_free, "a signal handler may touch nothing else");
+std::atomic<int64_t> noted_at_ns = 0;
+static_assert(std::atomic<int64_t>::is_always_lock_free, "a signal handler may touch nothing else");
+
+int64_t NowNs() {
+  timespec now = {};
+  clock_gettime(CLOCK_MONOTONIC, &now);  // which a signal handler may call
+  return now.tv_sec * int64_t{1'000'000'000} + now.tv_nsec;
+}
 
 extern "C" void Note(int signal) {
-  if (noted.exchange(signal) == 0) return;
+  int none = 0;
+  if (noted.compare_exchange_strong(none, signal)) {
+    noted_at_ns = NowNs();
+    return;
+  }
+  if (NowNs() - noted_at_ns < kOneRequestNs) return;
   std::signal(signal, SIG_DFL);
   std::raise(signal);  // ends the process once this handler returns
 }
@@ -25,6 +47,7 @@ extern "C" void Note(int signal) {
 }  // namespace
 
 SignalWatch::SignalWatch() {
+  noted_at_ns = NowNs();
   noted = 0;
   for (const SignalName& name : kSignals) {
     struct sigaction before;

@@ -8,8 +8,10 @@
 
 namespace riffle {
 
-/// While it lives, the first SIGINT, SIGTERM or SIGHUP is only noted; a second one ends the process at once. Signals
-/// that were ignored before (nohup) stay so. REQUIRES: one at a time.
+/// While it lives, the first SIGINT, SIGTERM, SIGHUP or SIGPIPE, or what batch systems announce the end with (SIGUSR1,
+/// SIGUSR2, SIGXCPU), is only noted; a second one ends the process at once. One within a second of the first is the
+/// same request that arrived twice (from a wrapper and from its group) and does not count. Signals that were ignored
+/// before (nohup) stay so. REQUIRES: one at a time.
 class SignalWatch {
  public:
   SignalWatch();

@@ -407,6 +407,53 @@ TEST_F(SmallRun, SaysWhatIsLeftOutAndWhichSplitStandsIn) {
                            testing::HasSubstr("Left out of 'val': hidden files (1: ants/.hidden.jpg)")));
 }
 
+TEST_F(SmallRun, SaysWhichClassesAreNotMeasured) {
+  fs::remove_all(folder_ / "photos/val/bees");
+  EXPECT_EQ(Run(Training("run", {}, {})), 0) << err_;
+  EXPECT_THAT(out_, testing::HasSubstr("No pictures in split 'val': class 'bees'"));
+  EXPECT_EQ(Run({"validate", "--data_dir=" + (folder_ / "photos").string(),
+                 "--ckpt_path=" + (folder_ / "run/shufflenet_v1_g3_x0_25-best.safetensors").string()}),
+            0)
+      << err_;
+  EXPECT_THAT(out_, testing::HasSubstr("No pictures in split 'val': class 'bees'"));
+}
+
+TEST_F(SmallRun, OnOneClassIsAnError) {
+  fs::create_directories(folder_ / "one/train");
+  fs::rename(folder_ / "photos/train", folder_ / "one/train/photos");
+  EXPECT_EQ(Run({"train", "--dataset=folder", "--data_dir=" + (folder_ / "one").string(), "--val_while_train=False",
+                 "--ckpt_save_dir=" + (folder_ / "run").string()}),
+            2);
+  EXPECT_THAT(err_, testing::AllOf(testing::HasSubstr("only one class, 'photos'"), testing::HasSubstr("ants, bees")));
+}
+
+TEST_F(SmallRun, NamesOfOneSplitAreOneMeasurement) {
+  EXPECT_EQ(Run(Training("run", {}, {"--val_split=val"})), 0) << err_;
+  EXPECT_EQ(Run({"validate", "--data_dir=" + (folder_ / "photos").string(), "--val_split=VALID",
+                 "--ckpt_path=" + (folder_ / "run/shufflenet_v1_g3_x0_25-best.safetensors").string()}),
+            0)
+      << err_;
+  EXPECT_THAT(out_, testing::Not(testing::HasSubstr("val_split is")));
+}
+
+TEST_F(SmallRun, RecalibratingAndDrawingNameCutAndUnreadablePictures) {
+  EXPECT_EQ(Run(Training("run", {}, {})), 0) << err_;
+  const fs::path cut = folder_ / "photos/train/ants/0.png", broken = folder_ / "photos/train/ants/broken.png";
+  fs::resize_file(cut, fs::file_size(cut) * 2 / 3);
+  WriteBytes(broken, {'x'});
+  const auto names_both = testing::AllOf(testing::HasSubstr(cut.string() + ": cut off"),
+                                         testing::HasSubstr("another picture takes its place: " + broken.string()));
+  const std::string photos = "--data_dir=" + (folder_ / "photos").string();
+  EXPECT_EQ(Run({"recalibrate", photos, "--out=" + (folder_ / "new.safetensors").string(),
+                 "--ckpt_path=" + (folder_ / "run/shufflenet_v1_g3_x0_25-best.safetensors").string()}),
+            0)
+      << err_;
+  EXPECT_THAT(out_, names_both);
+  EXPECT_EQ(Run({"augment", photos, "--image_resize=32", "--num=100", "--out=" + (folder_ / "sheet.png").string()}), 0)
+      << err_;
+  EXPECT_THAT(out_, names_both);
+}
+
 TEST_F(SmallRun, IsMeasuredByADryRunThatWritesNothing) {
   EXPECT_EQ(Run(Training("dry", {"--resolution_schedule=0:16,1:32", "--val_interval=2", "--dry_run"}, {})), 0) << err_;
   for (const char* row : {"1  *16 × 16 ", "2  *32 × 32 ", "1 validation  *32 × 32 ", "\nAbout 0:00:0. in all"})

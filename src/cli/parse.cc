@@ -18,7 +18,7 @@ class Parser {
     while (next_ < words_.size()) {
       const std::string& word = words_[next_++];
       if (word == "--") {
-        invocation_.arguments.insert(invocation_.arguments.end(), words_.begin() + next_, words_.end());
+        while (next_ < words_.size()) RIFFLE_TRY(TakeArgument(words_[next_++]));
         break;
       }
       RIFFLE_TRY(ReadWord(word));
@@ -38,13 +38,17 @@ class Parser {
     // Without dashes it is an option if it reads as one. Where the command takes files, a=b.jpg may be one of them.
     const bool takes_arguments = !command_.argument_name.empty();
     if (value && (!takes_arguments || command_.Uses(before))) return ReadOption(before, value);
-    if (takes_arguments) {
-      invocation_.arguments.push_back(word);
-      return {};
-    }
+    if (takes_arguments) return TakeArgument(word);
     return InvalidArgument(
         "unexpected '{}' (command line): expected options such as --name=value; try 'riffle help {}'", word,
         command_.name);
+  }
+
+  Status TakeArgument(const std::string& word) {
+    Result<std::string> path = ExpandHome(word);
+    if (!path.ok()) return Status(path.status()).In(fmt::format("'{}' (command line)", word));
+    invocation_.arguments.push_back(std::move(*path));
+    return {};
   }
 
   Status ReadShortOption(const std::string& dashed, const std::optional<std::string>& value) {
@@ -136,6 +140,8 @@ class Parser {
       if (command_.options.Contains(row)) known.push_back(row.name);
     for (const CommandOption& own : command_.own_options) known.push_back(own.name);
     known.push_back("help");
+    if (std::string advice = OnNegated(name); !advice.empty())
+      return InvalidArgument("unknown option '{}' (command line); {}", name, advice);
     std::string underscored = name;
     std::ranges::replace(underscored, '-', '_');
     if (RowOf(underscored) != nullptr)
@@ -143,6 +149,15 @@ class Parser {
     const std::string_view synonym = SynonymOf(underscored);
     return InvalidArgument("unknown option '{}' (command line); the nearest one is '--{}'", name,
                            command_.Uses(synonym) ? synonym : Nearest(name, known));
+  }
+
+  /// What to write in the place of --no-NAME, --no_NAME and --noNAME; "" if there is no NAME.
+  std::string OnNegated(const std::string& name) const {
+    const std::string negated = Negated(name);
+    if (const OptionRow* row = RowOf(negated))
+      return IsFlag(*row) ? fmt::format("it is written '--no-{}'", negated) : NoFlag(*row);
+    const auto own = std::ranges::find(command_.own_options, negated, &CommandOption::name);
+    return own == command_.own_options.end() ? "" : fmt::format("leave --{} out, nothing else turns it on", negated);
   }
 
   Status Apply() {

@@ -20,6 +20,7 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::ElementsAre;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::MatchesRegex;
@@ -97,6 +98,18 @@ TEST(ParseTest, AFlagIsTurnedOffByNoBeforeItsName) {
   EXPECT_THAT(Error(Plain(), {"--no-lr"}), HasSubstr("unknown option 'no-lr'"));
 }
 
+TEST(ParseTest, AFlagThatIsTurnedOffOtherwiseSaysHowItIsWritten) {
+  for (const char* word :
+       {"--no-val-while-train", "--no_val-while-train", "--noval_while_train", "--no-val-while-train=1"})
+    EXPECT_THAT(Error(Plain(), {word}), EndsWith("; it is written '--no-val_while_train'")) << word;
+  EXPECT_THAT(Error(Plain(), {"--noshuffle"}), EndsWith("; it is written '--no-shuffle'"));
+  EXPECT_EQ(Error(Plain(), {"--no-data_dir"}),
+            "unknown option 'no-data_dir' (command line); data_dir is no yes-or-no option: leave it out, or give its "
+            "value");
+  EXPECT_THAT(Error(WithFiles(), {"--no-json"}), HasSubstr("leave --json out"));
+  EXPECT_THAT(Error(Plain(), {"--nose"}), HasSubstr("the nearest one is"));
+}
+
 TEST(ParseTest, NamesAreWrittenWithUnderscores) {
   EXPECT_EQ(Error(Plain(), {"--data-dir=x"}), "unknown option '--data-dir' (command line); it is written '--data_dir'");
   EXPECT_THAT(Error(Plain(), {"--learning-rate=1"}), HasSubstr("'--lr'"));
@@ -109,6 +122,8 @@ TEST(ParseTest, PathsBeginInTheHomeFolderAndADashIsTheStandardOutput) {
   EXPECT_EQ(Parsed(Plain(), {"-o", "-"}).own.at("json"), "/dev/stdout");
   EXPECT_THAT(Error(Plain(), {"--data_dir=~ada/photos"}), HasSubstr("option data_dir (command line): expected a path"));
   EXPECT_THAT(Error(Plain(), {"--json=~ada"}), HasSubstr("option json (command line): expected a path"));
+  EXPECT_THAT(Parsed(WithFiles(), {"~/a.jpg", "a~", "--", "~"}).arguments, ElementsAre(home + "/a.jpg", "a~", home));
+  EXPECT_THAT(Error(WithFiles(), {"~ada/a.jpg"}), HasSubstr("'~ada/a.jpg' (command line): expected a path"));
 }
 
 TEST(ParseTest, AFlagBeforeAFileDoesNotSwallowIt) {
@@ -205,12 +220,12 @@ TEST(RunTest, HelpListsEveryCommandAndEveryExitCode) {
 TEST(RunTest, EveryKindOfErrorHasAnExitCodeOfItsOwn) {
   std::vector<int> codes;
   for (const ExitCodeRow& row : ExitCodes()) codes.push_back(row.exit_code);
-  EXPECT_THAT(codes, ElementsAre(0, 1, 2, 3, 4, 5, 6, 129, 130, 143));
+  EXPECT_THAT(codes, ElementsAre(0, 1, 2, 3, 4, 5, 6, 129, 130, 138, 140, 141, 143, 152));
   for (ErrorCode code : {ErrorCode::kInvalidArgument, ErrorCode::kNotFound, ErrorCode::kDataLoss, ErrorCode::kIo,
                          ErrorCode::kUnavailable}) {
     EXPECT_EQ(std::ranges::count(ExitCodes(), std::optional(code), &ExitCodeRow::error), 1);
   }
-  EXPECT_EQ(std::ranges::count(ExitCodes(), std::optional(ErrorCode::kInterrupted), &ExitCodeRow::error), 3)
+  EXPECT_EQ(std::ranges::count(ExitCodes(), std::optional(ErrorCode::kInterrupted), &ExitCodeRow::error), 7)
       << "one for each signal";
 }
 
@@ -224,6 +239,7 @@ TEST(ParseTest, ResumeTakesAutoAndSaysWhatElseWasMeant) {
   };
   EXPECT_THAT(error({"--resume=ckpt/a.safetensors"}), AllOf(HasSubstr("option resume (command line): expected 'auto'"),
                                                             HasSubstr("use --ckpt_path=ckpt/a.safetensors")));
+  EXPECT_THAT(error({"--resume=latest"}), testing::Not(HasSubstr("--ckpt_path"))) << "there is no such file";
   for (const char* flag : {"True", "yes", "1", "no"})
     EXPECT_THAT(error({std::string("--resume=") + flag}),
                 AllOf(HasSubstr("expected 'auto' to go on with the run in ckpt_save_dir"), HasSubstr(flag)));

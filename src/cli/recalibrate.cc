@@ -61,7 +61,10 @@ Status Run(const Invocation& invocation, const Console& console) {
   for (const std::string& note : NotesOn(*data, options.train_split)) log.Line(note);
   RIFFLE_ASSIGN(const std::unique_ptr<Loader> loader,
                 MakeTrainLoader(options, *data, info.preprocessing, options.image_resize));
-  RIFFLE_ASSIGN(const int64_t used, RecalibrateStatistics(batches, 0, *loader, &network));
+  RIFFLE_ASSIGN(const int64_t used, RecalibrateStatistics(batches, 0, *loader, &network, [&](const Batch& batch) {
+                  for (const std::string& why : batch.unreadable) log.Line(Skipped(why));
+                  for (const std::string& what : batch.flawed) log.Line(what);
+                }));
 
   info.ema_updates.reset();  // the averaged weights, if these are such, are now the only ones
   info.top1_percent.reset();

@@ -1,6 +1,7 @@
 #include "cli/run.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -19,8 +20,7 @@ namespace riffle {
 namespace {
 
 constexpr int kUnexpectedExitCode = 1;
-constexpr int kSignalExitCode = 128;  // and the signal's number, as shells have it
-constexpr int kHelpWidth = 100;       // where the help does not go to a terminal
+constexpr int kHelpWidth = 100;  // where the help does not go to a terminal
 
 constexpr ExitCodeRow kExitCodes[] = {
     {0, std::nullopt, "done"},
@@ -32,7 +32,11 @@ constexpr ExitCodeRow kExitCodes[] = {
     {6, ErrorCode::kUnavailable, "this build or machine cannot do it, or has no memory for it"},
     {kSignalExitCode + SIGHUP, ErrorCode::kInterrupted, "training was ended by SIGHUP"},
     {kSignalExitCode + SIGINT, ErrorCode::kInterrupted, "training was ended by SIGINT, which is Ctrl-C"},
+    {kSignalExitCode + SIGUSR1, ErrorCode::kInterrupted, "training was ended by SIGUSR1"},
+    {kSignalExitCode + SIGUSR2, ErrorCode::kInterrupted, "training was ended by SIGUSR2"},
+    {kSignalExitCode + SIGPIPE, ErrorCode::kInterrupted, "training was ended by SIGPIPE: nobody read its output"},
     {kSignalExitCode + SIGTERM, ErrorCode::kInterrupted, "training was ended by SIGTERM"},
+    {kSignalExitCode + SIGXCPU, ErrorCode::kInterrupted, "training was ended by SIGXCPU"},
 };
 
 int ExitCodeOf(const Status& status) {
@@ -99,9 +103,20 @@ int Fail(std::string message, int exit_code, std::ostream& err) {
   return exit_code;
 }
 
-int FailForMemory(std::ostream& err) {
-  const Status status = Unavailable("out of memory; try a smaller --batch_size or --image_resize");
+/// Advice only where the command has the options that it names.
+int FailForMemory(std::span<const std::string> words, std::ostream& err) {
+  const Result<const Command*> command = FindCommand(words.empty() ? "" : words[0]);
+  const bool has_batches = command.ok() && (*command)->Uses("batch_size") && (*command)->Uses("image_resize");
+  const Status status =
+      Unavailable("out of memory{}", has_batches ? "; try a smaller --batch_size or --image_resize" : "");
   return Fail(status.message(), ExitCodeOf(status), err);
+}
+
+Status OutputFailed() {
+  struct stat info = {};
+  const bool is_pipe = fstat(STDOUT_FILENO, &info) == 0 && (S_ISFIFO(info.st_mode) || S_ISSOCK(info.st_mode));
+  return IoError("cannot write to the standard output{}",
+                 is_pipe ? ": nobody reads it any more" : "; is its disk full?");
 }
 
 }  // namespace
@@ -110,12 +125,12 @@ std::span<const ExitCodeRow> ExitCodes() { return kExitCodes; }
 
 int RunCommandLine(std::span<const std::string> words, const Console& console, std::ostream& err) try {
   Status status = Dispatch(words, console, err);
-  if (status.ok() && !console.out.flush()) status = IoError("cannot write to the standard output; is its disk full?");
+  if (status.ok() && !console.out.flush()) status = OutputFailed();
   return status.ok() ? 0 : Fail(status.message(), ExitCodeOf(status), err);
 } catch (const std::bad_alloc&) {
-  return FailForMemory(err);
+  return FailForMemory(words, err);
 } catch (const std::length_error&) {  // of a vector that no memory could hold
-  return FailForMemory(err);
+  return FailForMemory(words, err);
 } catch (const std::exception& error) {
   return Fail(fmt::format("unexpected: {}", error.what()), kUnexpectedExitCode, err);
 }

@@ -12,6 +12,9 @@
 
 namespace riffle {
 
+/// Of a run that a signal ended: this and the signal's number, as shells have it.
+inline constexpr int kSignalExitCode = 128;
+
 /// What an exit code means.
 struct ExitCodeRow {
   int exit_code;

@@ -17,8 +17,12 @@ Result<Checkpoint> OpenCheckpoint(const std::filesystem::path& asked, Log& log);
 /// where the file system knows no locks.
 Result<FileLock> LockRunFolder(const std::filesystem::path& folder, Log& log);
 
-/// The newest whole checkpoint of a model; damaged ones are named and passed over. None: there is none.
-/// Errors: InvalidArgument where there are only those of other models; what was read is whole, but no checkpoint of
+/// Says in one line that the run no longer has its folder to itself. Errors: IoError.
+Status CheckStillOurs(const FileLock& lock, const std::filesystem::path& folder);
+
+/// The newest whole checkpoint of a model, numbered or the best; what is damaged or no file is named and passed over.
+/// None: nothing there can be resumed. Errors: DataLoss where all are damaged; InvalidArgument where there are only
+/// those of other models, or of a run that was moved to run-1, run-2, ...; what was read is whole, but no checkpoint of
 /// this program.
 Result<std::optional<Checkpoint>> NewestCheckpoint(const std::filesystem::path& folder, const ModelDescription& model,
                                                    Log& log);
@@ -26,6 +30,11 @@ Result<std::optional<Checkpoint>> NewestCheckpoint(const std::filesystem::path& 
 /// InvalidArgument if the file that an option names is one that a run in `folder` wrote, and a new run there would move
 /// or replace. "" is no file.
 Status CheckOutsideRun(std::string_view option, const std::filesystem::path& file, const std::filesystem::path& folder);
+
+/// Where the best checkpoint does not count from now on: a copy, "MODEL-best_1", stays when the next best replaces it,
+/// and a line says so.
+/// Errors: IoError.
+Status SetBestAside(const std::filesystem::path& folder, const ModelDescription& model, Log& log);
 
 /// Unless the run in the folder is `resumed`, its files move to a subfolder "run-1", "run-2", ..., and a line says so.
 /// Files that no run writes stay. REQUIRES: the folder exists. Errors: IoError.

@@ -2,6 +2,7 @@
 #include "cli/run_folder.h"
 
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -79,7 +80,38 @@ TEST_F(RunFolder, IsMadeWithItsParents) {
   Write("file");
   const Status status = LockRunFolder(folder_ / "file", log_).status();
   ASSERT_FALSE(status.ok());
-  EXPECT_THAT(status.message(), AllOf(HasSubstr((folder_ / "file").string()), HasSubstr("cannot create the folder")));
+  EXPECT_THAT(status.message(), AllOf(HasSubstr((folder_ / "file").string()),
+                                      HasSubstr("expected a folder, found a file"), HasSubstr("--ckpt_save_dir")));
+  EXPECT_THAT(LockRunFolder(folder_ / "file/below", log_).status().message(),
+              HasSubstr("found a file: " + (folder_ / "file").string()));
+}
+
+TEST_F(RunFolder, ThatIsTakenAwayIsNoticed) {
+  const Result<FileLock> lock = LockRunFolder(folder_, log_);
+  ASSERT_TRUE(lock.ok());
+  EXPECT_TRUE(CheckStillOurs(*lock, folder_).ok());
+  std::filesystem::remove(folder_ / ".train.lock");
+  EXPECT_EQ(CheckStillOurs(*lock, folder_).code(), ErrorCode::kIo);
+  EXPECT_TRUE(LockRunFolder(folder_, log_).ok()) << "another one gets in";
+  EXPECT_THAT(CheckStillOurs(*lock, folder_).message(), HasSubstr("taken over by another run"));
+}
+
+TEST_F(RunFolder, ALinkThatLeadsNowhereIsCalledOne) {
+  std::filesystem::create_directory_symlink("none", folder_ / "link");
+  EXPECT_THAT(LockRunFolder(folder_ / "link", log_).status().message(),
+              HasSubstr((folder_ / "link").string() + ": a link to none, which is not there"));
+  std::filesystem::create_directory(folder_ / "none");
+  EXPECT_TRUE(LockRunFolder(folder_ / "link", log_).ok());
+}
+
+TEST_F(RunFolder, WhatIsNoFileUnderTheNameOfOneIsAnErrorInsteadOfAnEndlessWait) {
+  for (const char* name :
+       {"metrics.jsonl", "result.log", "shufflenet_v1_g3_x0_5.yaml", "shufflenet_v1_g3_x0_5-1_10.safetensors"}) {
+    ASSERT_EQ(mkfifo((folder_ / name).c_str(), 0600), 0);
+    EXPECT_THAT(LockRunFolder(folder_, log_).status().message(), HasSubstr(std::string(name) + ": expected a file"));
+    std::filesystem::remove(folder_ / name);
+  }
+  EXPECT_TRUE(LockRunFolder(folder_, log_).ok());
 }
 
 TEST_F(RunFolder, IsThatOfOneRunAtATime) {
@@ -99,12 +131,13 @@ TEST_F(RunFolder, IsThatOfOneRunAtATime) {
 
 TEST_F(RunFolder, CheckpointsOfAnotherNetworkAreNamedInsteadOfMoved) {
   Write("shufflenet_v1_g3_x0_5-best.safetensors");
-  EXPECT_EQ(Newest(), -1) << "no run can go on from a best one alone";
+  EXPECT_THAT(NewestCheckpoint(folder_, TinyModel(), log_).status().message(),
+              HasSubstr("of another network: shufflenet_v1_g3_x0_5-best.safetensors;"));
   for (const char* file : {"shufflenet_v1_g3_x0_5-1_10.safetensors", "shufflenet_v1_g3_x0_5-2_20.safetensors"})
     Write(file);
   const Status status = NewestCheckpoint(folder_, TinyModel(), log_).status();
   EXPECT_EQ(status.code(), ErrorCode::kInvalidArgument);
-  EXPECT_THAT(status.message(), AllOf(HasSubstr("shufflenet_v1_g3_x0_5-1_10.safetensors and 1 more"),
+  EXPECT_THAT(status.message(), AllOf(HasSubstr("shufflenet_v1_g3_x0_5-1_10.safetensors and 2 more"),
                                       HasSubstr("add --model=shufflenet_v1_g3_x0_5 "), HasSubstr("--ckpt_save_dir")));
   Save(3);
   EXPECT_EQ(Newest(), 3) << "beside its own they do not count";
@@ -140,6 +173,56 @@ TEST_F(RunFolder, TheNewestWholeCheckpointIsTakenAndDamagedOnesAreNamed) {
   EXPECT_EQ(Newest(), 9);
   EXPECT_THAT(out_.str(),
               AllOf(HasSubstr(Path(11).string()), HasSubstr(Path(10).string()), Not(HasSubstr(Path(9).string()))));
+}
+
+TEST_F(RunFolder, TheBestIsTakenWhereItIsTheNewest) {
+  CheckpointInfo best = TinyInfo();
+  best.epoch = 4;
+  const Plan plan = *MakePlan(best.model);
+  ASSERT_TRUE(SaveCheckpoint(folder_ / BestCheckpointName(best.model), best, plan.registry,
+                             ParameterValues<float>(plan.registry), nullptr)
+                  .ok());
+  EXPECT_EQ(Newest(), 4) << "alone";
+  Save(3);
+  EXPECT_EQ(Newest(), 4);
+  Save(5);
+  EXPECT_EQ(Newest(), 5);
+}
+
+TEST_F(RunFolder, NothingStartsAnewWhereAllIsDamagedOrWasMovedAway) {
+  Save(2);
+  ASSERT_TRUE(PrepareRunFolder(folder_, /*resumed=*/false, log_).ok());
+  const Status moved = NewestCheckpoint(folder_, TinyModel(), log_).status();
+  EXPECT_EQ(moved.code(), ErrorCode::kInvalidArgument);
+  EXPECT_THAT(moved.message(), AllOf(HasSubstr((folder_ / "run-1").string() + " holds an earlier run"),
+                                     HasSubstr(Path(2).filename().string()), HasSubstr("leave out --resume")));
+  Save(3);
+  EXPECT_EQ(Newest(), 3) << "beside its own it does not count";
+  Write(Path(3).filename(), "half");
+  const Status damaged = NewestCheckpoint(folder_, TinyModel(), log_).status();
+  EXPECT_EQ(damaged.code(), ErrorCode::kDataLoss);
+  EXPECT_THAT(damaged.message(), AllOf(HasSubstr(Path(3).filename().string()), HasSubstr("leave out --resume")));
+}
+
+TEST_F(RunFolder, LinksThatLeadNowhereAndFoldersArePassedOver) {
+  Save(1);
+  std::filesystem::create_symlink("nowhere", Path(2));
+  std::filesystem::create_directory(Path(3));
+  EXPECT_EQ(Newest(), 1);
+  EXPECT_THAT(out_.str(), AllOf(HasSubstr(Path(2).string()), HasSubstr(Path(3).string())));
+}
+
+TEST_F(RunFolder, ABestThatDoesNotCountIsKeptUnderAnotherName) {
+  const std::string best = BestCheckpointName(TinyModel()), model = TinyModel().name;
+  for (const char* text : {"first", "second"}) {
+    Write(best, text);
+    ASSERT_EQ(SetBestAside(folder_, TinyModel(), log_).message(), "");
+  }
+  EXPECT_EQ(*ReadTextFile(folder_ / (model + "-best_1.safetensors")), "first");
+  EXPECT_EQ(*ReadTextFile(folder_ / (model + "-best_2.safetensors")), "second");
+  EXPECT_THAT(out_.str(), HasSubstr("-best_2.safetensors"));
+  ASSERT_TRUE(PrepareRunFolder(folder_, /*resumed=*/false, log_).ok());
+  EXPECT_THAT(FilesIn(folder_), ElementsAre("run-1")) << "they move with their run";
 }
 
 TEST_F(RunFolder, AFileThatIsWholeButForeignIsAnError) {

@@ -18,6 +18,7 @@
 #include "cli/run_folder.h"
 #include "cli/startup.h"
 #include "cli/validation_progress.h"
+#include "data/splits.h"
 #include "report/metrics.h"
 #include "report/progress.h"
 #include "report/table.h"
@@ -56,6 +57,7 @@ Result<TrainingData> OpenTrainingData(const Options& options, CheckpointInfo* in
   TrainingData data;
   RIFFLE_ASSIGN(info->preprocessing, PreprocessingFrom(options));
   RIFFLE_ASSIGN(data.train, OpenDataset(TrainDataset(options)));
+  RIFFLE_TRY(RequireClasses(*data.train, options));
   info->classes = data.train->classes();
   const int data_classes = static_cast<int>(info->classes.size());
   RIFFLE_ASSIGN(info->model, ModelFromOptions(options, data_classes));
@@ -64,18 +66,20 @@ Result<TrainingData> OpenTrainingData(const Options& options, CheckpointInfo* in
     return InvalidArgument("option num_classes: expected at least the {} classes of the data, found {}", data_classes,
                            num_classes);
   }
-  for (int i = data_classes; i < num_classes; ++i) info->classes.push_back(fmt::format("unused {}", i));
+  for (int i = data_classes; i < num_classes; ++i) info->classes.push_back(UnusedClass(i));
   RIFFLE_ASSIGN(data.train_loaders, EpochLoaders::Create(options, *data.train, info->preprocessing));
   if (options.val_while_train) {
     RIFFLE_ASSIGN(data.validation, OpenDataset(ValDataset(options, data.train->classes())));
     RIFFLE_ASSIGN(data.validation_loader, MakeValLoader(options, *data.validation, info->preprocessing));
-    info->measured = {.val_split = options.val_split,
+    info->measured = {.val_split = SplitMeasured(*data.validation, options),
                       .images = data.validation->size(),
+                      .names_checksum = data.validation->Checksum(),
                       .tta_flip = options.tta_flip,
                       .averaged_weights = options.ema,
                       .preprocessing = info->preprocessing};
   }
   info->train_images = data.train->size();
+  info->train_checksum = data.train->Checksum();
   return data;
 }
 
@@ -90,19 +94,18 @@ void BalanceClasses(const Dataset& data, int num_classes, Options& options) {
 /// Tells the user, writes the record, and ends the run where a signal asks for it.
 class Reporter : public TrainObserver {
  public:
-  /// The time left goes by the pixels of each epoch. `saved`: the checkpoint that the run goes on after, if it does.
-  Reporter(const Options& options, const EpochLoaders& loaders, Log& log, MetricsLog metrics,
-           std::optional<CheckpointFile> saved)
+  /// The time left goes by the pixels of each epoch. `lock`: of the run's folder.
+  Reporter(const Options& options, const EpochLoaders& loaders, Log& log, MetricsLog metrics, const FileLock& lock)
       : options_(options),
         loaders_(loaders),
         log_(log),
         metrics_(std::move(metrics)),
-        saved_(std::move(saved)),
+        lock_(lock),
         progress_(log, options.log_interval, std::chrono::steady_clock::now,
                   [this](int epoch) { return std::pow(loaders_.SizeAt(epoch - 1), 2); }) {}
 
   Status OnEpochBegin(int epoch) override {
-    if (NotedSignal() != 0) return Stopped(fmt::format("before epoch {}", epoch), !saved_ || saved_->epoch < epoch - 1);
+    if (NotedSignal() != 0) return Interrupted("stopped by {} before epoch {}", SignalText(NotedSignal()), epoch);
     const int size = loaders_.SizeAt(epoch - 1);
     if (loaders_.Changes() && size != size_)
       log_.Line(fmt::format("Training on pictures of {0} × {0} pixels from epoch {1} on", size, epoch));
@@ -113,7 +116,7 @@ class Reporter : public TrainObserver {
 
   void OnUnreadable(const std::string& why) override {
     if (!told_.insert(why).second) return;  // another resolution has another loader, which tells it again
-    log_.Line("Skipped, another picture takes its place: " + why);
+    log_.Line(Skipped(why));
   }
 
   void OnFlawed(const std::string& what) override {
@@ -121,31 +124,35 @@ class Reporter : public TrainObserver {
   }
 
   Status OnStep(const StepEvent& e) override {
-    RIFFLE_TRY(progress_.Report({.epoch = e.epoch,
-                                 .epochs = options_.epoch_size,
-                                 .batch = e.batch,
-                                 .batches = e.batches,
-                                 .lr = e.lr,
-                                 .images = e.images,
-                                 .waiting_seconds = e.waiting_seconds},
-                                [&]() -> Result<double> {
-                                  RIFFLE_ASSIGN(const StepLoss loss, e.read_loss());
-                                  return loss.epoch;
-                                }));
-    if (NotedSignal() == 0 || e.batch == e.batches) return {};  // an epoch that is trained is not thrown away
-    return Stopped(fmt::format("in epoch {} after {} of {} batches", e.epoch, e.batch, e.batches), true);
+    // First, since who reads what is printed may have ended by the same signal. An epoch that is trained is not thrown
+    // away.
+    if (NotedSignal() != 0 && e.batch < e.batches)
+      return Interrupted("stopped by {} in epoch {} after {} of {} batches", SignalText(NotedSignal()), e.epoch,
+                         e.batch, e.batches);
+    return progress_.Report({.epoch = e.epoch,
+                             .epochs = options_.epoch_size,
+                             .batch = e.batch,
+                             .batches = e.batches,
+                             .lr = e.lr,
+                             .images = e.images,
+                             .waiting_seconds = e.waiting_seconds},
+                            [&]() -> Result<double> {
+                              RIFFLE_ASSIGN(const StepLoss loss, e.read_loss());
+                              return loss.epoch;
+                            });
   }
 
   void OnValidationBegin() override { validation_progress_.emplace(log_, options_.log_interval); }
 
   Status OnValidation(const Evaluation& so_far, int64_t batch, int64_t batches) override {
+    if (NotedSignal() != 0 && batch < batches)
+      return Interrupted("stopped by {} in a validation, after {} of {} batches", SignalText(NotedSignal()), batch,
+                         batches);
     validation_progress_->Report(so_far, batch, batches);
-    if (NotedSignal() == 0 || batch == batches) return {};
-    return Interrupted("stopped by {} in a validation, after {} of {} batches", SignalText(NotedSignal()), batch,
-                       batches);
+    return {};
   }
 
-  void OnCheckpoint(const CheckpointFile& file) override { saved_ = file; }
+  Status OnSaveBegin() override { return CheckStillOurs(lock_, options_.ckpt_save_dir); }
 
   void OnRecalibrated(int64_t batches) override {
     log_.Line(fmt::format("Batch-norm statistics averaged anew over {} batches", batches));
@@ -170,24 +177,17 @@ class Reporter : public TrainObserver {
                           v.top5_percent(), v.loss(), e.best ? ", the best so far" : "");
     }
     log_.Line(line);
+    RIFFLE_TRY(CheckStillOurs(lock_, options_.ckpt_save_dir));
     return metrics_.Append(row);
   }
 
  private:
-  /// Ends the run: says where, what is kept and whether anything is lost, and how to go on.
-  Status Stopped(const std::string& where, bool loses) const {
-    const std::string stopped = fmt::format("stopped by {} {}", SignalText(NotedSignal()), where);
-    if (!saved_) return Interrupted("{}; no epoch was saved yet: what was trained is lost", stopped);
-    return Interrupted("{}; epochs 1 to {} are in {}, {}; --resume=auto goes on from there", stopped, saved_->epoch,
-                       saved_->path.string(), loses ? "what came after them is lost" : "nothing is lost");
-  }
-
   const Options& options_;
   const EpochLoaders& loaders_;
   Log& log_;
   int size_ = 0;  // of the pictures so far
   MetricsLog metrics_;
-  std::optional<CheckpointFile> saved_;  // the newest
+  const FileLock& lock_;
   Progress progress_;
   std::optional<ValidationProgress> validation_progress_;  // of a validation that goes on
   std::set<std::string> told_;                             // of pictures
@@ -221,19 +221,26 @@ Result<std::optional<Checkpoint>> ResumeIfAsked(const Options& options, Trainer&
   return newest;
 }
 
-/// Says what is as it was and what is not, and gives the trainer the record of both.
-Status GoOn(const Checkpoint& checkpoint, const Options& options, const CheckpointInfo& here, Trainer& trainer,
-            Log& log) {
+/// Says what is as it was and what is not, and gives the trainer the record of both. What the best is said to be.
+Result<BestSoFar> GoOn(const Checkpoint& checkpoint, const Settings& settings, const CheckpointInfo& here,
+                       Trainer& trainer, Log& log) {
   const CheckpointInfo& there = checkpoint.info();
   log.Line(fmt::format("Resuming after epoch {}{}: {}", there.epoch,
                        there.unvalidated ? ", whose validation is still to come" : "", checkpoint.path()));
-  RIFFLE_ASSIGN(ResumedRecord record, ContinueRecord(checkpoint, here, options));
+  RIFFLE_ASSIGN(const ResumedRecord record, ContinueRecord(checkpoint, here, settings));
   for (const std::string& line : record.lines) log.Line("Resumed otherwise: " + line);
-  if (const std::string why = WhyTheBestStartsAnew(checkpoint, here, options.ckpt_save_dir); !why.empty())
-    log.Line(fmt::format("The best validation so far, {:.2f} %, does not count from now on: {}",
-                         *there.best_top1_percent, why));
-  trainer.SetRecord(std::move(record.yaml));
-  return {};
+  trainer.GoOnWith(record.yaml, RetentionFrom(record.options));
+  BestSoFar best = FindBest(checkpoint, here, settings.options.ckpt_save_dir);
+  if (!best.line.empty()) log.Line(best.line);
+  return best;
+}
+
+/// The error that ended a run, with its cause where that is a folder which others removed in the middle of a write.
+Status BecauseOfTheFolder(const Status& status, const FileLock& lock, const fs::path& folder) {
+  const Status ours = CheckStillOurs(lock, folder);
+  if (ours.ok() || status.code() == ErrorCode::kInterrupted || status.message().starts_with(ours.message()))
+    return status;
+  return {ours.code(), fmt::format("{}: {}", ours.message(), status.message())};
 }
 
 std::string AlreadyDone(const Checkpoint& newest, const Options& options) {
@@ -273,6 +280,10 @@ Status Run(const Invocation& invocation, const Console& console) {
   for (const std::string& note : NotesOn(*data.train, options.train_split)) log.Line(note);
   if (data.validation)
     for (const std::string& note : NotesOn(*data.validation, options.val_split)) log.Line(note);
+  if (data.validation)
+    if (std::string apart = Apart(options.val_split, *data.validation, options.train_split, *data.train);
+        !apart.empty())
+      log.Line("Not beside each other: " + apart);
   options.num_classes = info.model.num_classes;
   BalanceClasses(*data.train, info.model.num_classes, options);
   info.options = ToYaml(options);
@@ -310,8 +321,14 @@ Status Run(const Invocation& invocation, const Console& console) {
     log.Line(AlreadyDone(*resumed, options));
     return {};
   }
-  if (resumed) RIFFLE_TRY(GoOn(*resumed, options, info, *trainer, log));
-  if (!resumed && may_resume) RIFFLE_TRY(StartFromCheckpoint(options, *trainer, log));
+  BestSoFar best;
+  if (resumed) {
+    RIFFLE_ASSIGN(best, GoOn(*resumed, settings, info, *trainer, log));
+  }
+  if (!resumed && may_resume) {
+    for (const std::string& note : NotesOnNewStart(settings)) log.Line(note);
+    RIFFLE_TRY(StartFromCheckpoint(options, *trainer, log));
+  }
   if (dry) {
     const int width = console.terminal_width > 0 ? console.terminal_width : kCurveWidth;
     console.out << LearningRateCurve(trainer_options.schedule, data.train_loaders->BatchesPerEpoch(), width)
@@ -325,18 +342,21 @@ Status Run(const Invocation& invocation, const Console& console) {
   }
   RIFFLE_TRY(LookAtValidation(data, log));
   RIFFLE_TRY(PrepareRunFolder(folder, resumed.has_value(), log));
+  if (best.set_aside && data.validation) RIFFLE_TRY(SetBestAside(folder, info.model, log));
   RIFFLE_TRY(WriteFileAtomically(folder / (info.model.name + ".yaml"), trainer->info().options));
   RIFFLE_ASSIGN(MetricsLog metrics, MetricsLog::Open(folder, trainer->finished_epochs()));
   if (metrics.dropped() > 0)
     log.Line(
         fmt::format("Rows of {} later epochs are dropped from the metrics: they are trained again", metrics.dropped()));
-  std::optional<CheckpointFile> saved;
-  if (resumed) saved = {.path = resumed->path(), .epoch = resumed->info().epoch, .step = resumed->info().step};
-  Reporter reporter(options, *data.train_loaders, log, std::move(metrics), std::move(saved));
+  if (metrics.missing() > 0)
+    log.Line(fmt::format("The metrics in {} lack the rows of {} of the {} epochs so far", folder.string(),
+                         metrics.missing(), trainer->finished_epochs()));
+  Reporter reporter(options, *data.train_loaders, log, std::move(metrics), *lock);
   {
     const SignalWatch watch;
-    RIFFLE_TRY(trainer->Run({[&](int epoch) { return data.train_loaders->At(epoch); }, data.validation_loader.get()},
-                            reporter));
+    const Status status = trainer->Run(
+        {[&](int epoch) { return data.train_loaders->At(epoch); }, data.validation_loader.get()}, reporter);
+    if (!status.ok()) return BecauseOfTheFolder(status, *lock, folder);
   }
   if (trainer->info().best_top1_percent) {
     log.Line(fmt::format("Best validation top-1: {:.2f} %, kept as {}", *trainer->info().best_top1_percent,

@@ -13,6 +13,7 @@
 #include "model/zoo.h"
 #include "runtime/load_session.h"
 #include "settings/option_rules.h"
+#include "settings/option_table.h"
 #include "settings/run_notes.h"
 #include "settings/train_options.h"
 #include "train/loop/differences.h"
@@ -64,6 +65,20 @@ Result<Preprocessing> PreprocessingFor(const CheckpointInfo& info, const Setting
   return p;
 }
 
+/// What the loss of the run was measured with and is not here: "label_smoothing is 0.1 there and 0 here".
+Result<std::string> LossDifferences(const CheckpointInfo& info, const Options& options, const std::string& path) {
+  Settings there;
+  RIFFLE_TRY(ReadOptionsYaml(info.options, path, there));
+  std::string text;
+  for (const char* name : {"loss", "label_smoothing", "class_weights"}) {
+    const OptionRow& row = *FindOption(name);
+    const std::string was = YamlValue(row, there.options), is = YamlValue(row, options);
+    if (there.IsSet(name) && was != is)
+      text += fmt::format("{}{} is {} there and {} here", text.empty() ? "" : ", ", name, was, is);
+  }
+  return text;
+}
+
 Status Report(const Evaluation& e, const Invocation& invocation, const Console& console) {
   const double images_per_second = static_cast<double>(e.images) / e.seconds;
   console.out << fmt::format("Top-1 {:.2f} %, top-5 {:.2f} %, loss {:.4f}: {} pictures in {:.1f} s, {:.0f} a second\n",
@@ -111,9 +126,14 @@ Status Run(const Invocation& invocation, const Console& console) {
                              model.image_size)
               << std::flush;
   const CheckpointInfo& info = checkpoint.info();
+  if (info.top1_percent) {
+    RIFFLE_ASSIGN(const std::string differences, LossDifferences(info, options, checkpoint.path()));
+    if (!differences.empty()) log.Line("Training's loss is another one: " + differences);
+  }
   if (info.top1_percent && info.measured) {
-    const std::string differences = Differences(*info.measured, {.val_split = options.val_split,
+    const std::string differences = Differences(*info.measured, {.val_split = SplitMeasured(*data, options),
                                                                  .images = data->size(),
+                                                                 .names_checksum = data->Checksum(),
                                                                  .tta_flip = options.tta_flip,
                                                                  .averaged_weights = set == WeightSet::kEma,
                                                                  .preprocessing = preprocessing});

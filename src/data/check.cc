@@ -7,6 +7,7 @@
 #include <memory>
 #include <numeric>
 
+#include "data/readers.h"
 #include "data/splits.h"
 
 namespace riffle {
@@ -46,7 +47,7 @@ Finding Look(const Dataset& dataset, int64_t i, Picture& scratch) {
           .height = picture->height,
           .width = picture->width,
           .incomplete = scratch.incomplete,
-          .vanished = scratch.vanished,
+          .vanished = scratch.vanished(),
           .deep = scratch.bits > 8,
           .turned = scratch.exif_orientation != 1,
           .reason = fmt::format("{}: {}", dataset.NameOf(i), FlawOf(scratch))};
@@ -84,6 +85,13 @@ Result<DataCheck> CheckData(ThreadPool& pool, const DatasetInfo& info, const fs:
   DataCheck check;
   RIFFLE_ASSIGN(const std::vector<NamedSplit> splits, OpenAllSplits(info, data_dir, pool.threads(), &check.unusable));
   check.classes = splits[0].data->classes();
+  if (info.layout == DatasetLayout::kFolder) {
+    for (std::string& other : FoldersThatAreNoSplit(data_dir)) check.unusable.push_back(std::move(other));
+    if (check.classes.size() == 1) check.below_the_only_class = BelowTheOnlyClass(data_dir, splits[0].name);
+  }
+  for (size_t i = 1; i < splits.size(); ++i)
+    if (std::string apart = Apart(splits[i].name, *splits[i].data, splits[0].name, *splits[0].data); !apart.empty())
+      check.apart.push_back(std::move(apart));
   int64_t total = 0, done = 0;
   for (const NamedSplit& split : splits) {
     check.splits.push_back({split.name, std::vector<int64_t>(check.classes.size()), split.data->left_out()});

@@ -46,13 +46,16 @@ struct DataCheck {
 
   std::vector<std::string> classes;
   std::vector<Split> splits;
-  Range width, height;                ///< of the readable pictures
-  std::vector<Problem> unreadable;    ///< training leaves them out, validation ends there
-  std::vector<Problem> incomplete;    ///< cut off or damaged after some pixels: read as far as they go
-  std::vector<Problem> vanished;      ///< 16 bits a value, and black as they are read (Picture::vanished)
-  std::vector<std::string> unusable;  ///< what is called as a split and has no pictures of classes, and why
-  Count turned;                       ///< by their EXIF orientation, which is followed only where that is asked for
-  Count deep;                         ///< of 16 bits a value, of which the high 8 are used
+  Range width, height;              ///< of the readable pictures
+  std::vector<Problem> unreadable;  ///< training leaves them out, validation ends there
+  std::vector<Problem> incomplete;  ///< cut off or damaged after some pixels: read as far as they go
+  std::vector<Problem> vanished;    ///< 16 bits a value, and black or nearly so as they are read (Picture::vanished)
+  /// What is called as a split and has no pictures of classes, or has some and is not called so, and why.
+  std::vector<std::string> unusable;
+  std::vector<std::string> apart;    ///< splits that do not lie beside each other (splits.h)
+  std::string below_the_only_class;  ///< what is known of a single class (BelowTheOnlyClass, readers.h)
+  Count turned;                      ///< by their EXIF orientation, which is followed only where that is asked for
+  Count deep;                        ///< of 16 bits a value, of which the high 8 are used
   std::vector<Duplicates> duplicates;
 
   int64_t pictures() const;

@@ -116,7 +116,7 @@ for orientation in (1, 3, 6):
     exif[0x0112] = orientation
     Image.new('RGB', (20, 10), (orientation, 0, 0)).save(f'{cat}{orientation}.jpg', exif=exif)
 Image.frombytes('I;16', (2, 1), struct.pack('<2H', 1, 255)).save(cat + 'dark.png')
-Image.frombytes('I;16', (2, 1), struct.pack('<2H', 1, 999)).save(cat + 'light.png')
+Image.frombytes('I;16', (2, 1), struct.pack('<2H', 1, 9999)).save(cat + 'light.png')
 )",
             {folder.string()});
   const auto check = Check(folder);

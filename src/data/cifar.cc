@@ -49,11 +49,15 @@ std::string ThereInstead(const DatasetInfo& info, const std::string& first, cons
   if (const auto packed = find(archive); packed.ok())
     return fmt::format("; {} is there and wants to be unpacked", (*packed / archive).string());
   const std::string pickle = fs::path(first).stem().string();  // the Python version's files are called without .bin
-  if (const auto python = find(pickle); python.ok())
-    return fmt::format(
-        "; {} is of the Python version (pickles), which is not read: the binary version is needed, {} from {}, or "
-        "--dataset_download",
-        (*python / pickle).string(), archive, info.urls.front());
+  std::string python_archive(archive);
+  if (const size_t word = archive.find("binary"); word != std::string_view::npos)
+    python_archive.replace(word, std::string_view("binary").size(), "python");
+  for (const std::string& file : {pickle, python_archive})
+    if (const auto python = find(file); python.ok())
+      return fmt::format(
+          "; {} is of the Python version (pickles), which is not read: the binary version is needed, {} from {}, or "
+          "--dataset_download",
+          (*python / file).string(), archive, info.urls.front());
   return "";
 }
 

@@ -17,6 +17,7 @@ class Subset : public Dataset {
     classes_ = all_->classes();
     left_out_ = all_->left_out();
     stand_in_ = all_->stand_in();
+    place_ = all_->place();
     for (int64_t i : chosen_) labels_.push_back(all_->label(i));
   }
   std::string NameOf(int64_t i) const override { return all_->NameOf(chosen_[i]); }
@@ -96,6 +97,25 @@ Result<Region> Dataset::ReadRegion(int64_t i, const ChooseNeed& choose, Picture&
 
 Result<std::vector<uint8_t>> Dataset::Encoded(int64_t i) const {
   return Unavailable("{}: not a picture file of its own", NameOf(i));
+}
+
+std::string Dataset::Checksum() const {
+  // The folder that all names begin with says where the data set lies.
+  const std::string first = size() > 0 ? NameOf(0) : "";
+  size_t common = first.rfind('/') + 1;
+  for (int64_t i = 1; i < size() && common > 0; ++i) {
+    const std::string name = NameOf(i);
+    const size_t same =
+        std::mismatch(first.begin(), first.begin() + common, name.begin(), name.end()).first - first.begin();
+    if (same < common) common = first.substr(0, same).rfind('/') + 1;
+  }
+  uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
+  const auto add = [&](std::string_view bytes) {
+    for (const char byte : bytes) hash = (hash ^ static_cast<uint8_t>(byte)) * 0x100000001b3;
+  };
+  for (int64_t i = 0; i < size(); ++i)
+    add(fmt::format("{}\n{}\n", std::string_view(NameOf(i)).substr(common), label(i)));
+  return fmt::format("{:016x}", hash);
 }
 
 Result<std::unique_ptr<Dataset>> OpenDataset(const DatasetOptions& options) {

@@ -34,10 +34,15 @@ class Dataset {
   const std::vector<LeftOut>& left_out() const { return left_out_; }
   /// The split that this is, where it stands in for the one that was asked for and is not there; otherwise "".
   const std::string& stand_in() const { return stand_in_; }
+  /// The folder in which its split was found, where others are expected beside it; empty for sets of fixed files.
+  const std::filesystem::path& place() const { return place_; }
   /// The class of picture i, in [0, classes().size()).
   int32_t label(int64_t i) const { return labels_[i]; }
   /// What messages call picture i: a path, or "cifar10 train #17".
   virtual std::string NameOf(int64_t i) const = 0;
+  /// Of the names and labels of all pictures, in their order, as 16 hexadecimal digits: another one for pictures that
+  /// were added, removed, renamed or moved to another class, the same one wherever the data set lies.
+  std::string Checksum() const;
   /// Picture i, grey or RGB as the data set was opened: a view of memory that the data set holds, or of `scratch`,
   /// whose memory is used again. The view lives as long as both stay untouched. Errors name the picture.
   virtual Result<PictureView> Read(int64_t i, Picture& scratch) const = 0;
@@ -55,12 +60,14 @@ class Dataset {
   /// Pictures are turned as their EXIF orientation says from now on. Without effect where they are no files.
   virtual void FollowExif() {}
   void SetStandIn(std::string split) { stand_in_ = std::move(split); }
+  void SetPlace(std::filesystem::path folder) { place_ = std::move(folder); }
 
  protected:
   std::vector<std::string> classes_;
   std::vector<int32_t> labels_;
   std::vector<LeftOut> left_out_;
   std::string stand_in_;
+  std::filesystem::path place_;
 };
 
 struct DatasetOptions {

@@ -226,6 +226,14 @@ TEST(Cifar, OtherVersionsAreCalledByTheirNames) {
   }
 }
 
+TEST(Cifar, AnArchiveOfTheOtherVersionIsNamed) {
+  const fs::path folder = TestFolder();
+  WriteText(folder / "cifar-10-python.tar.gz", "packed");
+  const std::string error = Error({.name = "cifar10", .data_dir = folder});
+  EXPECT_TRUE(Has(error, "cifar-10-python.tar.gz is of the Python version") && Has(error, "cifar-10-binary.tar.gz"))
+      << error;
+}
+
 TEST(Cifar, TheSharedCopyIsRead) {
   if (TestData() == nullptr) GTEST_SKIP() << "RIFFLE_TEST_DATA is not set";
   const fs::path folder = fs::path(TestData()) / "cifar10";
@@ -267,6 +275,29 @@ TEST(Folder, ClassesAndFilesAreSortedWhateverTheirEndings) {
     EXPECT_EQ(std::vector<uint8_t>(view->Row(0), view->Row(0) + 3), std::vector<uint8_t>(3, static_cast<uint8_t>(i)));
   }
   EXPECT_EQ((*dataset)->NameOf(2), (folder / "set/train/bees/b.BMP").string());
+}
+
+TEST(Dataset, ItsChecksumIsThatOfNamesAndLabelsWhereverItLies) {
+  const fs::path folder = TestFolder(), set = folder / "set";
+  WriteClasses(set / "train");
+  const auto checksum = [&](const fs::path& root, std::vector<std::string> classes = {}) {
+    return (*OpenDataset({.name = "", .data_dir = root, .classes = std::move(classes)}))->Checksum();
+  };
+  const std::string before = checksum(set);
+  EXPECT_EQ(before.size(), 16u);
+  EXPECT_EQ(checksum(folder), before);
+  fs::rename(set, folder / "elsewhere");
+  EXPECT_EQ(checksum(folder / "elsewhere"), before);
+  EXPECT_NE(checksum(folder, {"bees", "ants"}), before) << "other labels";
+  const fs::path train = folder / "elsewhere/train";
+  fs::rename(train / "bees/b.BMP", train / "bees/c.BMP");
+  EXPECT_NE(checksum(folder), before);
+  fs::rename(train / "bees/c.BMP", train / "bees/b.BMP");
+  EXPECT_EQ(checksum(folder), before);
+  fs::rename(train / "ants", train / "tmp");
+  fs::rename(train / "bees", train / "ants");
+  fs::rename(train / "tmp", train / "bees");
+  EXPECT_NE(checksum(folder), before) << "the pictures of two classes are swapped";
 }
 
 TEST(Folder, LabelsFollowTheClassesOfTheNetwork) {
@@ -452,6 +483,9 @@ TEST(Folder, ClassesThatOnlyLookAlikeAreToldApart) {
   const std::string error =
       Error({.name = "folder", .data_dir = folder, .split = "val", .classes = {"Bienen", "K\u00e4fer"}});
   EXPECT_TRUE(Has(error, "Ka\\u0308fer here, K\\u00e4fer there")) << error;
+  // Where the table of accents has no row for a letter, the error tells both all the same.
+  const std::string greek = Error({.name = "folder", .data_dir = folder, .split = "val", .classes = {"K\u03b1fer"}});
+  EXPECT_TRUE(Has(greek, "the nearest is 'K\u03b1fer' (Ka\\u0308fer here, K\\u03b1fer there)")) << greek;
 }
 
 TEST(Folder, PicturesAreTurnedWhereThatIsAskedFor) {

@@ -6,15 +6,15 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "data/encoded_dataset.h"
+#include "data/folders.h"
 #include "data/readers.h"
-#include "data/split_names.h"
 
 namespace riffle {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kNamesTold = 5;
+constexpr std::string_view kBrokenLinks = "broken links";
 
 class FolderDataset : public EncodedDataset {
  public:
@@ -26,9 +26,8 @@ class FolderDataset : public EncodedDataset {
   Result<std::vector<uint8_t>> Encoded(int64_t i) const override {
     const fs::path path = PathOf(i);
     auto bytes = ReadFile(path, kMaxPictureFileBytes);
-    std::error_code error;
-    if (bytes.ok() || fs::exists(path, error) || !fs::is_symlink(path, error)) return bytes;
-    return DataLoss("{}: a broken link: {} is not there", path.string(), fs::read_symlink(path, error).string());
+    if (!bytes.ok() && IsBrokenLink(path)) return BrokenLink(path);
+    return bytes;
   }
 
   void Add(int32_t label, std::vector<std::string> files) {
@@ -44,31 +43,6 @@ class FolderDataset : public EncodedDataset {
   fs::path split_folder_;
   std::vector<std::string> files_;  // below the class folder: ImageNet has 1.3 million
 };
-
-/// Calls `entry(directory_entry, name)` for what lies in the folder, in no order.
-template <class Entry>
-Status ForEachIn(const fs::path& folder, const Entry& entry) {
-  std::error_code error;
-  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error))
-    entry(*it, it->path().filename().string());
-  if (error) return IoError("{}: cannot be listed: {}", folder.string(), error.message());
-  return {};
-}
-
-bool IsFolder(const fs::directory_entry& entry) {
-  std::error_code broken_link;  // is none
-  return entry.is_directory(broken_link);
-}
-
-/// The folders in `folder` that are not hidden, in byte order of their names.
-Result<std::vector<std::string>> FoldersIn(const fs::path& folder) {
-  std::vector<std::string> names;
-  RIFFLE_TRY(ForEachIn(folder, [&](const fs::directory_entry& entry, const std::string& name) {
-    if (name.front() != '.' && IsFolder(entry)) names.push_back(name);
-  }));
-  std::ranges::sort(names);
-  return names;
-}
 
 /// Finds the pictures of one class, in its folder and all below.
 class ClassFolder {
@@ -114,7 +88,10 @@ class ClassFolder {
 
   void AddFile(const fs::directory_entry& entry, const fs::path& path) {
     std::error_code error;
-    if (!IsPictureName(path) || path.filename().native().front() == '.')
+    const bool has_its_name = IsPictureName(path) && path.filename().native().front() != '.';
+    if (!has_its_name && IsBrokenLink(entry.path()) && !IsOftenBesidePictures(path))
+      left_out.Add(std::string(kBrokenLinks), root_ / path);
+    else if (!has_its_name)
       left_out.AddByName(root_ / path);
     else if (entry.is_regular_file(error) || !entry.exists(error))  // a broken link is told of when it is read
       pictures.push_back(path.string());
@@ -127,80 +104,6 @@ class ClassFolder {
   std::vector<Identity> above_;  // the folder and those that led to it
 };
 
-/// Whether pictures lie in the folder or below, as those of a class do: not in folders that are called as splits are.
-bool HoldsPictures(const fs::path& folder, int levels) {
-  bool found = false;
-  std::vector<std::string> folders;
-  std::error_code error;
-  for (fs::directory_iterator it(folder, error), end; !error && it != end && !found; it.increment(error)) {
-    const std::string name = it->path().filename().string();
-    if (name.front() == '.') continue;
-    if (!IsFolder(*it))
-      found = IsPictureName(it->path());
-    else if (!IsSplitName(name))
-      folders.push_back(name);
-  }
-  for (size_t i = 0; !found && levels > 0 && i < folders.size(); ++i)
-    found = HoldsPictures(folder / folders[i], levels - 1);
-  return found;
-}
-
-/// The class folders in `folder`, as far as they can be told: folders with pictures.
-std::vector<std::string> FoldersOfPictures(const fs::path& folder) {
-  constexpr int kLevelsOfAClass = 3;
-  Result<std::vector<std::string>> names = FoldersIn(folder);
-  if (!names.ok()) return {};
-  std::erase_if(*names, [&](const std::string& name) { return !HoldsPictures(folder / name, kLevelsOfAClass); });
-  return *names;
-}
-
-/// Pictures that lie in the folder itself.
-bool HoldsPicturesItself(const fs::path& folder) { return HoldsPictures(folder, 0); }
-
-/// Whether this is a split and not just a folder of that name: it holds classes. One that is called as splits are holds
-/// its pictures itself.
-bool IsSplitFolder(const fs::path& folder) {
-  if (!IsSplitName(folder.filename().string())) return false;
-  return std::ranges::any_of(FoldersOfPictures(folder), [&](const std::string& name) {
-    return !IsSplitName(name) || HoldsPicturesItself(folder / name);
-  });
-}
-
-/// The folder in `folder` that is called so; "" if there is none. Names in the case of the table come first.
-fs::path SplitIn(const fs::path& folder, const std::vector<std::string_view>& names) {
-  std::error_code error;
-  for (const std::string_view name : names)
-    if (fs::is_directory(folder / name, error)) return folder / name;
-  const Result<std::vector<std::string>> there = FoldersIn(folder);
-  if (!there.ok()) return {};
-  for (const std::string_view name : names)
-    for (const std::string& candidate : *there)
-      if (Lowercase(candidate) == Lowercase(name)) return folder / candidate;
-  return {};
-}
-
-std::string Listed(const std::vector<std::string>& names) {
-  std::string text;
-  for (size_t i = 0; i < std::min(names.size(), kNamesTold); ++i) text += (i ? ", " : "") + OneLine(names[i]);
-  return names.size() > kNamesTold ? text + ", ..." : text;
-}
-
-/// What is at `root` instead of a split, and what to do; begins with "; ".
-std::string ThereInstead(const fs::path& root, const std::string& split) {
-  std::error_code error;
-  if (IsSplitFolder(fs::weakly_canonical(root, error)))
-    return fmt::format("; this folder is a split itself: name the folder above it");
-  const Result<std::vector<std::string>> all = FoldersIn(root);
-  const std::vector<std::string> folders = all.ok() ? *all : std::vector<std::string>();
-  const bool other_splits = std::ranges::any_of(folders, [](const std::string& name) { return IsSplitName(name); });
-  if (const auto classes = FoldersOfPictures(root); !classes.empty() && !other_splits)
-    return fmt::format("; class folders lie directly in it ({}): put them below {}", Listed(classes),
-                       (root / split).string());
-  if (HoldsPicturesItself(root))
-    return fmt::format("; pictures lie directly in it: put each below {}", (root / split / "ITS_CLASS").string());
-  return folders.empty() ? "; no folder is there" : fmt::format("; the folders there: {}", Listed(folders));
-}
-
 /// The place of `name` in the known classes.
 Result<int32_t> LabelOf(const std::string& name, const std::vector<std::string>& known, const fs::path& folder) {
   const auto it = std::ranges::find(known, name);
@@ -209,18 +112,30 @@ Result<int32_t> LabelOf(const std::string& name, const std::vector<std::string>&
   if (alike != known.end())
     return InvalidArgument(
         "{}: class '{}' is not among those that the network is trained for; '{}' is, which looks alike in another "
-        "Unicode normal form ({} here, {} there): rename the folder",
+        "Unicode normal form or with other spaces ({} here, {} there): rename the folder",
         folder.string(), name, *alike, Escaped(name), Escaped(*alike));
   const std::vector<std::string_view> views(known.begin(), known.end());
-  return InvalidArgument("{}: class '{}' is not among the {} that the network is trained for; the nearest is '{}'",
-                         folder.string(), name, known.size(), Nearest(name, views));
+  const std::string nearest(Nearest(name, views));
+  const bool may_look_alike = Escaped(name) != name || Escaped(nearest) != nearest;
+  return InvalidArgument("{}: class '{}' is not among the {} that the network is trained for; the nearest is '{}'{}",
+                         folder.string(), name, known.size(), nearest,
+                         may_look_alike ? fmt::format(" ({} here, {} there)", Escaped(name), Escaped(nearest)) : "");
 }
 
-/// Files that lie beside the class folders.
+/// What lies beside the class folders and may have been meant as a class.
 Status AddBeside(const fs::path& split_folder, LeftOutFiles* left_out) {
   return ForEachIn(split_folder, [&](const fs::directory_entry& entry, const std::string& name) {
-    if (!IsFolder(entry) && name.front() != '.')
-      left_out->Add("files beside the class folders", name, !IsPictureName(name));
+    if (IsFolder(entry)) {
+      if (name.front() == '.') left_out->Add("hidden folders", name, true);
+    } else if (IsOftenBesidePictures(name)) {
+      left_out->Add("files beside the class folders", name, true);
+    } else if (IsBrokenLink(entry.path())) {
+      left_out->Add(fmt::format("{} beside the class folders, perhaps of classes", kBrokenLinks), name);
+    } else if (IsArchiveName(name)) {
+      left_out->Add("archives beside the class folders, which are not unpacked", name);
+    } else {
+      left_out->Add("files beside the class folders", name);
+    }
   });
 }
 
@@ -230,43 +145,16 @@ std::string Instead(const std::vector<LeftOut>& left_out) {
 
 }  // namespace
 
-Result<fs::path> FindSplitFolder(const fs::path& data_dir, const std::string& split) {
-  static constexpr DatasetInfo kAnyFolder{};
-  const fs::path root = data_dir.empty() ? "." : data_dir;
-  const std::vector<std::string_view> names = NamesOfSplit(split);
-  const std::string what = fmt::format("a folder '{}' with a folder of pictures for each class", split);
-  std::error_code error;
-  const bool root_is_a_split =
-      IsSplitFolder(fs::weakly_canonical(root, error));  // what bears a split's name is a class
-  const auto fits = [&](const fs::path& folder) {
-    const fs::path found = SplitIn(folder, names);
-    return !found.empty() && !(root_is_a_split && HoldsPicturesItself(found));
-  };
-  const auto roots = NearestFolders(root, what, kAnyFolder, fits, IsSplitFolder);
-  if (!roots.ok() && fs::is_directory(root, error))
-    return Status(roots.status().code(), roots.status().message() + ThereInstead(root, split));
-  if (!roots.ok()) return roots.status();
-  std::vector<fs::path> folders;
-  for (const fs::path& folder : *roots) folders.push_back(SplitIn(folder, names));
-  // Of several those with class folders; a folder that only bears the name counts where there is no other.
-  const auto bears_only_the_name = [](const fs::path& folder) { return FoldersOfPictures(folder).empty(); };
-  if (folders.size() > 1 && !std::ranges::all_of(folders, bears_only_the_name))
-    std::erase_if(folders, bears_only_the_name);
-  return TheOnly(root, what, folders);
-}
-
-Result<std::vector<std::string>> ClassFolders(const fs::path& data_dir, const std::string& split) {
-  RIFFLE_ASSIGN(const fs::path folder, FindSplitFolder(data_dir, split));
-  return FoldersIn(folder);
-}
-
 Result<std::unique_ptr<Dataset>> OpenFolder(const fs::path& data_dir, const std::string& split, int channels,
                                             const std::vector<std::string>& known_classes) {
-  RIFFLE_ASSIGN(const fs::path folder, FindSplitFolder(data_dir, split));
+  RIFFLE_ASSIGN(const SplitFolder found_split, FindSplitFolder(data_dir, split));
+  const fs::path& folder = found_split.folder;
   RIFFLE_ASSIGN(const std::vector<std::string> names, FoldersIn(folder));
   const std::vector<std::string>& classes = known_classes.empty() ? names : known_classes;
   auto dataset = std::make_unique<FolderDataset>(folder, channels);
   LeftOutFiles left_out;
+  for (const fs::path& other : found_split.passed_over)
+    left_out.Add("folders that are called as it is and have no class folders", other);
   RIFFLE_TRY(AddBeside(folder, &left_out));
   for (const std::string& name : names) {
     RIFFLE_ASSIGN(const int32_t label, LabelOf(name, classes, folder));
@@ -280,6 +168,7 @@ Result<std::unique_ptr<Dataset>> OpenFolder(const fs::path& data_dir, const std:
   }
   dataset->SetClasses(classes);
   dataset->SetLeftOut(left_out.Kinds());
+  dataset->SetPlace(folder.parent_path());
   if (dataset->size() == 0)
     return NotFound("{}: no picture there; a folder for each class was expected, with {} files{}", folder.string(),
                     PictureEndings(), Instead(dataset->left_out()));

@@ -18,6 +18,8 @@ constexpr std::array<std::string_view, 7> kPictureEndings = {".jpg", ".jpeg", ".
 constexpr std::array<std::string_view, 14> kOtherEndings = {".txt", ".json", ".jsonl",  ".csv", ".tsv",
                                                             ".xml", ".yaml", ".yml",    ".md",  ".db",
                                                             ".ini", ".md5",  ".sha256", ".log"};
+constexpr std::array<std::string_view, 11> kArchiveEndings = {".tar", ".tgz", ".gz",  ".bz2", ".xz", ".zst",
+                                                              ".zip", ".7z",  ".rar", ".tbz", ".txz"};
 constexpr size_t kLongestEnding = 6;  // with its dot; what is longer is no ending but a name with a dot in it
 constexpr size_t kKindsTold = 6;
 
@@ -36,6 +38,12 @@ std::string PictureEndings() {
 }
 
 bool IsPictureName(const fs::path& path) { return IsIn(kPictureEndings, Lowercase(path.extension().string())); }
+
+bool IsOftenBesidePictures(const fs::path& path) {
+  return path.filename().native().starts_with('.') || IsIn(kOtherEndings, Lowercase(path.extension().string()));
+}
+
+bool IsArchiveName(const fs::path& path) { return IsIn(kArchiveEndings, Lowercase(path.extension().string())); }
 
 void LeftOutFiles::AddByName(const fs::path& path) {
   const std::string name = path.filename().string(), ending = Lowercase(path.extension().string());
@@ -68,6 +76,9 @@ void LeftOutFiles::Add(const std::vector<LeftOut>& kinds) {
 std::vector<LeftOut> LeftOutFiles::Kinds() const {
   std::vector<LeftOut> kinds;
   for (const auto& [key, kind] : kinds_) kinds.push_back(kind);
+  std::ranges::stable_sort(kinds, [](const LeftOut& a, const LeftOut& b) {
+    return std::pair(a.harmless, -a.files) < std::pair(b.harmless, -b.files);
+  });
   return kinds;
 }
 
@@ -76,8 +87,11 @@ std::string Described(const std::vector<LeftOut>& kinds) {
   for (size_t i = 0; i < std::min(kinds.size(), kKindsTold); ++i)
     text += fmt::format("{}{} ({}{}{})", i ? "; " : "", kinds[i].why, kinds[i].files,
                         kinds[i].files > 1 ? ", such as " : ": ", OneLine(kinds[i].example));
-  if (kinds.size() > kKindsTold) text += fmt::format("; and {} more kinds", kinds.size() - kKindsTold);
-  return text;
+  if (kinds.size() <= kKindsTold) return text;
+  int64_t files = 0;
+  for (size_t i = kKindsTold; i < kinds.size(); ++i) files += kinds[i].files;
+  const size_t more = kinds.size() - kKindsTold;
+  return text + fmt::format("; and {} more kind{} ({} file{})", more, more > 1 ? "s" : "", files, files > 1 ? "s" : "");
 }
 
 std::vector<LeftOut> WithoutHarmless(std::vector<LeftOut> kinds) {

@@ -17,6 +17,12 @@ std::string PictureEndings();
 /// Whether the name ends as a picture's does, in any case.
 bool IsPictureName(const std::filesystem::path& path);
 
+/// Whether such a file often lies beside pictures, and nobody takes it for one: hidden files, texts, tables.
+bool IsOftenBesidePictures(const std::filesystem::path& path);
+
+/// Whether the name is that of an archive, which may hold pictures.
+bool IsArchiveName(const std::filesystem::path& path);
+
 /// Files that were passed over, counted by kind. Not thread-safe.
 class LeftOutFiles {
  public:
@@ -26,7 +32,7 @@ class LeftOutFiles {
   void Add(const std::string& why, const std::filesystem::path& path, bool harmless = false);
   void Add(const std::vector<LeftOut>& kinds);
 
-  /// In the order of their texts; harmless ones last.
+  /// The largest first, those of one size in the order of their texts; harmless ones last.
   std::vector<LeftOut> Kinds() const;
 
  private:

@@ -88,6 +88,9 @@ Status Loader::Start() {
   } catch (const std::system_error&) {
     const size_t started = workers_.size();
     Stop();
+    if (started == 0)
+      return Unavailable(
+          "no thread can read pictures: the system starts none (limit of processes or memory: ulimit -u, -v)");
     return Unavailable(
         "option num_parallel_workers: {} threads were to read pictures, the system starts only {}; lower "
         "--num_parallel_workers",
@@ -198,7 +201,7 @@ Status Loader::MakePicture(Slot& slot, int i, int64_t index, TransformScratch& s
   RandomStream random = slot.places[i].augmentation;
   const auto choose = [&](int height, int width) { return transform_.Choose(height, width, random); };
   RIFFLE_ASSIGN(const Region region, dataset_.ReadRegion(index, choose, picture));
-  if (const std::string_view flaw = FlawOf(picture); !flaw.empty()) {
+  if (const std::string flaw = FlawOf(picture); !flaw.empty()) {
     if (picture.incomplete && !options_.allow_incomplete)
       return DataLoss("{}: cut off or damaged after some of its pixels (--allow_incomplete uses it as far as it goes)",
                       dataset_.NameOf(index));
@@ -245,8 +248,8 @@ void Loader::Make(const Claim& claim, TransformScratch& scratch, Picture& pictur
     failed_at = i;
     try {
       first = MakeOrReplace(*claim.slot, i, scratch, picture);
-    } catch (const std::exception& exception) {  // no memory: nothing else throws
-      first = Unavailable("{}: {}", dataset_.NameOf(claim.slot->places[i].index), exception.what());
+    } catch (const std::exception&) {  // nothing else throws than what finds no memory
+      first = Unavailable("{}: no memory to read it", dataset_.NameOf(claim.slot->places[i].index));
     }
   }
   const std::lock_guard lock(mutex_);

@@ -23,6 +23,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kPartEnding = ".part";
+constexpr const char* kLockName = ".pack.lock";
 
 struct WriterCloser {
   void operator()(archive* writer) const { archive_write_free(writer); }
@@ -123,7 +124,7 @@ Result<StagedSet> Stage(const NamedSplit& split, const PackOptions& options, con
       const std::string label = std::to_string(data.label(order[i]));
       RIFFLE_TRY(tar.Add(key + ending, bytes.data(), bytes.size()));
       RIFFLE_TRY(tar.Add(key + ".cls", label.data(), label.size()));
-      if (progress) progress(i + 1, data.size());
+      if (progress) RIFFLE_TRY(progress(i + 1, data.size()));
     }
     RIFFLE_TRY(tar.Finish());
     set.index.shards.push_back({file.path().filename().string(), end - begin});
@@ -139,13 +140,16 @@ struct Present {
   bool any() const { return !shards.empty() || !indexes.empty(); }
 };
 
-// Not everything called so is an index.
+// Not everything called so is an index, nor even a file.
 bool IsIndex(const fs::path& path) {
+  std::error_code error;
+  if (!fs::is_regular_file(path, error)) return false;
   const auto text = ReadTextFile(path);
   return text.ok() && (*text == kUnfinishedIndex || ShardIndexFromJson(*text).ok());
 }
 
-// InvalidArgument where a split would then be there twice, under two names.
+// InvalidArgument where a split would then be there twice, under two names, or where an index would replace a file that
+// is none.
 Result<Present> LookAround(std::span<const NamedSplit> splits, const fs::path& prefix) {
   std::set<std::string> names(UsualSplits().begin(), UsualSplits().end());
   for (const NamedSplit& split : splits) names.insert(split.name);
@@ -156,16 +160,21 @@ Result<Present> LookAround(std::span<const NamedSplit> splits, const fs::path& p
     const fs::path path = prefix.parent_path() / it->path().filename();
     const bool is_part = path.extension() == kPartEnding;
     for (const std::string& split : names) {
+      const bool is_packed = std::ranges::find(splits, split, &NamedSplit::name) != splits.end();
       const std::string set = fmt::format("{}-{}", prefix.filename().string(), split);
       const auto shard = ShardOf(is_part ? path.stem() : path, split);
       if (shard && shard->set == set)
         (is_part ? present.parts : present.shards).push_back(path);
-      else if (shard && !is_part && std::ranges::find(splits, split, &NamedSplit::name) != splits.end())
+      else if (shard && !is_part && is_packed)
         return InvalidArgument(
             "{}: this split '{}' of another data set lies in the folder already: pack into one of its own",
             path.string(), split);
-      else if (path.filename() == set + ".json" && IsIndex(path))
+      else if (path.filename() != set + ".json")
+        continue;
+      else if (IsIndex(path))
         present.indexes.push_back(path);
+      else if (is_packed)
+        return InvalidArgument("{}: lies there already and is no index of shards; choose another name", path.string());
     }
   }
   if (error) return IoError("{}: cannot be listed: {}", folder.string(), error.message());
@@ -200,7 +209,14 @@ Status Check(std::span<const NamedSplit> splits, const PackOptions& options) {
   if (options.shard_size < 1)
     return InvalidArgument("shard_size: at least 1 was expected, {} found", options.shard_size);
   const std::string prefix = fs::path(options.prefix).filename().string();
-  if (prefix.empty()) return InvalidArgument("'{}': the beginning of the shards' names was expected", options.prefix);
+  if (prefix.empty() || IsStream(options.prefix))
+    return InvalidArgument(
+        "option out: expected the beginning of the shards' names, found '{}'; pack writes several files",
+        options.prefix);
+  if (prefix.starts_with('.'))
+    return InvalidArgument(
+        "'{}': the beginning of the shards' names was expected, as in {}: hidden files are no shards", options.prefix,
+        (fs::path(options.prefix).parent_path() / "photos").string());
   if (!IsUtf8(prefix))
     return InvalidArgument("the shards' name {} is not UTF-8, which their index has to hold: choose another",
                            Quoted(prefix));
@@ -220,7 +236,7 @@ Status Pack(std::span<const NamedSplit> splits, const PackOptions& options, cons
   std::error_code error;
   fs::create_directories(folder, error);
   if (error) return IoError("{}: cannot be made: {}", folder.string(), error.message());
-  RIFFLE_ASSIGN(const FileLock lock, FileLock::TakeAtOnce(folder / ".lock", [&](const std::string& holder) {
+  RIFFLE_ASSIGN(const FileLock lock, FileLock::TakeAtOnce(folder / kLockName, [&](const std::string& holder) {
                   return InvalidArgument("{}: {} is packing into this folder; wait for it, or choose another folder",
                                          folder.string(), holder);
                 }));

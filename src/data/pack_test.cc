@@ -1,6 +1,8 @@
 // Packing a folder and reading it back; packing again.
 #include "data/pack.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <set>
 
@@ -37,7 +39,7 @@ Status PackAll(const fs::path& from, const fs::path& prefix, const PackOptions& 
 std::set<std::string> FilesIn(const fs::path& folder) {
   std::set<std::string> names;
   for (const auto& entry : fs::directory_iterator(folder))
-    if (entry.path().filename() != ".lock") names.insert(entry.path().filename().string());
+    if (entry.path().filename() != ".pack.lock") names.insert(entry.path().filename().string());
   return names;
 }
 
@@ -182,6 +184,26 @@ TEST(PackAgain, ThatFailsLeavesTheEarlierOne) {
   EXPECT_EQ(FilesIn(packed).size(), 6u) << "no part is left";
 }
 
+TEST(Pack, StoppedByItsCallerLeavesNothing) {
+  const fs::path root = SomeFolder(TestFolder()), packed = root / "packed";
+  const auto splits = OpenAllSplits(**FindDataset("folder"), root);
+  ASSERT_TRUE(splits.ok());
+  const Status stopped = Pack(*splits, {.prefix = (packed / "x").string(), .shard_size = 3},
+                              [](int64_t done, int64_t) { return done == 5 ? Interrupted("stopped") : Status(); });
+  EXPECT_EQ(stopped.code(), ErrorCode::kInterrupted);
+  EXPECT_TRUE(FilesIn(packed).empty());
+}
+
+TEST(Pack, RefusesNamesThatWouldBeHidden) {
+  const fs::path root = SomeFolder(TestFolder());
+  for (const char* prefix : {".", "..", "dir/.", "dir/.x"}) {
+    const Status refused = PackAll(root, root / prefix);
+    EXPECT_EQ(refused.code(), ErrorCode::kInvalidArgument) << prefix;
+    EXPECT_TRUE(Has(refused.message(), "hidden files are no shards")) << refused.message();
+  }
+  EXPECT_FALSE(fs::exists(root / "dir"));
+}
+
 TEST(PackAgain, ThatWasStoppedIsToldToWhoReads) {
   const fs::path root = SomeFolder(TestFolder()), packed = root / "packed";
   ASSERT_EQ(PackAll(root, packed / "x").message(), "");
@@ -203,9 +225,53 @@ TEST(PackAgain, UnderAnotherNameInTheSameFolderIsAnError) {
 TEST(PackAgain, IsAnErrorWhileAnotherProcessPacksThere) {
   const fs::path root = SomeFolder(TestFolder()), packed = root / "packed";
   fs::create_directories(packed);
-  const auto other = FileLock::TakeAtOnce(packed / ".lock", [](const std::string&) { return Status(); });
+  const auto other = FileLock::TakeAtOnce(packed / ".pack.lock", [](const std::string&) { return Status(); });
   ASSERT_TRUE(other.ok());
   EXPECT_TRUE(Has(PackAll(root, packed / "x").message(), "is packing into this folder"));
+}
+
+TEST(PackAgain, NeverReplacesWhatIsNoIndex) {
+  const fs::path root = SomeFolder(TestFolder()), packed = root / "packed", file = packed / "x-val.json";
+  const auto is_refused = [&] {
+    for (const bool overwrite : {false, true})
+      EXPECT_TRUE(Has(PackAll(root, packed / "x", {.shard_size = 5, .overwrite = overwrite}).message(),
+                      file.string() + ": lies there already and is no index of shards; choose another name"));
+    EXPECT_EQ(FilesIn(packed), std::set<std::string>{"x-val.json"});
+  };
+  const std::string annotations = R"({"images": [], "annotations": []})";
+  WriteBytes(file, {annotations.begin(), annotations.end()});
+  is_refused();
+  EXPECT_EQ(ReadBytes(file), std::vector<uint8_t>(annotations.begin(), annotations.end()));
+  fs::remove(file);
+  ASSERT_EQ(mkfifo(file.c_str(), 0600), 0);
+  is_refused();
+  fs::remove(file);
+  fs::create_symlink("nowhere", file);
+  is_refused();
+  fs::rename(file, packed / "x-test.json");
+  EXPECT_EQ(PackAll(root, packed / "x").message(), "") << "no split that is packed has this name";
+}
+
+TEST(PackAgain, LeavesAFileThatIsCalledLikeALock) {
+  const fs::path root = SomeFolder(TestFolder()), packed = root / "packed";
+  WriteBytes(packed / ".lock", {'m', 'i', 'n', 'e'});
+  WriteBytes(root / "precious", {});
+  fs::create_symlink(root / "precious", packed / ".pack.lock");
+  EXPECT_TRUE(Has(PackAll(root, packed / "x").message(), ".pack.lock: expected a file"));
+  EXPECT_EQ(ReadBytes(root / "precious").size(), 0u);
+  fs::remove(packed / ".pack.lock");
+  EXPECT_EQ(PackAll(root, packed / "x").message(), "");
+  EXPECT_EQ(ReadBytes(packed / ".lock").size(), 4u);
+}
+
+TEST(Pack, WritesFilesAndNoStream) {
+  const fs::path root = SomeFolder(TestFolder());
+  ASSERT_EQ(mkfifo((root / "fifo").c_str(), 0600), 0);
+  for (const std::string& prefix : {std::string("-"), std::string("/dev/stdout"), std::string("/dev/fd/1"),
+                                    std::string("/dev/null"), (root / "fifo").string()})
+    EXPECT_TRUE(Has(
+        PackAll(root, prefix).message(),
+        "option out: expected the beginning of the shards' names, found '" + prefix + "'; pack writes several files"));
 }
 
 TEST(PackAgain, DuringARunIsNoticedByTheRun) {

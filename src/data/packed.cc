@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <map>
 #include <optional>
 #include <set>
 
@@ -83,6 +84,11 @@ class PackedDataset : public EncodedDataset {
 
   std::vector<int64_t> ShardStarts() const override { return starts_; }
 
+  void LeaveOut(const std::vector<LeftOut>& kinds) {
+    passed_over_.Add(kinds);
+    left_out_ = passed_over_.Kinds();
+  }
+
   void Add(const Shard& shard, ShardContents contents) {
     starts_.push_back(size());
     shards_.push_back(shard);
@@ -91,8 +97,7 @@ class PackedDataset : public EncodedDataset {
       entries_.push_back(std::move(entry));
     }
     for (LeftOut& kind : contents.left_out) kind.example = fmt::format("{}: {}", shard.file.string(), kind.example);
-    passed_over_.Add(contents.left_out);
-    left_out_ = passed_over_.Kinds();
+    LeaveOut(contents.left_out);
   }
 
  private:
@@ -109,6 +114,7 @@ struct ShardFiles {
   fs::path folder;
   std::string set;  // "photos-train": the index beside them is photos-train.json
   std::vector<fs::path> files;
+  LeftOutFiles left_out;  // tar files that are no shards by their names, and numbers without a shard
 };
 
 // Files in `folder` that `choose` takes, sorted. What cannot be looked at, as a link that leads nowhere, is an error
@@ -129,10 +135,30 @@ Result<std::vector<fs::path>> ListFiles(const fs::path& folder, const Choose& ch
   return files;
 }
 
+// What may have been meant as a shard: other tar files, parts of them, numbers that are skipped.
+Status AddLeftOut(const std::string& split, ShardFiles& shards) {
+  const auto is_known = [&](const fs::path& file) {
+    return ShardOf(file, split) ||
+           std::ranges::any_of(UsualSplits(), [&](std::string_view usual) { return ShardOf(file, usual).has_value(); });
+  };
+  RIFFLE_ASSIGN(const std::vector<fs::path> others, ListFiles(shards.folder, [&](const fs::path& file) {
+                  return IsAlmostTarName(file) && !is_known(file);
+                }));
+  for (const fs::path& file : others)
+    shards.left_out.Add("tar files that are no shards of a split by their names", file.filename());
+  std::map<int64_t, fs::path> by_number;
+  for (const fs::path& file : shards.files)
+    if (const auto number = ShardOf(file, split)->number) by_number.emplace(*number, file.filename());
+  for (auto it = by_number.begin(); it != by_number.end() && std::next(it) != by_number.end(); ++it)
+    if (std::next(it)->first != it->first + 1)
+      shards.left_out.Add("gaps in the shards' numbers", fmt::format("after {}", it->second.string()));
+  return {};
+}
+
 Result<ShardFiles> ListShards(const fs::path& folder, const std::string& split) {
   RIFFLE_ASSIGN(std::vector<fs::path> files,
                 ListFiles(folder, [&](const fs::path& file) { return ShardOf(file, split).has_value(); }));
-  ShardFiles shards{.folder = folder, .set = {}, .files = {}};
+  ShardFiles shards{.folder = folder, .set = {}, .files = {}, .left_out = {}};
   for (const fs::path& file : files) {
     const std::optional<ShardName> name = ShardOf(file, split);
     if (!name->unpacker.empty()) {
@@ -148,6 +174,7 @@ Result<ShardFiles> ListShards(const fs::path& folder, const std::string& split) 
     shards.set = name->set;
     shards.files.push_back(file);
   }
+  RIFFLE_TRY(AddLeftOut(split, shards));
   return shards;
 }
 
@@ -292,6 +319,8 @@ Result<std::unique_ptr<Dataset>> OpenPacked(const fs::path& data_dir, const std:
     RIFFLE_ASSIGN(classes, NumbersOf(shards, contents));
   }
   auto dataset = std::make_unique<PackedDataset>(channels, classes);
+  dataset->SetPlace(shards.folder);
+  dataset->LeaveOut(shards.left_out.Kinds());
   for (size_t s = 0; s < shards.files.size(); ++s) {
     for (const ShardEntry& entry : contents[s].entries)
       if (entry.label >= static_cast<int32_t>(classes.size()))

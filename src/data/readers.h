@@ -53,12 +53,22 @@ Result<std::unique_ptr<Dataset>> OpenFolder(const std::filesystem::path& data_di
 Result<std::unique_ptr<Dataset>> OpenPacked(const std::filesystem::path& data_dir, const std::string& split,
                                             int channels, const std::vector<std::string>& known_classes, int threads);
 
+struct SplitFolder {
+  std::filesystem::path folder;
+  std::vector<std::filesystem::path> passed_over;  ///< called as the split is, but without class folders
+};
+
 /// The folder of that split, or of another of its names (split_names.h), in any case. It lies at or below `data_dir`,
-/// but not within another split: a class may be called 'test'. Errors as FindFolder's; NotFound says what is there.
-Result<std::filesystem::path> FindSplitFolder(const std::filesystem::path& data_dir, const std::string& split);
+/// but not within another split: a class may be called 'test'. A folder that only bears the name counts where none has
+/// class folders, or where it lies beside another split. Errors as FindFolder's, NotFound says what is there;
+/// InvalidArgument where two folders beside each other are the split; DataLoss for a link that leads nowhere.
+Result<SplitFolder> FindSplitFolder(const std::filesystem::path& data_dir, const std::string& split);
 
 /// The names of the class folders of that split, in byte order.
 Result<std::vector<std::string>> ClassFolders(const std::filesystem::path& data_dir, const std::string& split);
+
+/// Where that split has one class folder and others lie below it: what to do, beginning with "; ". Otherwise "".
+std::string BelowTheOnlyClass(const std::filesystem::path& data_dir, const std::string& split);
 
 /// The folders at or below `root` (four levels at most, hidden folders left out) that `fits`, of the level nearest to
 /// `root` that has any. What lies below a folder that is `closed` is not looked at. Where `info` has a folder_word, a

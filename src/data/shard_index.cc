@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -95,9 +96,19 @@ std::optional<ShardName> ShardOf(const fs::path& file, std::string_view split) {
   std::string set = name.substr(0, name.size() - ending->ending.size());
   const size_t end = set.find_last_not_of("0123456789");
   const bool numbered = end != std::string::npos && end + 1 < set.size() && IsSeparator(set[end]);
-  if (numbered) set.resize(end);
+  std::optional<int64_t> number;
+  if (numbered) {
+    int64_t value = 0;
+    const auto read = std::from_chars(set.data() + end + 1, set.data() + set.size(), value);
+    if (read.ec == std::errc()) number = value;
+    set.resize(end);
+  }
   if (!EndsAsSplit(Lowercase(set), split)) return std::nullopt;
-  return ShardName{.set = set, .unpacker = std::string(ending->unpacker)};
+  return ShardName{.set = set, .number = number, .unpacker = std::string(ending->unpacker)};
+}
+
+bool IsAlmostTarName(const fs::path& file) {
+  return IsTarName(file) || (file.has_extension() && IsTarName(file.stem()));
 }
 
 bool IsTarName(const fs::path& file) { return EndingOf(Lowercase(file.filename().string())) != nullptr; }

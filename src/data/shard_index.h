@@ -35,8 +35,9 @@ inline constexpr std::string_view kUnfinishedIndex = "{\"unfinished\": true}\n";
 
 /// What the name of a file tells that is a shard, or would be if it were unpacked.
 struct ShardName {
-  std::string set;       ///< "photos-train" of "photos-train-000017.tar"
-  std::string unpacker;  ///< the program that unpacks it, "gunzip"; empty: it can be read
+  std::string set;                ///< "photos-train" of "photos-train-000017.tar"
+  std::optional<int64_t> number;  ///< 17 there; none of "photos-train.tar"
+  std::string unpacker;           ///< the program that unpacks it, "gunzip"; empty: it can be read
 };
 
 /// "train-000017.tar", "photos_train_17.tar" and "train.tar" are shards of the split 'train', by any of its names
@@ -45,5 +46,8 @@ std::optional<ShardName> ShardOf(const std::filesystem::path& file, std::string_
 
 /// Whether the name ends as that of a tar file, compressed or not.
 bool IsTarName(const std::filesystem::path& file);
+
+/// Whether it is a tar file by its name, or was to become one: "train-000004.tar.part", "train-000001.tar.crdownload".
+bool IsAlmostTarName(const std::filesystem::path& file);
 
 }  // namespace riffle

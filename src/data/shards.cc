@@ -12,6 +12,7 @@
 #include <optional>
 #include <span>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "base/json.h"
 #include "base/text.h"
@@ -218,6 +219,9 @@ class Samples {
       RIFFLE_ASSIGN(const int32_t other, LabelOf(*again));
       if (other != label) return DataLoss("key {} has two classes, {} and {}", Quoted(sample_.key), label, other);
     }
+    if (!keys_.insert(sample_.key).second)
+      return DataLoss("key {} is there twice, with other keys in between, the second time as {}: pack anew",
+                      Quoted(sample_.key), Quoted(picture.name));
     RIFFLE_ASSIGN(const Member* const content, links_.Follow(picture));
     if (content->bytes > kMaxPictureFileBytes)
       return DataLoss("entry {}: {} bytes are no picture", Quoted(picture.name), content->bytes);
@@ -266,6 +270,7 @@ class Samples {
   const std::vector<Member>& members_;
   Links links_;
   Sample sample_;
+  std::unordered_set<std::string> keys_;  // of all pictures so far
   ShardContents contents_;
   LeftOutFiles left_out_;
 };

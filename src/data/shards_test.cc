@@ -133,6 +133,25 @@ for dialect, name in ((tarfile.GNU_FORMAT, 'gnu'), (tarfile.PAX_FORMAT, 'pax'), 
         add(long + '.cls', b'0')
 )";
 
+TEST_F(Shards, AKeyThatIsThereAgainIsAnError) {
+  FolderWith({Bitmap("a.bmp", 30), {"a.cls", "1"}});  // as tar -r adds it
+  EXPECT_THAT(OpenError(folder_), HasSubstr("key \"a\" is there twice, with other keys in between"));
+}
+
+TEST_F(Shards, WhatMayHaveBeenAShardIsNamed) {
+  FolderWith({});
+  FolderWith({}, "train-000001.tar");
+  FolderWith({}, "train-000004.tar");
+  FolderWith({}, "val-000000.tar");
+  for (const char* name : {"train-000001 (1).tar", "train-000005.tar.part", "notes.txt"})
+    WriteText(folder_ / name, "x");
+  const auto data = Open(folder_);
+  ASSERT_TRUE(data.ok()) << data.status().message();
+  const std::string text = Described(WithoutHarmless((*data)->left_out()));
+  EXPECT_THAT(text, AllOf(HasSubstr("tar files that are no shards of a split by their names (2, such as "),
+                          HasSubstr("gaps in the shards' numbers (1: after train-000001.tar)")));
+}
+
 TEST_F(Shards, ThoseOfOtherProgramsAreRead) {
   WriteBytes(folder_ / "p.bmp", Bmp(4, 3, 33));
   for (const char* dialect : {"gnu", "pax", "ustar"})

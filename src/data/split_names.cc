@@ -21,8 +21,9 @@ constexpr std::array<Row, 3> kRows = {{
 }};
 
 const Row* FindRow(std::string_view split) {
-  const auto row = std::ranges::find_if(
-      kRows, [&](const Row& r) { return !split.empty() && std::ranges::find(r.names, split) != r.names.end(); });
+  const auto row = std::ranges::find_if(kRows, [&](const Row& r) {
+    return !split.empty() && std::ranges::find(r.names, Lowercase(split)) != r.names.end();
+  });
   return row == kRows.end() ? nullptr : &*row;
 }
 
@@ -37,12 +38,17 @@ std::vector<std::string_view> NamesOfSplit(std::string_view split) {
   std::vector<std::string_view> names = {split};
   if (const Row* const row = FindRow(split))
     for (const std::string_view name : row->names)
-      if (!name.empty() && name != split) names.push_back(name);
+      if (!name.empty() && name != Lowercase(split)) names.push_back(name);
   return names;
 }
 
+std::string UsualName(std::string_view split) {
+  const Row* const row = FindRow(split);
+  return row ? std::string(row->names[0]) : std::string(split);
+}
+
 bool AreOneSplit(std::string_view a, std::string_view b) {
-  return a == b || (FindRow(a) != nullptr && FindRow(a) == FindRow(b));
+  return Lowercase(a) == Lowercase(b) || (FindRow(a) != nullptr && FindRow(a) == FindRow(b));
 }
 
 std::string_view StandInFor(std::string_view split) {
@@ -50,6 +56,6 @@ std::string_view StandInFor(std::string_view split) {
   return row ? row->stand_in : "";
 }
 
-bool IsSplitName(std::string_view word) { return FindRow(Lowercase(word)) != nullptr; }
+bool IsSplitName(std::string_view word) { return FindRow(word) != nullptr; }
 
 }  // namespace riffle

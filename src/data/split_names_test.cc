@@ -12,13 +12,17 @@ TEST(SplitNames, TheOneAskedForComesFirst) {
   EXPECT_EQ(NamesOfSplit("valid"), (Names{"valid", "val", "validation"}));
   EXPECT_EQ(NamesOfSplit("train"), (Names{"train", "training"}));
   EXPECT_EQ(NamesOfSplit("dev"), (Names{"dev"}));
+  EXPECT_EQ(NamesOfSplit("Validation"), (Names{"Validation", "val", "valid"}));
+  EXPECT_TRUE(AreOneSplit("TEST", "testing") && AreOneSplit("Dev", "dev"));
+  EXPECT_EQ(UsualName("Valid"), "val");
+  EXPECT_EQ(UsualName("dev"), "dev");
   EXPECT_TRUE(AreOneSplit("testing", "test"));
   EXPECT_FALSE(AreOneSplit("val", "test"));
 }
 
 TEST(SplitNames, TestAndValStandInForEachOther) {
   EXPECT_EQ(StandInFor("validation"), "test");
-  EXPECT_EQ(StandInFor("test"), "val");
+  EXPECT_EQ(StandInFor("TEST"), "val");
   for (const char* none : {"train", "dev", ""}) EXPECT_EQ(StandInFor(none), "") << none;
 }
 

@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "data/folders.h"
 #include "data/readers.h"
 #include "data/split_names.h"
 
@@ -82,6 +83,35 @@ Result<std::vector<NamedSplit>> OpenAllSplits(const DatasetInfo& info, const fs:
     splits.push_back({std::string(split.name), std::move(data)});
   }
   return splits;
+}
+
+std::vector<std::string> FoldersThatAreNoSplit(const fs::path& data_dir) {
+  constexpr int kLevels = 3;
+  std::set<fs::path> places;
+  for (const std::string_view name : UsualSplits())
+    if (const auto split = FindSplitFolder(data_dir, std::string(name)); split.ok())
+      places.insert(split->folder.parent_path());
+  std::vector<std::string> others;
+  for (const fs::path& place : places) {
+    const auto names = FoldersIn(place);
+    if (!names.ok()) continue;
+    for (const std::string& name : *names) {
+      const fs::path folder = place / name;
+      if (IsSplitName(name) || !HoldsPictures(folder, kLevels)) continue;
+      const size_t classes = ClassFoldersIn(folder).size();
+      others.push_back(fmt::format("{}: no split by its name, with {}", folder.string(),
+                                   classes == 0   ? "pictures"
+                                   : classes == 1 ? "1 class folder"
+                                                  : fmt::format("{} class folders", classes)));
+    }
+  }
+  return others;
+}
+
+std::string Apart(const std::string& split, const Dataset& data, const std::string& other_split, const Dataset& other) {
+  if (data.place() == other.place()) return "";
+  return fmt::format("split '{}' was found in {}, split '{}' in {}", split, data.place().string(), other_split,
+                     other.place().string());
 }
 
 }  // namespace riffle

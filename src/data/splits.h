@@ -24,4 +24,11 @@ struct NamedSplit {
 Result<std::vector<NamedSplit>> OpenAllSplits(const DatasetInfo& info, const std::filesystem::path& data_dir,
                                               int threads, std::vector<std::string>* unusable = nullptr);
 
+/// Folders of pictures that lie beside the splits and are none by their names: "X/dev: no split by its name, with 2
+/// class folders". Folders that nobody would take for pictures of this set are passed over.
+std::vector<std::string> FoldersThatAreNoSplit(const std::filesystem::path& data_dir);
+
+/// "split 'val' was found in X/old, split 'train' in X": where two splits do not lie beside each other; otherwise "".
+std::string Apart(const std::string& split, const Dataset& data, const std::string& other_split, const Dataset& other);
+
 }  // namespace riffle

@@ -96,6 +96,10 @@ constexpr ForeignFile kForeignFiles[] = {
     {0, "<HTML", "a web page", kFetch},
     {0, "\x1f\x8b", "compressed with gzip", "unpack it with gunzip"},
     {0, "\x28\xb5\x2f\xfd", "compressed with zstd", "unpack it with unzstd"},
+    {0, "BZh", "compressed with bzip2", "unpack it with bunzip2"},
+    {0, "\xfd\x37zXZ", "compressed with xz", "unpack it with unxz"},
+    {0, "7z\xbc\xaf\x27\x1c", "a 7-Zip archive", "unpack it"},
+    {0, "Rar!", "a RAR archive", "unpack it"},
     {257, "ustar", "a tar archive", "unpack it"},
     {0, "\xff\xd8\xff", "a picture", kConvert},
     {0, "\x89PNG", "a picture", kConvert},
@@ -133,8 +137,11 @@ Status CheckKind(std::span<const uint8_t> file) {
   for (const ForeignFile& foreign : kForeignFiles)
     if (bytes.size() > foreign.offset && bytes.substr(foreign.offset).starts_with(foreign.bytes))
       return DataLoss("no safetensors file but {}: {}", foreign.kind, foreign.advice);
+  const std::string_view start = bytes.substr(0, 64);
+  if (bytes.size() > 8 && start.find_first_not_of('\0') == std::string_view::npos)
+    return DataLoss("no safetensors file but zeros, as of a copy that was broken off: copy it again");
   std::string_view kind = KindOfProtobuf(bytes);
-  if (kind.empty() && IsText(bytes.substr(0, 64))) kind = "a text";
+  if (kind.empty() && IsText(start)) kind = "a text";
   return kind.empty() ? Status() : DataLoss("no safetensors file but {}: {}", kind, kConvert);
 }
 

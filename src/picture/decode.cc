@@ -1,6 +1,8 @@
 #include "picture/decode.h"
 
 #include <cstring>
+#include <new>
+#include <stdexcept>
 
 #include "picture/decode_formats.h"
 #include "picture/exif.h"
@@ -22,18 +24,13 @@ Status DecodeOther(std::span<const uint8_t> file, Picture& out) {
   return DataLoss("not a JPEG, PNG, WebP or BMP picture but {}", KindOf(file));
 }
 
-}  // namespace
-
-Status CheckPictureSize(const char* format, int64_t height, int64_t width) {
-  if (height <= 0 || width <= 0) return DataLoss("{} of {} × {} pixels: empty", format, width, height);
-  if (height > kMaxPicturePixels / width)
-    return DataLoss("{} of {} × {} pixels: more than the {} that are allowed", format, width, height,
-                    kMaxPicturePixels);
-  return {};
+/// REQUIRES: `picture` is the one that memory was wanted for.
+Status NoMemory(const Picture& picture) {
+  return Unavailable("{} × {} pixels: no memory to decode it", picture.width, picture.height);
 }
 
-Result<Region> DecodeRegion(std::span<const uint8_t> file, int channels, const ChooseNeed& choose, Picture& scratch,
-                            Exif exif) {
+Result<Region> DecodeKnownFormat(std::span<const uint8_t> file, int channels, const ChooseNeed& choose,
+                                 Picture& scratch, Exif exif) {
   const int orientation = ExifOrientation(file);
   const bool turned = exif == Exif::kFollowed && orientation != 1;
   if (IsJpeg(file) && !turned) {
@@ -47,6 +44,25 @@ Result<Region> DecodeRegion(std::span<const uint8_t> file, int channels, const C
   if (turned) TurnUpright(orientation, scratch);
   const CropBox box = choose(scratch.height, scratch.width).box;
   return Region::Whole(scratch.View().Crop(box.top, box.left, box.height, box.width));
+}
+
+}  // namespace
+
+Status CheckPictureSize(const char* format, int64_t height, int64_t width) {
+  if (height <= 0 || width <= 0) return DataLoss("{} of {} × {} pixels: empty", format, width, height);
+  if (height > kMaxPicturePixels / width)
+    return DataLoss("{} of {} × {} pixels: more than the {} that are allowed", format, width, height,
+                    kMaxPicturePixels);
+  return {};
+}
+
+Result<Region> DecodeRegion(std::span<const uint8_t> file, int channels, const ChooseNeed& choose, Picture& scratch,
+                            Exif exif) try {
+  return DecodeKnownFormat(file, channels, choose, scratch, exif);
+} catch (const std::bad_alloc&) {
+  return NoMemory(scratch);
+} catch (const std::length_error&) {  // of a vector that no memory could hold
+  return NoMemory(scratch);
 }
 
 Status Decode(std::span<const uint8_t> file, int channels, Picture& out, Exif exif) {

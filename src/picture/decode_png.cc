@@ -78,7 +78,7 @@ Status DecodeOpened(PngFile& file, Picture& out) {
   out.incomplete = !ReadRows(file, out.pixels.data(), out.height, static_cast<size_t>(out.RowBytes()));
   if (file.rows_read == 0) return DataLoss("broken PNG: {}", file.message);
   out.bits = file.bits;
-  out.vanished = file.bits == 16 && std::ranges::all_of(out.pixels, [](uint8_t value) { return value == 0; });
+  if (file.bits == 16) out.levels = 1 + *std::ranges::max_element(out.pixels);
   return {};
 }
 

@@ -178,24 +178,26 @@ Image.frombytes('I;16', (4, 2), bytes(range(16))).save(sys.argv[1] + '/deep.png'
   EXPECT_EQ(picture.pixels, (std::vector<uint8_t>{1, 3, 5, 7, 9, 11, 13, 15}));
 }
 
-TEST(Decode, SixteenBitsThatAreAllSmallAreSaidToVanish) {
+TEST(Decode, SixteenBitsOfWhichFewLevelsAreUsedAreSaidToVanish) {
   const auto folder = TestFolder();
   RunPython(R"(
 import struct, sys
 from PIL import Image
-for name, values in (('dark', (0, 1, 77, 255)), ('light', (0, 1, 77, 256))):
-    Image.frombytes('I;16', (2, 2), struct.pack('<4H', *values)).save(f'{sys.argv[1]}/{name}.png')
+for largest in (255, 1023, 4095, 4096, 65535):
+    Image.frombytes('I;16', (2, 2), struct.pack('<4H', 0, 1, 77, largest)).save(f'{sys.argv[1]}/{largest}.png')
 )",
             {folder.string()});
-  for (const bool dark : {true, false}) {
+  for (const auto& [largest, levels] : {std::pair{255, 1}, {1023, 4}, {4095, 16}, {4096, 17}, {65535, 256}}) {
     Picture picture;
-    ASSERT_TRUE(Decode(ReadBytes(folder / (dark ? "dark.png" : "light.png")), 3, picture).ok());
+    ASSERT_TRUE(Decode(ReadBytes(folder / fmt::format("{}.png", largest)), 3, picture).ok());
     EXPECT_EQ(picture.bits, 16);
-    EXPECT_EQ(picture.vanished, dark);
-    EXPECT_EQ(!FlawOf(picture).empty(), dark);
+    EXPECT_EQ(picture.levels, levels);
+    EXPECT_EQ(picture.vanished(), largest < 4096) << largest;
+    const std::string taken = fmt::format("{} of 256 levels", levels);
+    EXPECT_EQ(FlawOf(picture).find(taken) != std::string::npos, largest < 4096) << FlawOf(picture);
     ASSERT_TRUE(Decode(ReadBytes(Files() / "grey.png"), 3, picture).ok());
     EXPECT_EQ(picture.bits, 8) << "the marks are those of the last file";
-    EXPECT_FALSE(picture.vanished);
+    EXPECT_FALSE(picture.vanished());
   }
 }
 

@@ -13,7 +13,7 @@ namespace {
 using namespace std::string_view_literals;
 using Bytes = std::span<const uint8_t>;
 
-constexpr uint16_t kOrientationTag = 0x0112, kShort = 3;
+constexpr uint16_t kOrientationTag = 0x0112, kShort = 3, kLong = 4;
 constexpr std::string_view kExifHeader = "Exif\0\0"sv;
 
 bool StartsWith(Bytes bytes, std::string_view magic) {
@@ -46,8 +46,9 @@ int OrientationOfTiff(Bytes tiff) {
     const uint64_t entry = directory + 2 + 12 * uint64_t{i};
     if (entry + 12 > tiff.size()) return 1;
     if (Number(tiff, entry, 2, big_endian) != kOrientationTag) continue;
-    const uint32_t value = Number(tiff, entry + 8, 2, big_endian);
-    const bool understood = Number(tiff, entry + 2, 2, big_endian) == kShort && value >= 1 && value <= 8;
+    const uint32_t type = Number(tiff, entry + 2, 2, big_endian);
+    const uint32_t value = Number(tiff, entry + 8, type == kLong ? 4 : 2, big_endian);
+    const bool understood = (type == kShort || type == kLong) && value >= 1 && value <= 8;
     return understood ? static_cast<int>(value) : 1;
   }
   return 1;

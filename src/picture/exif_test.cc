@@ -89,6 +89,13 @@ TEST(Exif, BothByteOrdersAreRead) {
   EXPECT_EQ(ExifOrientation(JpegWith(kBigEndian)), 6);
 }
 
+TEST(Exif, AnOrientationOfTypeLongIsRead) {
+  EXPECT_EQ(ExifOrientation(JpegWith({'I', 'I', 42, 0, 8, 0, 0, 0, 1, 0, 0x12, 1, 4, 0, 1, 0, 0, 0, 8, 0, 0, 0})), 8);
+  EXPECT_EQ(ExifOrientation(JpegWith({'M', 'M', 0, 42, 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 4, 0, 0, 0, 1, 0, 0, 0, 8})), 8);
+  EXPECT_EQ(ExifOrientation(JpegWith({'I', 'I', 42, 0, 8, 0, 0, 0, 1, 0, 0x12, 1, 4, 0, 1, 0, 0, 0, 6, 0, 1, 0})), 1)
+      << "a number beyond 8";
+}
+
 TEST(Exif, WhatCannotBeUnderstoodIsUpright) {
   const auto with = [](size_t at, uint8_t value) {
     std::vector<uint8_t> tiff = kLittleEndian;
@@ -97,7 +104,7 @@ TEST(Exif, WhatCannotBeUnderstoodIsUpright) {
   };
   EXPECT_EQ(with(18, 0), 1) << "no orientation";
   EXPECT_EQ(with(18, 9), 1) << "no orientation";
-  EXPECT_EQ(with(12, 4), 1) << "another type";
+  EXPECT_EQ(with(12, 1), 1) << "another type";
   EXPECT_EQ(with(10, 0x13), 1) << "another tag";
   EXPECT_EQ(with(0, 'X'), 1) << "no byte order";
   EXPECT_EQ(with(4, 0xFF), 1) << "a directory beyond the end";

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "base/json.h"
 #include "base/text.h"
 
 namespace riffle {
@@ -43,6 +44,13 @@ constexpr Kind kPictures[] = {
     {0, "DDS "sv, "a DirectDraw"},
     {0, "v/1\1"sv, "an OpenEXR"},
     {0, "#?RADIANCE"sv, "a Radiance"},
+    {0, "P1\n"sv, "a PBM"},
+    {0, "P2\n"sv, "a PGM"},
+    {0, "P3\n"sv, "a PPM"},
+    {0, "P4\n"sv, "a PBM"},
+    {0, "P5\n"sv, "a PGM"},
+    {0, "P6\n"sv, "a PPM"},
+    {0, "P7\n"sv, "a PAM"},
 };
 
 constexpr Kind kOthers[] = {
@@ -61,6 +69,10 @@ constexpr Kind kOthers[] = {
     {0, "%PDF"sv, "a PDF document: export its pages as PNG"},
     {0, "%!PS"sv, "a PostScript document: export it as PNG"},
     {0, "\0\5\x16\7"sv, "a file of attributes that macOS leaves beside a picture: remove it"},
+    {0, "\x89PNG\n\x1A\n"sv, "a PNG that was transferred as text, which spoils it: transfer it again as binary"},
+    {0, "\x89PNG\r\r\n\x1A"sv, "a PNG that was transferred as text, which spoils it: transfer it again as binary"},
+    {8, "AVI "sv, "a video: extract its frames as JPEG"},
+    {8, "WAVE"sv, "a sound, no picture: remove it"},
     {4, "ftyp"sv, "a video: extract its frames as JPEG"},
     {0, "\x1A\x45\xDF\xA3"sv, "a video: extract its frames as JPEG"},
     {0, "\x93NUMPY"sv, "a NumPy array: save it as PNG"},
@@ -75,20 +87,43 @@ bool Matches(std::span<const uint8_t> file, const Kind& kind) {
                     [](char a, uint8_t b) { return static_cast<uint8_t>(a) == b; });
 }
 
+/// Whether it is UTF-8 without control characters. Of a longer file the last character may be cut.
 bool IsText(std::span<const uint8_t> start) {
-  return std::ranges::all_of(start, [](uint8_t c) { return c >= ' ' || (c >= '\t' && c <= '\r'); });
+  constexpr int kMostBytesCut = 3;
+  std::string text(start.begin(), start.end());
+  for (int cut = 0; cut < kMostBytesCut && start.size() == kStart && !IsUtf8(text); ++cut) text.pop_back();
+  return IsUtf8(text) &&
+         std::ranges::all_of(text, [](char c) { return static_cast<uint8_t>(c) >= ' ' || (c >= '\t' && c <= '\r'); });
 }
 
-/// The kind of a file of text; "" for a plain one. Mark-up may begin with blanks, comments and the like.
+/// The first characters of a text, on one line.
+std::string Beginning(std::span<const uint8_t> start) {
+  constexpr size_t kBytes = 40;
+  std::string text(start.begin(), start.begin() + static_cast<int64_t>(std::min(start.size(), kBytes)));
+  while (!IsUtf8(text)) text.pop_back();
+  const bool all = text.size() == start.size();
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) text.pop_back();
+  return fmt::format("'{}'{}", OneLine(text), all ? "" : "...");
+}
+
+/// The kind of a file of text; "" for a plain one. Mark-up may begin with blanks, comments and the like, and may be of
+/// two bytes a character (UTF-16).
 std::string_view KindOfMarkup(std::span<const uint8_t> start) {
-  const std::string text = Lowercase({reinterpret_cast<const char*>(start.data()), start.size()});
+  std::string text(start.begin(), start.end());
+  if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF")) {
+    text.erase(0, 2);
+    std::erase(text, '\0');
+  }
+  text = Lowercase(text);
   const size_t first = text.find_first_not_of(" \t\r\n\xEF\xBB\xBF");
   if (first == std::string::npos || text[first] != '<') return "";
   if (text.find("<svg") != std::string::npos) return "an SVG drawing, which is not read: export it as PNG";
   if (text.find("<html") != std::string::npos || text.find("<!doctype html") != std::string::npos ||
       text.find("<head") != std::string::npos || text.find("<body") != std::string::npos)
     return "an HTML page, perhaps of a failed download: fetch the picture again";
-  if (text.starts_with("<?xml")) return "an XML document, perhaps of a failed download: fetch the picture again";
+  if (std::string_view(text).substr(first).starts_with("<?xml") ||
+      std::string_view(text).substr(first).starts_with("<error"))
+    return "an XML document, perhaps of a failed download: fetch the picture again";
   return "";
 }
 
@@ -105,10 +140,11 @@ std::string KindOf(std::span<const uint8_t> file) {
     return fmt::format("{} bytes that start with zeros alone, perhaps of a copy that was broken off: fetch it again",
                        file.size());
   if (const std::string_view markup = KindOfMarkup(start); !markup.empty()) return std::string(markup);
+  if (IsText(start)) return fmt::format("a text of {} bytes: {}", file.size(), Beginning(start));
   std::string bytes;
   for (const uint8_t byte : start.first(std::min<size_t>(start.size(), 8)))
     bytes += fmt::format("{}{:02x}", bytes.empty() ? "" : " ", byte);
-  return fmt::format("{}{} bytes that start with {}", IsText(start) ? "a text: " : "", file.size(), bytes);
+  return fmt::format("{} bytes that start with {}", file.size(), bytes);
 }
 
 }  // namespace riffle

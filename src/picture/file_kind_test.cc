@@ -25,6 +25,8 @@ TEST(FileKind, OtherPicturesAreToBeConverted) {
                                     {"\xFF\x0A"s, "a JPEG XL picture"},
                                     {"\0\0\0\x0CjP  \r\n\x87\n"s, "a JPEG 2000 picture"},
                                     {"8BPS"s, "a Photoshop picture"},
+                                    {"P6\n"s, "a PPM picture"},
+                                    {"P5\n"s, "a PGM picture"},
                                     {"<?xml version='1.0'?>\n<svg>"s, "an SVG drawing"}}) {
     const std::string kind = KindOfText(start + "more bytes than that");
     EXPECT_TRUE(kind.starts_with(name)) << kind;
@@ -44,7 +46,15 @@ TEST(FileKind, WhatIsNoPictureSaysWhatToDo) {
         {"%PDF-1.4"s, "a PDF document"},
         {""s, "an empty file"},
         {std::string(100, '\0'), "zeros alone"},
-        {"no picture"s, "a text: 10 bytes that start with 6e 6f 20 70 69 63 74 75"},
+        {"no picture"s, "a text of 10 bytes: 'no picture'"},
+        {"404: Not Found\n"s, "a text of 15 bytes: '404: Not Found'"},
+        {std::string(39, 'a') + "\u00e4" + std::string(600, 'b'), "aaa'..."},
+        {"\xFF\xFF\xFF"s, "3 bytes that start with ff ff ff"},
+        {"\x89PNG\n\x1A\n"s, "a PNG that was transferred as text"},
+        {"\xFF\xFE<\0h\0t\0m\0l\0>\0"s, "an HTML page"},
+        {"<Error><Code>AccessDenied</Code>"s, "an XML document"},
+        {"RIFF\0\0\0\0AVI LIST"s, "a video"},
+        {"RIFF\0\0\0\0WAVEfmt "s, "a sound"},
         {"\x80\1\2"s, "3 bytes that start with 80 01 02"}})
     EXPECT_NE(KindOfText(text).find(kind), std::string::npos) << KindOfText(text);
 }

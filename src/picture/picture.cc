@@ -1,11 +1,15 @@
 #include "picture/picture.h"
 
+#include <fmt/format.h>
+
 namespace riffle {
 
-std::string_view FlawOf(const Picture& picture) {
+std::string FlawOf(const Picture& picture) {
   if (picture.incomplete) return "cut off or damaged after some of its pixels; used as far as it goes";
-  if (picture.vanished)
-    return "16 bits a value, of which the high 8 are used, and all are below 256: black; stretch its values";
+  if (picture.vanished())
+    return fmt::format(
+        "16 bits a value, of which the high 8 are used, and they take {} of 256 levels: {}black; stretch its values",
+        picture.levels, picture.levels > 1 ? "nearly " : "");
   return "";
 }
 

@@ -4,7 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <string_view>
+#include <string>
 #include <vector>
 
 namespace riffle {
@@ -33,7 +33,7 @@ struct Picture {
   // Of the file that it was decoded from:
   bool incomplete = false;   ///< it was cut off or damaged: what is missing is a guess of the decoder, or grey
   int bits = 8;              ///< of a value there; of 16 the high 8 are kept
-  bool vanished = false;     ///< 16 bits a value and all of them below 256: black here
+  int levels = 256;          ///< of 16 bits a value: the largest of the high 8 bits, plus 1
   int exif_orientation = 1;  ///< what its EXIF says, 1 (upright) to 8, whether it was followed or not
   std::vector<uint8_t> pixels;
 
@@ -41,16 +41,18 @@ struct Picture {
   /// that a picture used again and again stops allocating.
   void Reshape(int new_height, int new_width, int new_channels) {
     height = new_height, width = new_width, channels = new_channels;
-    incomplete = vanished = false, bits = 8, exif_orientation = 1;
+    incomplete = false, bits = 8, levels = 256, exif_orientation = 1;
     pixels.resize(static_cast<size_t>(height) * width * channels);
   }
+  /// Whether it is black or nearly so because its values use a small part of 16 bits: those of a 10- or 12-bit camera.
+  bool vanished() const { return levels <= 16; }
   int64_t RowBytes() const { return static_cast<int64_t>(width) * channels; }
   uint8_t* Row(int64_t y) { return pixels.data() + y * RowBytes(); }
   PictureView View() const { return {pixels.data(), height, width, channels, RowBytes()}; }
 };
 
 /// What is wrong with a picture that was decoded all the same, for a line that names it; "" if nothing is.
-std::string_view FlawOf(const Picture& picture);
+std::string FlawOf(const Picture& picture);
 
 /// Grey to RGB by repetition, RGB to grey by ITU-R 601 luma as Pillow's convert("L") rounds it.
 /// REQUIRES: `channels` is 1 or 3.

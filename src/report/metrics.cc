@@ -1,10 +1,12 @@
 #include "report/metrics.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
 #include <initializer_list>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <sstream>
 
 #include "base/file.h"
@@ -67,7 +69,8 @@ std::optional<int> EpochOfResultRow(const std::string& line) {
 
 struct Rows {
   std::string kept;
-  int dropped = 0;  ///< whole rows of later epochs
+  std::set<int> epochs;  ///< that are kept
+  int dropped = 0;       ///< whole rows of later epochs
 };
 
 /// The rows up to and with `last_epoch`; none if there is no such file, as when a run is resumed elsewhere.
@@ -79,17 +82,26 @@ Result<Rows> RowsUpTo(const std::filesystem::path& path, int last_epoch,
   std::istringstream lines(old.ok() ? *old : "");
   for (std::string line; std::getline(lines, line);) {
     const std::optional<int> epoch = epoch_of(line);
-    if (epoch && *epoch >= 1 && *epoch <= last_epoch) rows.kept += line + '\n';
+    if (epoch && *epoch >= 1 && *epoch <= last_epoch) {
+      rows.kept += line + '\n';
+      rows.epochs.insert(*epoch);
+    }
     if (epoch && *epoch > last_epoch) ++rows.dropped;
   }
   return rows;
 }
 
+/// A whole row, or an error and the file as it was.
 Status AppendTo(const std::filesystem::path& path, const std::string& line) {
+  std::error_code unknown, ignored;
+  const auto length = std::filesystem::file_size(path, unknown);
   std::ofstream file(path, std::ios::app | std::ios::binary);
   file << line << std::flush;
-  if (!file) return IoError("{}: cannot append a row: {}", path.string(), std::strerror(errno));
-  return {};
+  if (file) return {};
+  Status status = IoError("{}: cannot append a row: {}", path.string(), std::strerror(errno));
+  file.close();
+  if (!unknown) std::filesystem::resize_file(path, length, ignored);
+  return status;
 }
 
 }  // namespace
@@ -99,7 +111,8 @@ Result<MetricsLog> MetricsLog::Open(const std::filesystem::path& folder, int res
   RIFFLE_ASSIGN(const Rows result_rows, RowsUpTo(folder / kResultName, resumed_epoch, EpochOfResultRow));
   RIFFLE_TRY(WriteFileAtomically(folder / kJsonName, json_rows.kept));
   RIFFLE_TRY(WriteFileAtomically(folder / kResultName, ResultHeader() + result_rows.kept));
-  return MetricsLog(folder, json_rows.dropped);
+  const size_t found = std::min(json_rows.epochs.size(), result_rows.epochs.size());
+  return MetricsLog(folder, json_rows.dropped, resumed_epoch - static_cast<int>(found));
 }
 
 Status MetricsLog::Append(const EpochMetrics& epoch) {

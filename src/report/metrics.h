@@ -37,14 +37,19 @@ class MetricsLog {
   /// Epochs whose rows were dropped: they lie behind the one that the run goes on after.
   int dropped() const { return dropped_; }
 
+  /// Epochs up to that one whose rows are not there, in one of the files at least.
+  int missing() const { return missing_; }
+
   /// Errors: IoError (a full disk).
   Status Append(const EpochMetrics& epoch);
 
  private:
-  MetricsLog(std::filesystem::path folder, int dropped) : folder_(std::move(folder)), dropped_(dropped) {}
+  MetricsLog(std::filesystem::path folder, int dropped, int missing)
+      : folder_(std::move(folder)), dropped_(dropped), missing_(missing) {}
 
   std::filesystem::path folder_;
   int dropped_;
+  int missing_;
 };
 
 }  // namespace riffle

@@ -3,8 +3,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <cmath>
+#include <csignal>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -135,15 +137,38 @@ TEST_F(MetricsTest, RowsThatACrashCutShortAreDropped) {
   EXPECT_THAT(ResultEpochs(), ElementsAre(1, 2, 4));
 }
 
-TEST_F(MetricsTest, ResumingWhereTheFilesAreMissingStartsThem) {
+TEST_F(MetricsTest, ResumingWhereTheFilesAreMissingStartsThemAndCountsTheRowsThatLack) {
   Run(7, 8, 8);
   EXPECT_THAT(JsonEpochs(), ElementsAre(8));
+  EXPECT_EQ(MetricsLog::Open(folder_, 8)->missing(), 7);
+  Run(0, 1, 4);
+  EXPECT_EQ(MetricsLog::Open(folder_, 4)->missing(), 0);
+  std::filesystem::remove(folder_ / "metrics.jsonl");
+  EXPECT_EQ(MetricsLog::Open(folder_, 3)->missing(), 3);
+  EXPECT_EQ(MetricsLog::Open(folder_, 0)->missing(), 0);
 }
 
 TEST_F(MetricsTest, AFolderThatIsMissingIsAnErrorThatNamesIt) {
   const Result<MetricsLog> log = MetricsLog::Open(folder_ / "none", 0);
   ASSERT_FALSE(log.ok());
   EXPECT_THAT(log.status().message(), HasSubstr("none"));
+}
+
+TEST_F(MetricsTest, OfARowThatHasNoRoomNothingIsLeft) {
+  Result<MetricsLog> log = MetricsLog::Open(folder_, 0);
+  ASSERT_TRUE(log.ok());
+  ASSERT_TRUE(log->Append({.epoch = 1}).ok());
+  rlimit before = {};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);  // as main.cc does
+  const rlimit half_a_row = {.rlim_cur = std::filesystem::file_size(folder_ / "metrics.jsonl") + 20,
+                             .rlim_max = before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &half_a_row), 0);
+  const Status status = log->Append({.epoch = 2});
+  setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, handler);
+  EXPECT_EQ(status.code(), ErrorCode::kIo);
+  EXPECT_THAT(JsonEpochs(), ElementsAre(1));
 }
 
 TEST_F(MetricsTest, ARowThatCannotBeWrittenIsAnError) {

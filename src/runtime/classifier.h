@@ -27,7 +27,7 @@ class PictureClassifier {
   Result<std::vector<ClassProbability>> ClassifyEncoded(std::span<const uint8_t> bytes, size_t count);
 
   /// What is wrong with the picture that was classified last (FlawOf); "" if nothing is.
-  std::string_view flaw() const { return FlawOf(picture_); }
+  std::string flaw() const { return FlawOf(picture_); }
 
   const CheckpointInfo& info() const { return info_; }
   /// Test-time flip, as Session::SetFlip.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/file.h"
 #include "data/augment/policy.h"
 #include "train/loop/resolution.h"
 #include "train/update/schedule.h"
@@ -102,6 +103,11 @@ std::string OddChannels(const Options& o) {
   return fmt::format("expected one or three numbers in each, found {} and {}", o.mean.size(), o.std.size());
 }
 
+std::string NoRunFolder(const Options& o) {
+  if (!o.ckpt_save_dir.empty() && !IsStream(o.ckpt_save_dir)) return "";
+  return fmt::format("expected a folder, found '{}'", o.ckpt_save_dir);
+}
+
 /// "option lr", "options lr and min_lr", "options aug_splits, mixup and cutmix".
 std::string Names(std::span<const std::string_view> options) {
   std::string names = options.size() == 1 ? "option " : "options ";
@@ -119,6 +125,7 @@ Status Check(const OptionRule& rule, const Options& options) {
 
 std::span<const OptionRule> OptionRules() {
   static const std::vector<OptionRule> table = {
+      {{"ckpt_save_dir"}, NoRunFolder},
       {{"scheduler", "warmup_epochs"}, WarmsUpTwice},
       {{"lr", "min_lr"}, RisesAtTheEnd},
       {{"opt", "use_nesterov"}, NesterovOfAnother},

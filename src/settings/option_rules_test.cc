@@ -22,6 +22,7 @@ struct Case {
 // In the order of the rules.
 const std::vector<Case>& Cases() {
   static const std::vector<Case> cases = {
+      {{.ckpt_save_dir = ""}, "option ckpt_save_dir: expected a folder, found ''", {{.ckpt_save_dir = "ckpt"}}},
       {{.scheduler = "one_cycle"},
        "options scheduler and warmup_epochs: one_cycle begins low by itself, found 3 epochs of warm-up; add "
        "--warmup_epochs=0",

@@ -3,7 +3,9 @@
 #include "settings/option_table.h"
 
 #include <algorithm>
+#include <filesystem>
 
+#include "base/file.h"
 #include "data/augment/erasing.h"
 #include "data/augment/policy.h"
 #include "data/loader.h"
@@ -64,10 +66,12 @@ Status CheckResume(std::string_view text) {
   if (ParseValue(*FindOption("shuffle"), text, scratch))
     return InvalidArgument("expected 'auto' to go on with the run in ckpt_save_dir, or '' for a new run, found '{}'",
                            text);
-  return InvalidArgument(
-      "expected 'auto', which goes on after the newest checkpoint in ckpt_save_dir, found '{0}'; to start from the "
-      "weights of a file use --ckpt_path={0}",
-      text);
+  const Result<std::string> path = ExpandHome(text);
+  std::error_code ignored;
+  const bool is_file = text.ends_with(".safetensors") || (path.ok() && std::filesystem::exists(*path, ignored));
+  return InvalidArgument("expected 'auto', which goes on after the newest checkpoint in ckpt_save_dir, found '{}'{}",
+                         text,
+                         is_file ? fmt::format("; to start from the weights of a file use --ckpt_path={}", text) : "");
 }
 
 Status CheckStart(std::string_view text) {
@@ -193,9 +197,9 @@ std::vector<OptionRow> MakeTable() {
       {"ckpt_save_policy", kCheckpoints, &O::ckpt_save_policy, OneOf({"latest_k", "top_k", "all", "None"}),
        "checkpoints to keep beside the best one: the newest, those with the best validation top-1 (and the newest), or "
        "all; None is all, too",
-       kFree},
+       kStays},
       {"keep_checkpoint_max", kCheckpoints, &O::keep_checkpoint_max, AtLeast(1),
-       "how many checkpoints latest_k and top_k keep", kFree},
+       "how many checkpoints latest_k and top_k keep", kStays},
 
       {"epoch_size", kTraining, &O::epoch_size, AtLeast(1), "epochs to train"},
       {"opt", kTraining, &O::opt, OneOf(OptimizerNames()), "optimizer"},
@@ -262,8 +266,7 @@ std::vector<OptionRow> MakeTable() {
       {"distill_alpha", kLoss, &O::distill_alpha, AtLeast(0), "decoupled: factor of the divergence of the class"},
       {"distill_beta", kLoss, &O::distill_beta, AtLeast(0), "decoupled: factor of the divergence of the others"},
 
-      {"val_while_train", kReport, &O::val_while_train, Any(), "validate during training and keep the best checkpoint",
-       kFree},
+      {"val_while_train", kReport, &O::val_while_train, Any(), "validate during training and keep the best checkpoint"},
       {"val_interval", kReport, &O::val_interval, AtLeast(1), "epochs from one validation to the next", kFree},
       {"tta_flip", kValidation, &O::tta_flip, Any(),
        "test-time flip: average the logits of each picture and its mirror image"},
@@ -298,6 +301,19 @@ OptionSet AllOptions() {
   OptionSet all;
   for (const OptionRow& row : OptionTable()) all.names.push_back(row.name);
   return all;
+}
+
+std::string Negated(std::string_view name) {
+  if (!name.starts_with("no")) return "";
+  name.remove_prefix(2);
+  if (name.starts_with('-') || name.starts_with('_')) name.remove_prefix(1);
+  std::string rest(name);
+  std::ranges::replace(rest, '-', '_');
+  return rest;
+}
+
+std::string NoFlag(const OptionRow& row) {
+  return fmt::format("{} is no yes-or-no option: leave it out, or give its value", row.name);
 }
 
 std::string_view Title(OptionGroup group) {

@@ -71,6 +71,7 @@ std::string RangeText(const Limits& limits);
 enum class OnResume {
   kSaid,   ///< it counts from now on: a line says so, and the record keeps both
   kFree,   ///< no result depends on it
+  kStays,  ///< it stays as it was where none is given now; otherwise as kSaid
   kStart,  ///< it counts at the start of a run only: the record keeps what it was
   kFixed,  ///< part of what Trainer::Resume compares, and another one is an error there: the network, the average
 };
@@ -104,6 +105,12 @@ OptionSet AllOptions();
 
 /// Whether it is yes or no, so that its name alone means yes.
 bool IsFlag(const OptionRow& row);
+
+/// "val_while_train" of "no-val-while-train", "no_val_while_train" and "noval_while_train"; "" of a word without "no".
+std::string Negated(std::string_view name);
+
+/// What to say where an option that is no flag stands negated.
+std::string NoFlag(const OptionRow& row);
 
 /// "an integer of at least 1", "one of sgd, momentum": what a value of this row has to be.
 std::string Expected(const OptionRow& row);

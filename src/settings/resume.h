@@ -13,11 +13,13 @@ namespace riffle {
 struct ResumedRecord {
   std::vector<std::string> lines;  ///< for people, one for each option whose value differs, and for the training set
   std::string yaml;                ///< of `options`, after a comment for each value that was valid before
+  Options options;                 ///< those that are valid from now on
 };
 
-/// Compares the options, and the number of training pictures, with the checkpoint's record, as OptionRow::on_resume
-/// says. Options that count at the start of a run only are recorded as they were then. Options that the record does not
-/// know are not compared. Errors: those of ReadOptionsYaml.
-Result<ResumedRecord> ContinueRecord(const Checkpoint& checkpoint, const CheckpointInfo& here, Options options);
+/// Compares the options, and the training pictures, with the checkpoint's record, as OptionRow::on_resume says. Options
+/// that count at the start of a run only are recorded as they were then. Options that the record does not know are not
+/// compared. Errors: those of ReadOptionsYaml.
+Result<ResumedRecord> ContinueRecord(const Checkpoint& checkpoint, const CheckpointInfo& here,
+                                     const Settings& settings);
 
 }  // namespace riffle

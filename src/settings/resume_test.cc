@@ -21,13 +21,19 @@ Options Recorded() {
   return options;
 }
 
-ResumedRecord Continue(const std::string& before, int epoch, const Options& now, const CheckpointInfo& here = {}) {
+ResumedRecord Continue(const std::string& before, int epoch, const Settings& now, const CheckpointInfo& here = {}) {
   CheckpointInfo info = TinyInfo();
   info.options = before;
   info.train_images = 48;
+  info.train_checksum = "1234";
   Result<ResumedRecord> record = ContinueRecord(SavedCheckpoint(info, epoch), here, now);
   EXPECT_TRUE(record.ok()) << record.status().message();
   return std::move(*record);
+}
+
+/// With options of which nobody typed any.
+ResumedRecord Continue(const std::string& before, int epoch, const Options& now, const CheckpointInfo& here = {}) {
+  return Continue(before, epoch, Settings{.options = now}, here);
 }
 
 TEST(ContinueRecord, TheSameOptionsSayNothingAndKeepTheirRecord) {
@@ -60,14 +66,12 @@ TEST(ContinueRecord, WhatNoResultDependsOnIsFree) {
   std::vector<std::string_view> free;
   for (const OptionRow& row : OptionTable())
     if (row.on_resume == OnResume::kFree) free.push_back(row.name);
-  EXPECT_THAT(
-      free, ElementsAre("config", "threads", "dataset_download", "dataset_url", "dataset_checksums",
-                        "num_parallel_workers", "max_unreadable_share", "resume", "ckpt_save_dir", "ckpt_save_interval",
-                        "ckpt_save_policy", "keep_checkpoint_max", "val_while_train", "val_interval", "log_interval"));
+  EXPECT_THAT(free, ElementsAre("config", "threads", "dataset_download", "dataset_url", "dataset_checksums",
+                                "num_parallel_workers", "max_unreadable_share", "resume", "ckpt_save_dir",
+                                "ckpt_save_interval", "val_interval", "log_interval"));
   Options now = Recorded();
   now.threads += 3;
   now.ckpt_save_dir = "elsewhere";
-  now.keep_checkpoint_max = 1;
   EXPECT_THAT(Continue(ToYaml(Recorded()), 3, now).lines, IsEmpty());
 }
 
@@ -106,6 +110,95 @@ TEST(ContinueRecord, ATrainingSetOfAnotherSizeIsSaid) {
   const ResumedRecord record = Continue(ToYaml(Recorded()), 3, Recorded(), here);
   EXPECT_THAT(record.lines, ElementsAre("The training set had 48 pictures until epoch 3, it has 40 now"));
   EXPECT_THAT(record.yaml, testing::StartsWith("# until epoch 3: 48 training pictures\n"));
+}
+
+TEST(ContinueRecord, WhichCheckpointsStayNeedNotBeRepeated) {
+  Options before = Recorded();
+  before.ckpt_save_policy = "all";
+  before.keep_checkpoint_max = 20;
+  const ResumedRecord without = Continue(ToYaml(before), 14, Recorded());
+  EXPECT_THAT(without.lines, IsEmpty());
+  EXPECT_EQ(without.options.ckpt_save_policy, "all");
+  EXPECT_EQ(without.options.keep_checkpoint_max, 20);
+  EXPECT_EQ(without.yaml, ToYaml(before)) << "nor the next time";
+  Settings typed{.options = Recorded(), .origins = {{"ckpt_save_policy", std::string(kCommandLine)}}};
+  const ResumedRecord with = Continue(ToYaml(before), 14, typed);
+  EXPECT_THAT(with.lines, ElementsAre("ckpt_save_policy was all until epoch 14, is latest_k from now on"));
+  EXPECT_EQ(with.options.ckpt_save_policy, "latest_k");
+  EXPECT_EQ(with.options.keep_checkpoint_max, 20);
+}
+
+TEST(ContinueRecord, WhatFollowsFromAnotherOptionIsNotSaidBesideIt) {
+  Options longer;
+  longer.lr = 0.02;
+  longer.batch_size = 8;
+  longer.epoch_size = 200;
+  ResolveAutomatic(longer);
+  EXPECT_THAT(Continue(ToYaml(Recorded()), 3, longer).lines,
+              ElementsAre("epoch_size was 90 until epoch 3, is 200 from now on"));
+  longer.decay_epochs = 50;
+  EXPECT_THAT(Continue(ToYaml(Recorded()), 3, longer).lines, testing::Contains(HasSubstr("is 50 from now on")))
+      << "what somebody sets is";
+}
+
+TEST(ContinueRecord, OtherTrainingPicturesOfTheSameNumberAreSaid) {
+  CheckpointInfo here;
+  here.train_images = 48;
+  here.train_checksum = "1234";
+  EXPECT_THAT(Continue(ToYaml(Recorded()), 3, Recorded(), here).lines, IsEmpty());
+  here.train_checksum = "5678";
+  const ResumedRecord record = Continue(ToYaml(Recorded()), 3, Recorded(), here);
+  EXPECT_THAT(record.lines, ElementsAre(HasSubstr("other pictures than until epoch 3")));
+  EXPECT_THAT(record.yaml, testing::StartsWith("# until epoch 3: other training pictures\n"));
+}
+
+TEST(CheckSameRun, AnotherSizeOfValidationNamesItsOption) {
+  const CheckpointInfo there = TinyInfo();
+  CheckpointInfo here = there;
+  here.model.image_size = 16;
+  EXPECT_THAT(CheckSameRun(SavedCheckpoint(there, 1), here, Options()).message(),
+              AllOf(HasSubstr("image_size is 8 there and 16 here"), HasSubstr("add --val_resize=8 ")));
+}
+
+// A run that stands after epoch 5, and a best checkpoint of `epoch` with 60 %.
+BestSoFar Found(
+    int epoch, const std::function<void(CheckpointInfo&)>& change = [](CheckpointInfo&) {}) {
+  const std::filesystem::path folder = TestFolder();
+  CheckpointInfo here = TinyInfo();
+  here.measured = ValidationSetup{.val_split = "val", .names_checksum = "12", .preprocessing = here.preprocessing};
+  CheckpointInfo best = here, numbered = here;
+  best.epoch = epoch;
+  best.top1_percent = 60;
+  numbered.best_top1_percent = 50;
+  change(best);
+  const Plan plan = *MakePlan(best.model);
+  EXPECT_EQ(SaveCheckpoint(folder / BestCheckpointName(best.model), best, plan.registry,
+                           ParameterValues<float>(plan.registry), nullptr)
+                .message(),
+            "");
+  return FindBest(SavedCheckpoint(numbered, 5), here, folder);
+}
+
+TEST(FindBest, TheFileSaysWhatTheNextOneHasToSurpass) {
+  EXPECT_EQ(Found(4).top1_percent, 60);
+  EXPECT_EQ(Found(4).line, "");
+  const BestSoFar later = Found(9);
+  EXPECT_EQ(later.top1_percent, 60) << "the run was there before";
+  EXPECT_THAT(later.line, HasSubstr("that of epoch 9, 60.00 %, and stays until one is better"));
+  EXPECT_FALSE(later.set_aside);
+}
+
+TEST(FindBest, OneThatDoesNotCompareIsSetAside) {
+  const BestSoFar split = Found(4, [](CheckpointInfo& best) { best.measured->val_split = "test"; });
+  EXPECT_EQ(split.top1_percent, std::nullopt);
+  EXPECT_TRUE(split.set_aside);
+  EXPECT_THAT(split.line, HasSubstr("60.00 %, does not count from now on: it was measured otherwise: val_split"));
+  EXPECT_THAT(Found(4, [](CheckpointInfo& best) { best.measured->names_checksum = "34"; }).line,
+              HasSubstr("the pictures are others"));
+  EXPECT_EQ(Found(4, [](CheckpointInfo& best) { best.measured->names_checksum = ""; }).line, "")
+      << "an older file does not say";
+  EXPECT_THAT(Found(4, [](CheckpointInfo& best) { std::swap(best.classes[0], best.classes[1]); }).line,
+              HasSubstr("another network"));
 }
 
 TEST(ContinueRecord, OptionsThatAnOldRecordDoesNotKnowAreNotCompared) {

@@ -29,13 +29,24 @@ std::string PixelScale(const Options& o) {
          scaled;
 }
 
+bool StartsAtRandom(const Options& o) { return o.ckpt_path.empty() && o.resume.empty(); }
+
 std::string FrozenChance(const Options& o) {
-  if (o.freeze != "body" || !o.ckpt_path.empty() || !o.resume.empty()) return "";
+  if (o.freeze != "body" || !StartsAtRandom(o)) return "";
   return "freeze=body without ckpt_path: the head learns on a body of random weights; add --ckpt_path=FILE";
 }
 
+std::string SlowChance(const Options& o) {
+  if (o.layer_decay.value_or(1) == 1 || !StartsAtRandom(o)) return "";
+  return fmt::format(
+      "layer_decay={} without ckpt_path: units far from the head start at random and hardly learn; add "
+      "--ckpt_path=FILE",
+      *o.layer_decay);
+}
+
 std::string LongWarmup(const Options& o) {
-  if (o.warmup_epochs == 0 || o.warmup_epochs < o.epoch_size) return "";
+  const bool never_falls = o.scheduler == "constant" && o.warmup_epochs == o.epoch_size;
+  if (o.warmup_epochs == 0 || o.warmup_epochs < o.epoch_size || never_falls) return "";
   return fmt::format("warmup_epochs={} and epoch_size={}: the run is over before the learning rate {} {}",
                      o.warmup_epochs, o.epoch_size, o.warmup_epochs > o.epoch_size ? "reaches" : "falls from", o.lr);
 }
@@ -82,7 +93,12 @@ std::string FixedStatistics(const Options& o) {
   if (o.bn_momentum == 1)
     return "bn_momentum=1: batch-norm statistics never move, and validation and use go by those of the start";
   if (o.bn_momentum == 0) return "bn_momentum=0: batch-norm statistics are those of the last batch alone";
-  return "";
+  if (o.bn_momentum >= 0.5) return "";
+  return fmt::format(
+      "bn_momentum={0}: it is the share of the old batch-norm statistics that a step keeps, and they are nearly those "
+      "of "
+      "the last batch; where it was PyTorch's share of the new ones, it is {1:.6g} here",
+      o.bn_momentum, 1 - o.bn_momentum);
 }
 
 std::string NoLearning(const Options& o) {
@@ -119,6 +135,7 @@ std::span<const RunNote> RunNotes() {
   static const std::vector<RunNote> table = {
       {{"mean", "std"}, PixelScale},
       {{"freeze"}, FrozenChance},
+      {{"layer_decay"}, SlowChance},
       {{"warmup_epochs", "epoch_size"}, LongWarmup},
       {{"multi_step_decay_milestones", "scheduler", "epoch_size", "warmup_epochs"}, LateMilestones},
       {{"decay_epochs"}, LongDecay},
@@ -141,6 +158,15 @@ std::vector<std::string> NotesOn(const Settings& settings) {
     if (std::ranges::none_of(note.options, [&](std::string_view option) { return settings.IsSet(option); })) continue;
     if (std::string text = note.text(settings.options); !text.empty()) notes.push_back(std::move(text));
   }
+  return notes;
+}
+
+std::vector<std::string> NotesOnNewStart(const Settings& settings) {
+  Settings anew = settings;
+  anew.options.resume.clear();
+  const std::vector<std::string> told = NotesOn(settings);
+  std::vector<std::string> notes = NotesOn(anew);
+  std::erase_if(notes, [&](const std::string& note) { return std::ranges::find(told, note) != told.end(); });
   return notes;
 }
 

@@ -22,6 +22,9 @@ std::span<const RunNote> RunNotes();
 /// The notes on a training run.
 std::vector<std::string> NotesOn(const Settings& settings);
 
+/// The further ones where a run that was to be resumed starts anew.
+std::vector<std::string> NotesOnNewStart(const Settings& settings);
+
 /// The one on mean and std alone, for commands that look at pictures and do not train; "" if there is nothing to say.
 std::string PixelScaleNote(const Settings& settings);
 

@@ -61,7 +61,15 @@ const Case kCases[] = {
      "never trains on 224 pixels, from epoch 90 on",
      {{"resolution_schedule", "0:128,89:224"}}},
     {{{"bn_momentum", "1"}}, "never move", {{"bn_momentum", "0.99"}}},
-    {{{"bn_momentum", "0"}}, "of the last batch alone", {{"bn_momentum", "0.01"}}},
+    {{{"bn_momentum", "0"}}, "of the last batch alone", {{"bn_momentum", "0.5"}}},
+    {{{"bn_momentum", "0.1"}},
+     "where it was PyTorch's share of the new ones, it is 0.9 here",
+     {{"bn_momentum", "0.9"}}},
+    {{{"layer_decay", "0.3"}}, "layer_decay=0.3 without ckpt_path", {{"layer_decay", "0.3"}, {"ckpt_path", "a"}}},
+    {{{"layer_decay", "0.3"}}, "add --ckpt_path=FILE", {{"layer_decay", "1"}}},
+    {{{"scheduler", "constant"}, {"warmup_epochs", "4"}, {"epoch_size", "3"}},
+     "before the learning rate reaches 0.001",
+     {{"scheduler", "constant"}, {"warmup_epochs", "3"}, {"epoch_size", "3"}}},
     {{{"lr", "0"}}, "no weight changes", {{"lr", "1e-6"}}},
     {{{"val_while_train", "True"}, {"val_interval", "91"}},
      "validates once",
@@ -84,6 +92,14 @@ TEST(RunNotes, NothingIsSaidOfWhatNobodySet) {
   Settings settings;
   settings.options.bn_momentum = 1;  // a default of another day
   EXPECT_THAT(NotesOn(settings), IsEmpty());
+}
+
+TEST(RunNotes, WhatAResumedRunBringsIsMissedWhereItStartsAnew) {
+  const Given freeze = {{"freeze", "body"}, {"lr", "0"}, {"resume", "auto"}};
+  EXPECT_THAT(NotesOnNewStart(SettingsOf(freeze)), ElementsAre(HasSubstr("on a body of random weights")));
+  EXPECT_THAT(NotesOnNewStart(SettingsOf({{"layer_decay", "0.3"}, {"resume", "auto"}})),
+              ElementsAre(HasSubstr("layer_decay=0.3")));
+  EXPECT_THAT(NotesOnNewStart(SettingsOf({{"freeze", "body"}, {"resume", "auto"}, {"ckpt_path", "a"}})), IsEmpty());
 }
 
 TEST(RunNotes, EveryRowTellsOfOptionsAndHasACase) {

@@ -29,7 +29,11 @@ Status Settings::Set(std::string_view name, std::string_view text, const std::st
   const AcceptedOption* other = FindAccepted(name);
   const OptionRow* row = other ? &other->row : ours;
   if (row == nullptr) {
-    return InvalidArgument("unknown option '{}' ({}); the nearest one is '{}'", name, origin, NearestOption(name));
+    const OptionRow* negated = FindOption(Negated(name));
+    const std::string advice = negated == nullptr ? fmt::format("the nearest one is '{}'", NearestOption(name))
+                               : IsFlag(*negated) ? fmt::format("it is written '{}: false'", negated->name)
+                                                  : NoFlag(*negated);
+    return InvalidArgument("unknown option '{}' ({}); {}", name, origin, advice);
   }
   if (row->limits.check != nullptr) {
     if (Status status = row->limits.check(text); !status.ok())

@@ -265,7 +265,38 @@ TEST(OptionsYamlTest, NoLineIsPassedOverOrTakenIntoAnother) {
       {"seed: 1\ndata_dir: !photos\n", 2, "!photos means something of its own in YAML; put it in quotes"},
       {"data_dir: &photos\nseed: 1\n", 1, "put it in quotes"},
       {"data_dir: *photos\nseed: 1\n", 1, "not YAML"},
-      {"lr: 1\n\tseed: 3\n", 2, "not YAML"},
+      {"lr: 1\n\tseed: 3\n", 2, "expected 'seed' to begin below the options above it"},
+      {"lr: 1\n  seed: 3\nopt: sgd\n", 2, "found blanks before it: '  seed: 3'"},
+      {"lr: 1\n\n  seed: 3\n", 3, "found blanks before it: '  seed: 3'"},
+      {"seed: 1\n--lr=0.1\nopt: sgd\n", 2, "expected 'option: value', found '--lr=0.1'; write 'lr: 0.1'"},
+      {"seed: 1\n--lr:0.1\nopt: sgd\n", 2, "write 'lr: 0.1'"},
+      {"--lr 0.1\nopt: sgd\n", 1, "write 'lr: 0.1'"},
+      {"seed: 1\n--lr: 0.1\n", 2, "write 'lr: 0.1'"},
+      {"seed: 1\n-lr 0.1\nopt: sgd\n", 2, "write 'lr: 0.1'"},
+      {"seed: 1\n--ema\nopt: sgd\n", 2, "write 'ema: VALUE'"},
+      {"seed: 1\n--lrr=0.1\nopt: sgd\n", 2, "expected 'option: value', found '--lrr=0.1'"},
+      {"seed: 1\n\"lr\":0.1\nopt: sgd\n", 2, "write 'lr: 0.1'"},
+      {"seed: 1\n'lr':0.1\n", 2, "write 'lr: 0.1'"},
+      {"seed: 1\n\"lrr\":0.1\nopt: sgd\n", 2, "expected 'option: value', found '\"lrr\":0.1'"},
+      {"seed: 1\n----\nopt: sgd\n", 2, "expected 'option: value', found '----'"},
+      {"----\nopt: sgd\n", 1, "found '----'"},
+      {"seed: 1\nscale: [\"0.1, 0.2]\nlr: 1\n", 2, "expected a quote that ends in its line, found \"0.1, 0.2]"},
+      {"seed: 1\nscale: [0.1, '0.2]\nlr: 1\n", 2, "expected a quote that ends in its line, found '0.2]"},
+      {"scale:\n- \"0.1\n- 0.9\nlr: 1\n", 2, "expected a quote that ends in its line"},
+      {"lr: \"a\": 1\n", 1, "each option has a line of its own"},
+      {"scale: [0.1,\n  '0.2]\nlr: '1'\n", 2, "expected a quote that ends in its line"},
+      {"{lr: 1, opt: 'sgd}\n", 1, "expected a quote that ends in its line, found 'sgd}"},
+      {"seed: 1\n%foo\nlr: 1\n", 2, "expected 'option: value', found '%foo'"},
+      {"seed: 1\n%foo\n", 2, "found '%foo'"},
+      {"seed: 1\n%YAML 1.2\n", 2, "found '%YAML 1.2'"},
+      {"seed: 1\nopt: \"momentum\" lr: 0.1\n", 2, "each option has a line of its own"},
+      {"seed: 1\nlr: 0.1 seed: 4\n", 2, "found 'lr: 0.1 seed: 4'; each option has a line of its own"},
+      {"lr: 0.1, seed: 4\n", 1, "each option has a line of its own"},
+      {"data_dir: a: b\n", 1, "a value with ': ' stands in quotes"},
+      {"# a\rlr: 0.1\rseed: 4\r", 1, "found a line end of old Macs (CR)"},
+      {"# a\rlr: 0.1\nseed: 4\n", 1, "save it with LF"},
+      {"seed: 4\n# a\rlr: 0.1\n", 2, "save it with LF"},
+      {"seed: 4\r\r\nlr: 1\r\r\n", 1, "save it with LF"},
       {"scale: [0.2,\nseed: 3\nlr: 1\n", 1, "expected a closing bracket after 'scale: [0.2,', found none"},
       {"lr: 1\nscale: {a: 0.2\nseed: 3\n", 2, "expected a closing bracket"},
       {"lr: 1\nscale: 0.2]\nseed: 3\n", 2, "option scale"},
@@ -296,7 +327,9 @@ TEST(OptionsYamlTest, WhatYamlAllowsBesidesIsRead) {
   for (const std::string yaml :
        {"\xef\xbb\xbflr: 0.5\nseed: 3\n", "lr: 0.5\r\nseed: 3\r\n", "---\nlr: 0.5\nseed: 3\n...\n",
         "%YAML 1.2\n---\nlr: 0.5\nseed: 3\n", "# one\n\nlr:\t0.5   # a comment's 'quote\n  # two\nseed: 3",
-        "{lr: 0.5,\n seed: 3\n}\n", "'lr': \"0.5\"\nseed: !!int 3\n", "lr: &a 0.5\nwarmup_factor: *a\nseed: 3\n"}) {
+        "{lr: 0.5,\n seed: 3\n}\n", "{\n\"lr\":0.5,\n\"seed\":3\n}\n", "  lr: 0.5\n  seed: 3\n", "lr : 0.5\nseed: 3\n",
+        "lr: 0.5\r\nseed: 3\r", "lr: '0.5' # it's: one\nseed: 3 # a: b\n", "'lr': 0.5\n\"seed\": 3\n",
+        "'lr': \"0.5\"\nseed: !!int 3\n", "lr: &a 0.5\nwarmup_factor: *a\nseed: 3\n"}) {
     EXPECT_EQ(read(yaml).lr, 0.5) << yaml;
     EXPECT_EQ(read(yaml).seed, 3) << yaml;
   }
@@ -307,6 +340,8 @@ TEST(OptionsYamlTest, WhatYamlAllowsBesidesIsRead) {
   EXPECT_EQ(read("data_dir: \"a\\\"b\"\n").data_dir, "a\"b");
   EXPECT_EQ(read("data_dir: ''\nckpt_path: ~\n").data_dir, "");
   EXPECT_EQ(read("data_dir: Käfer:1\n").data_dir, "Käfer:1");
+  EXPECT_EQ(read("data_dir: a[1, 'b\nseed: 1\n").data_dir, "a[1, 'b");
+  EXPECT_THAT(read("scale: ['0.2', \"0.9\"]  # it's\n").scale, ElementsAre(0.2, 0.9));
 }
 
 TEST(OptionsYamlTest, PathsMayBeginInTheHomeFolder) {
@@ -321,6 +356,30 @@ TEST(OptionsYamlTest, PathsMayBeginInTheHomeFolder) {
   }
   for (const char* path : {"data_dir", "ckpt_path", "ckpt_save_dir", "teacher_ckpt", "dataset_checksums", "config"})
     EXPECT_TRUE(FindOption(path)->limits.is_path) << path;
+}
+
+TEST(OptionsYamlTest, ATildeAloneIsTheHomeFolderWhereAPathStandsAndNothingElsewhere) {
+  const auto read = [](const std::string& yaml) {
+    Settings settings;
+    const Status status = ReadOptionsYaml(yaml, "a.yaml", settings);
+    EXPECT_TRUE(status.ok()) << yaml << status.message();
+    return settings.options;
+  };
+  for (const char* yaml : {"seed: 1\ndata_dir: ~\n", "data_dir:   ~ # home", "{seed: 1, data_dir: ~}", "data_dir: '~'"})
+    EXPECT_EQ(read(yaml).data_dir, *ExpandHome("~")) << yaml;
+  EXPECT_EQ(read("ckpt_path:\nckpt_save_dir: null\n").ckpt_save_dir, "");
+  EXPECT_EQ(read("num_samples: ~\nauto_augment: ~\n").num_samples, std::nullopt);
+}
+
+TEST(OptionsYamlTest, ANegatedNameSaysHowItIsWritten) {
+  const auto error = [](const std::string& yaml) {
+    Settings settings;
+    return ReadOptionsYaml(yaml, "a.yaml", settings).message();
+  };
+  EXPECT_EQ(error("seed: 1\nno-ema: true\n"), "unknown option 'no-ema' (a.yaml line 2); it is written 'ema: false'");
+  EXPECT_THAT(error("no_val-while-train: true\n"), EndsWith("it is written 'val_while_train: false'"));
+  EXPECT_THAT(error("noema: true\n"), EndsWith("it is written 'ema: false'"));
+  EXPECT_THAT(error("no_mixup: true\n"), EndsWith("mixup is no yes-or-no option: leave it out, or give its value"));
 }
 
 TEST(OptionsYamlTest, AnEmptyFileSetsNothingAndAMissingOneIsNamed) {

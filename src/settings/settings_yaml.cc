@@ -32,34 +32,99 @@ std::vector<std::string> LinesOf(std::string_view text) {
   return lines;
 }
 
+/// Whether the character at `place` is the line's last, or a blank comes after it.
+bool FollowedByBlank(std::string_view line, size_t place) {
+  return place + 1 == line.size() || line[place + 1] == ' ' || line[place + 1] == '\t';
+}
+
 /// The line without blanks around it; "" for a comment, too.
 std::string_view Content(std::string_view line) {
   const std::string_view content = Trimmed(line);
   return content.starts_with('#') ? std::string_view() : content;
 }
 
-bool IsMarker(std::string_view line) { return line.starts_with("---") || line.starts_with("..."); }
-
-/// The word that begins a line in the place of an option's name.
-std::string_view FirstWord(std::string_view content) {
-  return content.substr(0, content.find_first_not_of(kWordLetters));
+bool IsMarker(std::string_view line) {
+  return (line.starts_with("---") || line.starts_with("...")) && FollowedByBlank(line, 2);
 }
 
 bool IsOption(std::string_view name) { return FindOption(name) != nullptr || FindAccepted(name) != nullptr; }
 
-/// Whether the quoted text that `rest` begins with ends in it.
-bool IsClosed(std::string_view rest) {
-  const char quote = rest[0];
-  for (size_t i = 1; i < rest.size(); ++i) {
-    if (quote == '"' && rest[i] == '\\')
+/// Where the quoted text that `text` begins with ends: past its last quote; npos if it does not.
+size_t EndOfQuote(std::string_view text) {
+  const char quote = text[0];
+  for (size_t i = 1; i < text.size(); ++i) {
+    if (quote == '"' && text[i] == '\\')
       ++i;
-    else if (rest[i] == quote && quote == '\'' && i + 1 < rest.size() && rest[i + 1] == quote)
+    else if (text[i] == quote && quote == '\'' && i + 1 < text.size() && text[i + 1] == quote)
       ++i;  // '' is a quote within the text
-    else if (rest[i] == quote)
-      return true;
+    else if (text[i] == quote)
+      return i + 1;
   }
-  return false;
+  return std::string_view::npos;
 }
+
+bool BeginsQuoted(std::string_view text) { return text.starts_with('"') || text.starts_with('\''); }
+
+/// How a line of the document begins.
+struct Head {
+  std::string_view name;   ///< in the place of an option's name, without quotes and the dashes of a command line
+  std::string_view after;  ///< the rest, from the colon on
+  bool dashed = false;
+};
+
+Head HeadOf(std::string_view content) {
+  Head head;
+  head.dashed = content.starts_with('-') && !FollowedByBlank(content, 0);
+  if (head.dashed) content.remove_prefix(std::min(content.find_first_not_of('-'), content.size()));
+  const size_t quoted = BeginsQuoted(content) ? EndOfQuote(content) : std::string_view::npos;
+  const size_t end = quoted != std::string_view::npos ? quoted : content.find_first_not_of(kWordLetters);
+  head.name = content.substr(0, end);
+  if (quoted != std::string_view::npos) head.name = content.substr(1, quoted - 2);
+  head.after = Content(content.substr(std::min(end, content.size())));
+  return head;
+}
+
+/// The brackets that are open where a line begins.
+class Brackets {
+ public:
+  bool open() const { return depth_ > 0; }
+  size_t opened_in() const { return opened_in_; }
+
+  /// Goes through what a line has: a value at its beginning, or what is within brackets that were open before. Returns
+  /// the part from a quote that does not end on; "" if there is none.
+  std::string_view Read(std::string_view text, size_t line) {
+    while (!(text = Content(text)).empty()) {
+      const char c = text[0];
+      size_t end = 1;
+      if (BeginsQuoted(text)) {
+        end = EndOfQuote(text);
+        if (end == std::string_view::npos) return text;
+      } else if (c == '[' || c == '{') {
+        if (depth_++ == 0) opened_in_ = line;
+      } else if (c == ']' || c == '}') {
+        depth_ = std::max(0, depth_ - 1);
+      } else if (depth_ > 0 && c != ',') {
+        end = EndOfPlain(text);
+      }
+      if (depth_ == 0) return {};
+      text.remove_prefix(end);
+    }
+    return {};
+  }
+
+ private:
+  /// Past a text without quotes: where the next one may begin.
+  static size_t EndOfPlain(std::string_view text) {
+    size_t end = 1;
+    while (end < text.size() && std::string_view(",[]{} \t").find(text[end]) == std::string_view::npos) ++end;
+    const size_t next = text.find_first_not_of(" \t", end);
+    const bool goes_on = next != std::string_view::npos && BeginsQuoted(text.substr(next)) && text[end - 1] != ':';
+    return goes_on ? next + 1 : end;  // a quote within the text is none
+  }
+
+  int depth_ = 0;
+  size_t opened_in_ = 0;
+};
 
 /// Where the parts of a YAML text begin.
 class Outline : public YAML::EventHandler {
@@ -91,45 +156,90 @@ class Outline : public YAML::EventHandler {
   }
 };
 
+/// An option's line in the form of the command line, or without the blank after its colon.
+Status CheckForm(const Head& head, std::string_view content) {
+  const std::string_view value = head.after.substr(std::min(head.after.find_first_not_of(":= \t"), head.after.size()));
+  if (head.dashed)
+    return InvalidArgument("expected 'option: value', found '{}'; write '{}: {}'", content, head.name,
+                           value.empty() ? "VALUE" : value);
+  if (head.after.size() < 2) return {};
+  if (head.after[0] == ':' && !FollowedByBlank(head.after, 0))
+    return InvalidArgument("expected a blank after '{}:', found '{}'; write '{}: {}'", head.name, content, head.name,
+                           value);
+  if (head.after.starts_with('=')) return InvalidArgument("expected '{}: VALUE', found '{}'", head.name, content);
+  return {};
+}
+
+/// The value of a line: one, and no other option behind it.
+Status CheckValue(std::string_view value, std::string_view content) {
+  const std::string_view kOwnLine = "each option has a line of its own";
+  if (BeginsQuoted(value)) {
+    const std::string_view rest = value.substr(EndOfQuote(value));
+    if (!Content(rest).empty())
+      return InvalidArgument("expected a line that ends with the quote, found '{}'; {}", content, kOwnLine);
+    return {};
+  }
+  const std::string_view text = value.substr(0, value.find(" #"));
+  if (value.find_first_of("[{&*!|>") == 0 || (text.find(": ") == std::string_view::npos && !text.ends_with(':')))
+    return {};
+  return InvalidArgument("expected one value, found '{}'; {}, and a value with ': ' stands in quotes", content,
+                         kOwnLine);
+}
+
 /// Mistakes that show in a line by itself, and that YAML reads as something else or tells of the line after it.
 Status CheckLines(const std::vector<std::string>& lines, const std::string& name) {
+  Brackets brackets;
+  bool begun = false;
   for (size_t i = 0; i < lines.size(); ++i) {
-    const std::string_view content = Content(lines[i]), word = FirstWord(content);
-    const std::string_view after = Content(content.substr(word.size()));
-    const std::string_view value = after.starts_with(':') ? Content(after.substr(1)) : content;
-    if ((value.starts_with('"') || value.starts_with('\'')) && !IsClosed(value))
-      return InvalidArgument("{} line {}: expected a quote that ends in its line, found {}", name, i + 1, value);
-    if (!IsOption(word) || after.size() < 2) continue;
-    if (after[0] == ':' && after[1] != ' ' && after[1] != '\t')
-      return InvalidArgument("{} line {}: expected a blank after '{}:', found '{}'; write '{}: {}'", name, i + 1, word,
-                             content, word, after.substr(1));
-    if (after.starts_with('='))
-      return InvalidArgument("{} line {}: expected '{}: VALUE', found '{}'", name, i + 1, word, content);
+    const std::string place = fmt::format("{} line {}", name, i + 1);
+    const std::string_view content = Content(lines[i]);
+    if (content.empty()) continue;
+    if (begun && !brackets.open() && lines[i].starts_with('%'))
+      return InvalidArgument("{}: expected 'option: value', found '{}'", place, content);
+    begun = begun || (!lines[i].starts_with('%') && !IsMarker(lines[i]));
+    const bool within = brackets.open();
+    const Head head = HeadOf(content);
+    const bool has_value = !within && head.after.starts_with(':') && FollowedByBlank(head.after, 0);
+    const bool is_element = content.starts_with('-') && FollowedByBlank(content, 0);
+    const std::string_view value = has_value ? Content(head.after.substr(1)) : content.substr(is_element ? 1 : 0);
+    if (const std::string_view quote = brackets.Read(value, i); !quote.empty())
+      return InvalidArgument("{}: expected a quote that ends in its line, found {}", place, quote);
+    if (within) continue;
+    Status status = IsOption(head.name) ? CheckForm(head, content) : Status();
+    if (status.ok() && has_value) status = CheckValue(value, content);
+    if (!status.ok()) return std::move(status).In(place);
   }
   return {};
 }
 
-/// A line that is no entry, where YAML tells of the one after it.
-std::optional<size_t> LineWithoutColon(const std::vector<std::string>& lines) {
+/// What is wrong with a text that is no YAML, in a line before the one that YAML tells of: a bracket that stays open,
+/// no entry, other blanks before it than before the others. OK if nothing shows.
+Status FindMistake(const std::vector<std::string>& lines, const std::string& name) {
+  Brackets brackets;
+  std::optional<size_t> column;
   for (size_t i = 0; i < lines.size(); ++i) {
     const std::string_view content = Content(lines[i]);
-    const bool is_entry = content.empty() || content.find(": ") != std::string_view::npos || content.ends_with(':') ||
-                          content.find_first_of("-?[]{},%'\"&*!.") == 0 || lines[i].starts_with(' ');
-    if (!is_entry && content.find(":\t") == std::string_view::npos) return i;
+    const bool within = brackets.open();
+    const Head head = HeadOf(content);
+    const bool has_value = head.after.starts_with(':') && FollowedByBlank(head.after, 0);
+    brackets.Read(has_value && !within ? head.after.substr(1) : content, i);
+    if (within || content.empty() || IsMarker(lines[i]) || lines[i].starts_with('%')) continue;
+    const size_t begin = lines[i].find_first_not_of(" \t");
+    const bool is_element = content.starts_with('-') && FollowedByBlank(content, 0);
+    const bool may_stand_alone = is_element || content.find_first_of("?[]{},&*!.") == 0;
+    const bool is_entry = has_value || may_stand_alone || content.find(": ") != std::string_view::npos ||
+                          content.find(":\t") != std::string_view::npos || content.ends_with(':');
+    if (!is_entry && begin == 0)
+      return InvalidArgument("{} line {}: expected 'option: value', found '{}'", name, i + 1, content);
+    if (has_value && begin != column.value_or(begin))
+      return InvalidArgument(
+          "{} line {}: expected '{}' to begin below the options above it, found blanks before it: '{}'", name, i + 1,
+          head.name, lines[i]);
+    if (has_value && !column) column = begin;
   }
-  return std::nullopt;
-}
-
-/// The line whose bracket is still open at the end of the text.
-std::optional<size_t> LineLeftOpen(const std::vector<std::string>& lines) {
-  int depth = 0;
-  std::optional<size_t> opened;
-  for (size_t i = 0; i < lines.size(); ++i)
-    for (const char c : Content(lines[i])) {
-      if ((c == '[' || c == '{') && depth++ == 0) opened = i;
-      if (c == ']' || c == '}') --depth;
-    }
-  return depth > 0 ? opened : std::nullopt;
+  if (!brackets.open()) return {};
+  return InvalidArgument("{} line {}: expected a closing bracket after '{}', found none", name,
+                         brackets.opened_in() + 1, Content(lines[brackets.opened_in()]));
 }
 
 Status CheckDocuments(const Outline& outline, const std::vector<std::string>& lines, const std::string& name) {
@@ -169,16 +279,24 @@ Status CheckOutline(const Outline& outline, const std::vector<std::string>& line
 Status CheckEncoding(const std::string& text, const std::vector<std::string>& lines, const std::string& name) {
   if (text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff"))
     return InvalidArgument("{} line 1: expected text in UTF-8, found UTF-16; save it as UTF-8", name);
-  for (size_t i = 0; i < lines.size(); ++i)
+  for (size_t i = 0; i < lines.size(); ++i) {
+    if (lines[i].find('\r') != std::string::npos)
+      return InvalidArgument("{} line {}: found a line end of old Macs (CR), which YAML passes over; save it with LF",
+                             name, i + 1);
     if (!IsUtf8(lines[i]) || lines[i].find('\0') != std::string::npos)
       return InvalidArgument("{} line {}: expected text in UTF-8, found bytes that are none; save it as UTF-8", name,
                              i + 1);
+  }
   return {};
 }
 
-/// The text of a YAML value as the command line would have it; nullopt for a map or a list of lists.
-std::optional<std::string> TextOf(const YAML::Node& node, const OptionRow& row) {
+/// The text of a YAML value as the command line would have it; nullopt for a map or a list of lists. YAML's ~ is
+/// nothing, a path's the home folder.
+std::optional<std::string> TextOf(const YAML::Node& node, const OptionRow& row, const std::vector<std::string>& lines) {
   const bool is_text = std::holds_alternative<std::string Options::*>(row.field);
+  const YAML::Mark& mark = node.Mark();
+  if (node.IsNull() && row.limits.is_path && !mark.is_null() && lines[mark.line].substr(mark.column).starts_with('~'))
+    return "~";
   if (node.IsNull()) return is_text ? "" : "None";
   if (node.IsScalar()) return node.Scalar();
   if (!node.IsSequence()) return std::nullopt;
@@ -190,20 +308,22 @@ std::optional<std::string> TextOf(const YAML::Node& node, const OptionRow& row) 
   return text;
 }
 
-Status ReadEntry(const YAML::Node& key, const YAML::Node& value, const std::string& origin, Settings& settings) {
+Status ReadEntry(const YAML::Node& key, const YAML::Node& value, const std::vector<std::string>& lines,
+                 const std::string& origin, Settings& settings) {
   if (!key.IsScalar()) return InvalidArgument("{}: expected 'option: value', found a key that is no word", origin);
   const std::string& name = key.Scalar();
   if (name == "config") return InvalidArgument("option config ({}): a file of options cannot name another", origin);
   const OptionRow* row = FindOption(name);
   if (const AcceptedOption* other = FindAccepted(name)) row = &other->row;
   if (row == nullptr) return settings.Set(name, "", origin);
-  const auto text = TextOf(value, *row);
+  const auto text = TextOf(value, *row, lines);
   if (!text) return InvalidArgument("option {} ({}): expected {}, found a nested value", name, origin, Expected(*row));
   return settings.Set(name, *text, origin);
 }
 
 /// Sets what the document says.
-Status ReadEntries(const YAML::Node& root, const std::string& name, Settings& settings) {
+Status ReadEntries(const YAML::Node& root, const std::vector<std::string>& lines, const std::string& name,
+                   Settings& settings) {
   if (root.IsNull()) return {};
   if (!root.IsMap())
     return InvalidArgument("{} line {}: expected lines of 'option: value', found another kind of YAML", name,
@@ -211,7 +331,7 @@ Status ReadEntries(const YAML::Node& root, const std::string& name, Settings& se
   std::set<std::string> seen;
   for (const auto& entry : root) {
     const std::string origin = fmt::format("{} line {}", name, entry.first.Mark().line + 1);
-    RIFFLE_TRY(ReadEntry(entry.first, entry.second, origin, settings));
+    RIFFLE_TRY(ReadEntry(entry.first, entry.second, lines, origin, settings));
     if (!seen.insert(entry.first.Scalar()).second) {
       return InvalidArgument("option {} ({}): it stands in this file twice; keep one", entry.first.Scalar(), origin);
     }
@@ -222,7 +342,8 @@ Status ReadEntries(const YAML::Node& root, const std::string& name, Settings& se
 }  // namespace
 
 Status ReadOptionsYaml(const std::string& yaml, const std::string& name, Settings& settings) {
-  const std::string text = yaml.substr(yaml.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0);
+  std::string text = yaml.substr(yaml.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0);
+  if (text.ends_with('\r')) text.pop_back();  // a line end that was cut off
   const std::vector<std::string> lines = LinesOf(text);
   RIFFLE_TRY(CheckEncoding(yaml, lines, name));
   RIFFLE_TRY(CheckLines(lines, name));
@@ -233,14 +354,9 @@ Status ReadOptionsYaml(const std::string& yaml, const std::string& name, Setting
     while (parser.HandleNextDocument(outline)) {
     }
     RIFFLE_TRY(CheckOutline(outline, lines, name));
-    return ReadEntries(YAML::Load(text), name, settings);
+    return ReadEntries(YAML::Load(text), lines, name, settings);
   } catch (const YAML::Exception& error) {
-    if (const std::optional<size_t> line = LineLeftOpen(lines))
-      return InvalidArgument("{} line {}: expected a closing bracket after '{}', found none", name, *line + 1,
-                             Content(lines[*line]));
-    if (const std::optional<size_t> line = LineWithoutColon(lines))
-      return InvalidArgument("{} line {}: expected 'option: value', found '{}'", name, *line + 1,
-                             Content(lines[*line]));
+    RIFFLE_TRY(FindMistake(lines, name));
     return InvalidArgument("{} line {}: not YAML: {}", name, error.mark.line + 1, error.msg);
   }
 }

@@ -5,9 +5,9 @@
 namespace riffle {
 namespace {
 
-Retention RetentionFrom(const Options& o) {
-  if (o.ckpt_save_policy == "latest_k") return Retention::kLatest;
-  return o.ckpt_save_policy == "top_k" ? Retention::kBest : Retention::kAll;
+RetentionPolicy RetentionPolicyFrom(const Options& o) {
+  if (o.ckpt_save_policy == "latest_k") return RetentionPolicy::kLatest;
+  return o.ckpt_save_policy == "top_k" ? RetentionPolicy::kBest : RetentionPolicy::kAll;
 }
 
 Distillation DistillationFrom(const Options& o) {
@@ -29,6 +29,8 @@ OptimizerOptions OptimizerOptionsFrom(const Options& o) {
 }
 
 }  // namespace
+
+Retention RetentionFrom(const Options& o) { return {.policy = RetentionPolicyFrom(o), .keep = o.keep_checkpoint_max}; }
 
 ScheduleOptions ScheduleOptionsFrom(const Options& o) {
   return {.schedule = &FindSchedule(o.scheduler),
@@ -76,8 +78,7 @@ Result<TrainerOptions> TrainerOptionsFrom(const Options& o, int classes) {
       .tta_flip = o.tta_flip,
       .ckpt_save_dir = o.ckpt_save_dir,
       .ckpt_save_interval = o.ckpt_save_interval,
-      .retention = RetentionFrom(o),
-      .keep_checkpoint_max = o.keep_checkpoint_max};
+      .retention = RetentionFrom(o)};
 }
 
 }  // namespace riffle

@@ -11,6 +11,8 @@ namespace riffle {
 
 ScheduleOptions ScheduleOptionsFrom(const Options& options);
 
+Retention RetentionFrom(const Options& options);
+
 /// InvalidArgument for class_weights that are not those of `classes` classes, among others for 'balanced', which stands
 /// for BalancedClassWeights of the data.
 Result<LabelLossOptions> LabelLossOptionsFrom(const Options& options, int classes);

@@ -27,6 +27,14 @@ class Outputs : public EndToEnd {
             "--image_resize=32", "--num=1",
             "--versions=1",      "--out=" + to};
   }
+  /// Runs under a limit of `ulimit`: folder_/said and folder_/told have the outputs.
+  int Limited(const std::string& limit, const Words& words) const {
+    std::string command = "bash -c 'ulimit " + limit + "; exec \"$0\" \"$@\"' " RIFFLE_BINARY;
+    for (const std::string& word : words) command += " '" + word + "'";
+    command += " >" + (folder_ / "said").string() + " 2>" + (folder_ / "told").string();
+    const int status = std::system(command.c_str());
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  }
   static bool IsPng(const std::string& bytes) { return bytes.starts_with("\x89PNG"); }
 };
 
@@ -107,24 +115,59 @@ TEST_F(Outputs, WhatCannotBeWrittenIsToldBeforeTheWork) {
 }
 
 TEST_F(Outputs, ALimitOfTheSystemIsAnErrorAndLeavesNoParts) {
-  const auto limited = [&](const std::string& limit, const Words& words) {
-    std::string command = "bash -c 'ulimit " + limit + "; exec \"$0\" \"$@\"' " RIFFLE_BINARY;
-    for (const std::string& word : words) command += " '" + word + "'";
-    command += " >/dev/null 2>" + (folder_ / "told").string();
-    const int status = std::system(command.c_str());
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  };
-  EXPECT_EQ(limited("-f 50", Recalibration(Trained(), (folder_ / "new.safetensors").string())), kRefused);
+  EXPECT_EQ(Limited("-f 50", Recalibration(Trained(), (folder_ / "new.safetensors").string())), kRefused);
   EXPECT_THAT(Text(folder_ / "told"), testing::AllOf(testing::HasSubstr("new.safetensors: cannot write"),
                                                      testing::Not(testing::HasSubstr(".part"))));
   for (const fs::directory_entry& entry : fs::directory_iterator(folder_))
     EXPECT_FALSE(entry.path().filename().string().starts_with("new.safetensors")) << entry.path();
   Words threads = Validation((folder_ / "v.json").string());
   threads.insert(threads.end(), {"--threads=1", "--num_parallel_workers=1000"});
-  EXPECT_EQ(limited("-v 3000000", threads), kUnavailable);
+  EXPECT_EQ(Limited("-v 3000000", threads), kUnavailable);
   EXPECT_THAT(Text(folder_ / "told"), testing::HasSubstr("lower --num_parallel_workers"));
-  EXPECT_EQ(limited("-v 1000000", {"bench", "infer", "--batch_size=4096", "--threads=1", "--seconds=0"}), kUnavailable);
+  EXPECT_EQ(Limited("-v 1000000", {"bench", "infer", "--batch_size=4096", "--threads=1", "--seconds=0"}), kUnavailable);
   EXPECT_THAT(Text(folder_ / "told"), testing::HasSubstr("out of memory"));
+}
+
+TEST_F(Outputs, APictureThatNoMemoryCanHoldIsNamed) {
+  // A PNG that promises 16000 × 8000 pixels.
+  const auto big_endian = [](uint32_t value) {
+    std::string bytes;
+    for (int shift = 24; shift >= 0; shift -= 8) bytes += static_cast<char>(value >> shift);
+    return bytes;
+  };
+  std::string header = "IHDR" + big_endian(16000) + big_endian(8000) + std::string("\x8\x2\0\0\0", 5);
+  uint32_t crc = ~0U;
+  for (const char c : header) {
+    crc ^= static_cast<uint8_t>(c);
+    for (int bit = 0; bit < 8; ++bit) crc = crc & 1 ? crc >> 1 ^ 0xEDB88320U : crc >> 1;
+  }
+  const fs::path picture = folder_ / "colours/val/red/huge.png";
+  std::ofstream(picture, std::ios::binary) << "\x89PNG\r\n\x1a\n"
+                                           << big_endian(13) << header << big_endian(~crc) << big_endian(100) << "IDAT";
+  const std::string why = "huge.png: 16000 × 8000 pixels: no memory to decode it";
+  const Words one = {"--threads=1", "--num_parallel_workers=0"};
+  Words validation = Validation((folder_ / "v.json").string());
+  validation.insert(validation.end(), one.begin(), one.end());
+  EXPECT_EQ(Limited("-v 300000", validation), kUnavailable);
+  EXPECT_THAT(Text(folder_ / "told"), testing::HasSubstr(why));
+  EXPECT_EQ(Limited("-v 300000", {"predict", picture.string(), "--ckpt_path=" + Trained().string(), "--threads=1"}),
+            kUnavailable);
+  EXPECT_THAT(Text(folder_ / "told"), testing::HasSubstr(why));
+  EXPECT_EQ(Limited("-v 300000", {"data", "check", (folder_ / "colours").string(), "--threads=1"}), 0);
+  EXPECT_THAT(Text(folder_ / "said"), testing::AllOf(testing::HasSubstr("Unreadable: 1"), testing::HasSubstr(why)));
+  EXPECT_EQ(Limited("-v 1000000", {"predict", picture.string(), "--ckpt_path=/dev/zero", "--threads=1"}), kUnavailable);
+  EXPECT_EQ(Text(folder_ / "told"), "riffle: error: out of memory\n") << "predict has no --batch_size";
+}
+
+TEST_F(Outputs, APipeThatCloses) {
+  Words train = TrainOn("colours", "next", {"--batch_size=6", "--epoch_size=100000", "--lr=0.01"}, {});
+  std::string command = "bash -c '\"$0\" \"$@\" 2>" + (folder_ / "told").string() +
+                        " | head -3 >/dev/null; exit ${PIPESTATUS[0]}' " RIFFLE_BINARY;
+  for (const std::string& word : train) command += " '" + word + "'";
+  const int status = std::system(command.c_str());
+  EXPECT_EQ(WIFEXITED(status) ? WEXITSTATUS(status) : -1, 141);
+  EXPECT_THAT(Text(folder_ / "told"), testing::AllOf(testing::HasSubstr("stopped by SIGPIPE (nobody reads its output"),
+                                                     testing::HasSubstr("epoch")));
 }
 
 TEST_F(Outputs, TheMemoryOfAStepIsThatOfTheLargestBatchThatComes) {

@@ -50,12 +50,12 @@ class Resume : public EndToEnd {
     ADD_FAILURE() << "it never said " << text;
     return process;
   }
-  /// Its exit code, -1 if a signal ended it.
+  /// How it ended: an exit code, or minus the signal that ended it.
   static int End(pid_t process, int signal) {
     int status = 0;
     kill(process, signal);
     waitpid(process, &status, 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
   }
 };
 
@@ -123,11 +123,59 @@ TEST_F(Resume, ValidateSaysWhereItMeasuresOtherwiseThanTraining) {
                           HasSubstr("crop_pct is 0.875 there and 1.0 here")));
 }
 
+TEST_F(Resume, ValidateSaysWhereItsLossIsAnother) {
+  Train({"--epoch_size=1", "--val_while_train", "--label_smoothing=0.1"});
+  std::string said;
+  Validate(Numbered(1), {}, &said);
+  EXPECT_THAT(said, HasSubstr("Training's loss is another one: label_smoothing is 0.1 there and 0 here\n"));
+  Validate(Numbered(1), {"--label_smoothing=0.1"}, &said);
+  EXPECT_THAT(said, Not(HasSubstr("another one")));
+}
+
+TEST_F(Resume, CheckpointsThatWereToStayDo) {
+  Train({"--epoch_size=3", "--ckpt_save_policy=all"});
+  EXPECT_THAT(Train({"--epoch_size=4", "--keep_checkpoint_max=1", "--resume=auto"}),
+              HasSubstr("keep_checkpoint_max was 10 until epoch 3, is 1 from now on"));
+  for (const int epoch : {1, 2, 3, 4}) EXPECT_TRUE(fs::exists(Numbered(epoch))) << epoch;
+  EXPECT_THAT(Train({"--epoch_size=5", "--ckpt_save_policy=latest_k", "--resume=auto"}),
+              HasSubstr("ckpt_save_policy was all until epoch 4, is latest_k from now on"));
+  EXPECT_FALSE(fs::exists(Numbered(4))) << "as was typed";
+}
+
+TEST_F(Resume, ABestThatWasNotSurpassedStays) {
+  Train({"--epoch_size=3", "--val_while_train"});
+  const fs::path best = folder_ / "out" / (std::string(kModelName) + "-best.safetensors");
+  fs::copy_file(best, folder_ / "best");
+  for (const int epoch : {2, 3}) fs::remove(Numbered(epoch));
+  Train({"--epoch_size=4", "--val_while_train", "--lr=0", "--resume=auto", "--min_lr=0"});
+  const auto top1 = [](const fs::path& file) {
+    return std::stod(SafetensorsFile::Open(file)->metadata().find("top1_percent")->second);
+  };
+  EXPECT_GE(top1(best), top1(folder_ / "best"));
+}
+
+TEST_F(Resume, AForgottenResumeLosesNothing) {
+  Train({"--epoch_size=2"});
+  const pid_t forgotten = Start(TrainWords({"--epoch_size=100000", "--ckpt_save_interval=50000"}), "Epoch: [1/");
+  EXPECT_EQ(End(forgotten, SIGKILL), -SIGKILL);
+  Fails(TrainWords({"--epoch_size=3", "--resume=auto"}), kInvalid, (folder_ / "out/run-1").string());
+  EXPECT_THAT(Train({"--epoch_size=3", "--resume=auto", "--ckpt_save_dir=" + (folder_ / "out/run-1").string()}),
+              HasSubstr("Resuming after epoch 2"));
+}
+
+TEST_F(Resume, ARunWhoseFolderIsTakenAwayEndsWithAWord) {
+  const pid_t run = Start(TrainWords({"--epoch_size=100000"}), "Epoch 1/");
+  fs::rename(folder_ / "out", folder_ / "gone");
+  EXPECT_EQ(End(run, 0), kRefused);
+  EXPECT_THAT(Text(folder_ / "started.err"), HasSubstr("was removed, or taken over by another run"));
+}
+
 TEST_F(Resume, ABestOfAnotherSplitStartsAnewAndIsSaid) {
   Train({"--epoch_size=1", "--val_while_train"});
-  EXPECT_THAT(
-      Train({"--epoch_size=2", "--val_while_train", "--val_split=train", "--resume=auto"}),
-      AllOf(HasSubstr("does not count from now on: it was measured otherwise"), HasSubstr(", the best so far")));
+  EXPECT_THAT(Train({"--epoch_size=2", "--val_while_train", "--val_split=train", "--resume=auto"}),
+              AllOf(HasSubstr("does not count from now on: it was measured otherwise"), HasSubstr(", the best so far"),
+                    HasSubstr("It is kept as")));
+  EXPECT_TRUE(fs::exists(folder_ / "out" / (std::string(kModelName) + "-best_1.safetensors")));
 }
 
 TEST_F(Resume, AnUnreadablePictureOfTheValidationCostsNoEpoch) {
@@ -139,7 +187,8 @@ TEST_F(Resume, AnUnreadablePictureOfTheValidationCostsNoEpoch) {
   int status = 0;
   waitpid(run, &status, 0);
   ASSERT_EQ(WEXITSTATUS(status), 4);
-  EXPECT_THAT(Text(folder_ / "started.err"), HasSubstr("epoch 30 is saved, --resume=auto goes on with its validation"));
+  EXPECT_THAT(Text(folder_ / "started.err"),
+              AllOf(HasSubstr("epochs 1 to 30 are in"), HasSubstr("--resume=auto goes on with the validation")));
   EXPECT_EQ(Metrics().size(), 29u);
   fs::rename(aside, picture);
   Words again = words;
@@ -156,14 +205,15 @@ TEST_F(Resume, ASecondRunInAFolderFailsAtOnceAndNamesTheFirst) {
   Fails(TrainWords({"--epoch_size=1", "--resume=auto"}), kRefused, fmt::format("process {}", first));
   Train({"--epoch_size=1", "--dry_run"});
   EXPECT_FALSE(fs::exists(folder_ / "out/run-1"));
-  EXPECT_EQ(End(first, SIGKILL), -1);
+  EXPECT_EQ(End(first, SIGKILL), -SIGKILL);
   EXPECT_THAT(Train({"--epoch_size=1"}), HasSubstr("moved to")) << "a crash lets go of the lock";
 }
 
 TEST_F(Resume, ASignalEndsARunWithAWordOnWhatIsLostAndHowToGoOn) {
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGXCPU}) {
     const pid_t run = Start(TrainWords({"--epoch_size=100000"}), "Epoch 2/");
-    EXPECT_EQ(End(run, signal), 128 + signal);
+    const bool usual = signal == SIGINT || signal == SIGTERM || signal == SIGHUP;
+    EXPECT_EQ(End(run, signal), usual ? -signal : 128 + signal) << "a shell's loop ends with what SIGINT ended";
     const std::string said = Text(folder_ / "started.err");
     EXPECT_THAT(said, AllOf(testing::StartsWith("riffle: stopped by SIG"), HasSubstr("; epochs 1 to "),
                             HasSubstr("--resume=auto goes on from there")));

@@ -8,8 +8,8 @@
 
 namespace riffle {
 
-/// "num_classes is 10 there and 2 here, stem is ...": what differs; empty if nothing does.
+/// "num_classes is 10 there and 2 here, stem is ...": what differs; empty if nothing does, as far as both say.
 std::string Differences(const ModelDescription& there, const ModelDescription& here);
-std::string Differences(const ValidationSetup& there, const ValidationSetup& here);
+std::string Differences(ValidationSetup there, ValidationSetup here);
 
 }  // namespace riffle

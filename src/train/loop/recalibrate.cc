@@ -8,7 +8,8 @@
 
 namespace riffle {
 
-Result<int64_t> RecalibrateStatistics(int64_t batches, int64_t epoch, BatchSource& source, Network<float>* network) {
+Result<int64_t> RecalibrateStatistics(int64_t batches, int64_t epoch, BatchSource& source, Network<float>* network,
+                                      const std::function<void(const Batch&)>& on_batch) {
   batches = std::min(batches, source.BatchesPerEpoch());
   std::vector<float> statistics(network->values().statistics.size());  // of a batch
   std::vector<double> sums(statistics.size());
@@ -18,6 +19,7 @@ Result<int64_t> RecalibrateStatistics(int64_t batches, int64_t epoch, BatchSourc
   for (int64_t b = 0; b < batches; ++b) {
     RIFFLE_ASSIGN(const Batch* batch, source.Next());
     RIFFLE_TRY(CheckPictures(*batch, network->plan().model));
+    if (on_batch) on_batch(*batch);
     network->SetBnMomentum(0);  // the running statistics become those of the batch
     network->Forward(batch->images, input.PicturesOf(*batch), Statistics::kBatch);
     network->SetBnMomentum(kept);

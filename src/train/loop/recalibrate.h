@@ -1,6 +1,8 @@
 // Batch norm's running statistics, computed anew for weights that no longer change.
 #pragma once
 
+#include <functional>
+
 #include "data/batch.h"
 #include "model/network.h"
 
@@ -10,8 +12,9 @@ namespace riffle {
 /// batches of `epoch`, or all of it if it has fewer. While it trains, the running statistics are those of weights that
 /// still moved, and of the last few batches only. As Megvii does at the end (ShuffleNetV1/train.py of
 /// megvii-model/ShuffleNet-Series: 1,250 iterations at learning rate 0, with momentum 1/i). Returns the batches that
-/// were averaged. Errors: those of BatchSource::Next and CheckPictures,
-/// the statistics are then of no use.
-Result<int64_t> RecalibrateStatistics(int64_t batches, int64_t epoch, BatchSource& source, Network<float>* network);
+/// were averaged; `on_batch` sees each, for what it says of its pictures. Errors: those of BatchSource::Next and
+/// CheckPictures, the statistics are then of no use.
+Result<int64_t> RecalibrateStatistics(int64_t batches, int64_t epoch, BatchSource& source, Network<float>* network,
+                                      const std::function<void(const Batch&)>& on_batch = {});
 
 }  // namespace riffle

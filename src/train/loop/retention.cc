@@ -3,41 +3,52 @@
 #include <algorithm>
 
 #include "checkpoint/checkpoint.h"
+#include "train/loop/differences.h"
 
 namespace riffle {
 namespace {
 
-// Of the epoch that a checkpoint stands for; below each true one where it was not validated, or cannot be read.
-double Top1Percent(const CheckpointFile& file) {
+std::optional<ValidationSetup> MeasuredIn(const CheckpointFile& file) {
   const Result<Checkpoint> checkpoint = Checkpoint::Open(file.path);
-  return checkpoint.ok() ? checkpoint->info().top1_percent.value_or(-1) : -1;
+  return checkpoint.ok() ? checkpoint->info().measured : std::nullopt;
+}
+
+// Of the epoch that a checkpoint stands for; below each true one where it was not validated, where that was measured
+// otherwise than `now`, or where it cannot be read.
+double Top1Percent(const CheckpointFile& file, const std::optional<ValidationSetup>& now) {
+  constexpr double kNone = -1;
+  const Result<Checkpoint> checkpoint = Checkpoint::Open(file.path);
+  if (!checkpoint.ok()) return kNone;
+  const CheckpointInfo& info = checkpoint->info();
+  if (info.measured && now && !Differences(*info.measured, *now).empty()) return kNone;
+  return info.top1_percent.value_or(kNone);
 }
 
 void SortByTop1(std::vector<CheckpointFile>* files) {
+  const std::optional<ValidationSetup> now = MeasuredIn(files->back());
   std::vector<std::pair<double, CheckpointFile>> scored;
-  for (CheckpointFile& file : *files) scored.emplace_back(Top1Percent(file), std::move(file));
+  for (CheckpointFile& file : *files) scored.emplace_back(Top1Percent(file, now), std::move(file));
   std::ranges::stable_sort(scored, [](const auto& a, const auto& b) { return a.first > b.first; });
   std::ranges::transform(scored, files->begin(), [](auto& pair) { return std::move(pair.second); });
 }
 
 }  // namespace
 
-Status RemoveOldCheckpoints(const std::filesystem::path& folder, const ModelDescription& model, Retention policy,
-                            int keep) {
+Status RemoveOldCheckpoints(const std::filesystem::path& folder, const ModelDescription& model, Retention retention) {
   std::vector<CheckpointFile> files = ListCheckpoints(folder, model);  // oldest first
   if (files.empty()) return {};
   const std::filesystem::path newest = files.back().path;
-  switch (policy) {
-    case Retention::kLatest:
+  switch (retention.policy) {
+    case RetentionPolicy::kLatest:
       std::ranges::reverse(files);
       break;
-    case Retention::kBest:
+    case RetentionPolicy::kBest:
       SortByTop1(&files);
       break;
-    case Retention::kAll:
+    case RetentionPolicy::kAll:
       return {};
   }
-  for (size_t i = keep; i < files.size(); ++i) {
+  for (size_t i = retention.keep; i < files.size(); ++i) {
     if (files[i].path == newest) continue;
     std::error_code error;
     if (!std::filesystem::remove(files[i].path, error) && error)

@@ -9,19 +9,21 @@
 namespace riffle {
 
 /// The option ckpt_save_policy.
-enum class Retention {
-  kLatest,  ///< latest_k
-  kBest,    ///< top_k
-  kAll,     ///< all, None
+enum class RetentionPolicy {
+  kLatest,  ///< latest_k: the newest `keep`
+  kBest,    ///< top_k: the `keep` best by the validation top-1 of their epoch, of equal ones the older; last those of
+            ///< epochs without validation, or measured otherwise than the newest's; and the newest, from which a run
+            ///< goes on
+  kAll,     ///< all, None: all of them
 };
 
-/// Removes numbered checkpoints of `model` from `folder` until those are left that `policy` keeps:
-///   kLatest  the newest `keep`
-///   kBest    the `keep` best by the validation top-1 of their epoch, of equal ones the older, those of epochs without
-///            validation last; and the newest, from which a run goes on
-///   kAll     all of them
-/// Errors: IoError.
-Status RemoveOldCheckpoints(const std::filesystem::path& folder, const ModelDescription& model, Retention policy,
-                            int keep);
+/// Which numbered checkpoints stay.
+struct Retention {
+  RetentionPolicy policy = RetentionPolicy::kLatest;
+  int keep = 10;
+};
+
+/// Removes numbered checkpoints of `model` from `folder` until those are left that stay. Errors: IoError.
+Status RemoveOldCheckpoints(const std::filesystem::path& folder, const ModelDescription& model, Retention retention);
 
 }  // namespace riffle

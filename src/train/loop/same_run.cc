@@ -44,14 +44,34 @@ Status CheckSameRun(const Checkpoint& checkpoint, const CheckpointInfo& here, bo
   return {};
 }
 
-std::string WhyTheBestStartsAnew(const Checkpoint& checkpoint, const CheckpointInfo& here, const fs::path& folder) {
+BestSoFar FindBest(const Checkpoint& checkpoint, const CheckpointInfo& here, const fs::path& folder) {
   const CheckpointInfo& there = checkpoint.info();
-  if (!there.best_top1_percent) return "";
-  if (there.measured && here.measured && *there.measured != *here.measured)
-    return "it was measured otherwise: " + Differences(*there.measured, *here.measured);
-  const fs::path best = folder / BestCheckpointName(here.model);
-  std::error_code ignored;
-  return fs::exists(best, ignored) ? "" : fmt::format("there is no {}", best.string());
+  const fs::path path = folder / BestCheckpointName(here.model);
+  const auto anew = [&](std::optional<double> percent, bool is_there, const std::string& why) {
+    return BestSoFar{.line = fmt::format("The best validation so far{} does not count from now on: {}",
+                                         percent ? fmt::format(", {:.2f} %,", *percent) : "", why),
+                     .set_aside = is_there};
+  };
+  const Result<Checkpoint> best = Checkpoint::Open(path);
+  if (!best.ok()) {
+    std::error_code ignored;
+    if (fs::exists(path, ignored)) return anew(there.best_top1_percent, true, best.status().message());
+    return there.best_top1_percent ? anew(there.best_top1_percent, false, fmt::format("there is no {}", path.string()))
+                                   : BestSoFar();
+  }
+  const CheckpointInfo& info = best->info();
+  if (info.classes != here.classes || info.model != here.model)
+    return anew(info.top1_percent, true, fmt::format("{} is of another network", path.string()));
+  if (info.measured && here.measured) {
+    if (const std::string differences = Differences(*info.measured, *here.measured); !differences.empty())
+      return anew(info.top1_percent, true, "it was measured otherwise: " + differences);
+  }
+  BestSoFar found{.top1_percent = info.top1_percent};
+  if (info.epoch > there.epoch && info.top1_percent)
+    found.line =
+        fmt::format("The best validation so far is that of epoch {}, {:.2f} %, and stays until one is better: {}",
+                    info.epoch, *info.top1_percent, path.string());
+  return found;
 }
 
 }  // namespace riffle

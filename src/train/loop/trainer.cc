@@ -20,6 +20,11 @@ namespace {
 /// Steps after which losses are read even if nobody wants to see them: what is not finite shall not go on for long.
 constexpr size_t kMostUnreadSteps = 16;
 
+void TellOfPictures(const Batch& batch, TrainObserver& observer) {
+  for (const std::string& why : batch.unreadable) observer.OnUnreadable(why);
+  for (const std::string& what : batch.flawed) observer.OnFlawed(what);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Trainer>> Trainer::Create(const Execution& execution, const TrainerOptions& options,
@@ -40,6 +45,7 @@ Trainer::Trainer(const Execution& execution, const TrainerOptions& options, Chec
     : execution_(execution),
       options_(options),
       info_(std::move(info)),
+      retention_(options.retention),
       plan_(std::move(plan)),
       ops_(ops),
       network_(execution, *plan_, ops),
@@ -73,10 +79,15 @@ Status Trainer::Resume(const Checkpoint& checkpoint) {
   info_.updates = checkpoint.info().updates;
   info_.ema_updates = checkpoint.info().ema_updates;
   info_.unvalidated = checkpoint.info().unvalidated;
-  if (WhyTheBestStartsAnew(checkpoint, info_, options_.ckpt_save_dir).empty())
-    info_.best_top1_percent = checkpoint.info().best_top1_percent;
+  info_.best_top1_percent = FindBest(checkpoint, info_, options_.ckpt_save_dir).top1_percent;
   if (!info_.measured) info_.measured = checkpoint.info().measured;  // of the figures that stay
+  saved_ = {.path = checkpoint.path(), .epoch = info_.epoch, .step = info_.step};
   return {};
+}
+
+void Trainer::GoOnWith(std::string record, Retention retention) {
+  info_.options = std::move(record);
+  retention_ = retention;
 }
 
 Snapshot Trainer::TakeSnapshot() const {
@@ -97,6 +108,11 @@ void Trainer::TakeUp(const Snapshot& snapshot) {
 
 Status Trainer::Run(const TrainSources& sources, TrainObserver& observer) {
   StartAverage();
+  const Status status = RunEpochs(sources, observer);
+  return status.ok() ? status : Status(status.code(), status.message() + WhatIsKept());
+}
+
+Status Trainer::RunEpochs(const TrainSources& sources, TrainObserver& observer) {
   if (const auto& trained = info_.unvalidated)
     RIFFLE_TRY(FinishEpoch({.epoch = info_.epoch,
                             .step = info_.step,
@@ -106,16 +122,38 @@ Status Trainer::Run(const TrainSources& sources, TrainObserver& observer) {
                             .seconds = trained->seconds},
                            sources, observer));
   while (info_.epoch < options_.epochs()) {
-    RIFFLE_TRY(observer.OnEpochBegin(info_.epoch + 1));
-    RIFFLE_ASSIGN(BatchSource* const source, sources.train(info_.epoch));
-    RIFFLE_TRY(TrainOnPicturesOf(*source));
-    RIFFLE_ASSIGN(EpochEvent event, TrainEpoch(*source, observer));
-    if (event.epoch == options_.epochs() && options_.bn_recalibration > 0) RIFFLE_TRY(Recalibrate(*source, observer));
+    const Result<BatchSource*> source = BeginEpoch(sources, observer);
+    if (!source.ok()) return SavedBefore(source.status(), observer);
+    RIFFLE_ASSIGN(EpochEvent event, TrainEpoch(**source, observer));
+    if (event.epoch == options_.epochs() && options_.bn_recalibration > 0) RIFFLE_TRY(Recalibrate(**source, observer));
     RIFFLE_TRY(CheckFinite());
     info_.top1_percent.reset();
     RIFFLE_TRY(FinishEpoch(event, sources, observer));
   }
   return {};
+}
+
+Result<BatchSource*> Trainer::BeginEpoch(const TrainSources& sources, TrainObserver& observer) {
+  RIFFLE_TRY(observer.OnEpochBegin(info_.epoch + 1));
+  RIFFLE_ASSIGN(BatchSource* const source, sources.train(info_.epoch));
+  RIFFLE_TRY(TrainOnPicturesOf(*source));
+  return source;
+}
+
+Status Trainer::SavedBefore(Status why, TrainObserver& observer) {
+  if (info_.step == (saved_ ? saved_->step : 0)) return why;
+  const Status saving = SaveNumbered(observer);
+  return saving.ok() ? why : Status(why.code(), fmt::format("{}; {}", why.message(), saving.message()));
+}
+
+std::string Trainer::WhatIsKept() const {
+  if (info_.step == 0) return "";
+  std::error_code ignored;
+  if (!saved_ || !std::filesystem::exists(saved_->path, ignored))
+    return "; no epoch is saved: what was trained is lost";
+  return fmt::format("; epochs 1 to {} are in {}, {}; --resume=auto goes on {}", saved_->epoch, saved_->path.string(),
+                     info_.step == saved_->step ? "nothing is lost" : "what came after them is lost",
+                     info_.unvalidated && info_.step == saved_->step ? "with the validation" : "from there");
 }
 
 void Trainer::StartAverage() {
@@ -146,8 +184,7 @@ Result<EpochEvent> Trainer::TrainEpoch(BatchSource& source, TrainObserver& obser
   source.Seek({.epoch = info_.epoch, .batch = 0});
   for (int64_t b = 0; b < batches; ++b) {
     RIFFLE_ASSIGN(const Batch* batch, source.Next());
-    for (const std::string& why : batch->unreadable) observer.OnUnreadable(why);
-    for (const std::string& what : batch->flawed) observer.OnFlawed(what);
+    TellOfPictures(*batch, observer);
     const UpdateGroup group = GroupOf(b, batches, options_.gradient_accumulation_steps);
     event.lr = LearningRate(options_.schedule, info_.epoch * batches + b - group.index, batches);
     RIFFLE_TRY(TrainStep(*batch, group, event.lr));
@@ -215,7 +252,8 @@ Result<StepLoss> Trainer::ReadStepLoss(int64_t images) {
 // Of the weights that are used, over pictures of the epoch that has just ended.
 Status Trainer::Recalibrate(BatchSource& source, TrainObserver& observer) {
   if (ema_) std::swap(network_.values(), *ema_);
-  const Result<int64_t> batches = RecalibrateStatistics(options_.bn_recalibration, info_.epoch - 1, source, &network_);
+  const Result<int64_t> batches = RecalibrateStatistics(options_.bn_recalibration, info_.epoch - 1, source, &network_,
+                                                        [&](const Batch& batch) { TellOfPictures(batch, observer); });
   if (ema_) std::swap(network_.values(), *ema_);
   if (!batches.ok()) return batches.status();
   observer.OnRecalibrated(*batches);
@@ -279,43 +317,35 @@ Status Trainer::FinishEpoch(EpochEvent event, const TrainSources& sources, Train
     RIFFLE_TRY(ValidateSafely(*sources.validation, &event, observer));
   info_.unvalidated.reset();
   RIFFLE_TRY(observer.OnEpoch(event));  // first, so that no finished epoch is ahead of the record
-  if (event.best) RIFFLE_TRY(Save(options_.ckpt_save_dir / BestCheckpointName(info_.model)));
+  if (event.best) RIFFLE_TRY(Save(options_.ckpt_save_dir / BestCheckpointName(info_.model), observer));
   if (!SavesAfter(event.epoch)) return {};
   RIFFLE_TRY(SaveNumbered(observer));
-  return RemoveOldCheckpoints(options_.ckpt_save_dir, info_.model, options_.retention, options_.keep_checkpoint_max);
+  return RemoveOldCheckpoints(options_.ckpt_save_dir, info_.model, retention_);
 }
 
 // The epoch is on the disk before its validation where a checkpoint is due, and in any case when that fails.
 Status Trainer::ValidateSafely(BatchSource& source, EpochEvent* event, TrainObserver& observer) {
-  bool saved = info_.unvalidated.has_value();
+  const bool saved = info_.unvalidated.has_value();
   info_.unvalidated = {
       .lr = event->lr, .train_loss = event->train_loss, .images = event->images, .seconds = event->seconds};
-  if (!saved && SavesAfter(event->epoch)) {
-    RIFFLE_TRY(SaveNumbered(observer));
-    saved = true;
-  }
+  if (!saved && SavesAfter(event->epoch)) RIFFLE_TRY(SaveNumbered(observer));
   const Status status = Validate(source, event, observer);
-  if (status.ok()) return {};
-  if (!saved) RIFFLE_TRY(SaveNumbered(observer));
-  return {status.code(), fmt::format("{}; epoch {} is saved, --resume=auto goes on with its validation",
-                                     status.message(), event->epoch)};
+  return status.ok() ? status : SavedBefore(status, observer);
 }
 
 bool Trainer::SavesAfter(int epoch) const {
   return epoch % options_.ckpt_save_interval == 0 || epoch == options_.epochs();
 }
 
-Status Trainer::Save(const std::filesystem::path& path) {
-  return SaveCheckpoint(path, info_, plan_->registry, TakeSnapshot());
+Status Trainer::Save(const std::filesystem::path& path, TrainObserver& observer) {
+  RIFFLE_TRY(observer.OnSaveBegin());
+  RIFFLE_TRY(SaveCheckpoint(path, info_, plan_->registry, TakeSnapshot()));
+  saved_ = {.path = path, .epoch = info_.epoch, .step = info_.step};
+  return {};
 }
 
 Status Trainer::SaveNumbered(TrainObserver& observer) {
-  const CheckpointFile file{.path = options_.ckpt_save_dir / CheckpointName(info_.model, info_.epoch, info_.step),
-                            .epoch = info_.epoch,
-                            .step = info_.step};
-  RIFFLE_TRY(Save(file.path));
-  observer.OnCheckpoint(file);
-  return {};
+  return Save(options_.ckpt_save_dir / CheckpointName(info_.model, info_.epoch, info_.step), observer);
 }
 
 }  // namespace riffle

@@ -38,8 +38,7 @@ struct TrainerOptions {
   bool tta_flip = false;
   std::filesystem::path ckpt_save_dir = "./ckpt";
   int ckpt_save_interval = 1;
-  Retention retention = Retention::kLatest;
-  int keep_checkpoint_max = 10;
+  Retention retention;  ///< ckpt_save_policy and keep_checkpoint_max
 
   int epochs() const { return schedule.epoch_size; }
   /// Whether a run with a validation set validates after this epoch, from 1.
@@ -91,8 +90,8 @@ class TrainObserver {
   virtual Status OnValidation(const Evaluation& /*so_far*/, int64_t /*batch*/, int64_t /*batches*/) { return {}; }
   virtual Status OnEpoch(const EpochEvent&) { return {}; }
   virtual void OnRecalibrated(int64_t /*batches*/) {}
-  /// A numbered checkpoint is there, from which the run can go on.
-  virtual void OnCheckpoint(const CheckpointFile&) {}
+  /// A checkpoint is about to be written.
+  virtual Status OnSaveBegin() { return {}; }
 };
 
 /// Where batches come from.
@@ -118,17 +117,17 @@ class Trainer {
   /// takes them; returns its line. InvalidArgument names what differs.
   Result<std::string> StartFrom(const Checkpoint& checkpoint);
   /// Goes on where a checkpoint of this run ended, with its optimizer, moving average, epoch and step. The best
-  /// validation so far counts where WhyTheBestStartsAnew (resume.h) knows nothing against it. Errors: those of
-  /// CheckSameRun and Checkpoint::Load.
+  /// validation so far is what FindBest (same_run.h) finds. Errors: those of CheckSameRun and Checkpoint::Load.
   Status Resume(const Checkpoint& checkpoint);
 
-  /// What checkpoints say of the options from now on, as YAML.
-  void SetRecord(std::string options) { info_.options = std::move(options); }
+  /// What checkpoints say of the options from now on, and which of them stay.
+  void GoOnWith(std::string record, Retention retention);
 
   /// Trains from the current epoch to the last, and saves into options.ckpt_save_dir. A loss or a parameter that is
   /// not finite ends the run with an error before it can reach a checkpoint. An epoch is saved before its validation,
   /// and again with its result: an error or a crash in between costs nothing, since a run that goes on from there
-  /// begins with that validation.
+  /// begins with that validation. What ends the run between two epochs costs nothing either. Each error says at its end
+  /// which epochs are kept, and where.
   Status Run(const TrainSources& sources, TrainObserver& observer);
 
   /// For a dry run: the pace of real training steps on this source's pictures, and of validation. What the steps change
@@ -165,14 +164,23 @@ class Trainer {
   Status CheckFinite();
   /// The rest of an epoch that is trained: validation, record, checkpoints.
   Status FinishEpoch(EpochEvent event, const TrainSources& sources, TrainObserver& observer);
+  Status RunEpochs(const TrainSources& sources, TrainObserver& observer);
+  /// What comes before the first batch of the epoch that is next.
+  Result<BatchSource*> BeginEpoch(const TrainSources& sources, TrainObserver& observer);
+  /// The error `why`, after which the run ends at the end of an epoch: saves that unless it is saved.
+  Status SavedBefore(Status why, TrainObserver& observer);
+  /// "; epochs 1 to 3 are in FILE, nothing is lost; ..."
+  std::string WhatIsKept() const;
   Status ValidateSafely(BatchSource& source, EpochEvent* event, TrainObserver& observer);
   bool SavesAfter(int epoch) const;
-  Status Save(const std::filesystem::path& path);
+  Status Save(const std::filesystem::path& path, TrainObserver& observer);
   Status SaveNumbered(TrainObserver& observer);
 
   const Execution execution_;
   const TrainerOptions options_;
   CheckpointInfo info_;
+  Retention retention_;
+  std::optional<CheckpointFile> saved_;  // the newest, from which the run can go on
   std::unique_ptr<const Plan> plan_;
   std::unique_ptr<const Plan> train_plan_;  // where training sees pictures of another size than validation
   const OpTable<float>& ops_;

@@ -135,15 +135,15 @@ TEST(Trainer, TheNumberOfThreadsChangesNoBit) {
 
 TEST(Trainer, KeepsTheLatestCheckpointsAndTheBest) {
   TrainerOptions options = TinyOptions(TestFolder(), 4);
-  options.keep_checkpoint_max = 2;
+  options.retention.keep = 2;
   ASSERT_EQ(TinyRun(options).Train().message(), "");
   EXPECT_THAT(FilesIn(options.ckpt_save_dir), ElementsAre(Numbered(3), Numbered(4), Best()));
 }
 
 TEST(Trainer, TheBestCheckpointsStayUnderTopK) {
   TrainerOptions options = TinyOptions(TestFolder(), 4);
-  options.retention = Retention::kBest;
-  options.keep_checkpoint_max = 1;
+  options.retention.policy = RetentionPolicy::kBest;
+  options.retention.keep = 1;
   TinyRun run(options);
   Recorder recorder;
   ASSERT_EQ(run.Train(recorder).message(), "");
@@ -198,7 +198,7 @@ TEST(Trainer, AnEpochThatIsNotRecordedIsNotSavedAsFinished) {
   run.validate = false;
   Recorder recorder;
   recorder.refusal = IoError("the disk is full");
-  EXPECT_EQ(run.Train(recorder).message(), "the disk is full");
+  EXPECT_EQ(run.Train(recorder).message(), "the disk is full; no epoch is saved: what was trained is lost");
   EXPECT_THAT(FilesIn(options.ckpt_save_dir), IsEmpty());
 }
 
@@ -261,9 +261,49 @@ TEST(Trainer, AnErrorInAValidationSaysThatTheEpochIsSaved) {
   options.val_interval = options.ckpt_save_interval = 2;
   Stopper stopper;
   stopper.where = "validation";
-  EXPECT_EQ(TinyRun(options).Train(stopper).message(),
-            "stopped; epoch 2 is saved, --resume=auto goes on with its validation");
+  EXPECT_EQ(
+      TinyRun(options).Train(stopper).message(),
+      fmt::format("stopped; epochs 1 to 2 are in {}/{}, nothing is lost; --resume=auto goes on with the validation",
+                  options.ckpt_save_dir, Numbered(2)));
   EXPECT_THAT(FilesIn(options.ckpt_save_dir), ElementsAre(Numbered(2)));
+}
+
+// Ends the run before an epoch, in it, or as a checkpoint is written.
+struct Ender : TrainObserver {
+  Status OnEpochBegin(int begun) override { return at == "begin" && begun == epoch ? IoError("ended") : Status(); }
+  Status OnStep(const StepEvent& e) override {
+    return at == "step" && e.epoch == epoch && e.batch == 2 ? IoError("ended") : Status();
+  }
+  Status OnSaveBegin() override { return at == "save" ? IoError("ended") : Status(); }
+  std::string at;
+  int epoch = 3;
+};
+
+TEST(Trainer, WhatEndsARunBetweenEpochsCostsNoneOfThemAndEachErrorSaysWhatIsKept) {
+  Options options = TinyOptions(TestFolder(), 9);
+  options.ckpt_save_interval = 50;
+  const std::string folder = options.ckpt_save_dir + "/";
+  const auto end = [&](const char* at, int epoch, bool validate) {
+    Ender ender;
+    ender.at = at;
+    ender.epoch = epoch;
+    for (const std::string& file : FilesIn(folder)) std::filesystem::remove(folder + file);
+    TinyRun run(options);
+    run.validate = validate;
+    return run.Train(ender).message();
+  };
+  const auto kept = [&](const std::string& name, const char* what) {
+    return fmt::format("ended; epochs 1 to 2 are in {}{}, {}; --resume=auto goes on from there", folder, name, what);
+  };
+  EXPECT_EQ(end("begin", 3, false), kept(Numbered(2), "nothing is lost"));
+  EXPECT_THAT(FilesIn(folder), ElementsAre(Numbered(2)));
+  EXPECT_THAT(end("begin", 3, true), HasSubstr("epochs 1 to 2 are in"));
+  EXPECT_EQ(end("begin", 1, false), "ended") << "there is nothing to lose";
+  EXPECT_EQ(end("step", 3, false), "ended; no epoch is saved: what was trained is lost");
+  options.ckpt_save_interval = 2;
+  EXPECT_EQ(end("step", 3, false), kept(Numbered(2), "what came after them is lost"));
+  EXPECT_EQ(end("save", 3, false), "ended; no epoch is saved: what was trained is lost");
+  EXPECT_THAT(FilesIn(folder), IsEmpty());
 }
 
 TEST(Trainer, TheScheduleGoesByEpochsWhateverTheBatchesBefore) {
@@ -448,7 +488,7 @@ TEST(Trainer, AFrozenBodyKeepsEveryBitAndTheHeadLearns) {
   options.schedule.epoch_size = 2;
   options.optimizer.policy.freezes_body = true;
   options.optimizer.policy.weight_decay = 0.1;
-  options.keep_checkpoint_max = 2;
+  options.retention.keep = 2;
   TinyRun run(options);
   Recorder recorder;
   ASSERT_EQ(run.Train(recorder).message(), "");
