@@ -11,8 +11,8 @@ class BatchInput {
   /// The device must outlive the input.
   explicit BatchInput(Device& device) : device_(device) {}
 
-  /// [channels][images·H·W]: the batch's own memory if the device reads the host's. Enqueued as an op is; valid until
-  /// the next call, and as long as the batch.
+  /// [channels][images·H·W]: the batch's own memory if the device reads the host's, else a copy, which is enqueued as
+  /// an op is: the batch must stay until Synchronize(). Valid until the next call, and as long as the batch.
   Rows<const float> PicturesOf(const Batch& batch) {
     const int64_t pixels = int64_t{batch.images} * batch.image_size * batch.image_size;
     return input_.At(device_, batch.pixels, batch.channels, pixels);
