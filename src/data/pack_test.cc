@@ -186,7 +186,7 @@ TEST(PackAgain, ThatFailsLeavesTheEarlierOne) {
 
 TEST(Pack, StoppedByItsCallerLeavesNothing) {
   const fs::path root = SomeFolder(TestFolder()), packed = root / "packed";
-  const auto splits = OpenAllSplits(**FindDataset("folder"), root);
+  const auto splits = OpenAllSplits(**FindDataset("folder"), root, 2);
   ASSERT_TRUE(splits.ok());
   const Status stopped = Pack(*splits, {.prefix = (packed / "x").string(), .shard_size = 3},
                               [](int64_t done, int64_t) { return done == 5 ? Interrupted("stopped") : Status(); });

@@ -96,7 +96,7 @@ TEST_F(SplitFolders, TwoThatAreOneSplitAreAnError) {
     const std::string split = std::string(one) == "train" ? "train" : "val";
     EXPECT_THAT(Find(split), AllOf(HasSubstr((root_ / one).string() + " "), HasSubstr((root_ / other).string()),
                                    HasSubstr("put their pictures into one")));
-    const auto splits = OpenAllSplits(**FindDataset("folder"), root_);
+    const auto splits = OpenAllSplits(**FindDataset("folder"), root_, 2);
     EXPECT_FALSE(splits.ok()) << "a check tells it, too";
     for (const char* name : {one, other}) fs::remove_all(root_ / name);
   }
@@ -136,7 +136,7 @@ TEST_F(SplitFolders, AStrayPictureMakesNoClassOfASplit) {
   for (const char* name : {"test", "training"}) {
     const std::string set = name;
     Fill({set + "/train", set + "/train/ants", set + "/train/bees", set + "/val/ants", set + "/val/bees"});
-    const auto splits = OpenAllSplits(**FindDataset("folder"), root_ / set);
+    const auto splits = OpenAllSplits(**FindDataset("folder"), root_ / set, 2);
     ASSERT_TRUE(splits.ok()) << splits.status().message();
     EXPECT_EQ(splits->size(), 2u) << set;
     EXPECT_EQ(Find("train"), set + "/train") << "from the folder above";

@@ -34,9 +34,12 @@ Status CheckSameRun(const Checkpoint& checkpoint, const CheckpointInfo& here, bo
   }
   if (there.model != here.model)
     return InvalidArgument(
-        "{}: cannot be resumed, its network is another one: {}; name another --ckpt_save_dir, or train without "
+        "{}: cannot be resumed, its network is another one: {}; {}name another --ckpt_save_dir, or train without "
         "--resume",
-        checkpoint.path(), Differences(there.model, here.model));
+        checkpoint.path(), Differences(there.model, here.model),
+        there.model.image_size == here.model.image_size
+            ? ""
+            : fmt::format("add --val_resize={} for the size that it is validated on, ", there.model.image_size));
   if (averages != there.ema_updates.has_value())
     return InvalidArgument("{}: cannot be resumed {} --ema, for it holds {} averaged weights; {} --ema",
                            checkpoint.path(), averages ? "with" : "without", averages ? "no" : "also",

@@ -264,7 +264,7 @@ TEST(Trainer, AnErrorInAValidationSaysThatTheEpochIsSaved) {
   EXPECT_EQ(
       TinyRun(options).Train(stopper).message(),
       fmt::format("stopped; epochs 1 to 2 are in {}/{}, nothing is lost; --resume=auto goes on with the validation",
-                  options.ckpt_save_dir, Numbered(2)));
+                  options.ckpt_save_dir.string(), Numbered(2)));
   EXPECT_THAT(FilesIn(options.ckpt_save_dir), ElementsAre(Numbered(2)));
 }
 
@@ -280,9 +280,9 @@ struct Ender : TrainObserver {
 };
 
 TEST(Trainer, WhatEndsARunBetweenEpochsCostsNoneOfThemAndEachErrorSaysWhatIsKept) {
-  Options options = TinyOptions(TestFolder(), 9);
+  TrainerOptions options = TinyOptions(TestFolder(), 9);
   options.ckpt_save_interval = 50;
-  const std::string folder = options.ckpt_save_dir + "/";
+  const std::string folder = options.ckpt_save_dir.string() + "/";
   const auto end = [&](const char* at, int epoch, bool validate) {
     Ender ender;
     ender.at = at;
