@@ -179,9 +179,8 @@ TEST_F(RunFolder, TheBestIsTakenWhereItIsTheNewest) {
   CheckpointInfo best = TinyInfo();
   best.epoch = 4;
   const Plan plan = *MakePlan(best.model);
-  ASSERT_TRUE(SaveCheckpoint(folder_ / BestCheckpointName(best.model), best, plan.registry,
-                             ParameterValues<float>(plan.registry), nullptr)
-                  .ok());
+  ASSERT_TRUE(
+      SaveCheckpoint(folder_ / BestCheckpointName(best.model), best, plan.registry, Snapshot(plan.registry)).ok());
   EXPECT_EQ(Newest(), 4) << "alone";
   Save(3);
   EXPECT_EQ(Newest(), 4);
