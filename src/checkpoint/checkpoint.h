@@ -62,7 +62,7 @@ struct CheckpointInfo {
 /// InvalidArgument for a name that is not UTF-8: a checkpoint could not hold it.
 Status CheckClassNames(const std::vector<std::string>& classes);
 
-/// A run that keeps a moving average (ema.h) has two sets of weights.
+/// A run that keeps a moving average (train/update/ema.h) has two sets of weights.
 enum class WeightSet {
   kOnline,  ///< those that the optimizer changes
   kEma,     ///< their average, which is validated and used

@@ -32,8 +32,7 @@ Result<std::optional<Checkpoint>> NewestCheckpoint(const std::filesystem::path& 
 Status CheckOutsideRun(std::string_view option, const std::filesystem::path& file, const std::filesystem::path& folder);
 
 /// Where the best checkpoint does not count from now on: a copy, "MODEL-best_1", stays when the next best replaces it,
-/// and a line says so.
-/// Errors: IoError.
+/// and a line says so. Errors: IoError.
 Status SetBestAside(const std::filesystem::path& folder, const ModelDescription& model, Log& log);
 
 /// Unless the run in the folder is `resumed`, its files move to a subfolder "run-1", "run-2", ..., and a line says so.

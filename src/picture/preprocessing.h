@@ -18,10 +18,9 @@ struct Preprocessing {
   int channels = 3;         ///< 1: grey, 3: RGB
   double crop_pct = 0.875;  ///< in (0, 1]
   Interpolation interpolation = Interpolation::kBilinear;
-  std::vector<float> mean;  ///< one per channel, on the 0-255 scale
-  std::vector<float> std;   ///< one per channel, on the 0-255 scale
-  bool exif_orientation =
-      false;  ///< pictures are turned as their EXIF says; otherwise they are as they lie in the file
+  std::vector<float> mean;        ///< one per channel, on the 0-255 scale
+  std::vector<float> std;         ///< one per channel, on the 0-255 scale
+  bool exif_orientation = false;  ///< pictures are turned as their EXIF says; otherwise as they lie in the file
   bool operator==(const Preprocessing&) const = default;
 
   /// floor(image_size / crop_pct)

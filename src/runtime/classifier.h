@@ -13,8 +13,8 @@
 
 namespace riffle {
 
-/// Decodes, fits and classifies one picture after another; keeps its memory. Not thread-safe; several may
-/// work side by side.
+/// Decodes, fits and classifies one picture after another; keeps its memory. Not thread-safe; several may work
+/// side by side.
 class PictureClassifier {
  public:
   /// With the averaged weights where the checkpoint has them, unless the `online` ones are asked for. Errors: those of

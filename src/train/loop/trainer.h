@@ -108,8 +108,7 @@ struct TrainSources {
 class Trainer {
  public:
   /// Errors: those of MakePlan, CheckClassNames and Objective::Create. Its ops run on `execution`, whose pool must
-  /// outlive the trainer, as `ops` must; the parameters
-  /// are initialised from options.seed.
+  /// outlive the trainer, as `ops` must; the parameters are initialised from options.seed.
   static Result<std::unique_ptr<Trainer>> Create(const Execution& execution, const TrainerOptions& options,
                                                  CheckpointInfo info, const OpTable<float>& ops);
 

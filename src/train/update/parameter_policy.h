@@ -25,9 +25,8 @@ struct ParameterPolicy {
 
 /// One for each trainable parameter, in the registry's order:
 ///   weight_decay  0 where batch norm is spared
-///   lr_scale      layer_decay^(layers above it): 1 for the head, smallest for the stem; a unit is one layer, as a
-///   block
-///                 is in timm's param_groups_layer_decay. 0 for everything below the head if the body is frozen
+///   lr_scale      layer_decay^(layers above it): 1 for the head, smallest for the stem; a unit is one layer, as
+///                 a block is in timm's param_groups_layer_decay. 0 for everything below the head if the body is frozen
 std::vector<ParameterPolicy> ParameterPolicies(const ParameterRegistry& registry, const PolicyOptions& options);
 
 }  // namespace riffle
