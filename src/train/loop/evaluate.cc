@@ -2,8 +2,8 @@
 
 #include <chrono>
 
-#include "train/loop/batch_check.h"
-#include "train/loop/batch_input.h"
+#include "train/batch_check.h"
+#include "train/batch_input.h"
 
 namespace riffle {
 namespace {

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <vector>
 
-#include "train/loop/batch_check.h"
-#include "train/loop/batch_input.h"
+#include "train/batch_check.h"
+#include "train/batch_input.h"
 
 namespace riffle {
 

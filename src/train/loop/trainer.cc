@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "model/initialise.h"
-#include "train/loop/batch_check.h"
+#include "train/batch_check.h"
 #include "train/loop/recalibrate.h"
 #include "train/loop/same_run.h"
 #include "train/loop/transfer.h"

@@ -2,7 +2,7 @@
 
 #include <numeric>
 
-#include "train/loop/batch_check.h"
+#include "train/batch_check.h"
 
 namespace riffle {
 namespace {

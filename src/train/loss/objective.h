@@ -9,7 +9,7 @@
 #include "checkpoint/checkpoint.h"
 #include "data/batch.h"
 #include "ops/op_table.h"
-#include "train/loop/batch_input.h"
+#include "train/batch_input.h"
 #include "train/loss/label_loss.h"
 #include "train/loss/mix.h"
 #include "train/loss/teacher.h"

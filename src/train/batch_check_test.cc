@@ -1,5 +1,5 @@
 // A batch that a network was not made for is an error, whoever is handed it, and never a read past its end.
-#include "train/loop/batch_check.h"
+#include "train/batch_check.h"
 
 #include <gmock/gmock.h>
 

@@ -1,4 +1,4 @@
-#include "train/loop/batch_check.h"
+#include "train/batch_check.h"
 
 #include <algorithm>
 
