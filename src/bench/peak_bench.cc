@@ -4,6 +4,7 @@
 
 #include <chrono>
 
+#include "backend/threads.h"
 #include "bench/peak.h"
 
 namespace riffle {
@@ -25,9 +26,9 @@ double DependentChainGflops() {
 }
 
 void BM_PeakOverOneChain(benchmark::State& state) {
-  SetThreads(1);
+  ThreadPool pool(1);
   double peak = 0, chain = 0;
-  for (auto _ : state) peak = MeasurePeakGflops(kMilliseconds), chain = DependentChainGflops();
+  for (auto _ : state) peak = MeasurePeakGflops(pool, kMilliseconds), chain = DependentChainGflops();
   state.counters["peak_gflops"] = peak;
   state.counters["chain_gflops"] = chain;
   // At least 4 lanes, and as many chains as the latency is long: above 10 even without FMA.
@@ -36,10 +37,11 @@ void BM_PeakOverOneChain(benchmark::State& state) {
 BENCHMARK(BM_PeakOverOneChain)->Iterations(5);
 
 void BM_FirstCacheOverMemory(benchmark::State& state) {
-  SetThreads(1);
+  ThreadPool pool(1);
   double cache = 0, memory = 0;
   for (auto _ : state)
-    cache = MeasureBandwidthGbps(64 << 10, kMilliseconds), memory = MeasureBandwidthGbps(256 << 20, kMilliseconds);
+    cache = MeasureBandwidthGbps(pool, 64 << 10, kMilliseconds),
+    memory = MeasureBandwidthGbps(pool, 256 << 20, kMilliseconds);
   state.counters["cache_gbps"] = cache;
   state.counters["memory_gbps"] = memory;
   if (cache < memory) state.SkipWithError("the first cache is not faster than memory");
