@@ -203,6 +203,13 @@ std::vector<std::string_view> Split(std::string_view text, char separator) {
   return parts;
 }
 
+std::string Enumerated(std::span<const std::string_view> words, std::string_view last) {
+  std::string text;
+  for (size_t i = 0; i < words.size(); ++i)
+    text += fmt::format("{}{}", i == 0 ? "" : i + 1 < words.size() ? ", " : fmt::format(" {} ", last), words[i]);
+  return text;
+}
+
 std::string Lowercase(std::string_view text) {
   std::string lower(text);
   std::ranges::transform(lower, lower.begin(),

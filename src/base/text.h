@@ -29,6 +29,9 @@ std::string_view Trimmed(std::string_view text);
 /// What stands between separators: of "a,,b" are "a", "", "b", of "" is "".
 std::vector<std::string_view> Split(std::string_view text, char separator);
 
+/// Words for a sentence: "a", "a or b", "a, b or c" where the last word is "or".
+std::string Enumerated(std::span<const std::string_view> words, std::string_view last);
+
 /// ASCII letters in lower case, the rest as it is.
 std::string Lowercase(std::string_view text);
 

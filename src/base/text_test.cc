@@ -75,6 +75,14 @@ TEST(Text, ComposedAndDecomposedWordsOfOtherScriptsLookAlike) {
     EXPECT_FALSE(LookAlike(a, b)) << a << ' ' << b;
 }
 
+TEST(Text, WordsAreEnumerated) {
+  using Words = std::vector<std::string_view>;
+  EXPECT_EQ(Enumerated(Words{}, "or"), "");
+  EXPECT_EQ(Enumerated(Words{"a"}, "or"), "a");
+  EXPECT_EQ(Enumerated(Words{"a", "b"}, "or"), "a or b");
+  EXPECT_EQ(Enumerated(Words{"a", "b", "c"}, "and"), "a, b and c");
+}
+
 TEST(Text, EscapesTellApartWhatLooksAlike) {
   EXPECT_EQ(Escaped("K\u00e4fer"), "K\\u00e4fer");
   EXPECT_EQ(Escaped("Ka\u0308fer"), "Ka\\u0308fer");

@@ -30,12 +30,7 @@ bool IsIn(const std::array<std::string_view, kCount>& endings, std::string_view 
 
 }  // namespace
 
-std::string PictureEndings() {
-  std::string text;
-  for (size_t i = 0; i < kPictureEndings.size(); ++i)
-    text += fmt::format("{}{}", i == 0 ? "" : i + 1 < kPictureEndings.size() ? ", " : " or ", kPictureEndings[i]);
-  return text;
-}
+std::string PictureEndings() { return Enumerated(kPictureEndings, "or"); }
 
 bool IsPictureName(const fs::path& path) { return IsIn(kPictureEndings, Lowercase(path.extension().string())); }
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -98,9 +97,7 @@ std::optional<ShardName> ShardOf(const fs::path& file, std::string_view split) {
   const bool numbered = end != std::string::npos && end + 1 < set.size() && IsSeparator(set[end]);
   std::optional<int64_t> number;
   if (numbered) {
-    int64_t value = 0;
-    const auto read = std::from_chars(set.data() + end + 1, set.data() + set.size(), value);
-    if (read.ec == std::errc()) number = value;
+    number = ParseNumber<int64_t>(std::string_view(set).substr(end + 1));
     set.resize(end);
   }
   if (!EndsAsSplit(Lowercase(set), split)) return std::nullopt;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "data/augment/policy.h"
 #include "train/loop/resolution.h"
 #include "train/update/schedule.h"
@@ -110,10 +111,7 @@ std::string NoRunFolder(const Options& o) {
 
 /// "option lr", "options lr and min_lr", "options aug_splits, mixup and cutmix".
 std::string Names(std::span<const std::string_view> options) {
-  std::string names = options.size() == 1 ? "option " : "options ";
-  for (size_t i = 0; i < options.size(); ++i)
-    names += fmt::format("{}{}", i == 0 ? "" : i + 1 == options.size() ? " and " : ", ", options[i]);
-  return names;
+  return (options.size() == 1 ? "option " : "options ") + Enumerated(options, "and");
 }
 
 Status Check(const OptionRule& rule, const Options& options) {
