@@ -10,14 +10,13 @@
 #include "data/readers.h"
 #include "data/shard_index.h"
 #include "data/splits.h"
+#include "data/testing/errors.h"
 #include "picture/testing/pictures.h"
 
 namespace riffle {
 namespace {
 
 namespace fs = std::filesystem;
-
-bool Has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 // Twelve pictures in two classes; a name with dots and a class without pictures in val.
 fs::path SomeFolder(const fs::path& root) {

@@ -51,8 +51,6 @@ std::string Tar(const std::vector<TarEntry>& entries, const std::string& stated_
   return tar + std::string(1024, '\0');
 }
 
-void WriteText(const fs::path& path, const std::string& text) { WriteBytes(path, {text.begin(), text.end()}); }
-
 const std::vector<TarEntry> kTwo = {Bitmap("a.bmp", 10), {"a.cls", "0"}, Bitmap("b.bmp", 20), {"b.cls", "1"}};
 
 Result<std::unique_ptr<Dataset>> Open(const fs::path& folder, const std::string& split = "train",

@@ -22,6 +22,10 @@ inline void WriteBytes(const std::filesystem::path& path, const std::vector<uint
   std::ofstream(path, std::ios::binary).write(reinterpret_cast<const char*>(bytes.data()), bytes.size());
 }
 
+inline void WriteText(const std::filesystem::path& path, const std::string& text) {
+  WriteBytes(path, {text.begin(), text.end()});
+}
+
 /// REQUIRES: the file is there.
 inline std::vector<uint8_t> ReadBytes(const std::filesystem::path& path) {
   auto bytes = ReadFile(path);
