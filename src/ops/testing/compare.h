@@ -130,7 +130,8 @@ void ForEachTarget(F f) {
 }
 
 /// A Problem<T>, made from a Case and Values, is one call of an op on random inputs: Run(execution, table), then
-/// AddTo(results).
+/// AddTo(results). Two files must not share a Case where their Problems have the same name: GCC takes the functions
+/// below for one and the same then, anonymous namespaces or not, and one file would test the other's op.
 template <template <class> class Problem, class T, class Case>
 Results<T> Solve(const Case& c, Values values, const OpTable<T>& table, int threads = 1) {
   Problem<T> problem(c, values);
