@@ -10,23 +10,13 @@
 #include <cstring>
 #include <optional>
 
+#include "base/descriptor.h"
 #include "base/text.h"
 
 namespace riffle {
 namespace {
 
 namespace fs = std::filesystem;
-
-// Closes a descriptor when the function that opened it returns early.
-struct Descriptor {
-  int fd;
-  explicit Descriptor(int opened) : fd(opened) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd >= 0) ::close(fd);
-  }
-};
 
 Status SystemError(const fs::path& path, const char* doing) {
   const int error = errno;

@@ -54,13 +54,12 @@ std::string HolderOf(int file) {
 }
 
 /// Opens or makes the file, which is no link: it would be written to wherever it leads.
-Result<int> OpenOwn(const std::filesystem::path& path) {
-  const int file = open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
+Result<Descriptor> OpenOwn(const std::filesystem::path& path) {
+  Descriptor file(open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666));
   struct stat info = {};
-  const bool is_link = file < 0 && errno == ELOOP;
-  if (file < 0 && !is_link) return IoError("{}: cannot be written: {}", path.string(), std::strerror(errno));
-  if (!is_link && fstat(file, &info) == 0 && S_ISREG(info.st_mode)) return file;
-  if (file >= 0) close(file);
+  const bool is_link = file.fd < 0 && errno == ELOOP;
+  if (file.fd < 0 && !is_link) return IoError("{}: cannot be written: {}", path.string(), std::strerror(errno));
+  if (!is_link && fstat(file.fd, &info) == 0 && S_ISREG(info.st_mode)) return file;
   return InvalidArgument("{}: expected a file, which is to be a lock, found {}; remove it", path.string(),
                          is_link ? "a link" : "none");
 }
@@ -68,10 +67,10 @@ Result<int> OpenOwn(const std::filesystem::path& path) {
 }  // namespace
 
 Result<FileLock> FileLock::Open(const std::filesystem::path& file, bool* taken) {
-  RIFFLE_ASSIGN(const int opened, OpenOwn(file));
-  FileLock lock(opened, file);
+  RIFFLE_ASSIGN(Descriptor opened, OpenOwn(file));
+  FileLock lock(std::move(opened), file);
   *taken = false;
-  if (flock(lock.file_, LOCK_EX | LOCK_NB) != 0) {
+  if (flock(lock.file_.fd, LOCK_EX | LOCK_NB) != 0) {
     *taken = errno == EWOULDBLOCK;
     lock.locks_ = !KnowsNoLocks(errno);
     if (!*taken && lock.locks_) return IoError("{}: cannot be locked: {}", file.string(), std::strerror(errno));
@@ -87,7 +86,7 @@ Result<FileLock> FileLock::Wait(const std::filesystem::path& file, const std::fu
   on_wait();
   int result = 0;
   do {
-    result = flock(lock.file_, LOCK_EX);
+    result = flock(lock.file_.fd, LOCK_EX);
   } while (result != 0 && errno == EINTR);
   if (result != 0) return IoError("{}: cannot be locked: {}", file.string(), std::strerror(errno));
   lock.SignIn();
@@ -98,31 +97,24 @@ Result<FileLock> FileLock::TakeAtOnce(const std::filesystem::path& file,
                                       const std::function<Status(const std::string& holder)>& in_use) {
   bool taken = false;
   RIFFLE_ASSIGN(FileLock lock, Open(file, &taken));
-  if (taken) return in_use(HolderOf(lock.file_));
+  if (taken) return in_use(HolderOf(lock.file_.fd));
   return lock;
 }
 
 void FileLock::SignIn() const {
   // What someone else wrote under this name stays as it is.
-  if (const std::string before = TextOf(file_); !before.empty() && !SignatureIn(before)) return;
+  if (const std::string before = TextOf(file_.fd); !before.empty() && !SignatureIn(before)) return;
   const std::string text = Signature{getpid(), HostName()}.Text();
   // The name serves a message only: a full disk is no reason not to go on.
-  if (ftruncate(file_, 0) == 0 && pwrite(file_, text.data(), text.size(), 0) < 0) return;
+  if (ftruncate(file_.fd, 0) == 0 && pwrite(file_.fd, text.data(), text.size(), 0) < 0) return;
 }
 
 Status FileLock::CheckHeld() const {
   struct stat held = {}, found = {};
-  if (fstat(file_, &held) == 0 && stat(path_.c_str(), &found) == 0 && held.st_dev == found.st_dev &&
+  if (fstat(file_.fd, &held) == 0 && stat(path_.c_str(), &found) == 0 && held.st_dev == found.st_dev &&
       held.st_ino == found.st_ino)
     return {};
   return IoError("{}: was removed or replaced", path_.string());
-}
-
-FileLock::FileLock(FileLock&& other) noexcept
-    : file_(std::exchange(other.file_, -1)), path_(std::move(other.path_)), locks_(other.locks_) {}
-
-FileLock::~FileLock() {
-  if (file_ >= 0) close(file_);
 }
 
 }  // namespace riffle

@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "base/descriptor.h"
 #include "base/status.h"
 
 namespace riffle {
@@ -24,10 +25,6 @@ class FileLock {
   static Result<FileLock> TakeAtOnce(const std::filesystem::path& file,
                                      const std::function<Status(const std::string& holder)>& in_use);
 
-  FileLock(FileLock&& other) noexcept;
-  FileLock& operator=(FileLock&&) = delete;
-  ~FileLock();
-
   /// IoError if the file was removed or replaced meanwhile: others may hold another lock by its name.
   Status CheckHeld() const;
 
@@ -35,14 +32,14 @@ class FileLock {
   bool locks() const { return locks_; }
 
  private:
-  FileLock(int file, std::filesystem::path path) : file_(file), path_(std::move(path)) {}
+  FileLock(Descriptor file, std::filesystem::path path) : file_(std::move(file)), path_(std::move(path)) {}
 
   /// Opens the file and tries once; whether another process has the lock.
   static Result<FileLock> Open(const std::filesystem::path& file, bool* taken);
   /// After a try that found it free, or a wait: writes who holds it.
   void SignIn() const;
 
-  int file_;
+  Descriptor file_;
   std::filesystem::path path_;
   bool locks_ = true;
 };

@@ -11,6 +11,7 @@
 #include <set>
 
 #include "backend/threads.h"
+#include "base/descriptor.h"
 #include "base/file.h"
 #include "data/encoded_dataset.h"
 #include "data/left_out.h"
@@ -46,21 +47,20 @@ struct Shard {
 
 Status ReadAt(const Shard& shard, uint64_t offset, std::vector<uint8_t>& bytes) {
   const std::string name = shard.file.string();
-  const int descriptor = open(name.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) return IoError("{}: cannot be opened: {}", name, std::strerror(errno));
+  const Descriptor file(open(name.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.fd < 0) return IoError("{}: cannot be opened: {}", name, std::strerror(errno));
   size_t done = 0;
   struct stat now;
-  int error = fstat(descriptor, &now) == 0 ? 0 : errno;
+  int error = fstat(file.fd, &now) == 0 ? 0 : errno;
   const bool same = error == 0 && Version(now) == shard.version;
   while (same && done < bytes.size() && error == 0) {
-    const ssize_t got = pread(descriptor, bytes.data() + done, bytes.size() - done, static_cast<off_t>(offset + done));
+    const ssize_t got = pread(file.fd, bytes.data() + done, bytes.size() - done, static_cast<off_t>(offset + done));
     if (got == 0) break;
     if (got > 0)
       done += static_cast<size_t>(got);
     else if (errno != EINTR)
       error = errno;
   }
-  close(descriptor);
   if (error != 0) return IoError("{}: cannot be read: {}", name, std::strerror(error));
   if (done < bytes.size()) return DataLoss("{}: it has changed since it was opened", name);
   return {};

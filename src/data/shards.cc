@@ -14,6 +14,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "base/descriptor.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "data/encoded_dataset.h"
@@ -43,24 +44,21 @@ class TarFile {
       : reader_(archive_read_new()), file_(open(path.c_str(), O_RDONLY | O_CLOEXEC)) {}
   TarFile(const TarFile&) = delete;
   TarFile& operator=(const TarFile&) = delete;
-  ~TarFile() {
-    archive_read_free(reader_);
-    if (file_ >= 0) close(file_);
-  }
+  ~TarFile() { archive_read_free(reader_); }
 
   Result<std::vector<Member>> List() {
-    const off_t end = file_ >= 0 ? lseek(file_, 0, SEEK_END) : -1;
+    const off_t end = file_.fd >= 0 ? lseek(file_.fd, 0, SEEK_END) : -1;
     if (end < 0) return IoError("cannot be read: {}", std::strerror(errno));
     if (end == 0) return DataLoss("the file is empty");
     bytes_ = static_cast<uint64_t>(end);
-    lseek(file_, 0, SEEK_SET);
+    lseek(file_.fd, 0, SEEK_SET);
     archive_read_support_format_tar(reader_);
     archive_read_set_options(reader_, "read_concatenated_archives");
     // To tell compressed files from damaged ones.
     for (const auto known : {archive_read_support_filter_gzip, archive_read_support_filter_bzip2,
                              archive_read_support_filter_xz, archive_read_support_filter_zstd})
       known(reader_);
-    if (archive_read_open_fd(reader_, file_, kBlockBytes) != ARCHIVE_OK) return Damaged();
+    if (archive_read_open_fd(reader_, file_.fd, kBlockBytes) != ARCHIVE_OK) return Damaged();
     if (archive_filter_code(reader_, 0) != ARCHIVE_FILTER_NONE)
       return DataLoss("it is compressed ({}), and pictures are read by their place in a tar file: unpack it",
                       archive_filter_name(reader_, 0));
@@ -80,7 +78,7 @@ class TarFile {
 
   /// Fills `to` from there on. REQUIRES: List() has been called
   Status ReadAt(uint64_t offset, std::span<char> to) const {
-    const ssize_t got = pread(file_, to.data(), to.size(), static_cast<off_t>(offset));
+    const ssize_t got = pread(file_.fd, to.data(), to.size(), static_cast<off_t>(offset));
     if (got < 0) return IoError("cannot be read: {}", std::strerror(errno));
     if (static_cast<size_t>(got) < to.size()) return DataLoss("cut off at {} bytes", offset + got);
     return {};
@@ -117,7 +115,7 @@ class TarFile {
   }
 
   archive* reader_;
-  int file_;
+  const Descriptor file_;
   uint64_t bytes_ = 0;
 };
 
