@@ -261,6 +261,28 @@ Status StartFromCheckpoint(const Options& options, Trainer& trainer, Log& log) {
   return {};
 }
 
+/// What shows of the data sets once they are open, and is no error.
+void TellOf(const TrainingData& data, const Options& options, Log& log) {
+  for (const std::string& note : NotesOn(*data.train, options.train_split)) log.Line(note);
+  if (!data.validation) return;
+  for (const std::string& note : NotesOn(*data.validation, options.val_split)) log.Line(note);
+  const std::string apart = Apart(options.val_split, *data.validation, options.train_split, *data.train);
+  if (!apart.empty()) log.Line("Not beside each other: " + apart);
+}
+
+/// Shows the learning rate as a curve, and how long the run will take.
+Status FinishDryRun(const TrainerOptions& options, Trainer& trainer, const TrainingData& data, const Console& console,
+                    Log& log) {
+  const int width = console.terminal_width > 0 ? console.terminal_width : kCurveWidth;
+  console.out << LearningRateCurve(options.schedule, data.train_loaders->BatchesPerEpoch(), width) << std::endl;
+  log.Line("Measuring how long it will take");
+  RIFFLE_ASSIGN(const std::string time_needed,
+                TimeNeeded(options, trainer, *data.train_loaders, data.validation_loader.get()));
+  console.out << time_needed << std::endl;
+  log.Line("A dry run: nothing was trained or written");
+  return {};
+}
+
 Status Run(const Invocation& invocation, const Console& console) {
   Settings settings = invocation.settings;
   Options& options = settings.options;
@@ -277,13 +299,7 @@ Status Run(const Invocation& invocation, const Console& console) {
   RIFFLE_TRY(DownloadIfAsked(options, log));
   CheckpointInfo info;
   RIFFLE_ASSIGN(TrainingData data, OpenTrainingData(options, &info));
-  for (const std::string& note : NotesOn(*data.train, options.train_split)) log.Line(note);
-  if (data.validation)
-    for (const std::string& note : NotesOn(*data.validation, options.val_split)) log.Line(note);
-  if (data.validation)
-    if (std::string apart = Apart(options.val_split, *data.validation, options.train_split, *data.train);
-        !apart.empty())
-      log.Line("Not beside each other: " + apart);
+  TellOf(data, options, log);
   options.num_classes = info.model.num_classes;
   BalanceClasses(*data.train, info.model.num_classes, options);
   info.options = ToYaml(options);
@@ -329,17 +345,7 @@ Status Run(const Invocation& invocation, const Console& console) {
     for (const std::string& note : NotesOnNewStart(settings)) log.Line(note);
     RIFFLE_TRY(StartFromCheckpoint(options, *trainer, log));
   }
-  if (dry) {
-    const int width = console.terminal_width > 0 ? console.terminal_width : kCurveWidth;
-    console.out << LearningRateCurve(trainer_options.schedule, data.train_loaders->BatchesPerEpoch(), width)
-                << std::endl;
-    log.Line("Measuring how long it will take");
-    RIFFLE_ASSIGN(const std::string time_needed,
-                  TimeNeeded(trainer_options, *trainer, *data.train_loaders, data.validation_loader.get()));
-    console.out << time_needed << std::endl;
-    log.Line("A dry run: nothing was trained or written");
-    return {};
-  }
+  if (dry) return FinishDryRun(trainer_options, *trainer, data, console, log);
   RIFFLE_TRY(LookAtValidation(data, log));
   RIFFLE_TRY(PrepareRunFolder(folder, resumed.has_value(), log));
   if (best.set_aside && data.validation) RIFFLE_TRY(SetBestAside(folder, info.model, log));
