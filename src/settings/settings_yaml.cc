@@ -53,10 +53,10 @@ bool IsOption(std::string_view name) { return FindOption(name) != nullptr || Fin
 size_t EndOfQuote(std::string_view text) {
   const char quote = text[0];
   for (size_t i = 1; i < text.size(); ++i) {
-    if (quote == '"' && text[i] == '\\')
+    const bool backslash = quote == '"' && text[i] == '\\';
+    const bool doubled = quote == '\'' && text.substr(i).starts_with("''");  // a quote within the text
+    if (backslash || doubled)
       ++i;
-    else if (text[i] == quote && quote == '\'' && i + 1 < text.size() && text[i + 1] == quote)
-      ++i;  // '' is a quote within the text
     else if (text[i] == quote)
       return i + 1;
   }
