@@ -10,7 +10,11 @@ namespace {
 void PlaceGradients(const Plan& plan, std::vector<MapBackward>* maps) {
   const int count = static_cast<int>(plan.maps.size());
   maps->resize(count);
-  for (int m = 0; m < count; ++m) (*maps)[m].gradient_map = plan.maps[m].stored_in >= 0 ? plan.maps[m].stored_in : m;
+  for (int m = 0; m < count; ++m) {
+    const Map& map = plan.maps[m];
+    (*maps)[m].gradient_map = map.stored_in >= 0 ? map.stored_in : m;
+    (*maps)[m].gradient_row = map.stored_row;
+  }
   const auto place = [&](int map, const Step& step) {
     (*maps)[map].gradient_map = step.y;
     (*maps)[map].gradient_row = step.y_row;

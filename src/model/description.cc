@@ -4,13 +4,18 @@
 
 namespace riffle {
 
-const std::array<NamedConventions, 3> kConventions = {{
+const std::array<NamedConventions, 5> kConventions = {{
     {"mindcv",
      {ShuffleDirection::kInverse, ShufflePlace::kBeforeDepthwise, PoolPadding::kSame, AverageDivisor::kTruePixels}},
     {"megvii",
      {ShuffleDirection::kInverse, ShufflePlace::kAfterDepthwise, PoolPadding::kSymmetric, AverageDivisor::kNine}},
     {"paper",
      {ShuffleDirection::kPaper, ShufflePlace::kBeforeDepthwise, PoolPadding::kSymmetric, AverageDivisor::kNine}},
+    {"mmpretrain",
+     {ShuffleDirection::kPaper, ShufflePlace::kAfterDepthwise, PoolPadding::kSymmetric, AverageDivisor::kNine}},
+    {"pytorchcv",
+     {ShuffleDirection::kPaper, ShufflePlace::kBeforeDepthwise, PoolPadding::kSymmetric, AverageDivisor::kNine,
+      ConcatOrder::kUnitFirst}},
 }};
 
 namespace {

@@ -19,21 +19,26 @@ enum class ShuffleDirection {
 /// Where a unit shuffles. Both compute the same up to a permutation of the depthwise weights.
 enum class ShufflePlace { kBeforeDepthwise, kAfterDepthwise };
 
+/// Whose rows come first where a unit concatenates its pooled input and its own channels (paper, Figure 2c). No
+/// permutation of the weights makes one of the other: the cut goes through a group of the next convolution.
+enum class ConcatOrder { kShortcutFirst, kUnitFirst };
+
 /// The points in which published ShuffleNetV1 implementations differ (docs/conventions.md).
 struct Conventions {
   ShuffleDirection shuffle_direction = ShuffleDirection::kInverse;
   ShufflePlace shuffle_place = ShufflePlace::kBeforeDepthwise;
   PoolPadding pool_padding = PoolPadding::kSame;
   AverageDivisor average_divisor = AverageDivisor::kTruePixels;
+  ConcatOrder concat_order = ConcatOrder::kShortcutFirst;
   bool operator==(const Conventions&) const = default;
 };
 
-/// One row of the table of published conventions: "mindcv" (the default), "megvii", "paper".
+/// One row of the table of published conventions; "mindcv" is the default.
 struct NamedConventions {
   std::string_view name;
   Conventions conventions;
 };
-extern const std::array<NamedConventions, 3> kConventions;
+extern const std::array<NamedConventions, 5> kConventions;
 
 /// The first layers. Any image size from 8 px up works with both.
 enum class Stem {
@@ -52,6 +57,7 @@ struct ModelDescription {
   Stem stem = Stem::kImagenet;
   int stage2_stride = 2;  ///< of stage 2's first unit: 2, or 1 with the small stem
   Conventions conventions;
+  bool head_bias = false;    ///< the head adds one number a class ("head.bias"), as MMPretrain's and pytorchcv's do
   double bn_eps = 1e-5;      ///< added to the variance
   double bn_momentum = 0.9;  ///< share of the old running statistics that is kept at each step (MindSpore's meaning)
   bool operator==(const ModelDescription&) const = default;

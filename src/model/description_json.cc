@@ -26,15 +26,19 @@ constexpr std::array<std::string_view, 2> kEnumNames<PoolPadding> = {"symmetric"
 template <>
 constexpr std::array<std::string_view, 2> kEnumNames<AverageDivisor> = {"nine", "true_pixels"};
 template <>
+constexpr std::array<std::string_view, 2> kEnumNames<ConcatOrder> = {"shortcut_first", "unit_first"};
+template <>
 constexpr std::array<std::string_view, 2> kEnumNames<Stem> = {"imagenet", "small"};
 
-// The keys, once, for both directions: field(key, member) for each member, in a fixed order.
+// The keys, once, for both directions: field(key, member) for each member, in a fixed order. field.Optional(…) is
+// written where it is not the usual value alone, which older versions of Riffle understand, too.
 template <class C, class Field>
 void VisitConventions(C& conventions, Field&& field) {
   field("shuffle_direction", conventions.shuffle_direction);
   field("shuffle_place", conventions.shuffle_place);
   field("pool_padding", conventions.pool_padding);
   field("average_divisor", conventions.average_divisor);
+  field.Optional("concat_order", conventions.concat_order, C().concat_order);
 }
 
 template <class M, class Field>
@@ -49,6 +53,7 @@ void VisitModel(M& model, Field&& field) {
   field("stem", model.stem);
   field("stage2_stride", model.stage2_stride);
   field("conventions", model.conventions);
+  field.Optional("head_bias", model.head_bias, false);
   field("bn_eps", model.bn_eps);
   field("bn_momentum", model.bn_momentum);
 }
@@ -67,6 +72,11 @@ struct Writer {
     } else {
       object[key] = value;
     }
+  }
+
+  template <class T>
+  void Optional(const char* key, const T& value, const T& usual) {
+    if (value != usual) (*this)(key, value);
   }
 };
 
@@ -87,6 +97,15 @@ struct Reader {
     } else {
       status = Read(prefix + key, *found, value);
     }
+  }
+
+  template <class T>
+  void Optional(const char* key, T& value, const T& usual) {
+    value = usual;
+    if (object.contains(key))
+      (*this)(key, value);
+    else
+      known.push_back(key);
   }
 
   // Call after the visit: the first error, or that of a key that no member has.
@@ -127,6 +146,11 @@ struct Reader {
   static Status Read(const std::string& key, const json& found, double& value) {
     if (!found.is_number()) return Expected(key, "a number", found);
     value = found.get<double>();
+    return {};
+  }
+  static Status Read(const std::string& key, const json& found, bool& value) {
+    if (!found.is_boolean()) return Expected(key, "true or false", found);
+    value = found.get<bool>();
     return {};
   }
   static Status Read(const std::string& key, const json& found, Conventions& value) {

@@ -41,6 +41,11 @@ FoldedWeights FoldWeights(const Plan& folded, const Step& step, const ParameterV
   FoldedWeights result{.weight = AlignedArray<float>(parameter.size), .bias = {}};
   if (step.norm < 0) {
     std::copy_n(weight, parameter.size, result.weight.data());
+    if (step.bias >= 0) {
+      const Parameter& bias = folded.registry.trainable()[step.bias];
+      result.bias = AlignedArray<float>(bias.size);
+      std::copy_n(values.trainable.data() + bias.offset, bias.size, result.bias.data());
+    }
     return result;
   }
   const Norm& norm = folded.norms[step.norm];

@@ -17,6 +17,10 @@ void Initialise(const Plan& plan, const Initialisation& initialisation, Paramete
       fill(p, values->trainable, p.kind == ParameterKind::kGamma ? 1.0f : 0.0f);
       continue;
     }
+    if (p.bias()) {
+      fill(p, values->trainable, 0.0f);
+      continue;
+    }
     const bool first_or_last = p.kind == ParameterKind::kStemWeight || p.kind == ParameterKind::kHeadWeight;
     const double deviation = first_or_last ? 0.01 : 1.0 / static_cast<double>(p.shape[1]);
     RandomStream random(initialisation.seed, RandomPurpose::kInitialisation, 0, static_cast<uint32_t>(i));

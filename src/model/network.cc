@@ -24,12 +24,12 @@ std::vector<BufferLife> Lives(const Plan& plan, int64_t images, size_t value_byt
     const Step& step = plan.steps[i];
     const int backward = 2 * steps - 1 - i;
     for (int map : {step.x, step.y, step.shortcut})
-      if (map >= 0) use(plan.StorageRoot(map), i);
+      if (map >= 0) use(plan.StorageOf(map).map, i);
     if (step.op == Op::kBatchNorm) continue;
     if (BackwardReadsInput(step))
-      use(plan.backward.maps[step.x].recomputed_by >= 0 ? 2 * maps + step.x : plan.StorageRoot(step.x), backward);
+      use(plan.backward.maps[step.x].recomputed_by >= 0 ? 2 * maps + step.x : plan.StorageOf(step.x).map, backward);
     // A convolution's backward also reads its raw output.
-    if (step.norm >= 0 && step.op != Op::kResidual) use(plan.StorageRoot(step.y), backward);
+    if (step.norm >= 0 && step.op != Op::kResidual) use(plan.StorageOf(step.y).map, backward);
     for (int map : {step.x, step.y})
       if (map > 0) use(maps + plan.backward.maps[map].gradient_map, backward);
   }
@@ -99,7 +99,8 @@ void Network<T>::Bind(int64_t images) {
   for (size_t m = 1; m < maps; ++m) {
     const int64_t stride = plan_->maps[m].stride(images);
     const MapBackward& backward = plan_->backward.maps[m];
-    maps_[m] = {place(plan_->StorageRoot(static_cast<int>(m))), stride};
+    const Plan::Storage storage = plan_->StorageOf(static_cast<int>(m));
+    maps_[m] = Rows<T>{place(storage.map), stride}.From(storage.row);
     gradients_of_maps_[m] = Rows<T>{place(maps + backward.gradient_map), stride}.From(backward.gradient_row);
     if (backward.recomputed_by >= 0) recomputed_[m] = {place(2 * maps + m), stride};
   }
@@ -215,7 +216,7 @@ void Network<T>::ForwardStep(const Step& step, Statistics statistics) {
       return ops_.global_average_pool_forward(execution_, {step.channels, in}, {.features = y.data, .x = x});
     case Op::kLinear:
       return ops_.linear_forward(execution_, {images_, plan_->maps[step.x].channels, step.channels},
-                                 {.logits = y.data, .features = x.data, .weight = Weight(step)});
+                                 {.logits = y.data, .features = x.data, .weight = Weight(step), .bias = Bias(step)});
   }
 }
 
@@ -311,6 +312,7 @@ void Network<T>::BackwardStep(const Step& step) {
       return ops_.linear_backward(execution_, {images_, plan_->maps[step.x].channels, step.channels},
                                   {.dfeatures = GradientOf(step.x).data,
                                    .dweight = DWeight(step),
+                                   .dbias = DBias(step),
                                    .dlogits = dy.data,
                                    .features = x.data,
                                    .weight = Weight(step)});

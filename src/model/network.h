@@ -88,10 +88,13 @@ class Network {
   Plane PlaneOf(int map) const;
   Rows<T> RowsOf(int map) const { return maps_[map]; }
   Rows<T> GradientOf(int map) const { return gradients_of_maps_[map]; }
-  const T* Weight(const Step& step) const {
-    return values_.trainable.data() + plan_->registry.trainable()[step.weight].offset;
+  int64_t OffsetOf(int parameter) const { return plan_->registry.trainable()[parameter].offset; }
+  const T* Weight(const Step& step) const { return values_.trainable.data() + OffsetOf(step.weight); }
+  T* DWeight(const Step& step) { return gradients_.data() + OffsetOf(step.weight); }
+  const T* Bias(const Step& step) const {
+    return step.bias < 0 ? nullptr : values_.trainable.data() + OffsetOf(step.bias);
   }
-  T* DWeight(const Step& step) { return gradients_.data() + plan_->registry.trainable()[step.weight].offset; }
+  T* DBias(const Step& step) { return step.bias < 0 ? nullptr : gradients_.data() + OffsetOf(step.bias); }
   Activation<T> InputActivation(const Step& step) const;
   GradientSource<T> Source(const Step& step) const;
   GradientSink<T> Sink(const Step& step) const;

@@ -17,6 +17,7 @@ enum class ParameterKind {
   kGroupConvWeight,
   kDepthwiseWeight,
   kHeadWeight,
+  kHeadBias,
   kGamma,
   kBeta,
   kRunningMean,
@@ -31,7 +32,9 @@ struct Parameter {
   int64_t size = 0;            ///< values
 
   bool norm() const { return kind == ParameterKind::kGamma || kind == ParameterKind::kBeta; }
-  bool conv() const { return kind != ParameterKind::kHeadWeight && shape.size() == 4; }
+  bool bias() const { return kind == ParameterKind::kHeadBias; }
+  bool head() const { return kind == ParameterKind::kHeadWeight || kind == ParameterKind::kHeadBias; }
+  bool conv() const { return !head() && shape.size() == 4; }
 };
 
 /// Two lists: what the optimizer changes, and batch norm's running statistics.

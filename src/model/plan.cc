@@ -155,31 +155,37 @@ class Builder {
   int Unit(const std::string& name, int x, int channels, UnitOptions options) {
     const ModelDescription& model = plan_.model;
     const int in_channels = plan_.maps[x].channels;
-    const int concat_channels = options.concat ? in_channels : 0;
+    const int concat_channels = options.concat ? in_channels : 0, own_channels = channels - concat_channels;
+    const bool shortcut_first = model.conventions.concat_order == ConcatOrder::kShortcutFirst;
+    const int shortcut_row = shortcut_first ? 0 : own_channels, own_row = shortcut_first ? concat_channels : 0;
 
     const int a1 = GroupConv(name + ".conv1", x, model.BottleneckChannels(channels), options.groups1);
     const int norm1 = AddNorm(name + ".bn1", a1);
     const int a2 = Depthwise(name + ".depthwise", a1, norm1, options.stride);
     const int norm2 = AddNorm(name + ".bn2", a2, plan_.steps.back().weight_rows);
-    const int a3 = GroupConv(name + ".conv3", a2, channels - concat_channels, model.groups, norm2);
+    const int a3 = GroupConv(name + ".conv3", a2, own_channels, model.groups, norm2);
     const int norm3 = AddNorm(name + ".bn3", a3);
 
     const Map out = plan_.maps[a3];
     const int y = AddMap(name, channels, out.height, out.width);
-    if (options.concat && options.stride == 1) plan_.maps[x].stored_in = y;
+    if (options.concat && options.stride == 1) {
+      plan_.maps[x].stored_in = y;
+      plan_.maps[x].stored_row = shortcut_row;
+    }
     if (options.concat && options.stride == 2)
       AddStep({.op = Op::kAveragePool,
                .name = name + ".average_pool",
                .x = x,
                .y = y,
+               .y_row = shortcut_row,
                .channels = in_channels,
                .stride = 2});
     AddStep({.op = Op::kResidual,
              .name = name + ".residual",
              .x = a3,
              .y = y,
-             .y_row = concat_channels,
-             .channels = channels - concat_channels,
+             .y_row = own_row,
+             .channels = own_channels,
              .shortcut = options.concat ? -1 : x,
              .norm = norm3});
     return y;
@@ -193,8 +199,14 @@ class Builder {
     const int logits = AddMap("logits", classes, 1, 1);
     plan_.maps[features].vectors = plan_.maps[logits].vectors = true;
     const int weight = plan_.registry.Add("head.weight", ParameterKind::kHeadWeight, {classes, channels});
-    AddStep(
-        {.op = Op::kLinear, .name = "head.linear", .x = features, .y = logits, .channels = classes, .weight = weight});
+    const int bias = plan_.model.head_bias ? plan_.registry.Add("head.bias", ParameterKind::kHeadBias, {classes}) : -1;
+    AddStep({.op = Op::kLinear,
+             .name = "head.linear",
+             .x = features,
+             .y = logits,
+             .channels = classes,
+             .weight = weight,
+             .bias = bias});
   }
 
   Plan plan_;
@@ -239,9 +251,13 @@ std::vector<int> ShufflePermutation(int channels, int groups, ShuffleDirection d
   return in_row;
 }
 
-int Plan::StorageRoot(int map) const {
-  while (maps[map].stored_in >= 0) map = maps[map].stored_in;
-  return map;
+Plan::Storage Plan::StorageOf(int map) const {
+  Storage storage{.map = map, .row = 0};
+  while (maps[storage.map].stored_in >= 0) {
+    storage.row += maps[storage.map].stored_row;
+    storage.map = maps[storage.map].stored_in;
+  }
+  return storage;
 }
 
 int64_t Plan::Macs(const Step& step) const {
@@ -268,7 +284,8 @@ int64_t Plan::Macs() const {
 
 int64_t Plan::Parameters(const Step& step) const {
   if (step.op == Op::kBatchNorm) return 2 * norms[step.norm].channels;
-  return step.weight < 0 ? 0 : registry.trainable()[step.weight].size;
+  const auto size = [&](int parameter) { return parameter < 0 ? 0 : registry.trainable()[parameter].size; };
+  return size(step.weight) + size(step.bias);
 }
 
 Result<Plan> MakePlan(const ModelDescription& model) {

@@ -35,9 +35,10 @@ struct Map {
   int64_t width = 0;
   bool vectors = false;  ///< [images][channels]; height and width are 1
 
-  /// Its rows are the first ones of that map: a concat whose one branch is the input as it is or, in inference, a sum
-  /// that is written over its shortcut, which nobody reads any more; -1: memory of its own.
+  /// Its rows are rows of that map: a concat whose one branch is the input as it is or, in inference, a sum that is
+  /// written over its shortcut, which nobody reads any more; -1: memory of its own.
   int stored_in = -1;
+  int stored_row = 0;  ///< of that map: where they begin
 
   int64_t area() const { return height * width; }
   /// Values from one row, or vector, to the next, and of the whole map, for so many pictures.
@@ -64,6 +65,7 @@ struct Step {
   int channels = 0;
   int shortcut = -1;  ///< map that is added (kResidual; kGroupConv after folding)
   int weight = -1;    ///< in ParameterRegistry::trainable()
+  int bias = -1;      ///< as weight; of the head, where it has one
   int norm = -1;      ///< the batch norm of y; for kBatchNorm itself: its own; for kResidual: of x
   int in_norm = -1;   ///< x is raw: applied to it on load, with ReLU if in_relu
   bool in_relu = false;
@@ -86,8 +88,12 @@ struct Plan {
   /// ops take it from RowIndices (row_indices.h).
   const int32_t* RowIndices(int first) const { return first < 0 ? nullptr : row_indices.data() + first; }
   int output() const { return steps.back().y; }  ///< the map of logits
-  /// The map whose memory holds this one's rows: itself, or where stored_in leads.
-  int StorageRoot(int map) const;
+  /// The map whose memory holds this one's rows, itself or where stored_in leads, and the first of them there.
+  struct Storage {
+    int map = 0;
+    int row = 0;
+  };
+  Storage StorageOf(int map) const;
   /// Multiply-accumulates of a step on one picture, as the papers count: convolutions and the head.
   int64_t Macs(const Step& step) const;
   int64_t Macs() const;

@@ -14,7 +14,7 @@ MemoryPlan PlanMaps(const Plan& plan, int64_t images) {
   for (size_t i = 0; i < plan.steps.size(); ++i)
     for (int map : {plan.steps[i].x, plan.steps[i].y, plan.steps[i].shortcut}) {
       if (map <= 0 || plan.maps[map].vectors) continue;
-      const int root = plan.StorageRoot(map);
+      const int root = plan.StorageOf(map).map;
       BufferLife& life = lives[root];
       life.first = std::min(life.first, static_cast<int>(i));
       life.last = std::max(life.last, static_cast<int>(i));
@@ -82,8 +82,11 @@ Session::Layout Session::LayoutOf(int64_t images) const {
   const MemoryPlan memory = PlanMaps(plan_, images);
   Layout layout{.images = images, .offset_bytes = {}, .stride = {}};
   for (size_t m = 0; m < plan_.maps.size(); ++m) {
-    layout.offset_bytes.push_back(memory.offset_bytes[plan_.StorageRoot(static_cast<int>(m))]);
-    layout.stride.push_back(plan_.maps[m].stride(images));
+    const Plan::Storage storage = plan_.StorageOf(static_cast<int>(m));
+    const int64_t stride = plan_.maps[m].stride(images);
+    layout.offset_bytes.push_back(memory.offset_bytes[storage.map] +
+                                  storage.row * stride * static_cast<int64_t>(sizeof(float)));
+    layout.stride.push_back(stride);
   }
   return layout;
 }
@@ -183,7 +186,7 @@ void Session::RunStep(size_t index, int64_t images, Rows<const float> x, Rows<fl
       return ops_.global_average_pool_forward(execution_, {step.channels, in}, {.features = y.data, .x = x});
     case Op::kLinear:
       return ops_.linear_forward(execution_, {images, in_map.channels, step.channels},
-                                 {.logits = y.data, .features = x.data, .weight = weight});
+                                 {.logits = y.data, .features = x.data, .weight = weight, .bias = bias});
     case Op::kBatchNorm:
     case Op::kResidual:
       return;  // folded away

@@ -35,6 +35,7 @@ std::vector<Case> Cases() {
         model.stage2_stride = stem == std::string_view("small_stride1") ? 1 : 2;
         model.image_size = model.stem == Stem::kImagenet ? 45 : 18;
         model.in_channels = groups % 2 ? 3 : 1;
+        model.head_bias = groups % 2 == 0;
         cases.push_back({fmt::format("g{}_{}_{}", groups, named.name, stem), model});
       }
   return cases;

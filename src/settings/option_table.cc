@@ -176,7 +176,7 @@ std::vector<OptionRow> MakeTable() {
        "first layers: stride-2 convolution and max-pool, or stride 1 and no pool, for pictures of about 32 px", kFixed},
       {"stage2_stride", kStructure, &O::stage2_stride, OneOf({"1", "2"}),
        "stride of stage 2; 1 only with the small stem", kFixed},
-      {"conventions", kStructure, &O::conventions, OneOf({"mindcv", "megvii", "paper"}),
+      {"conventions", kStructure, &O::conventions, OneOf({"mindcv", "megvii", "paper", "mmpretrain", "pytorchcv"}),
        "which published implementation to agree with where they differ", kFixed},
       {"zero_init_residual", kModel, &O::zero_init_residual, Any(),
        "start each unit that adds its input as the identity; False starts as MindCV does", kStart},

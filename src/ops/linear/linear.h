@@ -1,5 +1,7 @@
-// The head: a matrix without bias (Megvii and MindCV have none), one row of features and of logits a picture.
-//   logits[n][k] = Σ_c weight[k][c] · features[n][c]
+// The head: a matrix, one row of features and of logits a picture, and a bias where the network has one (MMPretrain,
+// pytorchcv; not Megvii, MindCV).
+//   logits[n][k] = Σ_c weight[k][c] · features[n][c] + bias[k]
+//   dbias[k] = Σ_n dlogits[n][k], in the order of the pictures
 // Each logit is summed in an order that does not depend on the number of pictures.
 #pragma once
 
@@ -18,12 +20,14 @@ struct LinearForward {
   T* logits = nullptr;          ///< [images][out_features]
   const T* features = nullptr;  ///< [images][in_features]
   const T* weight = nullptr;    ///< [out_features][in_features]
+  const T* bias = nullptr;      ///< [out_features]; null: none
 };
 
 template <class T>
 struct LinearBackward {
   T* dfeatures = nullptr;  ///< [images][in_features], overwritten; null: not wanted
   T* dweight = nullptr;    ///< [out_features][in_features], overwritten
+  T* dbias = nullptr;      ///< [out_features], overwritten; null: there is no bias
   const T* dlogits = nullptr;
   const T* features = nullptr;
   const T* weight = nullptr;

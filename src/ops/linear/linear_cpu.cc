@@ -24,7 +24,7 @@ constexpr int64_t kTaskClasses = 16;  // a cache line of logits
 
 /// logits[n][k] for kPictures × kClasses of them; row strides are the numbers of features and of classes.
 template <int kClasses, int kPictures>
-HWY_INLINE void ForwardTile(const LinearShape& shape, const float* HWY_RESTRICT weight,
+HWY_INLINE void ForwardTile(const LinearShape& shape, const float* HWY_RESTRICT weight, const float* HWY_RESTRICT bias,
                             const float* HWY_RESTRICT features, float* HWY_RESTRICT logits) {
   const int64_t count = shape.in_features;
   V sum[kPictures][kClasses];
@@ -43,20 +43,24 @@ HWY_INLINE void ForwardTile(const LinearShape& shape, const float* HWY_RESTRICT 
   for (; c + kLanes <= count; c += kLanes) add([c](const float* row) HWY_ATTR { return hn::LoadU(D(), row + c); });
   if (c < count) add([c, count](const float* row) HWY_ATTR { return LoadFirst(row + c, count - c); });
   for (int n = 0; n < kPictures; ++n) {
-    for (int k = 0; k < kClasses; ++k) logits[n * shape.out_features + k] = static_cast<float>(SumLanes(sum[n][k]));
+    for (int k = 0; k < kClasses; ++k) {
+      const auto logit = static_cast<float>(SumLanes(sum[n][k]));
+      logits[n * shape.out_features + k] = bias ? logit + bias[k] : logit;
+    }
   }
 }
 
 template <int kClasses>
 HWY_NOINLINE void ForwardClasses(const LinearShape& shape, const riffle::LinearForward<float>& args, int64_t k) {
   const float* weight = args.weight + k * shape.in_features;
+  const float* bias = args.bias ? args.bias + k : nullptr;
   int64_t n = 0;
   for (; n + kTilePictures <= shape.images; n += kTilePictures) {
-    ForwardTile<kClasses, kTilePictures>(shape, weight, args.features + n * shape.in_features,
+    ForwardTile<kClasses, kTilePictures>(shape, weight, bias, args.features + n * shape.in_features,
                                          args.logits + n * shape.out_features + k);
   }
   for (; n < shape.images; ++n) {
-    ForwardTile<kClasses, 1>(shape, weight, args.features + n * shape.in_features,
+    ForwardTile<kClasses, 1>(shape, weight, bias, args.features + n * shape.in_features,
                              args.logits + n * shape.out_features + k);
   }
 }
@@ -124,6 +128,10 @@ void Backward(const Execution& execution, const LinearShape& shape, const riffle
     Multiply(execution, {args.dfeatures, args.dlogits, args.weight, images, classes, features, classes, 1});
   }
   Multiply(execution, {args.dweight, args.dlogits, args.features, classes, images, features, 1, classes});
+  if (!args.dbias) return;
+  std::fill_n(args.dbias, classes, 0.0f);
+  for (int64_t n = 0; n < images; ++n)
+    for (int64_t k = 0; k < classes; ++k) args.dbias[k] += args.dlogits[n * classes + k];
 }
 
 }  // namespace

@@ -13,7 +13,7 @@ void ReferenceLinearForward(const Execution& execution, const LinearShape& shape
     for (int64_t k = 0; k < K; ++k) {
       T sum = 0;
       for (int64_t c = 0; c < C; ++c) sum += a.weight[k * C + c] * a.features[n * C + c];
-      a.logits[n * K + k] = sum;
+      a.logits[n * K + k] = a.bias ? sum + a.bias[k] : sum;
     }
   });
 }
@@ -27,6 +27,10 @@ void ReferenceLinearBackward(const Execution& execution, const LinearShape& shap
       for (int64_t n = 0; n < shape.images; ++n) sum += a.dlogits[n * K + k] * a.features[n * C + c];
       a.dweight[k * C + c] = sum;
     }
+    if (!a.dbias) return;
+    T sum = 0;
+    for (int64_t n = 0; n < shape.images; ++n) sum += a.dlogits[n * K + k];
+    a.dbias[k] = sum;
   });
   if (!a.dfeatures) return;
   execution.pool.ParallelFor(shape.images, [&](int64_t n) {

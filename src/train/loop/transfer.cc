@@ -15,7 +15,7 @@ struct Taken {
   bool summed_stem = false;
 
   Take From(const Parameter& parameter) const {
-    if (parameter.kind == ParameterKind::kHeadWeight && !head) return Take::kNothing;
+    if (parameter.head() && !head) return Take::kNothing;
     if (parameter.kind == ParameterKind::kStemWeight && summed_stem) return Take::kSumColours;
     return Take::kCopy;
   }

@@ -8,7 +8,7 @@ namespace {
 
 /// "stem", "stage2.0", "head": a parameter's name without its op and what it is there.
 std::string_view LayerOf(const Parameter& parameter) {
-  if (parameter.kind == ParameterKind::kHeadWeight) return "head";
+  if (parameter.head()) return "head";
   std::string_view name = parameter.name;  // "stage2.0.conv1.weight"
   for (int i = 0; i < 2; ++i) name = name.substr(0, name.rfind('.'));
   return name;
@@ -34,10 +34,11 @@ std::vector<ParameterPolicy> ParameterPolicies(const ParameterRegistry& registry
   const std::vector<int> layers = LayerNumbers(registry);
   for (size_t i = 0; i < layers.size(); ++i) {
     const Parameter& parameter = registry.trainable()[i];
-    const bool frozen = options.freezes_body && parameter.kind != ParameterKind::kHeadWeight;
+    const bool frozen = options.freezes_body && !parameter.head();
     const double scale = std::pow(options.layer_decay, layers.back() - layers[i]);
-    policies.push_back({.weight_decay = options.decays_norms || !parameter.norm() ? options.weight_decay : 0,
-                        .lr_scale = frozen ? 0 : scale});
+    policies.push_back(
+        {.weight_decay = options.decays_norms || !(parameter.norm() || parameter.bias()) ? options.weight_decay : 0,
+         .lr_scale = frozen ? 0 : scale});
   }
   return policies;
 }

@@ -10,7 +10,7 @@ namespace riffle {
 /// The options weight_decay, weight_decay_filter, layer_decay and freeze.
 struct PolicyOptions {
   double weight_decay = 1e-6;
-  bool decays_norms = true;  ///< whether weight decay pulls at batch norm's gamma and beta; there are no other biases
+  bool decays_norms = true;  ///< whether weight decay pulls at batch norm's gamma and beta, and the head's bias
   double layer_decay = 1;
   bool freezes_body = false;
 };
