@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "model/zoo.h"
 
@@ -13,6 +14,7 @@ namespace {
 using nlohmann::json;
 using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 
 // The description with one member changed; Check's message on it, empty if it passes.
 template <class Change>
@@ -44,6 +46,13 @@ TEST(Conventions, DifferWhereThePublishedCodeDiffers) {
                                  AverageDivisor::kNine}));
   EXPECT_EQ(paper, (Conventions{ShuffleDirection::kPaper, ShufflePlace::kBeforeDepthwise, PoolPadding::kSymmetric,
                                 AverageDivisor::kNine}));
+}
+
+TEST(Conventions, OfMmpretrainAndPytorchcvPadPoolsAsThePaperDoes) {
+  Conventions mmpretrain = kConventions[3].conventions, pytorchcv = kConventions[4].conventions;
+  EXPECT_EQ(std::exchange(mmpretrain.shuffle_place, ShufflePlace::kBeforeDepthwise), ShufflePlace::kAfterDepthwise);
+  EXPECT_EQ(std::exchange(pytorchcv.concat_order, ConcatOrder::kShortcutFirst), ConcatOrder::kUnitFirst);
+  for (const Conventions& rest : {mmpretrain, pytorchcv}) EXPECT_EQ(rest, kConventions[2].conventions);
 }
 
 TEST(Bottleneck, IsAQuarterRoundedUpToTheGroups) {
@@ -101,6 +110,7 @@ TEST(ModelJson, ComesBackAsItWas) {
       model.image_size = 33;
       model.stem = Stem::kSmall;
       model.stage2_stride = 1;
+      model.head_bias = true;
       model.bn_eps = 0.1 + 0.2;  // no short decimal
       model.bn_momentum = 1.0 / 3;
       const Result<ModelDescription> back = ModelFromJson(ToJson(model));
@@ -115,6 +125,16 @@ TEST(ModelJson, WritesEnumerationsAsWords) {
   EXPECT_EQ(object["stem"], "imagenet");
   EXPECT_EQ(object["conventions"], json::parse(R"({"shuffle_direction": "inverse", "shuffle_place": "before_depthwise",
                                                    "pool_padding": "same", "average_divisor": "true_pixels"})"));
+}
+
+// Files of versions that did not know them have neither, and those versions read what has no need of them.
+TEST(ModelJson, LeavesOutABiasAndAnOrderThatAreTheUsualOnes) {
+  EXPECT_THAT(ToJson({}), Not(HasSubstr("head_bias")));
+  EXPECT_THAT(ToJson({}), Not(HasSubstr("concat_order")));
+  EXPECT_EQ(ReadAfter([](json& j) { j["head_bias"] = 1; }),
+            "model description: \"head_bias\": expected true or false, found 1");
+  EXPECT_THAT(ReadAfter([](json& j) { j["conventions"]["concat_order"] = "other"; }),
+              HasSubstr("expected \"shortcut_first\" or \"unit_first\""));
 }
 
 TEST(ModelJson, NamesTheMissingKey) {

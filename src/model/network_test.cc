@@ -27,10 +27,19 @@ ModelDescription ModelOf(int groups, Stem stem, int stage2_stride, int image_siz
   return model;
 }
 
-// Each kind of unit, of memory sharing and of border.
+ModelDescription WithBias(ModelDescription model) {
+  model.head_bias = true;
+  return model;
+}
+
+// Each kind of unit, of memory sharing, of border and of head.
 std::vector<ModelDescription> Models() {
-  return {ModelOf(3, Stem::kImagenet, 2, 35), ModelOf(8, Stem::kImagenet, 2, 32, 1), ModelOf(1, Stem::kSmall, 2, 17, 2),
-          ModelOf(3, Stem::kSmall, 1, 16)};
+  return {ModelOf(3, Stem::kImagenet, 2, 35),
+          ModelOf(8, Stem::kImagenet, 2, 32, 1),
+          ModelOf(1, Stem::kSmall, 2, 17, 2),
+          ModelOf(3, Stem::kSmall, 1, 16),
+          WithBias(ModelOf(2, Stem::kImagenet, 2, 33, 4)),
+          ModelOf(3, Stem::kSmall, 1, 16, 4)};
 }
 
 // Logits and all gradients of one pass.

@@ -89,7 +89,7 @@ void ExpectSoundDataFlow(const Plan& plan) {
     // A concat whose one branch is the input in place: its rows were written with the input.
     for (size_t m = 0; m < plan.maps.size(); ++m)
       if (plan.maps[m].stored_in == step.y)
-        for (int row = 0; row < plan.maps[m].channels; ++row) writes[step.y][row] = 1;
+        for (int row = 0; row < plan.maps[m].channels; ++row) writes[step.y][plan.maps[m].stored_row + row] = 1;
   }
   EXPECT_TRUE(written(plan.output()));
 }

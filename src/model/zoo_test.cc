@@ -57,11 +57,11 @@ const ZooEntry& Entry(int groups, double width) {
 }
 
 TEST(Zoo, HasEachGroupCountAtEachWidthUnderNamesThatSayIt) {
-  ASSERT_EQ(Zoo().size(), 25u);
+  ASSERT_EQ(Zoo().size(), 30u);
   std::set<std::string> names;
   size_t row = 0;
   for (const int groups : {1, 2, 3, 4, 8})
-    for (const char* width : {"0_25", "0_5", "1_0", "1_5", "2_0"}) {
+    for (const char* width : {"0_25", "0_5", "0_75", "1_0", "1_5", "2_0"}) {
       const ZooEntry& entry = Zoo()[row++];
       std::string dotted = width, short_form = width;
       dotted[1] = '.';
@@ -76,7 +76,7 @@ TEST(Zoo, HasEachGroupCountAtEachWidthUnderNamesThatSayIt) {
 
 TEST(Zoo, Stage2IsThePapersTimesTheWidth) {
   for (const auto& [groups, channels] : {std::pair{1, 144}, {2, 200}, {3, 240}, {4, 272}, {8, 384}})
-    for (const double width : {0.25, 0.5, 1.0, 1.5, 2.0})
+    for (const double width : {0.25, 0.5, 0.75, 1.0, 1.5, 2.0})
       EXPECT_EQ(Entry(groups, width).stage2_channels, channels * width) << groups << " groups at " << width;
 }
 
@@ -135,6 +135,28 @@ TEST(Zoo, ComplexityAndParametersAreMegviis) {
     EXPECT_NEAR(counts.macs / 1e6, row.mega_macs, 1) << row.groups << " groups at " << row.width;
     EXPECT_NEAR(counts.trainable / 1e6, row.mega_parameters, 0.1) << row.groups << " groups at " << row.width;
   }
+}
+
+// osmr/imgclsmob, pytorch/README.md: parameters with the head's bias.
+TEST(Zoo, ParametersArePytorchcvs) {
+  struct Row {
+    int groups;
+    double width;
+    int64_t parameters;
+  };
+  for (const Row& row : {Row{1, 0.25, 209'746},
+                         {3, 0.25, 305'902},
+                         {1, 0.5, 534'484},
+                         {3, 0.5, 718'324},
+                         {1, 0.75, 975'214},
+                         {3, 0.75, 1'238'266},
+                         {1, 1.0, 1'531'936},
+                         {2, 1.0, 1'733'848},
+                         {3, 1.0, 1'865'728},
+                         {4, 1.0, 1'968'344},
+                         {8, 1.0, 2'434'768}})
+    EXPECT_EQ(Count(Entry(row.groups, row.width)).trainable + 1000, row.parameters)
+        << row.groups << " groups at " << row.width;
 }
 
 // Paper, Table 1 (complexity) and Table 2 (38 and 13 M for the narrow networks of any number of groups). The paper does

@@ -33,6 +33,7 @@ inline std::vector<OracleCase> OracleCases() {
     model.stage2_stride = stage2_stride;
     model.bn_momentum = 0.75;  // neither system's default
     model.bn_eps = 1e-3;
+    model.head_bias = cases.size() % 3 == 1;
     cases.push_back({fmt::format("g{}_x{}_{}_{}px_{}_stride{}", groups, width, named.name, size,
                                  stem == Stem::kImagenet ? "imagenet" : "small", stage2_stride),
                      model});
@@ -40,6 +41,8 @@ inline std::vector<OracleCase> OracleCases() {
   int turn = 0;
   for (const int groups : {1, 3, 8})
     for (const NamedConventions& named : kConventions) {
+      // The later rows differ from the paper's in one point each, which has nothing to do with the number of groups.
+      if (groups != 3 && (named.name == "mmpretrain" || named.name == "pytorchcv")) continue;
       const int sizes[] = {33, 50, 64};
       add(groups, "0_5", named, sizes[(turn + turn / 3) % 3], turn % 2 ? 1 : 3, Stem::kImagenet, 2);
       add(groups, "0_25", named, turn % 2 ? 17 : 16, turn % 2 ? 3 : 1, Stem::kSmall, turn % 2 + 1);

@@ -75,7 +75,9 @@ struct TorchNet {
     if (!before) y = Shuffle(y);
     y = Norm(Conv(y, name + ".conv3", 1, 0, model.groups), name + ".bn3", training);
     if (!first) return torch::relu(x + y);
-    return torch::relu(torch::cat({stride == 2 ? AveragePool(x) : x, y}, 1));
+    const Tensor shortcut = stride == 2 ? AveragePool(x) : x;
+    const bool shortcut_first = model.conventions.concat_order == ConcatOrder::kShortcutFirst;
+    return torch::relu(shortcut_first ? torch::cat({shortcut, y}, 1) : torch::cat({y, shortcut}, 1));
   }
 
   // pictures: [N, C, H, W]. Logits [N, classes].
@@ -86,7 +88,7 @@ struct TorchNet {
     for (int stage = 2; stage <= 4; ++stage)
       for (int unit = 0; unit < (stage == 3 ? 8 : 4); ++unit)
         x = Unit(x, "stage" + std::to_string(stage) + "." + std::to_string(unit), stage, unit == 0, training);
-    return torch::linear(x.mean({2, 3}), At("head.weight"));
+    return torch::linear(x.mean({2, 3}), At("head.weight"), model.head_bias ? At("head.bias") : Tensor());
   }
 };
 
