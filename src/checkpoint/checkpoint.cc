@@ -149,7 +149,7 @@ Result<CheckpointInfo> ParseInfo(const SafetensorsFile& file) {
   RIFFLE_TRY(ReadOptional(metadata, kBest, file.path(), &info.best_top1_percent));
   RIFFLE_TRY(ReadOptional(metadata, kMeasured, file.path(), &info.measured, ValidationSetupFromJson));
   RIFFLE_TRY(ReadOptional(metadata, kUnvalidated, file.path(), &info.unvalidated, TrainedEpochFromJson));
-  if (static_cast<int>(info.classes.size()) != info.model.num_classes)
+  if (!info.classes.empty() && static_cast<int>(info.classes.size()) != info.model.num_classes)
     return DataLoss("{}: {} class names for a head of {} classes", file.path(), info.classes.size(),
                     info.model.num_classes);
   if (info.preprocessing.channels != info.model.in_channels || info.preprocessing.image_size != info.model.image_size)
@@ -157,6 +157,38 @@ Result<CheckpointInfo> ParseInfo(const SafetensorsFile& file) {
                     file.path(), info.preprocessing.channels, info.preprocessing.image_size, info.model.in_channels,
                     info.model.image_size);
   return info;
+}
+
+std::vector<TensorView> Tensors(const ParameterRegistry& registry, const Snapshot& snapshot) {
+  std::vector<TensorView> tensors;
+  const auto add = [&](WeightSet set, const ParameterValues<float>& of) {
+    for (const Parameter& p : registry.trainable()) tensors.push_back(View(p, NameIn(set, p), of.trainable));
+    for (const Parameter& p : registry.statistics()) tensors.push_back(View(p, NameIn(set, p), of.statistics));
+  };
+  add(WeightSet::kOnline, snapshot.values);
+  if (snapshot.average) add(WeightSet::kEma, *snapshot.average);
+  for (const Snapshot::Slot& slot : snapshot.slots)
+    for (const Parameter& p : registry.trainable())
+      tensors.push_back(View(p, SlotName(slot.name, p.name), slot.values));
+  return tensors;
+}
+
+Metadata MetadataOf(const CheckpointInfo& info) {
+  Metadata metadata{{std::string(kModel), ToJson(info.model)},
+                    {std::string(kPreprocessing), ToJson(info.preprocessing)},
+                    {std::string(kClasses), nlohmann::json(info.classes).dump()},
+                    {std::string(kOptions), AsUtf8(info.options)},  // a path may be anything
+                    {std::string(kEpoch), std::to_string(info.epoch)},
+                    {std::string(kStep), std::to_string(info.step)},
+                    {std::string(kUpdates), std::to_string(info.updates)}};
+  if (info.ema_updates) metadata[std::string(kEmaUpdates)] = std::to_string(*info.ema_updates);
+  if (info.train_images) metadata[std::string(kTrainImages)] = std::to_string(*info.train_images);
+  if (!info.train_checksum.empty()) metadata[std::string(kTrainChecksum)] = info.train_checksum;
+  if (info.top1_percent) metadata[std::string(kTop1)] = fmt::format("{}", *info.top1_percent);
+  if (info.best_top1_percent) metadata[std::string(kBest)] = fmt::format("{}", *info.best_top1_percent);
+  if (info.measured) metadata[std::string(kMeasured)] = ToJson(*info.measured);
+  if (info.unvalidated) metadata[std::string(kUnvalidated)] = ToJson(*info.unvalidated);
+  return metadata;
 }
 
 }  // namespace
@@ -201,35 +233,26 @@ Status CheckClassNames(const std::vector<std::string>& classes) {
 Status SaveCheckpoint(const fs::path& path, const CheckpointInfo& info, const ParameterRegistry& registry,
                       const Snapshot& snapshot) {
   RIFFLE_TRY(CheckClassNames(info.classes));
-  std::vector<TensorView> tensors;
-  const auto add = [&](WeightSet set, const ParameterValues<float>& of) {
-    for (const Parameter& p : registry.trainable()) tensors.push_back(View(p, NameIn(set, p), of.trainable));
-    for (const Parameter& p : registry.statistics()) tensors.push_back(View(p, NameIn(set, p), of.statistics));
-  };
-  add(WeightSet::kOnline, snapshot.values);
-  if (snapshot.average) add(WeightSet::kEma, *snapshot.average);
-  for (const Snapshot::Slot& slot : snapshot.slots)
-    for (const Parameter& p : registry.trainable())
-      tensors.push_back(View(p, SlotName(slot.name, p.name), slot.values));
-  Metadata metadata{{std::string(kModel), ToJson(info.model)},
-                    {std::string(kPreprocessing), ToJson(info.preprocessing)},
-                    {std::string(kClasses), nlohmann::json(info.classes).dump()},
-                    {std::string(kOptions), AsUtf8(info.options)},  // a path may be anything
-                    {std::string(kEpoch), std::to_string(info.epoch)},
-                    {std::string(kStep), std::to_string(info.step)},
-                    {std::string(kUpdates), std::to_string(info.updates)}};
-  if (info.ema_updates) metadata[std::string(kEmaUpdates)] = std::to_string(*info.ema_updates);
-  if (info.train_images) metadata[std::string(kTrainImages)] = std::to_string(*info.train_images);
-  if (!info.train_checksum.empty()) metadata[std::string(kTrainChecksum)] = info.train_checksum;
-  if (info.top1_percent) metadata[std::string(kTop1)] = fmt::format("{}", *info.top1_percent);
-  if (info.best_top1_percent) metadata[std::string(kBest)] = fmt::format("{}", *info.best_top1_percent);
-  if (info.measured) metadata[std::string(kMeasured)] = ToJson(*info.measured);
-  if (info.unvalidated) metadata[std::string(kUnvalidated)] = ToJson(*info.unvalidated);
-  return WriteSafetensors(path, tensors, metadata);
+  return WriteSafetensors(path, Tensors(registry, snapshot), MetadataOf(info));
+}
+
+Result<std::string> EncodeCheckpoint(const CheckpointInfo& info, const ParameterRegistry& registry,
+                                     const Snapshot& snapshot) {
+  RIFFLE_TRY(CheckClassNames(info.classes));
+  return EncodeSafetensors(Tensors(registry, snapshot), MetadataOf(info));
 }
 
 Result<Checkpoint> Checkpoint::Open(const fs::path& path) {
   RIFFLE_ASSIGN(SafetensorsFile file, SafetensorsFile::Open(path));
+  return Parse(std::move(file));
+}
+
+Result<Checkpoint> Checkpoint::FromBytes(std::span<const uint8_t> bytes, std::string path) {
+  RIFFLE_ASSIGN(SafetensorsFile file, SafetensorsFile::FromBytes(bytes, std::move(path)));
+  return Parse(std::move(file));
+}
+
+Result<Checkpoint> Checkpoint::Parse(SafetensorsFile file) {
   RIFFLE_ASSIGN(CheckpointInfo info, ParseInfo(file));
   return Checkpoint(std::move(file), std::move(info));
 }

@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -44,7 +45,7 @@ struct TrainedEpoch {
 struct CheckpointInfo {
   ModelDescription model;
   Preprocessing preprocessing;
-  std::vector<std::string> classes;         ///< names by index
+  std::vector<std::string> classes;         ///< names by index; none: weights from elsewhere that do not tell
   std::string options;                      ///< of the run, as ToYaml(Options) wrote them
   int epoch = 0;                            ///< epochs that are done
   int64_t step = 0;                         ///< batches that are done
@@ -72,6 +73,9 @@ enum class WeightSet {
 /// CheckClassNames and WriteSafetensors.
 Status SaveCheckpoint(const std::filesystem::path& path, const CheckpointInfo& info, const ParameterRegistry& registry,
                       const Snapshot& snapshot);
+/// The same bytes in memory.
+Result<std::string> EncodeCheckpoint(const CheckpointInfo& info, const ParameterRegistry& registry,
+                                     const Snapshot& snapshot);
 
 /// An open checkpoint: its info is checked, its tensors are read on demand.
 class Checkpoint {
@@ -79,6 +83,8 @@ class Checkpoint {
   /// NotFound, DataLoss (truncated, damaged, hostile), InvalidArgument (a safetensors file that is no checkpoint of
   /// ours).
   static Result<Checkpoint> Open(const std::filesystem::path& path);
+  /// The same of a copy of the file's bytes; `path` stands in messages.
+  static Result<Checkpoint> FromBytes(std::span<const uint8_t> bytes, std::string path);
 
   const std::string& path() const { return file_.path(); }
   const CheckpointInfo& info() const { return info_; }
@@ -94,6 +100,7 @@ class Checkpoint {
   Status Load(const ParameterRegistry& registry, Snapshot* snapshot) const;
 
  private:
+  static Result<Checkpoint> Parse(SafetensorsFile file);
   Checkpoint(SafetensorsFile file, CheckpointInfo info) : file_(std::move(file)), info_(std::move(info)) {}
 
   SafetensorsFile file_;

@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "base/random.h"
+#include "data/imagenet_classes.h"
 #include "data/readers.h"
 #include "data/split_names.h"
 
@@ -124,7 +125,7 @@ Result<std::unique_ptr<Dataset>> OpenDataset(const DatasetOptions& options) {
     return InvalidArgument("pictures have 1 or 3 channels, {} were asked for (--in_channels)", options.channels);
   RIFFLE_ASSIGN(std::unique_ptr<Dataset> dataset, OpenLayout(*info, options));
   if (options.exif_orientation) dataset->FollowExif();
-  if (!options.classes.empty() && options.classes != dataset->classes())
+  if (!options.classes.empty() && !SameClasses(options.classes, dataset->classes()))
     return InvalidArgument("{} has {} classes from '{}' to '{}', the network is trained for {} from '{}' to '{}'",
                            info->name, dataset->classes().size(), dataset->classes().front(), dataset->classes().back(),
                            options.classes.size(), options.classes.front(), options.classes.back());

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "data/encoded_dataset.h"
 #include "data/folders.h"
+#include "data/imagenet_classes.h"
 #include "data/readers.h"
 
 namespace riffle {
@@ -30,18 +31,26 @@ class FolderDataset : public EncodedDataset {
     return bytes;
   }
 
-  void Add(int32_t label, std::vector<std::string> files) {
+  /// REQUIRES: SetClasses came before, and the class has no pictures yet.
+  void Add(int32_t label, const std::string& folder, std::vector<std::string> files) {
+    class_folders_[label] = folder;
     labels_.insert(labels_.end(), files.size(), label);
     for (std::string& file : files) files_.push_back(std::move(file));
   }
-  void SetClasses(std::vector<std::string> classes) { classes_ = std::move(classes); }
+  void SetClasses(std::vector<std::string> classes) {
+    classes_ = std::move(classes);
+    class_folders_.resize(classes_.size());
+  }
+  /// The folder of a class; "" until it was added.
+  const std::string& FolderOf(int32_t label) const { return class_folders_[label]; }
   void SetLeftOut(std::vector<LeftOut> left_out) { left_out_ = std::move(left_out); }
 
  private:
-  fs::path PathOf(int64_t i) const { return split_folder_ / classes_[labels_[i]] / files_[i]; }
+  fs::path PathOf(int64_t i) const { return split_folder_ / class_folders_[labels_[i]] / files_[i]; }
 
   fs::path split_folder_;
-  std::vector<std::string> files_;  // below the class folder: ImageNet has 1.3 million
+  std::vector<std::string> class_folders_;  // by label: a class may be called otherwise than its folder
+  std::vector<std::string> files_;          // below the class folder: ImageNet has 1.3 million
 };
 
 /// Finds the pictures of one class, in its folder and all below.
@@ -104,10 +113,12 @@ class ClassFolder {
   std::vector<Identity> above_;  // the folder and those that led to it
 };
 
-/// The place of `name` in the known classes.
+/// The place of `name`, which may be a WordNet id, in the known classes.
 Result<int32_t> LabelOf(const std::string& name, const std::vector<std::string>& known, const fs::path& folder) {
-  const auto it = std::ranges::find(known, name);
-  if (it != known.end()) return static_cast<int32_t>(it - known.begin());
+  for (const std::string_view called : {std::string_view(name), ImageNetNameOf(name)}) {
+    const auto it = std::ranges::find(known, called);
+    if (it != known.end()) return static_cast<int32_t>(it - known.begin());
+  }
   const auto alike = std::ranges::find_if(known, [&](const std::string& other) { return LookAlike(name, other); });
   if (alike != known.end())
     return InvalidArgument(
@@ -152,21 +163,24 @@ Result<std::unique_ptr<Dataset>> OpenFolder(const fs::path& data_dir, const std:
   RIFFLE_ASSIGN(const std::vector<std::string> names, FoldersIn(folder));
   const std::vector<std::string>& classes = known_classes.empty() ? names : known_classes;
   auto dataset = std::make_unique<FolderDataset>(folder, channels);
+  dataset->SetClasses(classes);
   LeftOutFiles left_out;
   for (const fs::path& other : found_split.passed_over)
     left_out.Add("folders that are called as it is and have no class folders", other);
   RIFFLE_TRY(AddBeside(folder, &left_out));
   for (const std::string& name : names) {
     RIFFLE_ASSIGN(const int32_t label, LabelOf(name, classes, folder));
+    if (!dataset->FolderOf(label).empty())
+      return InvalidArgument("{}: '{}' and '{}' are folders of one class: put their pictures into one", folder.string(),
+                             dataset->FolderOf(label), name);
     ClassFolder found(folder, name);
     RIFFLE_TRY(found.Search());
     if (found.pictures.empty() && known_classes.empty())
       return NotFound("{}: no {} file in this class folder{}", (folder / name).string(), PictureEndings(),
                       Instead(found.left_out.Kinds()));
-    dataset->Add(label, std::move(found.pictures));
+    dataset->Add(label, name, std::move(found.pictures));
     left_out.Add(found.left_out.Kinds());
   }
-  dataset->SetClasses(classes);
   dataset->SetLeftOut(left_out.Kinds());
   dataset->SetPlace(folder.parent_path());
   if (dataset->size() == 0)

@@ -61,4 +61,7 @@ class SafetensorsFile {
 Status WriteSafetensors(const std::filesystem::path& path, std::span<const TensorView> tensors,
                         const Metadata& metadata);
 
+/// The same bytes in memory.
+Result<std::string> EncodeSafetensors(std::span<const TensorView> tensors, const Metadata& metadata);
+
 }  // namespace riffle

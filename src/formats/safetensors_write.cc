@@ -41,11 +41,9 @@ std::string Header(std::span<const TensorView> tensors, const Metadata& metadata
   return header;
 }
 
-}  // namespace
-
-Status WriteSafetensors(const std::filesystem::path& path, std::span<const TensorView> tensors,
-                        const Metadata& metadata) {
-  if (Status status = CheckInput(tensors, metadata); !status.ok()) return std::move(status).In(path.string());
+/// The eight bytes that say how long the header is, and the header.
+Result<std::string> LengthAndHeader(std::span<const TensorView> tensors, const Metadata& metadata) {
+  RIFFLE_TRY(CheckInput(tensors, metadata));
   std::string header;
   try {
     Metadata all = metadata;
@@ -53,19 +51,36 @@ Status WriteSafetensors(const std::filesystem::path& path, std::span<const Tenso
     all.emplace(kChecksumKey, ContentChecksum(tensors, all));
     header = Header(tensors, all);
   } catch (const nlohmann::json::exception&) {
-    return InvalidArgument("{}: names and metadata must be UTF-8", path.string());
+    return InvalidArgument("names and metadata must be UTF-8");
   }
   if (header.size() > kMostHeaderBytes)
-    return InvalidArgument("{}: the header would have {} bytes, at most {} are allowed: shorten the metadata",
-                           path.string(), header.size(), kMostHeaderBytes);
-
+    return InvalidArgument("the header would have {} bytes, at most {} are allowed: shorten the metadata",
+                           header.size(), kMostHeaderBytes);
   const uint64_t header_bytes = header.size();
   char length[8];
   std::memcpy(length, &header_bytes, sizeof length);
-  std::vector<std::string_view> parts = {{length, sizeof length}, header};
-  for (const TensorView& tensor : tensors)
-    parts.emplace_back(reinterpret_cast<const char*>(tensor.bytes.data()), tensor.bytes.size());
+  return std::string(length, sizeof length) + header;
+}
+
+std::string_view BytesOf(const TensorView& tensor) {
+  return {reinterpret_cast<const char*>(tensor.bytes.data()), tensor.bytes.size()};
+}
+
+}  // namespace
+
+Status WriteSafetensors(const std::filesystem::path& path, std::span<const TensorView> tensors,
+                        const Metadata& metadata) {
+  const Result<std::string> begin = LengthAndHeader(tensors, metadata);
+  if (!begin.ok()) return Status(begin.status()).In(path.string());
+  std::vector<std::string_view> parts = {*begin};
+  for (const TensorView& tensor : tensors) parts.push_back(BytesOf(tensor));
   return WriteFileAtomically(path, parts);
+}
+
+Result<std::string> EncodeSafetensors(std::span<const TensorView> tensors, const Metadata& metadata) {
+  RIFFLE_ASSIGN(std::string bytes, LengthAndHeader(tensors, metadata));
+  for (const TensorView& tensor : tensors) bytes += BytesOf(tensor);
+  return bytes;
 }
 
 }  // namespace riffle

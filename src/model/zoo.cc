@@ -56,6 +56,13 @@ constexpr std::array<ZooEntry, 30> kZoo = {{
 
 std::span<const ZooEntry> Zoo() { return kZoo; }
 
+std::string NameInZoo(int groups, int stem_channels, int stage2_channels) {
+  for (const ZooEntry& entry : kZoo)
+    if (entry.groups == groups && entry.stem_channels == stem_channels && entry.stage2_channels == stage2_channels)
+      return std::string(entry.name);
+  return "shufflenet_v1";
+}
+
 Result<ModelDescription> FindModel(std::string_view name_or_alias) {
   std::vector<std::string_view> names;
   for (const ZooEntry& entry : kZoo) {

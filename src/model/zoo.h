@@ -26,4 +26,7 @@ std::span<const ZooEntry> Zoo();
 /// The description of a variant, by name or alias; NotFound names the nearest name.
 Result<ModelDescription> FindModel(std::string_view name_or_alias);
 
+/// The name of the row with these numbers of groups and channels; "shufflenet_v1" where there is none.
+std::string NameInZoo(int groups, int stem_channels, int stage2_channels);
+
 }  // namespace riffle

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "data/imagenet_classes.h"
 #include "train/loop/differences.h"
 
 namespace riffle {
@@ -52,8 +53,8 @@ void CopyParameter(const Parameter& from, const AlignedArray<float>& x, const Pa
 }
 
 std::string WhyNewHead(const CheckpointInfo& there, const CheckpointInfo& here) {
-  if (there.classes.size() != here.classes.size())
-    return fmt::format("it knows {} classes and the data have {}", there.classes.size(), here.classes.size());
+  if (there.model.num_classes != here.model.num_classes)
+    return fmt::format("it knows {} classes and the data have {}", there.model.num_classes, here.model.num_classes);
   const auto [theirs, ours] = std::ranges::mismatch(there.classes, here.classes);
   return fmt::format("its classes have other names, such as '{}' and here '{}'", *theirs, *ours);
 }
@@ -64,7 +65,9 @@ Result<std::string> Transfer(const Checkpoint& checkpoint, const CheckpointInfo&
                              bool with_optimizer, Snapshot* to) {
   const CheckpointInfo& there = checkpoint.info();
   RIFFLE_TRY(CheckBodies(checkpoint, here.model));
-  const Taken taken{.head = there.classes == here.classes,
+  // Weights from elsewhere may not say what their classes are: as many as here are taken for the same.
+  const bool unnamed = there.classes.empty() && there.model.num_classes == here.model.num_classes;
+  const Taken taken{.head = unnamed || SameClasses(there.classes, here.classes),
                     .summed_stem = there.model.in_channels != here.model.in_channels};
   RIFFLE_ASSIGN(const Plan their_plan, MakePlan(there.model));
   const ParameterRegistry &theirs = their_plan.registry, &ours = plan.registry;
@@ -92,6 +95,7 @@ Result<std::string> Transfer(const Checkpoint& checkpoint, const CheckpointInfo&
   std::string line = fmt::format("Starting from {}: its body{}{}{}", checkpoint.path(), taken.head ? " and head" : "",
                                  set == WeightSet::kEma ? " (averaged weights)" : "",
                                  with_optimizer ? ", with the optimizer's state" : "");
+  if (unnamed) line += "; its classes have no names and are taken for those of the data, in their order";
   if (!taken.head) line += fmt::format("; the head is new, since {}", WhyNewHead(there, here));
   if (taken.summed_stem) line += "; the first convolution's weights are summed over the colours, for grey pictures";
   return line;

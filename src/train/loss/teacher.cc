@@ -2,6 +2,10 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
+#include "data/imagenet_classes.h"
+
 namespace riffle {
 namespace {
 
@@ -11,11 +15,13 @@ Status CheckFits(const std::string& path, const CheckpointInfo& teacher, const C
                            theirs, ours);
   };
   const Preprocessing &there = teacher.preprocessing, &here = student.preprocessing;
-  if (teacher.classes.size() != student.classes.size())
-    return differ("the number of classes", teacher.classes.size(), student.classes.size());
-  for (size_t k = 0; k < student.classes.size(); ++k)
-    if (teacher.classes[k] != student.classes[k])
-      return differ(fmt::format("class {}", k), teacher.classes[k], student.classes[k]);
+  if (teacher.model.num_classes != student.model.num_classes)
+    return differ("the number of classes", teacher.model.num_classes, student.model.num_classes);
+  // One from elsewhere may not name its classes: as many are taken for the same.
+  if (!teacher.classes.empty() && !SameClasses(teacher.classes, student.classes)) {
+    const auto [theirs, ours] = std::ranges::mismatch(teacher.classes, student.classes);
+    return differ(fmt::format("class {}", theirs - teacher.classes.begin()), *theirs, *ours);
+  }
   if (teacher.model.in_channels != student.model.in_channels)
     return differ("in_channels", teacher.model.in_channels, student.model.in_channels);
   if (teacher.model.image_size != student.model.image_size)
