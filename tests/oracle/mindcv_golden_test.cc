@@ -13,7 +13,7 @@
 #include "backend/testing/execution.h"
 #include "base/file.h"
 #include "decisions.h"
-#include "formats/mindcv_names.h"
+#include "exchange/weight_source.h"
 #include "formats/safetensors.h"
 #include "model/testing/random_network.h"
 #include "model/zoo.h"
@@ -84,7 +84,7 @@ class MindCv : public testing::Test {
     ASSERT_EQ(file->tensors().size(), plan_->registry.trainable().size() + plan_->registry.statistics().size());
     const auto visit_list = [&](std::span<const Parameter> parameters, AlignedArray<T>& arena) {
       for (const Parameter& p : parameters) {
-        const Result<TensorView> tensor = file->Find(MindCvName(p.name));
+        const Result<TensorView> tensor = file->Find(NameAt(*FindWeightSource("mindcv"), p.name));
         ASSERT_TRUE(tensor.ok()) << p.name << ": " << tensor.status().message();
         ASSERT_EQ(tensor->shape, p.shape) << p.name;
         visit(p, *Values<float>(*tensor), arena.data() + p.offset);
@@ -213,7 +213,7 @@ TEST_F(MindCv, NamesItsParametersAsWeMapThem) {
   std::map<std::string, std::vector<int64_t>> theirs, ours;
   for (const auto& parameter : golden_["parameters"]) theirs[parameter[0]] = parameter[1].get<std::vector<int64_t>>();
   for (const auto list : {plan_->registry.trainable(), plan_->registry.statistics()})
-    for (const Parameter& p : list) ours[MindCvName(p.name)] = p.shape;
+    for (const Parameter& p : list) ours[NameAt(*FindWeightSource("mindcv"), p.name)] = p.shape;
   EXPECT_EQ(ours, theirs);
 }
 

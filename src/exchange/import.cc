@@ -1,0 +1,326 @@
+#include "exchange/import.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+
+#include "base/text.h"
+#include "data/imagenet_classes.h"
+#include "model/zoo.h"
+
+namespace riffle {
+namespace {
+
+/// A tensor under its name, in one piece or in several that follow one another in its first dimension.
+struct Pieces {
+  std::vector<const TensorView*> pieces;
+
+  std::vector<int64_t> shape() const {
+    std::vector<int64_t> shape = pieces[0]->shape;
+    for (size_t i = 1; i < pieces.size(); ++i) shape[0] += pieces[i]->shape[0];
+    return shape;
+  }
+};
+
+using Tensors = std::map<std::string, Pieces, std::less<>>;
+
+/// "features.0.branch_main_1.0.convs.2.weight", a group of MindCV's since 2024, as "features.0.branch_main_1.0.weight"
+/// and 2; the name itself and -1 for all others.
+std::pair<std::string, int> NameAndGroup(const std::string& name) {
+  constexpr std::string_view kGroups = ".convs.", kWeight = ".weight";
+  const size_t at = name.rfind(kGroups);
+  if (at == std::string::npos || !name.ends_with(kWeight)) return {name, -1};
+  const size_t begin = at + kGroups.size();
+  const std::optional<int> group = ParseNumber<int>(std::string_view(name).substr(
+      begin, name.size() - kWeight.size() - std::min(name.size() - kWeight.size(), begin)));
+  if (!group || *group < 0) return {name, -1};
+  return {name.substr(0, at) + std::string(kWeight), *group};
+}
+
+/// All tensors by name, groups of a convolution as one. Errors: a name twice, a group that is missing or of another
+/// shape.
+Result<Tensors> ByName(const TensorFile& file) {
+  Tensors tensors;
+  std::map<std::string, std::map<int, const TensorView*>> groups;
+  for (const TensorView& tensor : file.tensors) {
+    const auto [name, group] = NameAndGroup(tensor.name);
+    const bool is_new = group < 0 ? tensors.try_emplace(name, Pieces{{&tensor}}).second
+                                  : groups[name].try_emplace(group, &tensor).second;
+    if (!is_new) return InvalidArgument("{}: the tensor {} is there twice", file.path, Quoted(tensor.name));
+  }
+  for (const auto& [name, parts] : groups) {
+    Pieces pieces;
+    for (const auto& [group, tensor] : parts) {
+      if (group != static_cast<int>(pieces.pieces.size()))
+        return InvalidArgument("{}: of the groups of {} number {} is missing", file.path, Quoted(name),
+                               pieces.pieces.size());
+      if (tensor->shape.size() != 4 || tensor->shape != parts.begin()->second->shape)
+        return InvalidArgument("{}: the groups of {} have shapes {} and {}", file.path, Quoted(name),
+                               ShapeText(parts.begin()->second->shape), ShapeText(tensor->shape));
+      pieces.pieces.push_back(tensor);
+    }
+    if (!tensors.try_emplace(name, std::move(pieces)).second)
+      return InvalidArgument("{}: {} is there whole and in groups", file.path, Quoted(name));
+  }
+  return tensors;
+}
+
+/// Whose names the tensors have, and what stands before each: "module." and the like.
+struct Recognised {
+  const WeightSource* source = nullptr;
+  std::string prefix;
+  std::string proof;  ///< a name that no other source has
+};
+
+std::optional<Recognised> Recognise(const Tensors& tensors) {
+  for (const WeightSource& source : WeightSources()) {
+    const std::string stem = NameAt(source, "stem.conv.weight"), norm = NameAt(source, "stage2.0.bn1.gamma");
+    for (const auto& [name, tensor] : tensors) {
+      if (!name.ends_with(stem)) continue;
+      const std::string prefix = name.substr(0, name.size() - stem.size());
+      if (!prefix.empty() && prefix.back() != '.') continue;
+      if (tensors.contains(prefix + norm)) return Recognised{&source, prefix, prefix + norm};
+    }
+  }
+  return std::nullopt;
+}
+
+/// A few names, in quotes, and how many more.
+std::string Some(const std::vector<std::string>& names) {
+  constexpr size_t kShown = 4;
+  std::vector<std::string> shown;
+  for (size_t i = 0; i < std::min(kShown, names.size()); ++i) shown.push_back(Quoted(names[i]));
+  const std::string list = fmt::format("{}", fmt::join(shown, ", "));
+  return names.size() > kShown ? fmt::format("{} and {} more", list, names.size() - kShown) : list;
+}
+
+Status NobodysNames(const TensorFile& file, const Tensors& tensors) {
+  std::vector<std::string> names, titles;
+  for (const auto& [name, tensor] : tensors) names.push_back(name);
+  for (const WeightSource& source : WeightSources()) titles.emplace_back(source.title);
+  return InvalidArgument(
+      "{}: a {} of {} tensors whose names are those of no ShuffleNetV1 that Riffle knows ({}); found {}; keys of other "
+      "implementations can be renamed to Riffle's own, as 'riffle export --format=safetensors' writes them",
+      file.path, file.format, tensors.size(), fmt::join(titles, ", "), Some(names));
+}
+
+/// Takes tensors out of a file one after another under our names.
+class Reader {
+ public:
+  Reader(const TensorFile& file, Tensors tensors, Recognised recognised)
+      : file_(file), tensors_(std::move(tensors)), recognised_(std::move(recognised)) {}
+
+  std::string Name(std::string_view our_name) const {
+    return recognised_.prefix + NameAt(*recognised_.source, our_name);
+  }
+  const Pieces* Find(std::string_view our_name) const {
+    const auto found = tensors_.find(Name(our_name));
+    return found == tensors_.end() ? nullptr : &found->second;
+  }
+  /// The size in dimension `axis` of a weight. Errors: it is missing or has fewer dimensions.
+  Result<int> Size(std::string_view our_name, size_t axis) const {
+    const Pieces* tensor = Find(our_name);
+    if (tensor == nullptr) return Missing({std::string(our_name)});
+    const std::vector<int64_t> shape = tensor->shape();
+    constexpr int64_t kMost = 1'000'000;
+    if (shape.size() <= axis || shape[axis] < 1 || shape[axis] > kMost)
+      return InvalidArgument("{}: tensor {}: expected the shape of a weight, found {}", file_.path,
+                             Quoted(Name(our_name)), ShapeText(shape));
+    return static_cast<int>(shape[axis]);
+  }
+  Status Missing(const std::vector<std::string>& our_names) const {
+    std::vector<std::string> names;
+    for (const std::string& ours : our_names) names.push_back(Name(ours));
+    return InvalidArgument("{}: taken for {}'s network (it has {}), but {} of its tensors {} missing: {}", file_.path,
+                           recognised_.source->title, Quoted(recognised_.proof), names.size(),
+                           names.size() == 1 ? "is" : "are", Some(names));
+  }
+
+  /// Copies a tensor to its place. Errors: another shape, no numbers.
+  Status Read(const Parameter& p, AlignedArray<float>* arena) {
+    const Pieces& tensor = *Find(p.name);
+    const std::string name = Name(p.name);
+    taken_.insert(name);
+    // Dimensions of one value make no difference: a head may be a 1×1 convolution.
+    const auto without_ones = [](std::vector<int64_t> shape) {
+      std::erase(shape, 1);
+      return shape;
+    };
+    if (without_ones(tensor.shape()) != without_ones(p.shape))
+      return InvalidArgument("{}: tensor {} has shape {}, and the network that the others make has {} there: {}",
+                             file_.path, Quoted(name), ShapeText(tensor.shape()), ShapeText(p.shape),
+                             "another network, or one of other groups or widths");
+    float* to = arena->data() + p.offset;
+    for (const TensorView* piece : tensor.pieces) {
+      Result<std::vector<float>> values = AsFloats(*piece);
+      if (!values.ok()) return Status(values.status()).In(file_.path);
+      to = std::ranges::copy(*values, to).out;
+    }
+    const std::span<const float> values(arena->data() + p.offset, static_cast<size_t>(p.size));
+    if (!std::ranges::all_of(values, [](float v) { return std::isfinite(v); }))
+      return DataLoss("{}: tensor {} holds values that are not finite numbers: the network is of no use", file_.path,
+                      Quoted(name));
+    if (p.kind == ParameterKind::kRunningVariance && std::ranges::min(values) < 0)
+      return DataLoss("{}: tensor {} holds variances below zero: the network is of no use", file_.path, Quoted(name));
+    return {};
+  }
+
+  /// Names of what is left: of no network, or of its training.
+  struct Rest {
+    std::vector<std::string> unknown, of_training;
+  };
+  Rest WhatIsLeft() const {
+    Rest rest;
+    for (const auto& [name, tensor] : tensors_) {
+      if (taken_.contains(name)) continue;
+      int64_t values = 1;
+      for (const int64_t size : tensor.shape()) values *= size;
+      (IsOfTraining(name, values) ? rest.of_training : rest.unknown).push_back(name);
+    }
+    return rest;
+  }
+
+  const Recognised& recognised() const { return recognised_; }
+  const std::string& path() const { return file_.path; }
+
+ private:
+  /// Counters are single numbers; an optimizer's memory, or an average, of a weight is called by it: "moments.NAME".
+  bool IsOfTraining(const std::string& name, int64_t values) const {
+    if (values <= 1) return true;
+    for (size_t dot = name.find('.'); dot != std::string::npos; dot = name.find('.', dot + 1))
+      if (taken_.contains(recognised_.prefix + name.substr(dot + 1)) || taken_.contains(name.substr(dot + 1)))
+        return true;
+    return false;
+  }
+
+  const TensorFile& file_;
+  const Tensors tensors_;
+  const Recognised recognised_;
+  std::set<std::string, std::less<>> taken_;
+};
+
+const Conventions* FindConventions(std::string_view name) {
+  const auto* const found = std::ranges::find(kConventions, name, &NamedConventions::name);
+  return found == kConventions.end() ? nullptr : &found->conventions;
+}
+
+/// The network that tensors of these shapes make.
+Result<ModelDescription> DescriptionOf(const Reader& reader, const ImportOptions& options) {
+  ModelDescription model;
+  RIFFLE_ASSIGN(model.stem_channels, reader.Size("stem.conv.weight", 0));
+  RIFFLE_ASSIGN(model.in_channels, reader.Size("stem.conv.weight", 1));
+  RIFFLE_ASSIGN(model.stage2_channels, reader.Size("stage2.1.conv3.weight", 0));
+  RIFFLE_ASSIGN(model.num_classes, reader.Size("head.weight", 0));
+  RIFFLE_ASSIGN(const int inputs_of_a_group, reader.Size("stage2.1.conv1.weight", 1));
+  model.groups = model.stage2_channels / inputs_of_a_group;
+  model.head_bias = reader.Find("head.bias") != nullptr;
+  RIFFLE_ASSIGN(const int own_channels, reader.Size("stage2.0.conv3.weight", 0));
+  if (own_channels == model.stage2_channels)
+    return InvalidArgument(
+        "{}: another network, which only bears the name: its units of stride 2 compute all {} channels and add a "
+        "projection, where ShuffleNetV1 computes {} and concatenates its input (paper, Figure 2c)",
+        reader.path(), own_channels, model.stage2_channels - model.stem_channels);
+  model.name = NameInZoo(model.groups, model.stem_channels, model.stage2_channels);
+  const std::string_view row =
+      options.conventions == "auto" ? reader.recognised().source->conventions : std::string_view(options.conventions);
+  const Conventions* conventions = FindConventions(row);
+  if (conventions == nullptr) return InvalidArgument("option conventions: there is no '{}'", row);
+  model.conventions = *conventions;
+  if (options.stem) model.stem = *options.stem;
+  if (options.stage2_stride) model.stage2_stride = *options.stage2_stride;
+  if (options.image_size) model.image_size = *options.image_size;
+  if (Status status = Check(model); !status.ok()) return std::move(status).In(reader.path());
+  return model;
+}
+
+/// Why tensors that no ShuffleNetV1 has are there.
+Status Refuse(const Reader& reader, const std::vector<std::string>& unknown) {
+  const bool biases = std::ranges::any_of(unknown, [](const std::string& name) { return name.ends_with(".bias"); });
+  const bool projects = std::ranges::any_of(unknown, [](const std::string& name) {
+    return name.find("proj") != std::string::npos || name.find("shortcut") != std::string::npos ||
+           name.find("downsample") != std::string::npos;
+  });
+  const std::string_view reason = projects ? "it projects its shortcuts where ShuffleNetV1 concatenates"
+                                  : biases ? "its convolutions have biases, ShuffleNetV1's have none"
+                                           : "ShuffleNetV1 has no such tensors";
+  return InvalidArgument("{}: taken for {}'s network (it has {}), but {} tensors are left over: {}; {}", reader.path(),
+                         reader.recognised().source->title, Quoted(reader.recognised().proof), unknown.size(),
+                         Some(unknown), reason);
+}
+
+/// The first convolution for pictures of red, green, blue.
+void TurnColoursRound(const Parameter& stem, AlignedArray<float>* arena) {
+  const int64_t colours = stem.shape[1], kernel = stem.shape[2] * stem.shape[3];
+  for (int64_t out = 0; out < stem.shape[0]; ++out) {
+    float* of_out = arena->data() + stem.offset + out * colours * kernel;
+    std::swap_ranges(of_out, of_out + kernel, of_out + (colours - 1) * kernel);
+  }
+}
+
+std::string WhatItIs(const Recognised& recognised, const ModelDescription& model, std::string_view conventions) {
+  return fmt::format("Taken for {}'s network, for it has {}: {} of {} classes, conventions {}{}",
+                     recognised.source->title, Quoted(recognised.proof), model.name, model.num_classes,
+                     conventions == "auto" ? recognised.source->conventions : conventions,
+                     model.head_bias ? ", a bias in the head" : "");
+}
+
+}  // namespace
+
+Status Apply(const ImportOptions& options, CheckpointInfo* info) {
+  Preprocessing& preprocessing = info->preprocessing;
+  if (options.image_size) preprocessing.image_size = *options.image_size;
+  if (options.crop_pct) preprocessing.crop_pct = *options.crop_pct;
+  if (options.interpolation) preprocessing.interpolation = *options.interpolation;
+  if (!options.mean.empty()) preprocessing.mean = options.mean;
+  if (!options.std.empty()) preprocessing.std = options.std;
+  preprocessing.channels = info->model.in_channels;
+  info->model.image_size = preprocessing.image_size;
+  if (!options.classes.empty()) info->classes = options.classes;
+  if (!info->classes.empty() && static_cast<int>(info->classes.size()) != info->model.num_classes)
+    return InvalidArgument("{} names of classes for a head of {}", info->classes.size(), info->model.num_classes);
+  return Check(preprocessing);
+}
+
+Result<ImportedNetwork> ImportTensors(const TensorFile& file, const ImportOptions& options) {
+  RIFFLE_ASSIGN(Tensors tensors, ByName(file));
+  const std::optional<Recognised> recognised = Recognise(tensors);
+  if (!recognised) return NobodysNames(file, tensors);
+  Reader reader(file, std::move(tensors), *recognised);
+  RIFFLE_ASSIGN(const ModelDescription model, DescriptionOf(reader, options));
+  RIFFLE_ASSIGN(const Plan plan, MakePlan(model));
+  const ParameterRegistry& registry = plan.registry;
+
+  std::vector<std::string> missing;
+  for (const auto list : {registry.trainable(), registry.statistics()})
+    for (const Parameter& p : list)
+      if (reader.Find(p.name) == nullptr) missing.push_back(p.name);
+  if (!missing.empty()) return reader.Missing(missing);
+  ImportedNetwork network{.info = {.model = model}, .weights = Snapshot(registry)};
+  for (const Parameter& p : registry.trainable()) RIFFLE_TRY(reader.Read(p, &network.weights.values.trainable));
+  for (const Parameter& p : registry.statistics()) RIFFLE_TRY(reader.Read(p, &network.weights.values.statistics));
+  const Reader::Rest rest = reader.WhatIsLeft();
+  if (!rest.unknown.empty()) return Refuse(reader, rest.unknown);
+
+  const WeightSource& source = *recognised->source;
+  network.bgr = source.bgr && model.in_channels == 3;
+  if (network.bgr) TurnColoursRound(registry.trainable()[0], &network.weights.values.trainable);
+  network.info.preprocessing = PreprocessingOf(source, model.in_channels);
+  if (source.imagenet && model.num_classes == static_cast<int>(ImageNetClasses().size()))
+    network.info.classes = ImageNetNames();
+  if (Status status = Apply(options, &network.info); !status.ok()) return std::move(status).In(file.path);
+  network.notes.push_back(WhatItIs(*recognised, model, options.conventions));
+  if (network.bgr) network.notes.emplace_back("Its first convolution took blue, green, red: turned round");
+  if (const auto told = std::ranges::count_if(rest.of_training,
+                                              [](const std::string& n) { return !n.ends_with("num_batches_tracked"); });
+      told > 0)
+    network.notes.push_back(fmt::format("Left out: {} tensors of its training, such as {}", told,
+                                        Quoted(*std::ranges::find_if(rest.of_training, [](const std::string& n) {
+                                          return !n.ends_with("num_batches_tracked");
+                                        }))));
+  return network;
+}
+
+}  // namespace riffle

@@ -1,0 +1,45 @@
+// From the tensors of another tool's file to a network of ours: which implementation's they are, what network they
+// make, and what nobody knows what to do with.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "checkpoint/checkpoint.h"
+#include "exchange/tensor_file.h"
+#include "exchange/weight_source.h"
+
+namespace riffle {
+
+/// What a file of bare weights does not say, or what the user knows better.
+struct ImportOptions {
+  std::string conventions = "auto";  ///< a row of kConventions, in the place of that of the source
+  std::optional<Stem> stem;          ///< none: what the file says, otherwise ImageNet's
+  std::optional<int> stage2_stride;
+  std::optional<int> image_size;
+  std::optional<double> crop_pct;
+  std::optional<Interpolation> interpolation;
+  std::vector<float> mean, std;  ///< empty: those of the source
+  std::vector<std::string>
+      classes;  ///< their names; empty: ImageNet's for a head of 1,000, otherwise nobody knows them
+};
+
+/// A network that was read from a file of another tool.
+struct ImportedNetwork {
+  CheckpointInfo info;
+  Snapshot weights;
+  bool bgr = false;  ///< its first convolution took blue, green, red; its weights are turned round, so that it takes
+                     ///< red, green, blue now
+  std::vector<std::string> notes;  ///< for people: what it was taken for and why, what was left out
+};
+
+/// Finds out whose names these are and takes the network from them. Errors: InvalidArgument lists what is missing or
+/// left over, and says so of networks that only bear the name; DataLoss for values that are no numbers.
+Result<ImportedNetwork> ImportTensors(const TensorFile& file, const ImportOptions& options);
+
+/// The preprocessing with what the options say, for pictures of the network's channels. InvalidArgument: a mean for
+/// another number of channels, and as Check.
+Status Apply(const ImportOptions& options, CheckpointInfo* info);
+
+}  // namespace riffle
