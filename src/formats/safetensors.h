@@ -42,6 +42,8 @@ class SafetensorsFile {
   const Metadata& metadata() const { return metadata_; }
   /// A tensor by name. NotFound names the path and the nearest name.
   Result<TensorView> Find(std::string_view name) const;
+  /// The memory that tensors() are views on, for an owner of several formats' files; they stay valid with it.
+  AlignedArray<uint8_t> TakeBytes() && { return std::move(bytes_); }
 
  private:
   SafetensorsFile() = default;

@@ -15,7 +15,8 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 
 TEST(SafetensorsReader, NamesATruncatedFile) {
-  EXPECT_THAT(ErrorOf({}), HasSubstr("w.safetensors: no safetensors file: expected 8 bytes"));
+  EXPECT_THAT(ErrorOf({}), HasSubstr("w.safetensors: no safetensors file but an empty file: copy it again"));
+  EXPECT_THAT(ErrorOf({1}), HasSubstr("w.safetensors: no safetensors file: expected 8 bytes"));
   EXPECT_THAT(ErrorOf({1, 0, 0, 0, 0, 0, 0, 0}), HasSubstr("promises a header of 1 bytes, 0 follow. Was the copy"));
   EXPECT_THAT(
       ErrorOfTensor(R"({"dtype":"F32","shape":[3],"data_offsets":[0,12]})", 11),
@@ -27,9 +28,10 @@ TEST(SafetensorsReader, NamesWhatOtherProgramsWrite) {
   const struct {
     std::string bytes, told;
   } cases[] = {
-      {"PK\x03\x04 archive/data.pkl", "no safetensors file but a zip archive, as PyTorch's"},
+      {"PK\x03\x04 archive/data.pkl",
+       "no safetensors file but a zip archive, as PyTorch's and Keras' checkpoints are: 'riffle import' converts it"},
       {"\x80\x02\x8a\x0al\xfc\x9c\x46\xf9 \x6a\xa8P\x19.", "a Python pickle, as PyTorch's old checkpoints are"},
-      {"\x80\x04\x95 numpy", "a Python pickle"},
+      {"\x80\x04\x95 numpy", "a Python pickle, but not of torch.save's"},
       {"\x89HDF\r\n\x1a\n model", "HDF5, as Keras'"},
       {std::string("\x1c\0\0\0TFL3 model", 14), "TensorFlow Lite"},
       {"\x0a\x3a\x0a\x0c"
@@ -38,6 +40,7 @@ TEST(SafetensorsReader, NamesWhatOtherProgramsWrite) {
       {"\x0a\xb6\x21\x0a\x0c"
        "conv1.weight",
        "a checkpoint of MindSpore's"},
+      {"\xd8\x5e\x3a\x7f tag", "an encrypted checkpoint of MindSpore's: decrypt it with MindSpore"},
       {"\x08\x07\x12\x07pytorch\x1a", "a network in ONNX"},
       {"version https://git-lfs.github.com/spec/v1\noid sha256:",
        "a Git LFS pointer: fetch the file that it stands for"},

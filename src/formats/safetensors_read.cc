@@ -1,9 +1,9 @@
 #include <algorithm>
-#include <cctype>
 #include <cstring>
 
 #include "base/file.h"
 #include "base/text.h"
+#include "formats/file_format.h"
 #include "formats/safetensors.h"
 #include "formats/safetensors_checksum.h"
 
@@ -20,13 +20,10 @@ struct Entry {
 };
 
 Result<DType> ReadDType(const json& found) {
-  constexpr std::array kAll = {DType::kF64, DType::kF32, DType::kF16, DType::kBf16,
-                               DType::kI64, DType::kI32, DType::kU8};
   if (!found.is_string()) return DataLoss("\"dtype\": expected a string");
-  for (const DType dtype : kAll)
-    if (found.get_ref<const std::string&>() == NameOf(dtype)) return dtype;
-  return DataLoss("\"dtype\": expected F64, F32, F16, BF16, I64, I32 or U8, found {}",
-                  Quoted(found.get_ref<const std::string&>()));
+  const auto& name = found.get_ref<const std::string&>();
+  if (const std::optional<DType> dtype = DTypeNamed(name)) return *dtype;
+  return DataLoss("\"dtype\": expected F32 or another type of the format, found {}", Quoted(name));
 }
 
 Result<std::vector<int64_t>> ReadShape(const json& found) {
@@ -73,76 +70,12 @@ Result<Metadata> ReadMetadata(const json& found) {
   return metadata;
 }
 
-// What is given in the place of a checkpoint, by the bytes that it begins with.
-struct ForeignFile {
-  size_t offset;
-  std::string_view bytes, kind, advice;
-};
-constexpr std::string_view kConvert = "riffle reads the safetensors files that 'riffle train' writes";
-constexpr std::string_view kFetch = "fetch the file itself";
-constexpr ForeignFile kForeignFiles[] = {
-    {0, "PK\x03\x04", "a zip archive, as PyTorch's and Keras' checkpoints are", kConvert},
-    {0, "\x80\x02", "a Python pickle, as PyTorch's old checkpoints are", kConvert},
-    {0, "\x80\x03", "a Python pickle", kConvert},
-    {0, "\x80\x04", "a Python pickle", kConvert},
-    {0, "\x80\x05", "a Python pickle", kConvert},
-    {0, "\x89HDF", "HDF5, as Keras' checkpoints are", kConvert},
-    {4, "TFL3", "a network for TensorFlow Lite", kConvert},
-    {0, "\x93NUMPY", "an array of NumPy's", kConvert},
-    {0, "GGUF", "GGUF, which holds language models", kConvert},
-    {0, "version https://git-lfs", "a Git LFS pointer", "fetch the file that it stands for with 'git lfs pull'"},
-    {0, "<!", "a web page", kFetch},
-    {0, "<html", "a web page", kFetch},
-    {0, "<HTML", "a web page", kFetch},
-    {0, "\x1f\x8b", "compressed with gzip", "unpack it with gunzip"},
-    {0, "\x28\xb5\x2f\xfd", "compressed with zstd", "unpack it with unzstd"},
-    {0, "BZh", "compressed with bzip2", "unpack it with bunzip2"},
-    {0, "\xfd\x37zXZ", "compressed with xz", "unpack it with unxz"},
-    {0, "7z\xbc\xaf\x27\x1c", "a 7-Zip archive", "unpack it"},
-    {0, "Rar!", "a RAR archive", "unpack it"},
-    {257, "ustar", "a tar archive", "unpack it"},
-    {0, "\xff\xd8\xff", "a picture", kConvert},
-    {0, "\x89PNG", "a picture", kConvert},
-};
-
-// Protocol buffers have no magic number. MindSpore's begin with a field 1 (a parameter) in which field 1 (its name)
-// comes first, ONNX's with the version of the format and the text of field 2, which is who wrote it.
-std::string_view KindOfProtobuf(std::string_view bytes) {
-  if (bytes.starts_with('\x0a')) {
-    size_t inner = 1;
-    while (inner < bytes.size() && inner < 6 && (bytes[inner] & 0x80) != 0) ++inner;
-    if (bytes.substr(inner).size() > 1 && bytes[inner + 1] == '\x0a') return "a checkpoint of MindSpore's";
-  }
-  const bool is_onnx = bytes.size() > 2 && bytes[0] == '\x08' && bytes[1] > 0 && bytes[1] < 32 && bytes[2] == '\x12';
-  return is_onnx ? "a network in ONNX" : "";
-}
-
-bool IsText(std::string_view bytes) {
-  return bytes.size() > 8 &&
-         std::ranges::all_of(bytes, [](unsigned char c) { return std::isprint(c) || std::isspace(c); });
-}
-
-/// Whether a file that begins with these bytes is meant to be safetensors. Says nothing of its health.
-bool LooksLikeSafetensors(std::span<const uint8_t> file) {
-  uint64_t length;
-  if (file.size() <= sizeof length) return false;
-  std::memcpy(&length, file.data(), sizeof length);
-  return length >= 2 && length <= kMostHeaderBytes && file[8] == '{';
-}
-
 // An error that names what the file is, where that shows.
 Status CheckKind(std::span<const uint8_t> file) {
-  if (LooksLikeSafetensors(file)) return {};
-  const std::string_view bytes(reinterpret_cast<const char*>(file.data()), file.size());
-  for (const ForeignFile& foreign : kForeignFiles)
-    if (bytes.size() > foreign.offset && bytes.substr(foreign.offset).starts_with(foreign.bytes))
-      return DataLoss("no safetensors file but {}: {}", foreign.kind, foreign.advice);
-  const std::string_view start = bytes.substr(0, 64);
-  if (bytes.size() > 8 && start.find_first_not_of('\0') == std::string_view::npos)
-    return DataLoss("no safetensors file but zeros, as of a copy that was broken off: copy it again");
-  std::string_view kind = KindOfProtobuf(bytes);
-  if (kind.empty() && IsText(start)) kind = "a text";
-  return kind.empty() ? Status() : DataLoss("no safetensors file but {}: {}", kind, kConvert);
+  const FileKind kind = FileKindOf(file);
+  if (kind.format == FileFormat::kSafetensors || kind.name.empty()) return {};
+  return DataLoss("no safetensors file but {}: {}", kind.name,
+                  kind.advice.empty() ? "'riffle import' converts it" : kind.advice);
 }
 
 // The header's JSON text; checks the length in front of it against the file.

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -13,11 +14,35 @@
 
 namespace riffle {
 
-/// Types of stored numbers. kF16 and kBf16 are carried as bytes; the others have typed access (Values).
-enum class DType { kF64, kF32, kF16, kBf16, kI64, kI32, kU8 };
+/// Types of stored numbers, as safetensors has them. Some have typed access (Values), floating-point ones of 16 to 64
+/// bits become floats (AsFloats), the others are carried as bytes.
+enum class DType {
+  kF64,
+  kF32,
+  kF16,
+  kBf16,
+  kI64,
+  kI32,
+  kI16,
+  kI8,
+  kU64,
+  kU32,
+  kU16,
+  kU8,
+  kBool,
+  kC64,
+  kF8E4M3,
+  kF8E5M2,
+  kF8E8M0,
+  kF6E2M3,
+  kF6E3M2,
+  kF4,
+};
 
 /// "F32", ... (the names of safetensors).
 std::string_view NameOf(DType dtype);
+/// The reverse of NameOf; nullopt for a name of none.
+std::optional<DType> DTypeNamed(std::string_view name);
 
 template <class T>
 constexpr DType kDTypeOf = DType{-1};
@@ -44,7 +69,8 @@ struct TensorView {
   std::span<const uint8_t> bytes;
 };
 
-/// Bytes of a tensor of this type and shape; InvalidArgument if a dimension is negative or the product overflows.
+/// Bytes of a tensor of this type and shape; InvalidArgument if a dimension is negative, the product overflows, or
+/// numbers of less than a byte do not fill the last one.
 Result<int64_t> ByteCount(DType dtype, std::span<const int64_t> shape);
 
 /// "[24, 3, 3, 3]", for messages.
@@ -76,5 +102,9 @@ Result<std::vector<T>> Values(const TensorView& tensor) {
   RIFFLE_TRY(CopyValues<T>(tensor, values));
   return values;
 }
+
+/// The numbers of an F64, F32, F16 or BF16 tensor as floats, rounded to the nearest. InvalidArgument for other types,
+/// naming the tensor: what is stored as an integer is a count or a quantised value, and no weight as it stands.
+Result<std::vector<float>> AsFloats(const TensorView& tensor);
 
 }  // namespace riffle

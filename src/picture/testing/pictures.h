@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "base/random.h"
+#include "base/testing/python.h"
 #include "base/testing/test_folder.h"
 #include "picture/picture.h"
 
@@ -31,16 +32,6 @@ inline std::vector<uint8_t> ReadBytes(const std::filesystem::path& path) {
   auto bytes = ReadFile(path);
   EXPECT_TRUE(bytes.ok()) << bytes.status().message();
   return bytes.ok() ? *bytes : std::vector<uint8_t>();
-}
-
-/// Runs a Python program with Debian's python3-pil at hand; the arguments are sys.argv[1:]. Pillow is an oracle that
-/// these tests need: without it they fail.
-inline void RunPython(const std::string& program, const std::vector<std::string>& arguments) {
-  const std::filesystem::path file = std::filesystem::path(arguments.at(0)) / "oracle.py";
-  std::ofstream(file) << program;
-  std::string command = "/usr/bin/python3 '" + file.string() + "'";
-  for (const std::string& argument : arguments) command += " '" + argument + "'";
-  ASSERT_EQ(std::system(command.c_str()), 0) << "install python3-pil, or see above: " << command;
 }
 
 /// A 24-bit bitmap of one shade: a format that a test can write by hand. REQUIRES: sides of less than 256
