@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "data/imagenet_classes.h"
+#include "model/plan.h"
 #include "model/zoo.h"
 
 namespace riffle {
