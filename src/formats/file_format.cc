@@ -103,6 +103,11 @@ FileKind FileKindOf(std::span<const uint8_t> file) {
   return IsText(start) ? FileKind{kOther, "a text", kReadable} : FileKind{};
 }
 
+std::string NameAndAdvice(const FileKind& kind) {
+  if (kind.name.empty()) return "a file of an unknown kind";
+  return std::string(kind.name).append(kind.advice.empty() ? "" : ": ").append(kind.advice);
+}
+
 FileFormat FormatOf(std::span<const uint8_t> file) { return FileKindOf(file).format; }
 
 }  // namespace riffle
