@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <vector>
 
 #include "base/arena.h"
+#include "base/status.h"
 #include "formats/safetensors.h"
 #include "formats/tensor_view.h"
 
@@ -23,5 +25,13 @@ struct TensorFile {
   TensorFile(TensorFile&&) = default;
   TensorFile& operator=(TensorFile&&) = default;
 };
+
+/// Reads a file of tensors, told by its content and not by its name: safetensors of anybody's, PyTorch's containers
+/// (pytorch/pytorch.h), MindSpore's checkpoints (mindspore/mindspore.h). Errors: as their readers'; InvalidArgument for
+/// another kind of file, which it names. ONNX is one: a network, not only its tensors; who reads those asks FormatOf
+/// (formats/file_format.h) first.
+Result<TensorFile> ReadTensorFile(const std::filesystem::path& path);
+/// The same of a file in memory; `path` stands in messages.
+Result<TensorFile> ReadTensorFile(AlignedArray<uint8_t> bytes, std::string path);
 
 }  // namespace riffle

@@ -43,6 +43,9 @@ constexpr Magic kMagics[] = {
     {0, "\xfd\x37zXZ", {kOther, "compressed with xz", "unpack it with unxz"}},
     {0, "7z\xbc\xaf\x27\x1c", {kOther, "a 7-Zip archive", "unpack it"}},
     {0, "Rar!", {kOther, "a RAR archive", "unpack it"}},
+    {0,
+     std::string_view("sys_info\0", 9),
+     {kOther, "a file of PyTorch's before 0.1.10", "load it with PyTorch, and save it again"}},
     {257, "ustar", {kOther, "a tar archive", "unpack it"}},
     {0, "\xff\xd8\xff", {kOther, "a picture", kReadable}},
     {0, "\x89PNG", {kOther, "a picture", kReadable}},
@@ -101,6 +104,11 @@ FileKind FileKindOf(std::span<const uint8_t> file) {
     return {kOther, "zeros, as of a copy that was broken off", "copy it again"};
   if (const FileKind kind = KindOfProtobuf(bytes); !kind.name.empty()) return kind;
   return IsText(start) ? FileKind{kOther, "a text", kReadable} : FileKind{};
+}
+
+std::string NameAndAdvice(const FileKind& kind) {
+  if (kind.name.empty()) return "a file of an unknown kind";
+  return std::string(kind.name).append(kind.advice.empty() ? "" : ": ").append(kind.advice);
 }
 
 FileFormat FormatOf(std::span<const uint8_t> file) { return FileKindOf(file).format; }

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace riffle {
@@ -27,5 +28,8 @@ struct FileKind {
 /// Of a whole file, of which a few hundred bytes are looked at. Says nothing of its health.
 FileKind FileKindOf(std::span<const uint8_t> file);
 FileFormat FormatOf(std::span<const uint8_t> file);
+
+/// What a file is that a reader does not take, and what to do: "a tar archive: unpack it", "of an unknown kind".
+std::string NameAndAdvice(const FileKind& kind);
 
 }  // namespace riffle

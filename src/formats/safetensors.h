@@ -29,7 +29,8 @@ class SafetensorsFile {
   /// Reads and checks a file. NotFound or IoError if it cannot be read; DataLoss, naming the path, the tensor, what was
   /// expected and what found, if it is truncated, damaged or no safetensors file.
   static Result<SafetensorsFile> Open(const std::filesystem::path& path);
-  /// The same of a copy of bytes at hand; `path` stands in messages.
+  /// The same of a file in memory, or of a copy of it; `path` stands in messages.
+  static Result<SafetensorsFile> FromBytes(AlignedArray<uint8_t> bytes, std::string path);
   static Result<SafetensorsFile> FromBytes(std::span<const uint8_t> bytes, std::string path);
 
   SafetensorsFile(SafetensorsFile&&) = default;
@@ -47,7 +48,6 @@ class SafetensorsFile {
 
  private:
   SafetensorsFile() = default;
-  static Result<SafetensorsFile> Check(AlignedArray<uint8_t> bytes, std::string path);
   Status Parse();
   Status VerifyChecksum();
 

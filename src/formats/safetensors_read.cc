@@ -117,16 +117,16 @@ Status CheckLayout(std::span<const Entry> in_order, uint64_t data_bytes) {
 
 Result<SafetensorsFile> SafetensorsFile::Open(const std::filesystem::path& path) {
   RIFFLE_ASSIGN(AlignedArray<uint8_t> bytes, ReadLargeFile(path));
-  return Check(std::move(bytes), path.string());
+  return FromBytes(std::move(bytes), path.string());
 }
 
 Result<SafetensorsFile> SafetensorsFile::FromBytes(std::span<const uint8_t> bytes, std::string path) {
   AlignedArray<uint8_t> copy(bytes.size());
   std::ranges::copy(bytes, copy.begin());
-  return Check(std::move(copy), std::move(path));
+  return FromBytes(std::move(copy), std::move(path));
 }
 
-Result<SafetensorsFile> SafetensorsFile::Check(AlignedArray<uint8_t> bytes, std::string path) {
+Result<SafetensorsFile> SafetensorsFile::FromBytes(AlignedArray<uint8_t> bytes, std::string path) {
   SafetensorsFile file;
   file.bytes_ = std::move(bytes);
   file.path_ = std::move(path);

@@ -190,9 +190,7 @@ Status Read(AlignedArray<uint8_t> bytes, bool may_be_packed, TensorFile* file) {
   const Bytes content(kept.data(), kept.size());
   const FileKind kind = FileKindOf(content);
   if (kind.format == FileFormat::kPyTorch) return ReadLegacy(content, file);
-  if (kind.format != FileFormat::kZip)
-    return InvalidArgument("no file of torch.save but {}{}{}", kind.name.empty() ? "of an unknown kind" : kind.name,
-                           kind.advice.empty() ? "" : ": ", kind.advice);
+  if (kind.format != FileFormat::kZip) return InvalidArgument("no file of torch.save but {}", NameAndAdvice(kind));
   RIFFLE_ASSIGN(const std::vector<ZipEntry> entries, ZipDirectory(content));
   if (!entries.empty())
     if (Archive archive(entries); archive.Has("data.pkl")) return ReadArchive(std::move(archive), content.size(), file);

@@ -221,8 +221,9 @@ class StateDictReader {
       const std::vector<PickleRef>* tensor = TensorArguments(pickle_, items[i + 1]);
       const bool is_dict = IsDict(pickle_, items[i + 1]);
       if (!IsText(key) || (tensor == nullptr && !is_dict)) continue;
-      std::string name = prefix + std::string(key.text.substr(0, kMostNameBytes));
-      if (name.size() > kMostNameBytes) return DataLoss("damaged: a name of more than {} bytes", kMostNameBytes);
+      if (prefix.size() + key.text.size() > kMostNameBytes)
+        return DataLoss("damaged: a name of more than {} bytes", kMostNameBytes);
+      std::string name = prefix + std::string(key.text);
       if (is_dict) {
         RIFFLE_TRY(Collect(items[i + 1], name + '.', depth + 1));
         continue;
