@@ -79,6 +79,7 @@ Command TrainCommand();
 Command AugmentCommand();
 Command ValidateCommand();
 Command PredictCommand();
+Command ImportCommand();
 Command RecalibrateCommand();
 Command ModelsCommand();
 Command SummaryCommand();

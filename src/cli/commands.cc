@@ -4,9 +4,9 @@
 namespace riffle {
 
 std::span<const Command> Commands() {
-  static const std::vector<Command> commands = {TrainCommand(),       ValidateCommand(), PredictCommand(),
-                                                RecalibrateCommand(), ModelsCommand(),   SummaryCommand(),
-                                                BenchCommand(),       DataCommand(),     AugmentCommand()};
+  static const std::vector<Command> commands = {
+      TrainCommand(),  ValidateCommand(), PredictCommand(), ImportCommand(), RecalibrateCommand(),
+      ModelsCommand(), SummaryCommand(),  BenchCommand(),   DataCommand(),   AugmentCommand()};
   return commands;
 }
 

@@ -73,7 +73,7 @@ class Parser {
       assignments_.emplace_back(flag, "false");
       return {};
     }
-    if (!value) value = IsFlag(*row) ? TakeBool() : TakeWord();
+    if (!value) value = IsFlag(*row) ? TakeBool(*row) : TakeWord();
     if (!value) {
       return InvalidArgument("option {} (command line): expected {}, found nothing", name, Expected(*row));
     }
@@ -119,13 +119,12 @@ class Parser {
   }
 
   /// A flag alone means yes; a word after it belongs to it if it cannot be anything else.
-  std::string TakeBool() {
+  std::string TakeBool(const OptionRow& flag) {
     if (next_ == words_.size()) return "true";
     const std::string& word = words_[next_];
-    const OptionRow& any_flag = *FindOption("shuffle");
     Options scratch;
     const bool can_be_argument = !command_.argument_name.empty() || word.find('=') != std::string::npos;
-    if (word.starts_with('-') || (can_be_argument && !ParseValue(any_flag, word, scratch))) return "true";
+    if (word.starts_with('-') || (can_be_argument && !ParseValue(flag, word, scratch))) return "true";
     return words_[next_++];
   }
 

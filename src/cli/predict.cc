@@ -6,7 +6,7 @@
 
 #include "cli/command.h"
 #include "cli/machine.h"
-#include "cli/run_folder.h"
+#include "cli/weights.h"
 #include "runtime/classifier.h"
 
 namespace riffle {
@@ -45,14 +45,11 @@ Status Run(const Invocation& invocation, const Console& console) {
     return InvalidArgument(
         "expected pictures to classify, found none; write 'riffle predict PICTURE... --ckpt_path=FILE'");
   }
-  if (options.ckpt_path.empty()) {
-    return InvalidArgument("option ckpt_path: expected the checkpoint to use, found nothing; add --ckpt_path=FILE");
-  }
   RIFFLE_ASSIGN(const std::unique_ptr<Machine> machine, OpenMachine(options));
   const bool json = invocation.Has("json");
   std::ostream nowhere(nullptr);
   Log log(json ? nowhere : console.out, 0);  // a program reads objects, and nothing else
-  RIFFLE_ASSIGN(const Checkpoint checkpoint, OpenCheckpoint(options.ckpt_path, log));
+  RIFFLE_ASSIGN(const Checkpoint checkpoint, OpenAskedWeights(invocation.settings, "to classify with", log));
   RIFFLE_ASSIGN(const std::unique_ptr<PictureClassifier> classifier,
                 PictureClassifier::Create(machine->execution, checkpoint, machine->ops, invocation.Has("online")));
   if (classifier->averaged()) log.Line(fmt::format("{}: averaged weights", checkpoint.path()));
@@ -75,7 +72,7 @@ Command PredictCommand() {
   return {
       .name = "predict",
       .summary = "names what pictures show, with probabilities",
-      .options = {.names = {"threads", "ckpt_path", "tta_flip"}},
+      .options = {.groups = {OptionGroup::kWeights}, .names = {"threads", "model", "tta_flip"}},
       .own_options =
           {{.name = "json",
             .value_name = "",

@@ -11,7 +11,7 @@
 #include "cli/epoch_loaders.h"
 #include "cli/machine.h"
 #include "cli/own_number.h"
-#include "cli/run_folder.h"
+#include "cli/weights.h"
 #include "settings/option_table.h"
 
 namespace riffle {
@@ -42,7 +42,7 @@ Status Run(const Invocation& invocation, const Console& console) {
   RIFFLE_ASSIGN(const int64_t batches, OwnNumber(invocation, "batches", kAllOfAnEpoch, {.low = 1}));
   RIFFLE_ASSIGN(const std::unique_ptr<Machine> machine, OpenMachine(invocation.settings.options));
   Log log(console.out, console.terminal_width);
-  RIFFLE_ASSIGN(const Checkpoint checkpoint, OpenCheckpoint(invocation.settings.options.ckpt_path, log));
+  RIFFLE_ASSIGN(const Checkpoint checkpoint, OpenAskedWeights(invocation.settings, "to recalibrate", log));
   RIFFLE_ASSIGN(const Options options, RecipeOf(checkpoint, invocation.settings));
 
   CheckpointInfo info = checkpoint.info();

@@ -110,10 +110,10 @@ bool MayPassOver(const fs::path& file, const Status& status) {
 
 }  // namespace
 
-Result<Checkpoint> OpenCheckpoint(const fs::path& asked, Log& log) {
-  const fs::path path = ResolveCheckpointPath(asked);
-  if (path != asked) log.Line(fmt::format("{} is not there: using {}", asked.string(), path.string()));
-  return Checkpoint::Open(path);
+std::optional<ModelDescription> NetworkOfRun(const fs::path& folder, const ModelDescription& model) {
+  for (const fs::path& file : CheckpointsOf(folder, model))
+    if (const Result<Checkpoint> checkpoint = Checkpoint::Open(file); checkpoint.ok()) return checkpoint->info().model;
+  return std::nullopt;
 }
 
 Result<std::optional<Checkpoint>> NewestCheckpoint(const fs::path& folder, const ModelDescription& model, Log& log) {

@@ -10,8 +10,9 @@
 
 namespace riffle {
 
-/// Opens what --ckpt_path means; says so where that is another file than the one named (ResolveCheckpointPath).
-Result<Checkpoint> OpenCheckpoint(const std::filesystem::path& asked, Log& log);
+/// The network of the run in a folder, that one's of its checkpoints which is read first; none: there are none that can
+/// be read.
+std::optional<ModelDescription> NetworkOfRun(const std::filesystem::path& folder, const ModelDescription& model);
 
 /// Makes the folder and takes its lock, which keeps a second run out. IoError names the process that has it. A line
 /// where the file system knows no locks.

@@ -232,16 +232,5 @@ TEST_F(RunFolder, AFileThatIsWholeButForeignIsAnError) {
   EXPECT_THAT(newest.status().message(), AllOf(HasSubstr(Path(2).string()), HasSubstr("not a checkpoint of riffle")));
 }
 
-TEST_F(RunFolder, AnotherFileThanTheOneNamedIsTold) {
-  Save(3);
-  std::filesystem::path asked = Path(3);
-  asked.replace_extension(".ckpt");
-  ASSERT_TRUE(OpenCheckpoint(asked, log_).ok());
-  EXPECT_THAT(out_.str(), AllOf(HasSubstr(asked.string() + " is not there"), HasSubstr("using " + Path(3).string())));
-  out_.str("");
-  ASSERT_TRUE(OpenCheckpoint(Path(3), log_).ok());
-  EXPECT_EQ(out_.str(), "");
-}
-
 }  // namespace
 }  // namespace riffle

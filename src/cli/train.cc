@@ -1,6 +1,7 @@
 // `riffle train`: trains a network. From options to data, network and trainer, and what a run tells on the way.
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <filesystem>
@@ -18,7 +19,9 @@
 #include "cli/run_folder.h"
 #include "cli/startup.h"
 #include "cli/validation_progress.h"
+#include "cli/weights.h"
 #include "data/splits.h"
+#include "model/zoo.h"
 #include "report/metrics.h"
 #include "report/progress.h"
 #include "report/table.h"
@@ -52,8 +55,11 @@ Result<std::unique_ptr<Loader>> MakeValLoader(const Options& options, const Data
   return Loader::Create(data, transform, ValLoader(options));
 }
 
-/// Opens the data; `info` gets the model, the preprocessing, the names of the classes, and what is measured.
-Result<TrainingData> OpenTrainingData(const Options& options, CheckpointInfo* info) {
+/// Opens the data; `info` gets the model, with the structure of the network that it starts from or goes on with, the
+/// preprocessing, the names of the classes, and what is measured.
+Result<TrainingData> OpenTrainingData(const Settings& settings, const std::optional<ModelDescription>& like,
+                                      CheckpointInfo* info) {
+  const Options& options = settings.options;
   TrainingData data;
   RIFFLE_ASSIGN(info->preprocessing, PreprocessingFrom(options));
   RIFFLE_ASSIGN(data.train, OpenDataset(TrainDataset(options)));
@@ -61,6 +67,7 @@ Result<TrainingData> OpenTrainingData(const Options& options, CheckpointInfo* in
   info->classes = data.train->classes();
   const int data_classes = static_cast<int>(info->classes.size());
   RIFFLE_ASSIGN(info->model, ModelFromOptions(options, data_classes));
+  if (like) TakeStructure(*like, settings, &info->model);
   const int num_classes = info->model.num_classes;
   if (num_classes < data_classes) {
     return InvalidArgument("option num_classes: expected at least the {} classes of the data, found {}", data_classes,
@@ -251,14 +258,38 @@ std::string AlreadyDone(const Checkpoint& newest, const Options& options) {
                      options.epoch_size, newest.path());
 }
 
-/// Weights to start from, if a file of them is named.
-Status StartFromCheckpoint(const Options& options, Trainer& trainer, Log& log) {
-  if (options.ckpt_path.empty()) return {};
+/// The weights to start from, if the user names some.
+Result<std::optional<Checkpoint>> OpenStart(const Settings& settings, Log& log) {
+  const Options& options = settings.options;
+  if (!AsksForWeights(options)) return std::optional<Checkpoint>();
   RIFFLE_TRY(CheckOutsideRun("ckpt_path", options.ckpt_path, options.ckpt_save_dir));
-  RIFFLE_ASSIGN(const Checkpoint checkpoint, OpenCheckpoint(options.ckpt_path, log));
+  RIFFLE_ASSIGN(Checkpoint checkpoint, OpenAskedWeights(settings, "to start from", log));
+  return std::optional<Checkpoint>(std::move(checkpoint));
+}
+
+/// Takes them over, and says what of the run's input is not as theirs was.
+Status StartFrom(const Checkpoint& checkpoint, Trainer& trainer, Log& log) {
   RIFFLE_ASSIGN(const std::string line, trainer.StartFrom(checkpoint));
   log.Line(line);
+  const Preprocessing &theirs = checkpoint.info().preprocessing, &ours = trainer.info().preprocessing;
+  const auto is_raw = [](const Preprocessing& p) { return std::ranges::all_of(p.std, [](float s) { return s == 1; }); };
+  if (theirs.channels == ours.channels && is_raw(theirs) != is_raw(ours))
+    log.Line(fmt::format("Its input was normalised otherwise: add --mean={} --std={} for the same",
+                         fmt::join(theirs.mean, ","), fmt::join(theirs.std, ",")));
   return {};
+}
+
+/// The network whose structure the run takes: that of the run which it goes on with, or of the weights it starts from.
+std::optional<ModelDescription> Like(const Options& options, const std::optional<Checkpoint>& start) {
+  if (start) return start->info().model;
+  const Result<ModelDescription> model = FindModel(options.model);
+  return options.resume == "auto" && model.ok() ? NetworkOfRun(options.ckpt_save_dir, *model) : std::nullopt;
+}
+
+/// The row with these conventions; `otherwise` if there is none.
+std::string RowOf(const Conventions& conventions, const std::string& otherwise) {
+  const auto* const row = std::ranges::find(kConventions, conventions, &NamedConventions::conventions);
+  return row == kConventions.end() ? otherwise : std::string(row->name);
 }
 
 /// What shows of the data sets once they are open, and is no error.
@@ -297,8 +328,17 @@ Status Run(const Invocation& invocation, const Console& console) {
     if (!note.empty()) log.Line(note);
   for (const std::string& note : NotesOn(settings)) log.Line(note);
   RIFFLE_TRY(DownloadIfAsked(options, log));
+  const bool may_resume = options.resume == "auto";
+  // Where a run may go on, weights to start from are only needed, and need only be there, if it does not.
+  std::optional<Checkpoint> start;
+  std::optional<ModelDescription> like = Like(options, start);
+  if (!like) {
+    RIFFLE_ASSIGN(start, OpenStart(settings, log));
+    like = Like(options, start);
+  }
   CheckpointInfo info;
-  RIFFLE_ASSIGN(TrainingData data, OpenTrainingData(options, &info));
+  RIFFLE_ASSIGN(TrainingData data, OpenTrainingData(settings, like, &info));
+  options.conventions = RowOf(info.model.conventions, options.conventions);
   TellOf(data, options, log);
   options.num_classes = info.model.num_classes;
   BalanceClasses(*data.train, info.model.num_classes, options);
@@ -324,9 +364,7 @@ Status Run(const Invocation& invocation, const Console& console) {
 
   const bool dry = invocation.Has("dry_run");
   const fs::path folder = options.ckpt_save_dir;
-  const bool may_resume = options.resume == "auto";
-  if (!may_resume)
-    RIFFLE_TRY(StartFromCheckpoint(options, *trainer, log));  // its errors come before the folder is made
+  if (start && !may_resume) RIFFLE_TRY(StartFrom(*start, *trainer, log));  // its errors come before the folder is made
   std::optional<FileLock> lock;
   if (!dry) {
     RIFFLE_ASSIGN(FileLock taken, LockRunFolder(folder, log));
@@ -343,8 +381,12 @@ Status Run(const Invocation& invocation, const Console& console) {
   }
   if (!resumed && may_resume) {
     for (const std::string& note : NotesOnNewStart(settings)) log.Line(note);
-    RIFFLE_TRY(StartFromCheckpoint(options, *trainer, log));
+    if (!start) {
+      RIFFLE_ASSIGN(start, OpenStart(settings, log));
+    }
+    if (start) RIFFLE_TRY(StartFrom(*start, *trainer, log));
   }
+  start.reset();
   if (dry) return FinishDryRun(trainer_options, *trainer, data, console, log);
   RIFFLE_TRY(LookAtValidation(data, log));
   RIFFLE_TRY(PrepareRunFolder(folder, resumed.has_value(), log));

@@ -8,11 +8,10 @@
 #include "cli/data_options.h"
 #include "cli/download.h"
 #include "cli/machine.h"
-#include "cli/run_folder.h"
 #include "cli/validation_progress.h"
+#include "cli/weights.h"
 #include "model/zoo.h"
 #include "runtime/load_session.h"
-#include "settings/option_rules.h"
 #include "settings/option_table.h"
 #include "settings/run_notes.h"
 #include "settings/train_options.h"
@@ -21,14 +20,6 @@
 
 namespace riffle {
 namespace {
-
-Status RequireCheckpoint(const Options& options) {
-  if (options.ckpt_path.empty()) {
-    return InvalidArgument(
-        "option ckpt_path: expected the checkpoint to validate, found nothing; add --ckpt_path=FILE");
-  }
-  return {};
-}
 
 /// What the user set about the network has to be what the checkpoint says.
 Status CheckAgainst(const CheckpointInfo& info, const Settings& settings, const std::string& path) {
@@ -79,6 +70,16 @@ Result<std::string> LossDifferences(const CheckpointInfo& info, const Options& o
   return text;
 }
 
+/// Of weights that do not name their classes: those of the data, in their order, if there are not too many.
+Status TakeForClassesOf(const Dataset& data, const Checkpoint& checkpoint, Log& log) {
+  const size_t known = checkpoint.info().model.num_classes, found = data.classes().size();
+  if (found > known)
+    return InvalidArgument("{}: a network of {} classes, and the data have {}", checkpoint.path(), known, found);
+  log.Line(fmt::format("{} does not name its {} classes: they are taken for the data's{}, in their order",
+                       checkpoint.path(), known, found < known ? fmt::format(" {} and others", found) : ""));
+  return {};
+}
+
 Status Report(const Evaluation& e, const Invocation& invocation, const Console& console) {
   const double images_per_second = static_cast<double>(e.images) / e.seconds;
   console.out << fmt::format("Top-1 {:.2f} %, top-5 {:.2f} %, loss {:.4f}: {} pictures in {:.1f} s, {:.0f} a second\n",
@@ -96,14 +97,12 @@ Status Report(const Evaluation& e, const Invocation& invocation, const Console& 
 Status Run(const Invocation& invocation, const Console& console) {
   Settings settings = invocation.settings;
   Options& options = settings.options;
-  RIFFLE_TRY(CheckRulesOf("pretrained", options));
-  RIFFLE_TRY(RequireCheckpoint(options));
   ResolveAutomatic(options);
   RIFFLE_ASSIGN(const std::unique_ptr<Machine> machine, OpenMachine(options));
 
   Log log(console.out, console.terminal_width);
   if (const std::string note = PixelScaleNote(settings); !note.empty()) log.Line(note);
-  RIFFLE_ASSIGN(const Checkpoint checkpoint, OpenCheckpoint(options.ckpt_path, log));
+  RIFFLE_ASSIGN(const Checkpoint checkpoint, OpenAskedWeights(settings, "to validate", log));
   RIFFLE_TRY(CheckAgainst(checkpoint.info(), settings, checkpoint.path()));
   RIFFLE_ASSIGN(const Preprocessing preprocessing, PreprocessingFor(checkpoint.info(), settings));
   ModelDescription model = checkpoint.info().model;
@@ -118,6 +117,7 @@ Status Run(const Invocation& invocation, const Console& console) {
   RIFFLE_TRY(DownloadIfAsked(options, log));
   RIFFLE_ASSIGN(const std::unique_ptr<Dataset> data, OpenDataset(ValDataset(options, checkpoint.info().classes)));
   for (const std::string& note : NotesOn(*data, options.val_split)) log.Line(note);
+  if (checkpoint.info().classes.empty()) RIFFLE_TRY(TakeForClassesOf(*data, checkpoint, log));
   RIFFLE_ASSIGN(const Transform transform, Transform::ForEvaluation(preprocessing));
   RIFFLE_ASSIGN(const std::unique_ptr<Loader> loader, Loader::Create(*data, transform, ValLoader(options)));
   console.out << fmt::format("Validating {}{} on {} pictures ({}), {} × {} pixels\n", checkpoint.path(),
@@ -161,7 +161,7 @@ Command ValidateCommand() {
       .summary = "measures a checkpoint on a dataset: top-1, top-5, loss",
       .options = {.groups = {kDataset, kDownload, kValPictures, kBatches, kPreprocessing, kNetwork, kLabelLoss,
                              kValidation},
-                  .names = {"config", "device_target", "threads", "pretrained", "ckpt_path"}},
+                  .names = {"config", "device_target", "threads", "pretrained", "pretrained_url", "ckpt_path"}},
       .own_options = {{.name = "json",
                        .value_name = "FILE",
                        .help = "write top1_percent, top5_percent, loss, images, images_per_second there",
@@ -172,7 +172,10 @@ Command ValidateCommand() {
                            "use the weights as the optimizer left them, where the checkpoint also has averaged ones"}},
       .examples =
           {{"validate --dataset=cifar10 --data_dir=data --ckpt_path=ckpt/shufflenet_v1_g3_x0_5-best.safetensors",
-            "the checkpoint knows its network and its preprocessing"}},
+            "the checkpoint knows its network and its preprocessing"},
+           {"validate --model=shufflenet_v1_g3_x2_0 --dataset=imagenet --data_dir=imagenet --val_split=val "
+            "--pretrained",
+            "published weights, which are fetched once"}},
       .run = Run,
   };
 }

@@ -33,7 +33,7 @@ Result<std::vector<FetchRequest>> Requests(const DatasetInfo& info, const fs::pa
   if (!download.url.empty()) bases = {download.url};
   std::vector<FetchRequest> requests;
   for (const DownloadInfo& file : info.downloads) {
-    FetchRequest request{.urls = {}, .to = folder / file.file, .md5 = std::string(file.md5)};
+    FetchRequest request{.urls = {}, .to = folder / file.file, .check = HasDigest(Digest::kMd5, std::string(file.md5))};
     for (const std::string& base : bases)
       request.urls.push_back(fmt::format("{}{}{}", base, base.ends_with('/') ? "" : "/", file.file));
     if (!download.checksums.empty()) {
@@ -41,7 +41,7 @@ Result<std::vector<FetchRequest>> Requests(const DatasetInfo& info, const fs::pa
       if (sum == sums.end())
         return InvalidArgument("{}: expected a line for each file of {}, found none for {}",
                                download.checksums.string(), info.name, file.file);
-      request.md5 = sum->second;
+      request.check = HasDigest(Digest::kMd5, sum->second);
     }
     requests.push_back(std::move(request));
   }

@@ -40,7 +40,7 @@ class DownloadDatasetTest : public testing::Test {
   void Publish(const std::string& name, const std::vector<std::pair<std::string, std::string>>& files) {
     WriteTarGz(folder_ / name, files);
     files_["/folder/" + name] = Text(folder_ / name);
-    md5_ = *Md5OfFile(folder_ / name);
+    md5_ = *DigestOfFile(Digest::kMd5, folder_ / name);
   }
   HttpAnswer Serve(const HttpRequest& request) const {
     const auto file = files_.find(request.path);
@@ -124,7 +124,7 @@ TEST_F(DownloadDatasetTest, AMirrorsFolderAndSumsReplaceThePublished) {
   EXPECT_THAT(Download().message(), AllOf(HasSubstr("tiny.tar.gz could not be fetched: "), HasSubstr("md5 expected"),
                                           HasSubstr("--dataset_url")));
   how_.checksums = folder_ / "MD5SUMS";
-  std::ofstream(how_.checksums) << *Md5OfFile(folder_ / "tiny.tar.gz") << "  tiny.tar.gz\n";
+  std::ofstream(how_.checksums) << *DigestOfFile(Digest::kMd5, folder_ / "tiny.tar.gz") << "  tiny.tar.gz\n";
   const Status status = Download();
   ASSERT_TRUE(status.ok()) << status.message();
 }

@@ -15,24 +15,83 @@ namespace {
 
 constexpr size_t kMd5Digits = 32;
 
+const EVP_MD* AlgorithmOf(Digest digest) {
+  switch (digest) {
+    case Digest::kMd5:
+      return EVP_md5();
+    case Digest::kSha1:
+      return EVP_sha1();
+    case Digest::kSha256:
+      return EVP_sha256();
+  }
+  return nullptr;
+}
+
+/// A sum that grows by blocks.
+class Sum {
+ public:
+  static Result<Sum> Begin(Digest digest) {
+    Sum sum;
+    if (!sum.context_ || EVP_DigestInit_ex(sum.context_.get(), AlgorithmOf(digest), nullptr) != 1)
+      return Unavailable("OpenSSL offers no {} here", NameOf(digest));
+    return sum;
+  }
+  void Add(const void* bytes, size_t size) { EVP_DigestUpdate(context_.get(), bytes, size); }
+  std::string Digits() {
+    std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
+    unsigned size = 0;
+    EVP_DigestFinal_ex(context_.get(), digest.data(), &size);
+    std::string text;
+    for (unsigned i = 0; i < size; ++i) text += fmt::format("{:02x}", digest[i]);
+    return text;
+  }
+
+ private:
+  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_{EVP_MD_CTX_new(), EVP_MD_CTX_free};
+};
+
 }  // namespace
 
-Result<std::string> Md5OfFile(const std::filesystem::path& path) {
+std::string_view NameOf(Digest digest) {
+  switch (digest) {
+    case Digest::kMd5:
+      return "md5";
+    case Digest::kSha1:
+      return "sha1";
+    case Digest::kSha256:
+      return "sha256";
+  }
+  return "";
+}
+
+Result<std::string> DigestOfFile(Digest digest, const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) return NotFound("{}: no such file, or it cannot be read", path.string());
-  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
-  if (!context || EVP_DigestInit_ex(context.get(), EVP_md5(), nullptr) != 1)
-    return Unavailable("OpenSSL offers no md5 here");
+  RIFFLE_ASSIGN(Sum sum, Sum::Begin(digest));
   std::vector<char> block(1 << 20);
   while (file.read(block.data(), static_cast<std::streamsize>(block.size())) || file.gcount() > 0)
-    EVP_DigestUpdate(context.get(), block.data(), static_cast<size_t>(file.gcount()));
+    sum.Add(block.data(), static_cast<size_t>(file.gcount()));
   if (file.bad()) return IoError("{}: cannot be read", path.string());
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
-  unsigned size = 0;
-  EVP_DigestFinal_ex(context.get(), digest.data(), &size);
-  std::string text;
-  for (unsigned i = 0; i < size; ++i) text += fmt::format("{:02x}", digest[i]);
-  return text;
+  return sum.Digits();
+}
+
+Result<std::string> DigestOf(Digest digest, std::span<const uint8_t> bytes) {
+  RIFFLE_ASSIGN(Sum sum, Sum::Begin(digest));
+  sum.Add(bytes.data(), bytes.size());
+  return sum.Digits();
+}
+
+Status CompareDigests(Digest digest, std::string_view expected, std::string_view found) {
+  if (found.starts_with(expected)) return {};
+  const bool is_whole = expected.size() == found.size();
+  return DataLoss("{} expected {}{}, found {}", NameOf(digest), expected, is_whole ? "" : "...", found);
+}
+
+FileCheck HasDigest(Digest digest, std::string expected) {
+  return [digest, expected = std::move(expected)](const std::filesystem::path& path) -> Status {
+    RIFFLE_ASSIGN(const std::string found, DigestOfFile(digest, path));
+    return CompareDigests(digest, expected, found);
+  };
 }
 
 Result<std::map<std::string, std::string>> ReadChecksums(const std::filesystem::path& path) {

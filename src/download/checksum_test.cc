@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <array>
+
 #include "download/testing/files.h"
 
 namespace riffle {
@@ -17,9 +19,26 @@ TEST(ChecksumTest, SumsAreThoseOfRfc1321) {
                                   {"message digest", "f96b697d7cb7938d525a2f31aaf161d0"},
                                   {"abcdefghijklmnopqrstuvwxyz", "c3fcd3d76192e4007dfb496cca67e13b"}}) {
     WriteText(file, text);
-    EXPECT_EQ(*Md5OfFile(file), sum) << text;
+    EXPECT_EQ(*DigestOfFile(Digest::kMd5, file), sum) << text;
   }
-  EXPECT_EQ(Md5OfFile(file.parent_path() / "nowhere").status().code(), ErrorCode::kNotFound);
+  EXPECT_EQ(DigestOfFile(Digest::kMd5, file.parent_path() / "nowhere").status().code(), ErrorCode::kNotFound);
+}
+
+// FIPS 180-4's examples of "abc".
+TEST(ChecksumTest, SumsAreThoseOfFips180) {
+  const std::array<uint8_t, 3> abc = {'a', 'b', 'c'};
+  EXPECT_EQ(*DigestOf(Digest::kSha1, abc), "a9993e364706816aba3e25717850c26c9cd0d89d");
+  EXPECT_EQ(*DigestOf(Digest::kSha256, abc), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
+TEST(ChecksumTest, AFewFirstDigitsAreEnough) {
+  const std::filesystem::path file = TestFolder() / "file";
+  WriteText(file, "abc");
+  EXPECT_TRUE(HasDigest(Digest::kSha256, "ba7816bf")(file).ok());
+  const Status wrong = HasDigest(Digest::kSha256, "ba7816be")(file);
+  EXPECT_EQ(wrong.code(), ErrorCode::kDataLoss);
+  EXPECT_THAT(wrong.message(), HasSubstr("sha256 expected ba7816be..., found ba7816bf8f01"));
+  EXPECT_EQ(HasDigest(Digest::kMd5, "")(file.parent_path() / "nowhere").code(), ErrorCode::kNotFound);
 }
 
 TEST(ChecksumTest, ListsReadAsMd5sumWritesThem) {

@@ -162,29 +162,29 @@ class Request {
   char explanation_[CURL_ERROR_SIZE] = {};
 };
 
-/// One request and, if it brought the last byte, the md5.
-Outcome Attempt(const std::string& url, const fs::path& part, const std::string& md5, const FetchPolicy& policy,
+/// One request and, if it brought the last byte, the check.
+Outcome Attempt(const std::string& url, const fs::path& part, const FileCheck& check, const FetchPolicy& policy,
                 DownloadObserver& observer) {
   const Result<const LibCurl*> curl = LoadLibCurl();
   if (!curl.ok()) return {Outcome::kGiveUp, curl.status().code(), curl.status().message()};
   Request request(**curl, url, part, policy, observer);
   Outcome outcome = request.Run();
   if (outcome.what != Outcome::kComplete) return outcome;
-  const Result<std::string> found = Md5OfFile(part);
-  if (!found.ok()) return {Outcome::kGiveUp, found.status().code(), found.status().message()};
-  if (*found == md5) return {};
+  const Status right = check(part);
+  if (right.ok()) return {};
+  if (right.code() != ErrorCode::kDataLoss) return {Outcome::kGiveUp, right.code(), right.message()};
   // What an earlier attempt brought may have been of another version.
   return {request.resumed() ? Outcome::kStartOver : Outcome::kGiveUp, ErrorCode::kDataLoss,
-          fmt::format("md5 expected {}, found {}; what came was removed", md5, *found)};
+          right.message() + "; what came was removed"};
 }
 
 /// All attempts of one URL.
-Status FetchFrom(const std::string& url, const fs::path& part, const std::string& md5, const FetchPolicy& policy,
+Status FetchFrom(const std::string& url, const fs::path& part, const FileCheck& check, const FetchPolicy& policy,
                  DownloadObserver& observer) {
   uint64_t longest = SizeOf(part);
   std::chrono::milliseconds pause = policy.first_pause;
   for (int failures = 1;; ++failures) {
-    const Outcome outcome = Attempt(url, part, md5, policy, observer);
+    const Outcome outcome = Attempt(url, part, check, policy, observer);
     if (outcome.what == Outcome::kComplete) return {};
     const bool wrong_bytes = outcome.code == ErrorCode::kDataLoss;
     if (wrong_bytes || outcome.what == Outcome::kStartOver) Remove(part);
@@ -201,11 +201,6 @@ Status FetchFrom(const std::string& url, const fs::path& part, const std::string
   }
 }
 
-bool HasMd5(const fs::path& path, const std::string& md5) {
-  const Result<std::string> found = Md5OfFile(path);
-  return found.ok() && *found == md5;
-}
-
 Status MoveIntoPlace(const fs::path& part, const fs::path& to) {
   std::error_code error;
   fs::rename(part, to, error);
@@ -216,13 +211,13 @@ Status MoveIntoPlace(const fs::path& part, const fs::path& to) {
 }  // namespace
 
 Status Fetch(const FetchRequest& request, const FetchPolicy& policy, DownloadObserver& observer) {
-  if (HasMd5(request.to, request.md5)) return {};
+  if (request.check(request.to).ok()) return {};
   const fs::path part = request.to.string() + ".part";
-  if (HasMd5(part, request.md5)) return MoveIntoPlace(part, request.to);  // killed after the last byte
+  if (request.check(part).ok()) return MoveIntoPlace(part, request.to);  // killed after the last byte
   std::string reasons;
   ErrorCode code = ErrorCode::kNotFound;
   for (const std::string& url : request.urls) {
-    const Status status = FetchFrom(url, part, request.md5, policy, observer);
+    const Status status = FetchFrom(url, part, request.check, policy, observer);
     if (status.ok()) return MoveIntoPlace(part, request.to);
     if (code == ErrorCode::kNotFound) code = status.code();
     reasons += (reasons.empty() ? "" : "; ") + status.message();

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "download/checksum.h"
 
 namespace riffle {
 
@@ -25,7 +26,7 @@ class DownloadObserver {
 struct FetchRequest {
   std::vector<std::string> urls;  ///< the same file at several places (http, https), in the order they are tried
   std::filesystem::path to;       ///< its folder exists
-  std::string md5;                ///< 32 hexadecimal digits
+  FileCheck check;                ///< that the bytes are right
 };
 
 /// How patient a download is. An attempt that brings new bytes starts the count anew.
@@ -36,12 +37,11 @@ struct FetchPolicy {
   std::chrono::seconds stall_timeout{30};  ///< an attempt ends that gets under 1 KiB/s for so long
 };
 
-/// Brings a file whose md5 is right to `to`, or changes nothing there. A file that is there with the right md5 is not
-/// fetched. What has arrived waits in `to`.part, from where the next attempt, also of a later process, continues.
-/// Certificates are verified, and https is never redirected to http. Not for two callers with the same `to` at once
-/// (FileLock).
-/// Errors name each URL and what went wrong there: NotFound where all answered so, DataLoss for wrong bytes (md5
-/// expected and found; they are removed), IoError for the rest.
+/// Brings a file that passes its check to `to`, or changes nothing there. One that is there and passes is not fetched.
+/// What has arrived waits in `to`.part, from where the next attempt, also of a later process, continues. Certificates
+/// are verified, and https is never redirected to http. Not for two callers with the same `to` at once (FileLock).
+/// Errors name each URL and what went wrong there: NotFound where all answered so, DataLoss for wrong bytes (with
+/// what the check says; they are removed), IoError for the rest.
 Status Fetch(const FetchRequest& request, const FetchPolicy& policy, DownloadObserver& observer);
 
 }  // namespace riffle

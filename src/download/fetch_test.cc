@@ -32,12 +32,12 @@ class FetchTest : public testing::Test, public DownloadObserver {
  protected:
   FetchTest() : folder_(TestFolder()), file_(folder_ / "data.bin") {
     WriteText(folder_ / "original", Content());
-    md5_ = *Md5OfFile(folder_ / "original");
+    md5_ = *DigestOfFile(Digest::kMd5, folder_ / "original");
   }
 
   Status FetchFrom(std::vector<std::string> urls) {
     const FetchPolicy patience{.attempts = 3, .first_pause = 1ms, .connect_timeout = 2s, .stall_timeout = 1s};
-    return Fetch({.urls = std::move(urls), .to = file_, .md5 = md5_}, patience, *this);
+    return Fetch({.urls = std::move(urls), .to = file_, .check = HasDigest(Digest::kMd5, md5_)}, patience, *this);
   }
   Status FetchFrom(const HttpServer& server) { return FetchFrom({server.url() + "data.bin"}); }
 

@@ -7,8 +7,10 @@
 #include <map>
 #include <set>
 
+#include "base/json.h"
 #include "base/text.h"
 #include "data/imagenet_classes.h"
+#include "exchange/pytorch/pytorch.h"
 #include "model/plan.h"
 #include "model/zoo.h"
 
@@ -208,8 +210,53 @@ const Conventions* FindConventions(std::string_view name) {
   return found == kConventions.end() ? nullptr : &found->conventions;
 }
 
+/// What an export of ours says of the network, beside tensors that it wrote under others' names.
+struct OwnRecord {
+  ModelDescription model;
+  Preprocessing preprocessing;
+  std::vector<std::string> classes;
+};
+
+/// None: the file has no such record. Errors: DataLoss for one that reads otherwise.
+Result<std::optional<OwnRecord>> OwnRecordOf(const TensorFile& file) {
+  const auto text = file.metadata.find(kRiffleRecord);
+  if (text == file.metadata.end()) return std::optional<OwnRecord>();
+  const auto part = [&](const nlohmann::json& record, const char* key) -> std::string {
+    return record.contains(key) && record[key].is_string() ? record[key].get<std::string>() : "";
+  };
+  const auto parse = [&]() -> Result<OwnRecord> {
+    RIFFLE_ASSIGN(const nlohmann::json record, ParseJson(text->second));
+    if (!record.is_object()) return InvalidArgument("expected a JSON object");
+    OwnRecord own;
+    RIFFLE_ASSIGN(own.model, ModelFromJson(part(record, "model")));
+    RIFFLE_ASSIGN(own.preprocessing, PreprocessingFromJson(part(record, "preprocessing")));
+    RIFFLE_ASSIGN(const nlohmann::json classes, ParseJson(part(record, "classes")));
+    if (!classes.is_array() || !std::ranges::all_of(classes, [](const auto& c) { return c.is_string(); }))
+      return InvalidArgument("classes: expected an array of names");
+    own.classes = classes.get<std::vector<std::string>>();
+    return own;
+  };
+  Result<OwnRecord> own = parse();
+  if (!own.ok())
+    return DataLoss("{}: what Riffle wrote of the network is damaged: {}", file.path, own.status().message());
+  return std::optional<OwnRecord>(std::move(*own));
+}
+
+/// What the user says of the network's structure.
+Status ApplyStructure(const ImportOptions& options, ModelDescription* model) {
+  if (options.conventions != "auto") {
+    const Conventions* conventions = FindConventions(options.conventions);
+    if (conventions == nullptr) return InvalidArgument("option conventions: there is no '{}'", options.conventions);
+    model->conventions = *conventions;
+  }
+  if (options.stem) model->stem = *options.stem;
+  if (options.stage2_stride) model->stage2_stride = *options.stage2_stride;
+  if (options.image_size) model->image_size = *options.image_size;
+  return Check(*model);
+}
+
 /// The network that tensors of these shapes make.
-Result<ModelDescription> DescriptionOf(const Reader& reader, const ImportOptions& options) {
+Result<ModelDescription> DescriptionOf(const Reader& reader) {
   ModelDescription model;
   RIFFLE_ASSIGN(model.stem_channels, reader.Size("stem.conv.weight", 0));
   RIFFLE_ASSIGN(model.in_channels, reader.Size("stem.conv.weight", 1));
@@ -225,15 +272,7 @@ Result<ModelDescription> DescriptionOf(const Reader& reader, const ImportOptions
         "projection, where ShuffleNetV1 computes {} and concatenates its input (paper, Figure 2c)",
         reader.path(), own_channels, model.stage2_channels - model.stem_channels);
   model.name = NameInZoo(model.groups, model.stem_channels, model.stage2_channels);
-  const std::string_view row =
-      options.conventions == "auto" ? reader.recognised().source->conventions : std::string_view(options.conventions);
-  const Conventions* conventions = FindConventions(row);
-  if (conventions == nullptr) return InvalidArgument("option conventions: there is no '{}'", row);
-  model.conventions = *conventions;
-  if (options.stem) model.stem = *options.stem;
-  if (options.stage2_stride) model.stage2_stride = *options.stage2_stride;
-  if (options.image_size) model.image_size = *options.image_size;
-  if (Status status = Check(model); !status.ok()) return std::move(status).In(reader.path());
+  model.conventions = *FindConventions(reader.recognised().source->conventions);
   return model;
 }
 
@@ -290,7 +329,9 @@ Result<ImportedNetwork> ImportTensors(const TensorFile& file, const ImportOption
   const std::optional<Recognised> recognised = Recognise(tensors);
   if (!recognised) return NobodysNames(file, tensors);
   Reader reader(file, std::move(tensors), *recognised);
-  RIFFLE_ASSIGN(const ModelDescription model, DescriptionOf(reader, options));
+  RIFFLE_ASSIGN(std::optional<OwnRecord> own, OwnRecordOf(file));
+  RIFFLE_ASSIGN(ModelDescription model, own ? Result<ModelDescription>(own->model) : DescriptionOf(reader));
+  if (Status status = ApplyStructure(options, &model); !status.ok()) return std::move(status).In(file.path);
   RIFFLE_ASSIGN(const Plan plan, MakePlan(model));
   const ParameterRegistry& registry = plan.registry;
 
@@ -306,13 +347,16 @@ Result<ImportedNetwork> ImportTensors(const TensorFile& file, const ImportOption
   if (!rest.unknown.empty()) return Refuse(reader, rest.unknown);
 
   const WeightSource& source = *recognised->source;
-  network.bgr = source.bgr && model.in_channels == 3;
+  network.bgr = source.bgr && model.in_channels == 3 && !own;
   if (network.bgr) TurnColoursRound(registry.trainable()[0], &network.weights.values.trainable);
-  network.info.preprocessing = PreprocessingOf(source, model.in_channels);
-  if (source.imagenet && model.num_classes == static_cast<int>(ImageNetClasses().size()))
+  network.info.preprocessing = own ? own->preprocessing : PreprocessingOf(source, model.in_channels);
+  if (own)
+    network.info.classes = std::move(own->classes);
+  else if (model.num_classes == static_cast<int>(ImageNetClasses().size()))
     network.info.classes = ImageNetNames();
   if (Status status = Apply(options, &network.info); !status.ok()) return std::move(status).In(file.path);
-  network.notes.push_back(WhatItIs(*recognised, model, options.conventions));
+  network.notes.push_back(own ? fmt::format("An export of Riffle's, under {}'s names: {}", source.title, model.name)
+                              : WhatItIs(*recognised, model, options.conventions));
   if (network.bgr) network.notes.emplace_back("Its first convolution took blue, green, red: turned round");
   if (const auto told = std::ranges::count_if(rest.of_training,
                                               [](const std::string& n) { return !n.ends_with("num_batches_tracked"); });

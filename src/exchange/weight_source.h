@@ -31,7 +31,6 @@ struct WeightSource {
   NameScheme names;
   bool bgr = false;         ///< its networks take blue, green, red
   bool raw_pixels = false;  ///< of 0 to 255; otherwise normalised by ImageNet's mean and deviation
-  bool imagenet = true;     ///< a head of 1,000 classes means ImageNet's
 };
 
 /// "riffle" (bare tensors under our names), "mindcv", "megvii", "mmpretrain", "pytorchcv".

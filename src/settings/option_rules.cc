@@ -7,6 +7,8 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "data/augment/policy.h"
+#include "exchange/pretrained.h"
+#include "model/zoo.h"
 #include "train/loop/resolution.h"
 #include "train/update/schedule.h"
 #include "train/update/update_rules.h"
@@ -42,13 +44,18 @@ std::string NesterovWithoutMomentum(const Options& o) {
 }
 
 std::string StartsTwice(const Options& o) {
-  return o.pretrained && !o.ckpt_path.empty() ? "both say where the weights come from; leave one out" : "";
+  return !o.pretrained.empty() && !o.ckpt_path.empty() ? "both say where the weights come from; leave one out" : "";
 }
 
 std::string NothingPublished(const Options& o) {
-  if (!o.pretrained) return "";
-  return "no weights have been published for Riffle yet; name a checkpoint of your own with --ckpt_path=FILE, or leave "
-         "--pretrained out to train from scratch";
+  if (o.pretrained.empty()) return "";
+  const Result<ModelDescription> model = FindModel(o.model);
+  if (!model.ok()) return model.status().message();
+  return FindPublished(model->name, o.pretrained).status().message();
+}
+
+std::string MirrorOfNothing(const Options& o) {
+  return o.pretrained_url.empty() || !o.pretrained.empty() ? "" : "needs --pretrained, whose files the mirror has";
 }
 
 std::string StateOfNoCheckpoint(const Options& o) {
@@ -130,7 +137,8 @@ std::span<const OptionRule> OptionRules() {
       {{"opt", "betas"}, BetasOfAnother},
       {{"momentum", "use_nesterov"}, NesterovWithoutMomentum},
       {{"pretrained", "ckpt_path"}, StartsTwice},
-      {{"pretrained"}, NothingPublished},
+      {{"pretrained", "model"}, NothingPublished},
+      {{"pretrained_url"}, MirrorOfNothing},
       {{"resume_opt"}, StateOfNoCheckpoint},
       {{"ckpt_save_policy"}, BestOfNoValidation},
       {{"bn_recalibration", "freeze"}, FrozenStatistics},

@@ -39,13 +39,24 @@ const std::vector<Case>& Cases() {
       {{.opt = "nesterov", .momentum = 0},
        "options momentum and use_nesterov: Nesterov's form needs a momentum above 0, found 0",
        {{.opt = "sgd", .momentum = 0}, {.opt = "nesterov", .momentum = 0.1}}},
-      {{.ckpt_path = "a.safetensors", .pretrained = true},
+      {{.model = "shufflenet_v1_g3_x1_0", .ckpt_path = "a.safetensors", .pretrained = "any"},
        "options pretrained and ckpt_path: both say where the weights come from; leave one out",
        {{.ckpt_path = "a.safetensors"}}},
-      {{.pretrained = true},
-       "option pretrained: no weights have been published for Riffle yet; name a checkpoint of your own with "
-       "--ckpt_path=FILE, or leave --pretrained out to train from scratch",
+      {{.model = "shufflenet_v1_g4_x2_0", .pretrained = "any"},
+       "options pretrained and model: there are no published weights of shufflenet_v1_g4_x2_0; of these there are: "
+       "shufflenet_v1_g1_x0_25, shufflenet_v1_g1_x0_5, shufflenet_v1_g1_x0_75, shufflenet_v1_g1_x1_0, "
+       "shufflenet_v1_g2_x1_0, shufflenet_v1_g3_x0_25, shufflenet_v1_g3_x0_5, shufflenet_v1_g3_x0_75, "
+       "shufflenet_v1_g3_x1_0, shufflenet_v1_g3_x1_5, shufflenet_v1_g3_x2_0, shufflenet_v1_g4_x1_0, "
+       "shufflenet_v1_g8_x1_0",
+       {{.model = "shufflenet_v1_g3_x2_0", .pretrained = "any"},
+        {.model = "shufflenet_v1_g4_10", .pretrained = "pytorchcv"}}},
+      {{.model = "shufflenet_v1_g3_x2_0", .pretrained = "mmpretrain"},
+       "options pretrained and model: mmpretrain has published no weights of shufflenet_v1_g3_x2_0; mindcv has: "
+       "--pretrained=mindcv",
        {}},
+      {{.model = "shufflenet_v1_g3_x1_0", .pretrained_url = "http://mirror"},
+       "option pretrained_url: needs --pretrained, whose files the mirror has",
+       {{.model = "shufflenet_v1_g3_x1_0", .pretrained = "any", .pretrained_url = "http://mirror"}}},
       {{.resume_opt = true},
        "option resume_opt: expected --ckpt_path=FILE, from which to take the optimizer's state",
        {{.ckpt_path = "a.safetensors", .resume_opt = true}}},

@@ -10,6 +10,7 @@
 #include "data/augment/policy.h"
 #include "data/loader.h"
 #include "data/registry.h"
+#include "exchange/pretrained.h"
 #include "model/zoo.h"
 #include "picture/resize.h"
 #include "train/update/schedule.h"
@@ -81,6 +82,13 @@ Status CheckStart(std::string_view text) {
 
 Limits AResume() { return {.choices = {"", "auto"}, .check = CheckResume}; }
 Limits AStart() { return {.is_path = true, .check = CheckStart}; }
+
+/// Any publisher's, or one's.
+Limits ASource() {
+  Limits limits{.choices = {"", "any"}, .alone = "any"};
+  for (const std::string_view source : PublishedSources()) limits.choices.push_back(source);
+  return limits;
+}
 
 Limits AModel() {
   Limits limits{.choices_text = "a model that 'riffle models' lists"};
@@ -184,9 +192,14 @@ std::vector<OptionRow> MakeTable() {
       {"bn_momentum", kModel, &O::bn_momentum, Within(0, 1), "share of the old batch-norm statistics that a step keeps",
        kFixed},
 
-      {"ckpt_path", kCheckpoints, &O::ckpt_path, AStart(), "checkpoint to start from", kStart},
-      {"pretrained", kCheckpoints, &O::pretrained, Any(),
-       "start from published weights: there are none yet, so that it is an error; --ckpt_path takes your own", kStart},
+      {"ckpt_path", kWeights, &O::ckpt_path, AStart(),
+       "weights to start from or to use: a checkpoint, or a file of MindSpore, PyTorch, ONNX or safetensors", kStart},
+      {"pretrained", kWeights, &O::pretrained, ASource(),
+       "published ImageNet weights of the model, fetched once ('riffle models --pretrained'); a name chooses the "
+       "publisher",
+       kStart},
+      {"pretrained_url", kWeights, &O::pretrained_url, Any(),
+       "mirror that has their files: a URL or a folder; also RIFFLE_PRETRAINED_URL", kFree},
       {"resume_opt", kCheckpoints, &O::resume_opt, Any(), "take the optimizer's state from ckpt_path, too", kStart},
       {"resume", kCheckpoints, &O::resume, AResume(), "'auto' continues from the newest checkpoint in ckpt_save_dir",
        kFree},
@@ -337,6 +350,7 @@ std::string_view Title(OptionGroup group) {
     case kStructure:
     case kModel:
       return "Model";
+    case kWeights:
     case kCheckpoints:
       return "Checkpoints";
     case kTraining:

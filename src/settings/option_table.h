@@ -29,6 +29,7 @@ enum class OptionGroup {
   kNetwork,     ///< which one, from how many channels to how many classes
   kStructure,   ///< how it is built otherwise
   kModel,       ///< what a network has beside its steps
+  kWeights,     ///< where a network comes from
   kCheckpoints,
   kTraining,
   kSchedule,
@@ -56,6 +57,7 @@ struct Limits {
   bool low_is_excluded = false;
   bool high_is_excluded = false;
   std::vector<std::string_view> choices = {};        ///< if any, the only right values; case does not count
+  std::string_view alone = {};                       ///< what the name alone, and a yes, mean; a no is ""
   std::string_view choices_text = {};                ///< for messages, where the choices are too many to list
   bool is_path = false;                              ///< of a file or folder here: ~ is the home folder
   Status (*check)(std::string_view text) = nullptr;  ///< of text, beyond all that; its message is complete
@@ -103,7 +105,7 @@ struct OptionSet {
 /// The whole table.
 OptionSet AllOptions();
 
-/// Whether it is yes or no, so that its name alone means yes.
+/// Whether it is yes or no, perhaps beside other values, so that its name alone means yes.
 bool IsFlag(const OptionRow& row);
 
 /// "val_while_train" of "no-val-while-train", "no_val_while_train" and "noval_while_train"; "" of a word without "no".

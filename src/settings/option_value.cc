@@ -173,7 +173,9 @@ std::string RangeText(const Limits& l) {
   return fmt::format(" {} and {}", low, high);
 }
 
-bool IsFlag(const OptionRow& row) { return std::holds_alternative<bool Options::*>(row.field); }
+bool IsFlag(const OptionRow& row) {
+  return std::holds_alternative<bool Options::*>(row.field) || !row.limits.alone.empty();
+}
 
 std::string Expected(const OptionRow& row) {
   if (!row.limits.choices_text.empty()) return std::string(row.limits.choices_text);
@@ -190,6 +192,7 @@ std::string_view ValueName(const OptionRow& row) {
       [&](auto field) -> std::string_view {
         using T = decltype(TypeOf(field));
         if constexpr (std::is_same_v<T, int>) return "N";
+        if (!row.limits.alone.empty()) return "[NAME]";
         if (!row.limits.choices.empty()) return "NAME";
         if (row.limits.is_path) return "PATH";
         if constexpr (kIsPair<T>) return "LOW,HIGH";
@@ -211,6 +214,7 @@ std::string YamlValue(const OptionRow& row, const Options& options) {
 }
 
 bool ParseValue(const OptionRow& row, std::string_view text, Options& options) {
+  if (bool yes = false; !row.limits.alone.empty() && Parse(text, yes)) text = yes ? row.limits.alone : "";
   if (const auto& choices = row.limits.choices; !choices.empty()) {
     const auto same = [&](std::string_view choice) { return Lowercase(choice) == Lowercase(Trimmed(text)); };
     const auto choice = std::ranges::find_if(choices, same);

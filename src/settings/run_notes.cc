@@ -29,7 +29,7 @@ std::string PixelScale(const Options& o) {
          scaled;
 }
 
-bool StartsAtRandom(const Options& o) { return o.ckpt_path.empty() && o.resume.empty(); }
+bool StartsAtRandom(const Options& o) { return o.ckpt_path.empty() && o.pretrained.empty() && o.resume.empty(); }
 
 std::string FrozenChance(const Options& o) {
   if (o.freeze != "body" || !StartsAtRandom(o)) return "";

@@ -80,7 +80,8 @@ struct Options {
 
   // Checkpoints
   std::string ckpt_path = "";
-  bool pretrained = false;
+  std::string pretrained = "";  ///< "any" or a source of PublishedSources(); "": no
+  std::string pretrained_url = "";
   bool resume_opt = false;
   std::string resume = "";
   std::string ckpt_save_dir = "./ckpt";

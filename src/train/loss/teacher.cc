@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "data/imagenet_classes.h"
+#include "exchange/open_weights.h"
 
 namespace riffle {
 namespace {
@@ -35,7 +36,8 @@ Status CheckFits(const std::string& path, const CheckpointInfo& teacher, const C
 
 Result<std::unique_ptr<Teacher>> Teacher::Create(const Execution& execution, const std::string& path,
                                                  const CheckpointInfo& student, const OpTable<float>& ops) {
-  RIFFLE_ASSIGN(const Checkpoint checkpoint, Checkpoint::Open(ResolveCheckpointPath(path)));
+  RIFFLE_ASSIGN(const OpenedWeights weights, OpenWeights(ResolveCheckpointPath(path)));
+  const Checkpoint& checkpoint = weights.checkpoint;
   RIFFLE_TRY(CheckFits(checkpoint.path(), checkpoint.info(), student));
   RIFFLE_ASSIGN(std::unique_ptr<Session> session,
                 LoadSession(execution, checkpoint, checkpoint.best_weights(), checkpoint.info().model, ops));
