@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "base/random.h"
+#include "base/testing/test_folder.h"
 #include "exchange/pytorch/pytorch.h"
 #include "formats/zip.h"
 
@@ -24,20 +25,31 @@ std::string Little(uint64_t number, int bytes) {
   for (int i = 0; i < bytes; ++i) text += static_cast<char>(number >> (8 * i));
   return text;
 }
-std::string Int(int64_t number) { return "\x8a\x08" + Little(static_cast<uint64_t>(number), 8); }
-std::string Str(std::string_view text) { return "X" + Little(text.size(), 4).append(text); }
-std::string Tuple(const std::vector<int64_t>& numbers) {
+std::string Int(int64_t number) { return std::string("\x8a\x08") + Little(static_cast<uint64_t>(number), 8); }
+std::string Str(std::string_view text) { return std::string("X").append(Little(text.size(), 4)).append(text); }
+std::string TupleOf(std::initializer_list<std::string_view> parts) {
   std::string text = "(";
+  for (const std::string_view part : parts) text += part;
+  return text.append("t");
+}
+std::string Tuple(const std::vector<int64_t>& numbers) {
+  std::string text;
   for (const int64_t number : numbers) text += Int(number);
-  return text + "t";
+  return TupleOf({text});
+}
+std::string Global(std::string_view module, std::string_view name) {
+  return std::string("c").append(module).append("\n").append(name).append("\n");
+}
+std::string Call(std::string_view module, std::string_view name, std::initializer_list<std::string_view> arguments) {
+  return Global(module, name) + TupleOf(arguments) + "R";
 }
 std::string Storage(const std::string& key, int64_t count, const std::string& type = "FloatStorage",
-                    const std::string& more = "") {
-  return "(" + Str("storage") + "ctorch\n" + type + "\n" + Str(key) + Str("cpu") + Int(count) + more + "tQ";
+                    const std::string& view = "N") {
+  return TupleOf({Str("storage"), Global("torch", type), Str(key), Str("cpu"), Int(count), view}).append("Q");
 }
 std::string Tensor(const std::string& storage, int64_t offset, const std::vector<int64_t>& sizes,
                    const std::vector<int64_t>& strides) {
-  return "ctorch._utils\n_rebuild_tensor_v2\n(" + storage + Int(offset) + Tuple(sizes) + Tuple(strides) + "\x89NtR";
+  return Call("torch._utils", "_rebuild_tensor_v2", {storage, Int(offset), Tuple(sizes), Tuple(strides), "\x89", "N"});
 }
 std::string Dict(const std::vector<std::pair<std::string, std::string>>& items) {
   std::string text = "}(";
@@ -49,7 +61,7 @@ std::string List(const std::vector<std::string>& items) {
   for (const std::string& item : items) text += item;
   return text + "e";
 }
-std::string Program(const std::string& value) { return "\x80\x02" + value + "."; }
+std::string Program(const std::string& value) { return std::string("\x80\x02").append(value).append("."); }
 
 // ---- files
 
@@ -75,7 +87,7 @@ std::string ZipOf(const std::string& value) {
 std::string LegacyOf(const std::string& object, const std::string& keys, const std::string& storages,
                      const std::string& little_endian = "\x88") {
   return Program("\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19") + Program(Int(1001)) +
-         Program("}" + Str("little_endian") + little_endian + "s") + Program(object) + Program(keys) + storages;
+         Program(Dict({{"little_endian", little_endian}})) + Program(object) + Program(keys) + storages;
 }
 
 std::string SmallTensor() { return Tensor(Storage("0", 6), 0, {2, 3}, {3, 1}); }
@@ -117,26 +129,27 @@ TEST(PyTorchByHand, IsReadWhereItIsWell) {
 // As PyTorch before 0.4 wrote them: _rebuild_tensor, storages of CUDA's, storages within storages, Python 2's
 // OrderedDict.
 TEST(PyTorchByHand, ReadsWhatOldPyTorchWrote) {
-  const std::string view = "(" + Str("1") + Int(2) + Int(3) + "t";
+  const std::string view = TupleOf({Str("1"), Int(2), Int(3)});
   const std::string storage =
-      "(" + Str("storage") + "ctorch.cuda\nFloatStorage\n" + Str("0") + Str("cuda:0") + Int(6) + view + "tQ";
-  const std::string tensor = "ctorch._utils\n_rebuild_tensor\n(" + storage + Int(1) + Tuple({2}) + Tuple({1}) + "tR";
-  const auto file = Read(LegacyOf("ccollections\nOrderedDict\n(](](" + Str("w") + tensor + "eetR", List({Str("0")}),
-                                  Little(6, 8) + Floats()));
+      TupleOf({Str("storage"), Global("torch.cuda", "FloatStorage"), Str("0"), Str("cuda:0"), Int(6), view}) + "Q";
+  const std::string tensor = Call("torch._utils", "_rebuild_tensor", {storage, Int(1), Tuple({2}), Tuple({1})});
+  const std::string object = Call("collections", "OrderedDict", {List({List({Str("w"), tensor})})});
+  const auto file = Read(LegacyOf(object, List({Str("0")}), Little(6, 8) + Floats()));
   ASSERT_TRUE(file.ok()) << file.status().message();
   EXPECT_EQ(file->tensors[0].name, "w");
   EXPECT_THAT(Floats(file->tensors[0]), ElementsAre(3, 4));
 }
 
 TEST(PyTorchHostile, APickleThatCallsAFunctionIsOnlyRead) {
-  const std::string call = "cos\nsystem\n(" + Str("touch /tmp/riffle_was_here; exit 1") + "tR";
+  const std::filesystem::path trace = TestFolder() / "was_here";
+  const std::string call = Call("os", "system", {Str("touch " + trace.string())});
   const auto file = Read(ZipOf(Dict({{"harm", call}, {"w", SmallTensor()}})));
   ASSERT_TRUE(file.ok()) << file.status().message();
   EXPECT_EQ(file->tensors.size(), 1u);
   EXPECT_THAT(ErrorOf(ZipOf(call)), HasSubstr("it holds an object of the class \"os.system\", and no tensors"));
-  EXPECT_THAT(ErrorOfTensor("cos\nsystem\n(" + Storage("0", 6) + Int(0) + Tuple({6}) + Tuple({1}) + "tR"),
+  EXPECT_THAT(ErrorOfTensor(Call("os", "system", {Storage("0", 6), Int(0), Tuple({6}), Tuple({1})})),
               HasSubstr("it holds a dictionary of \"w\", and no tensors"));
-  EXPECT_FALSE(std::filesystem::exists("/tmp/riffle_was_here"));
+  EXPECT_FALSE(std::filesystem::exists(trace));
 }
 
 TEST(PyTorchHostile, TensorsLieWithinTheirStorage) {
@@ -172,23 +185,25 @@ TEST(PyTorchHostile, StoragesHaveTheSizeThatIsSaid) {
   EXPECT_THAT(ErrorOfTensor(Tensor(Storage("7", 6), 0, {6}, {1})), HasSubstr("the archive has no r/data/7"));
   EXPECT_THAT(ErrorOfTensor(Tensor(Storage("0", 6, "NoStorage"), 0, {6}, {1})),
               HasSubstr("a storage of the unknown type \"torch.NoStorage\""));
-  EXPECT_THAT(ErrorOfTensor(Tensor(Storage("0", 6, "FloatStorage", "(Nt"), 0, {6}, {1})), HasSubstr("damaged"));
+  EXPECT_THAT(ErrorOfTensor(Tensor(Storage("0", 6, "FloatStorage", TupleOf({"N"})), 0, {6}, {1})),
+              HasSubstr("damaged"));
   for (const auto& [begin, count] : {std::pair(-1, 2), std::pair(5, 2), std::pair(7, 0), std::pair(0, -1)})
     EXPECT_THAT(
-        ErrorOfTensor(Tensor(Storage("0", 6, "FloatStorage", "(N" + Int(begin) + Int(count) + "t"), 0, {1}, {1})),
+        ErrorOfTensor(Tensor(Storage("0", 6, "FloatStorage", TupleOf({"N", Int(begin), Int(count)})), 0, {1}, {1})),
         HasSubstr("lies beyond its storage of 6"));
 }
 
 TEST(PyTorchHostile, DictionariesStandInOnePlace) {
-  EXPECT_THAT(ErrorOf(ZipOf("}q\1" + Str("a") + "h\1s")), HasSubstr("stands in two places, in itself, or too deep"));
-  EXPECT_THAT(ErrorOf(ZipOf("}" + Str("a") + "}q\1" + Str("w") + SmallTensor() + "ss" + Str("b") + "h\1s")),
+  EXPECT_THAT(ErrorOf(ZipOf(std::string("}q\1").append(Str("a")).append("h\1s"))),
+              HasSubstr("stands in two places, in itself, or too deep"));
+  EXPECT_THAT(ErrorOf(ZipOf(Dict({{"a", Dict({{"w", SmallTensor()}}) + "q\1"}, {"b", "h\1"}}))),
               HasSubstr("the dictionary \"b.\" stands in two places"));
   std::string deep = SmallTensor(), shallow = SmallTensor();
   for (int i = 0; i < 40; ++i) deep = Dict({{"d", deep}});
   for (int i = 0; i < 30; ++i) shallow = Dict({{"d", shallow}});
   EXPECT_THAT(ErrorOf(ZipOf(deep)), HasSubstr("or too deep"));
   EXPECT_EQ(ErrorOf(ZipOf(shallow)), "no error");
-  EXPECT_THAT(ErrorOf(ZipOf("}" + Str("a.w") + SmallTensor() + "s" + Str("a") + "}" + Str("w") + SmallTensor() + "ss")),
+  EXPECT_THAT(ErrorOf(ZipOf(Dict({{"a.w", SmallTensor()}, {"a", Dict({{"w", SmallTensor()}})}}))),
               HasSubstr("two tensors are called \"a.w\""));
   EXPECT_THAT(ErrorOf(ZipOf(Dict({{std::string(2000, 'n'), SmallTensor()}}))),
               HasSubstr("a name of more than 1024 bytes"));
