@@ -310,18 +310,23 @@ std::string WhatItIs(const Recognised& recognised, const ModelDescription& model
 }  // namespace
 
 Status Apply(const ImportOptions& options, CheckpointInfo* info) {
+  RIFFLE_TRY(ApplyStructure(options, &info->model));
   Preprocessing& preprocessing = info->preprocessing;
   if (options.image_size) preprocessing.image_size = *options.image_size;
   if (options.crop_pct) preprocessing.crop_pct = *options.crop_pct;
   if (options.interpolation) preprocessing.interpolation = *options.interpolation;
   if (!options.mean.empty()) preprocessing.mean = options.mean;
   if (!options.std.empty()) preprocessing.std = options.std;
-  preprocessing.channels = info->model.in_channels;
   info->model.image_size = preprocessing.image_size;
   if (!options.classes.empty()) info->classes = options.classes;
   if (!info->classes.empty() && static_cast<int>(info->classes.size()) != info->model.num_classes)
     return InvalidArgument("{} names of classes for a head of {}", info->classes.size(), info->model.num_classes);
   return Check(preprocessing);
+}
+
+void AssumeImageNet(const WeightSource& source, CheckpointInfo* info) {
+  info->preprocessing = PreprocessingOf(source, info->model.in_channels);
+  if (info->model.num_classes == static_cast<int>(ImageNetClasses().size())) info->classes = ImageNetNames();
 }
 
 Result<ImportedNetwork> ImportTensors(const TensorFile& file, const ImportOptions& options) {
@@ -330,8 +335,17 @@ Result<ImportedNetwork> ImportTensors(const TensorFile& file, const ImportOption
   if (!recognised) return NobodysNames(file, tensors);
   Reader reader(file, std::move(tensors), *recognised);
   RIFFLE_ASSIGN(std::optional<OwnRecord> own, OwnRecordOf(file));
-  RIFFLE_ASSIGN(ModelDescription model, own ? Result<ModelDescription>(own->model) : DescriptionOf(reader));
-  if (Status status = ApplyStructure(options, &model); !status.ok()) return std::move(status).In(file.path);
+  RIFFLE_ASSIGN(const ModelDescription described, own ? Result<ModelDescription>(own->model) : DescriptionOf(reader));
+  const WeightSource& source = *recognised->source;
+  CheckpointInfo info = {.model = described};
+  if (own) {
+    info.preprocessing = own->preprocessing;
+    info.classes = std::move(own->classes);
+  } else {
+    AssumeImageNet(source, &info);
+  }
+  if (Status status = Apply(options, &info); !status.ok()) return std::move(status).In(file.path);
+  const ModelDescription& model = info.model;
   RIFFLE_ASSIGN(const Plan plan, MakePlan(model));
   const ParameterRegistry& registry = plan.registry;
 
@@ -340,21 +354,14 @@ Result<ImportedNetwork> ImportTensors(const TensorFile& file, const ImportOption
     for (const Parameter& p : list)
       if (reader.Find(p.name) == nullptr) missing.push_back(p.name);
   if (!missing.empty()) return reader.Missing(missing);
-  ImportedNetwork network{.info = {.model = model}, .weights = Snapshot(registry)};
+  ImportedNetwork network{.info = info, .weights = Snapshot(registry)};
   for (const Parameter& p : registry.trainable()) RIFFLE_TRY(reader.Read(p, &network.weights.values.trainable));
   for (const Parameter& p : registry.statistics()) RIFFLE_TRY(reader.Read(p, &network.weights.values.statistics));
   const Reader::Rest rest = reader.WhatIsLeft();
   if (!rest.unknown.empty()) return Refuse(reader, rest.unknown);
 
-  const WeightSource& source = *recognised->source;
   network.bgr = source.bgr && model.in_channels == 3 && !own;
   if (network.bgr) TurnColoursRound(registry.trainable()[0], &network.weights.values.trainable);
-  network.info.preprocessing = own ? own->preprocessing : PreprocessingOf(source, model.in_channels);
-  if (own)
-    network.info.classes = std::move(own->classes);
-  else if (model.num_classes == static_cast<int>(ImageNetClasses().size()))
-    network.info.classes = ImageNetNames();
-  if (Status status = Apply(options, &network.info); !status.ok()) return std::move(status).In(file.path);
   network.notes.push_back(own ? fmt::format("An export of Riffle's, under {}'s names: {}", source.title, model.name)
                               : WhatItIs(*recognised, model, options.conventions));
   if (network.bgr) network.notes.emplace_back("Its first convolution took blue, green, red: turned round");

@@ -38,8 +38,12 @@ struct ImportedNetwork {
 /// left over, and says so of networks that only bear the name; DataLoss for values that are no numbers.
 Result<ImportedNetwork> ImportTensors(const TensorFile& file, const ImportOptions& options);
 
-/// The preprocessing with what the options say, for pictures of the network's channels. InvalidArgument: a mean for
-/// another number of channels, and as Check.
+/// What the options say, in the place of what a file says. InvalidArgument: no such conventions, names for another
+/// number of classes, and as Check of the model and of the preprocessing.
 Status Apply(const ImportOptions& options, CheckpointInfo* info);
+
+/// 224 px of ImageNet's preprocessing, names of ImageNet's classes for a head of 1,000: what a network of one of these
+/// sources takes and knows, unless its file says otherwise.
+void AssumeImageNet(const WeightSource& source, CheckpointInfo* info);
 
 }  // namespace riffle

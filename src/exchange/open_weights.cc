@@ -1,6 +1,7 @@
 #include "exchange/open_weights.h"
 
 #include "base/file.h"
+#include "exchange/onnx/onnx.h"
 #include "exchange/tensor_file.h"
 #include "formats/file_format.h"
 #include "model/plan.h"
@@ -10,7 +11,30 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// A graph says of its network what its weights do; of its input and its classes only one of ours does.
+Result<ImportedNetwork> ImportOnnx(std::span<const uint8_t> bytes, const fs::path& path, const ImportOptions& options) {
+  RIFFLE_ASSIGN(OnnxNetwork read, ReadOnnx(bytes, path.string()));
+  CheckpointInfo info = {.model = read.model};
+  if (read.preprocessing) {
+    info.preprocessing = *read.preprocessing;
+    info.classes = read.classes;
+  } else {
+    AssumeImageNet(*FindWeightSource("riffle"), &info);
+    info.preprocessing.image_size = read.model.image_size;
+  }
+  if (Status status = Apply(options, &info); !status.ok()) return std::move(status).In(path.string());
+  RIFFLE_ASSIGN(const Plan plan, MakePlan(info.model));
+  ImportedNetwork network{.info = std::move(info), .weights = Snapshot(plan.registry)};
+  network.weights.values = std::move(read.values);
+  network.notes.push_back(fmt::format("An ONNX file{}: {} of {} classes, as its graph has it",
+                                      read.producer.empty() ? "" : " of " + read.producer, network.info.model.name,
+                                      network.info.model.num_classes));
+  return network;
+}
+
 Result<ImportedNetwork> ImportForeign(AlignedArray<uint8_t> bytes, const fs::path& path, const ImportOptions& options) {
+  if (FormatOf({bytes.data(), bytes.size()}) == FileFormat::kOnnx)
+    return ImportOnnx({bytes.data(), bytes.size()}, path, options);
   RIFFLE_ASSIGN(const TensorFile file, ReadTensorFile(std::move(bytes), path.string()));
   return ImportTensors(file, options);
 }
