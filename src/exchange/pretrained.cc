@@ -125,8 +125,8 @@ Result<const PublishedNetwork*> FindPublished(std::string_view model, std::strin
     if (std::ranges::count(models, network.model) == 0) models.push_back(network.model);
   }
   if (!sources.empty())
-    return NotFound("{} has published no weights of {}; {} has: --pretrained={}", source, model,
-                    fmt::join(sources, " and "), sources[0]);
+    return NotFound("{} has published no weights of {}, but {} {}: --pretrained={}", source, model,
+                    Enumerated(sources, "and"), sources.size() == 1 ? "has" : "have", sources[0]);
   std::ranges::sort(models);
   return NotFound("there are no published weights of {}; of these there are: {}", model, fmt::join(models, ", "));
 }

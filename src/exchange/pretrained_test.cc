@@ -6,6 +6,7 @@
 #include <set>
 #include <thread>
 
+#include "base/file.h"
 #include "base/testing/test_folder.h"
 #include "download/testing/files.h"
 #include "download/testing/http_server.h"
@@ -47,7 +48,7 @@ TEST(FindPublished, NamesTheModelsOrTheSourcesThatHaveSome) {
   EXPECT_THAT(FindPublished("shufflenet_v1_g4_x2_0", "any").status().message(),
               AllOf(HasSubstr("no published weights of shufflenet_v1_g4_x2_0"), HasSubstr("shufflenet_v1_g3_x2_0")));
   EXPECT_THAT(FindPublished("shufflenet_v1_g3_x0_5", "mmpretrain").status().message(),
-              HasSubstr("mindcv and mindcv_910v2 and pytorchcv has: --pretrained=mindcv"));
+              HasSubstr("but mindcv, mindcv_910v2 and pytorchcv have: --pretrained=mindcv"));
 }
 
 /// Sets a variable of the environment for as long as it lives; null removes it.
@@ -103,7 +104,7 @@ TEST_F(FetchPublishedTest, FetchesOnceAndKeepsTheFile) {
   const Result<fs::path> again = Fetch();
   ASSERT_TRUE(again.ok());
   EXPECT_EQ(*again, folder_ / "cache/net.bin");
-  EXPECT_EQ(ReadBytes(*again), (std::vector<uint8_t>{'a', 'b', 'c'}));
+  EXPECT_EQ(*ReadFile(*again), (std::vector<uint8_t>{'a', 'b', 'c'}));
   EXPECT_EQ(requests(), 1);
 }
 
@@ -112,7 +113,7 @@ TEST_F(FetchPublishedTest, FetchesADamagedCopyAnew) {
   fs::create_directories(folder_ / "cache");
   WriteText(folder_ / "cache/net.bin", "ab");
   ASSERT_TRUE(Fetch().ok());
-  EXPECT_EQ(ReadBytes(folder_ / "cache/net.bin").size(), 3u);
+  EXPECT_EQ(ReadFile(folder_ / "cache/net.bin")->size(), 3u);
 }
 
 TEST_F(FetchPublishedTest, RefusesOtherBytesAndSaysWhatToDo) {
@@ -147,9 +148,9 @@ TEST_F(FetchPublishedTest, AMirrorMayBeAFolder) {
 TEST_F(FetchPublishedTest, AHashMayBeOfWhatIsInAnArchive) {
   const std::string content = "abc";
   const ZipContent file{"net.pth", {reinterpret_cast<const uint8_t*>(content.data()), content.size()}};
-  const ZipParts zip = *ZipParts::Make({&file, 1}, 1);
+  const Result<ZipParts> zip = ZipParts::Make({&file, 1}, 1);
   body_.clear();
-  for (const std::string_view part : zip.parts()) body_ += part;
+  for (const std::string_view part : zip->parts()) body_ += part;
   network_.folder = url_;
   network_.digest = Digest::kSha1;
   network_.hash = "a9993e364706816aba3e25717850c26c9cd0d89d";

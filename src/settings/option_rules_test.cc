@@ -51,7 +51,7 @@ const std::vector<Case>& Cases() {
        {{.model = "shufflenet_v1_g3_x2_0", .pretrained = "any"},
         {.model = "shufflenet_v1_g4_10", .pretrained = "pytorchcv"}}},
       {{.model = "shufflenet_v1_g3_x2_0", .pretrained = "mmpretrain"},
-       "options pretrained and model: mmpretrain has published no weights of shufflenet_v1_g3_x2_0; mindcv has: "
+       "options pretrained and model: mmpretrain has published no weights of shufflenet_v1_g3_x2_0, but mindcv has: "
        "--pretrained=mindcv",
        {}},
       {{.model = "shufflenet_v1_g3_x1_0", .pretrained_url = "http://mirror"},
