@@ -86,6 +86,12 @@ TEST(Zip, AnEmptyFileAndAnEmptyArchiveAreFine) {
   EXPECT_EQ(ErrorOf(Archive({})), "no error");
 }
 
+TEST(Zip, AChecksumOfZeroIsNone) {
+  Bytes archive = SmallArchive();
+  Put(&archive, Find(archive, kCentral) + 16, 0, 4);
+  EXPECT_EQ(ErrorOf(archive), "no error");
+}
+
 // Python's zipfile writes what ours does not: deflated entries, zip64, data descriptors, comments.
 TEST(Zip, ReadsWhatPythonWritesAndIsReadByIt) {
   const std::filesystem::path folder = TestFolder();
@@ -159,7 +165,7 @@ TEST(ZipHostile, NamesWhatIsWrong) {
       {first + 42, 4, 5, "\"r/one\": damaged: expected its header at 5"},
       {first + 42, 4, UINT32_MAX - 1, "\"r/one\": damaged: expected its header at 4294967294"},
       {second + 42, 4, 0, "have the same bytes of the zip archive"},
-      {first + 16, 4, 0, "\"r/one\": damaged: expected the checksum 00000000 of its 5 bytes"},
+      {first + 16, 4, 7, "\"r/one\": damaged: expected the checksum 00000007 of its 5 bytes"},
       {first + 28, 2, 60000, "entry 1 of 2 of the zip archive's directory"},
       {second, 4, 0, "entry 2 of 2 of the zip archive's directory"},
       {second + 46, 5, 0x656e6f2f72, "holds \"r/one\" twice"},

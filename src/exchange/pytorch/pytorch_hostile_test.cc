@@ -193,6 +193,14 @@ TEST(PyTorchHostile, StoragesHaveTheSizeThatIsSaid) {
         HasSubstr("lies beyond its storage of 6"));
 }
 
+TEST(PyTorchByHand, NamesTypesThatOnlyNewPyTorchHas) {
+  const std::string storage =
+      TupleOf({Str("storage"), Global("torch.storage", "UntypedStorage"), Str("0"), Str("cpu"), Int(24), "N"}) + "Q";
+  const std::string tensor = Call("torch._utils", "_rebuild_tensor_v3",
+                                  {storage, Int(0), Tuple({12}), Tuple({1}), "\x89", "N", Global("torch", "uint16")});
+  EXPECT_THAT(ErrorOfTensor(tensor), HasSubstr("its numbers are in a torch.UntypedStorage, which is not read"));
+}
+
 TEST(PyTorchHostile, DictionariesStandInOnePlace) {
   EXPECT_THAT(ErrorOf(ZipOf(std::string("}q\1").append(Str("a")).append("h\1s"))),
               HasSubstr("stands in two places, in itself, or too deep"));

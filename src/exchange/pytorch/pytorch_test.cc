@@ -131,8 +131,8 @@ torch.save(net, folder + '/network.pth')
 torch.save([torch.ones(1)], folder + '/list.pth')
 torch.save(torch.ones(1), folder + '/tensor.pth')
 torch.save({'epoch': 1, 7: 'seven'}, folder + '/numbers.pth')
-torch.save({'w': torch.quantize_per_tensor(torch.ones(2), 1, 0, torch.qint8), 'c': torch.ones(2, dtype=torch.complex128)},
-           folder + '/quantised.pth')
+torch.save({'w': torch.quantize_per_tensor(torch.ones(2), 1, 0, torch.qint8)}, folder + '/quantised.pth')
+torch.save({'c': torch.ones(2, dtype=torch.complex128)}, folder + '/complex.pth')
 torch.jit.script(net).save(folder + '/script.pt')
 pickle.dump({'w': numpy.ones(2)}, open(folder + '/numpy.pkl', 'wb'), 2)
 numpy.savez(folder + '/numpy.npz', a=numpy.ones(2), b=numpy.ones(3))
@@ -147,7 +147,8 @@ numpy.savez(folder + '/numpy.npz', a=numpy.ones(2), b=numpy.ones(3))
       {"list.pth", "it holds a list of 1, and"},
       {"tensor.pth", "it holds a tensor without a name"},
       {"numbers.pth", "it holds a dictionary of \"epoch\", 7, and no tensors"},
-      {"quantised.pth", "tensor \"c\": its numbers are in a torch.ComplexDoubleStorage, which is not read"},
+      {"quantised.pth", "tensor \"w\": its numbers are in a torch.QInt8Storage, which is not read"},
+      {"complex.pth", "tensor \"c\": its numbers are in a torch.ComplexDoubleStorage, which is not read"},
       {"script.pt", "a TorchScript archive, which is a program: in Python, write its weights with"},
       {"numpy.pkl", "no file of torch.save but a Python pickle, but not of torch.save's: load it in Python"},
       {"numpy.npz", "a zip archive of 2 files (\"a.npy\", \"b.npy\"), none of PyTorch's"},

@@ -22,7 +22,12 @@ constexpr std::string_view kParallelPrefix = "module.";
 struct Function {
   std::string_view module, name;
 };
-constexpr Function kRebuildTensor[] = {{"torch._utils", "_rebuild_tensor"}, {"torch._utils", "_rebuild_tensor_v2"}};
+// Their first arguments are storage, offset, sizes and strides. The last two have storages that are not read, and say
+// so.
+constexpr Function kRebuildTensor[] = {{"torch._utils", "_rebuild_tensor"},
+                                       {"torch._utils", "_rebuild_tensor_v2"},
+                                       {"torch._utils", "_rebuild_tensor_v3"},
+                                       {"torch._utils", "_rebuild_qtensor"}};
 // Their first argument is the tensor.
 constexpr Function kWrapTensor[] = {{"torch._utils", "_rebuild_parameter"},
                                     {"torch._utils", "_rebuild_parameter_with_state"},
