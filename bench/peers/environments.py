@@ -3,6 +3,8 @@
 MindSpore has an environment of its own, because its requirements and those of the others exclude one another. Where
 PyPI cannot be had, PyTorch is taken from Debian (python3-torch) if it is installed. A peer that cannot be installed is
 reported with the reason, never left out.
+
+    environments.py [PEER...]     makes those of all peers, or of these (scripts/peers-venv)
 """
 import subprocess
 import sys
@@ -78,3 +80,21 @@ class Environments:
                 return
             python = Path("/usr/bin/python3")
         self.python[peer.name] = python
+
+
+def main():
+    folder = Path(__file__).resolve().parent.parent.parent / "build/peers"
+    folder.mkdir(parents=True, exist_ok=True)
+    environments = Environments(folder, folder / "environments.log")
+    wanted = sys.argv[1:] or [peer.name for peer in PEERS]
+    if unknown := set(wanted) - {peer.name for peer in PEERS}:
+        sys.exit(f"no peer is called {', '.join(sorted(unknown))}; there are {', '.join(p.name for p in PEERS)}")
+    for peer in PEERS:
+        if peer.name in wanted:
+            environments.prepare(peer)
+            print(f"{peer.name:<12} {environments.missing.get(peer.name) or environments.python[peer.name]}")
+    return 1 if environments.missing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <map>
 
+#include "base/json.h"
 #include "exchange/onnx/tensor.h"
 #include "model/zoo.h"
 
@@ -24,8 +25,8 @@ struct Unit {
   ConvNorm conv1, depthwise, conv3;
   const Layer* shuffle = nullptr;  // none: it is in the order of the weights, or there are no groups
   ShufflePlace place = ShufflePlace::kBeforeDepthwise;
-  const Layer* pool = nullptr;  // of units with stride 2
-  bool concat = false;
+  const Layer* pool = nullptr;                      // of units with stride 2
+  const Layer* concat = nullptr;                    // of the first unit of a stage
   ConcatOrder order = ConcatOrder::kShortcutFirst;  // where concat
 };
 
@@ -36,8 +37,6 @@ struct Structure {
   std::vector<Unit> units;
   const Layer* linear = nullptr;
   const Layer* bias = nullptr;  // an affine layer behind the linear one
-
-  const Unit& FirstOf(int stage) const { return units[stage == 0 ? 0 : stage == 1 ? 4 : 12]; }
 };
 
 class Walk {
@@ -146,7 +145,7 @@ class Walk {
       return Expected(*x, "a unit that begins with a 1 × 1 convolution");
     if (readers_[*x].size() != 2) return Expected(*x, "the two branches of a unit");
 
-    Unit unit{.concat = concat};
+    Unit unit;
     unit.conv1 = Convolution(convs[0]);
     int y = unit.conv1.end;
     RIFFLE_TRY(Next(&y, LayerKind::kRelu));
@@ -185,6 +184,7 @@ class Walk {
                              at(Only(own)).node);
     RIFFLE_TRY(Next(y, LayerKind::kConcat));
     const Layer& concat = at(*y);
+    unit->concat = &concat;
     const int other = concat.inputs[0] == own ? concat.inputs[1] : concat.inputs[0];
     unit->order = concat.inputs[0] == own ? ConcatOrder::kUnitFirst : ConcatOrder::kShortcutFirst;
     if (other != x) {
@@ -311,7 +311,7 @@ class Describer {
         RIFFLE_TRY(padding.Add(unit.pool->padding, unit.pool->node));
         RIFFLE_TRY(divisor.Add(unit.pool->divisor, unit.pool->node));
       }
-      if (unit.concat) RIFFLE_TRY(order.Add(unit.order, unit.conv3.conv->node));
+      if (unit.concat) RIFFLE_TRY(order.Add(unit.order, unit.concat->node));
     }
     Conventions& conventions = model_.conventions;
     conventions.pool_padding = padding.known.value_or(conventions.pool_padding);
@@ -557,8 +557,12 @@ Result<MatchedNetwork> MatchNetwork(const LayerGraph& graph, const std::optional
   RIFFLE_ASSIGN(const Structure structure, Walk(graph).Run());
   Describer describer(graph, structure, said);
   RIFFLE_ASSIGN(const ModelDescription model, describer.Run());
-  if (said && model != *said)
-    return InvalidArgument("it says to be {}, its graph is {}: one of them was changed", ToJson(*said), ToJson(model));
+  if (said && model != *said) {
+    const nlohmann::json first =
+        nlohmann::json::diff(nlohmann::json::parse(ToJson(*said)), nlohmann::json::parse(ToJson(model)))[0];
+    return InvalidArgument("it says to be another network than its graph is: its {} is {}",
+                           first["path"].get<std::string>(), first.value("value", nlohmann::json("missing")).dump());
+  }
   Result<Plan> plan = MakePlan(model);
   if (!plan.ok()) return InvalidArgument("no ShuffleNetV1 has its numbers: {}", plan.status().message());
   // The shapes are the plan's before anything of its size is allocated.

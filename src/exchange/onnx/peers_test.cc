@@ -7,17 +7,13 @@
 #include "base/file.h"
 #include "base/testing/test_folder.h"
 #include "exchange/onnx/testing/networks.h"
+#include "exchange/onnx/testing/pythons.h"
 
 namespace riffle {
 namespace {
 
 namespace fs = std::filesystem;
 using testing::HasSubstr;
-
-// The Pythons that may have the peers: the environments of bench/peers, then the system's.
-std::vector<std::string> Pythons() {
-  return {RIFFLE_SOURCE_DIR "/build/peers/runtimes/bin/python", "/usr/bin/python3", "python3"};
-}
 
 struct Option {
   std::string name;
@@ -60,13 +56,11 @@ class OnnxPeer : public testing::TestWithParam<const char*> {};
 TEST_P(OnnxPeer, ComputesWhatTheTestVectorsSay) {
   const fs::path messages = TestFolder() / "messages";
   for (const std::string& python : Pythons()) {
-    const std::string command =
-        fmt::format("{} {}/src/exchange/onnx/onnx_peers.py {} '{}' > '{}' 2>&1", python, RIFFLE_SOURCE_DIR, GetParam(),
-                    ExportedFolder().string(), messages.string());
-    const int code = WEXITSTATUS(std::system(command.c_str()));
-    if (code == 3 || code == 127) continue;
+    const std::optional<int> code =
+        RunPython(python, "onnx_peers.py", fmt::format("{} '{}'", GetParam(), ExportedFolder().string()), messages);
+    if (!code) continue;
     const std::string told = *ReadTextFile(messages);
-    EXPECT_EQ(code, 0) << told;
+    EXPECT_EQ(*code, 0) << told;
     EXPECT_THAT(told, HasSubstr("ok  g3_mindcv_"));
     if (std::getenv("RIFFLE_SHOW_DIFFERENCES")) std::puts(told.c_str());
     return;

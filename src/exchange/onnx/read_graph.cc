@@ -32,7 +32,7 @@ struct Value {
   int layer = -1;
   Ints shape;                       // [kBatch, channels, height, width], or without the last two
   int64_t split = 0;                // on the way through a shuffle: channels are split in two, the first of this size
-  bool transposed = false;          // and have changed places
+  bool transposed = false;          // and have changed places; of a constant: it is a matrix, and transposed
   std::array<int64_t, 4> padded{};  // top, left, bottom, right: zeros around it, for the next layer to take
 };
 
@@ -164,7 +164,7 @@ class Reader {
 
   Result<const TensorProto*> Weights(const NodeProto& node, int i) const {
     RIFFLE_ASSIGN(const Value* const x, In(node, i));
-    if (!x->constant || !HoldsFloats(*x->constant))
+    if (!x->constant || !HoldsFloats(*x->constant) || x->transposed)
       return InvalidArgument("expected weights as input {}, found what is computed", i);
     return x->constant;
   }
@@ -451,8 +451,11 @@ class Reader {
 
   Status Linear(const NodeProto& node, bool transposed_weight, bool with_bias) {
     RIFFLE_ASSIGN(const Value* const x, Whole(node, 0));
-    RIFFLE_ASSIGN(const TensorProto* const weight, Weights(node, 1));
-    if (x->shape.size() != 2 || weight->dims_size() != 2) return InvalidArgument("expected a linear layer on vectors");
+    RIFFLE_ASSIGN(const Value* const second, In(node, 1));
+    const TensorProto* const weight = second->constant;
+    if (x->shape.size() != 2 || !weight || !HoldsFloats(*weight) || weight->dims_size() != 2)
+      return InvalidArgument("expected a linear layer on vectors");
+    if (second->transposed) transposed_weight = !transposed_weight;
     const int64_t out = weight->dims(transposed_weight ? 1 : 0), in = weight->dims(transposed_weight ? 0 : 1);
     if (in != x->shape[1]) return DataLoss("expected weights for {} features, found {}", x->shape[1], in);
     if (out < 1) return DataLoss("expected weights of at least one class");
@@ -469,7 +472,8 @@ class Reader {
   // The shape that a Reshape asks for, with the number of pictures first.
   Result<Ints> Asked(Ints asked, const Value& x) const {
     if (asked.size() < 2) return InvalidArgument("expected at least two dimensions, found {}", ShapeText(asked));
-    if (asked[0] != kBatch && asked[0] != 0 && asked[0] != -1 && asked[0] != fixed_batch_)
+    // A number is that of the pictures with which a program traced the network.
+    if (asked[0] != kBatch && asked[0] < -1)
       return InvalidArgument("expected the number of pictures first, found {}", ShapeText(asked));
     asked[0] = kBatch;
     const int64_t all = ValuesOf(x.shape);
@@ -524,6 +528,11 @@ class Reader {
 
   Status Transpose(const NodeProto& node) {
     RIFFLE_ASSIGN(const Value* const x, In(node, 0));
+    if (x->constant) {  // weights of a linear layer
+      if (x->constant->dims_size() != 2 || IntsOf(node, "perm", {1, 0}) != Ints{1, 0})
+        return InvalidArgument("expected the transpose of a matrix");
+      return Give(node, {.constant = x->constant, .transposed = !x->transposed});
+    }
     if (x->layer < 0) return InvalidArgument("expected the transpose of a map");
     Ints exchanged(x->shape.size());
     std::iota(exchanged.begin(), exchanged.end(), 0);
