@@ -19,16 +19,17 @@ namespace {
 
 constexpr int64_t kFloat = sizeof(float);
 
-/// The text with the network's name: name_ for net_, NAME_ for NET_.
+/// The text with the network's name: name_x for net_x, NAME_X for NET_X.
 std::string Named(std::string_view text, std::string_view prefix) {
-  std::string upper(prefix);
-  std::ranges::transform(upper, upper.begin(), [](char c) { return c >= 'a' && c <= 'z' ? char(c - 'a' + 'A') : c; });
+  constexpr size_t kLetters = 3;  // of net and NET
+  const std::string upper = CMacro(prefix);
   std::string named;
   for (size_t i = 0; i < text.size();) {
-    const std::string_view word = text.substr(i, 4);
-    if (word == "net_" || word == "NET_") {
-      named.append(word == "net_" ? prefix : upper).append("_");
-      i += word.size();
+    const bool begins = i == 0 || !IsNameCharacter(text[i - 1]);
+    const std::string_view word = text.substr(i, kLetters + 1);
+    if (begins && (word == "net_" || word == "NET_")) {
+      named.append(word == "net_" ? prefix : upper);
+      i += kLetters;
     } else {
       named += text[i++];
     }
@@ -104,8 +105,11 @@ class Writer {
     Run();
     Add(CMain());
     Add("\n#endif /* NET_DECLARATIONS */\n");
-    CNetwork network{
-        .source = std::move(source_), .weights = {}, .weight_floats = floats_, .arena_floats = arena_.floats};
+    CNetwork network{.prefix = prefix_,
+                     .source = std::move(source_),
+                     .weights = {},
+                     .weight_floats = floats_,
+                     .arena_floats = arena_.floats};
     if (options_.separate_weights)
       for (const WeightArray& array : arrays_)
         network.weights.insert(network.weights.end(), array.values.begin(), array.values.end());
@@ -135,9 +139,10 @@ class Writer {
   void Preamble() {
     const Preprocessing& p = info_.preprocessing;
     const bool separate = options_.separate_weights, grey = info_.model.in_channels == 1;
+    source_ += fmt::format("/* {}, {} classes, as one C99 file; written by Riffle.\n", CComment(info_.model.name),
+                           info_.model.num_classes);
     Add(fmt::format(
-        R"(/* {}, {} classes, as one C99 file; written by Riffle.
- *
+        R"( *
  * Pictures: short side resized to {} pixels ({}), {} x {} cut from the middle, {}, (value - mean) / std.
  *
  *   static float input[NET_INPUT_FLOATS], logits[NET_CLASSES], arena[NET_ARENA_FLOATS];
@@ -145,15 +150,15 @@ class Writer {
  *   net_run({}input, logits, arena);
  *
 )",
-        CComment(info_.model.name), info_.model.num_classes, p.ResizedShortSide(), NameOf(p.interpolation),
-        p.image_size, p.image_size, grey ? "grey" : "red, green, blue", separate ? "weights, " : ""));
+        p.ResizedShortSide(), NameOf(p.interpolation), p.image_size, p.image_size, grey ? "grey" : "red, green, blue",
+        separate ? "weights, " : ""));
     if (separate)
       Add(" * weights: the file written with this one, NET_WEIGHT_FLOATS little-endian floats; it may stay in "
           "flash.\n");
     Add(fmt::format(
         R"( * Nothing is allocated, and nothing global is written: several may run at once, each with an arena of its own.
  * Other files see the declarations by #define NET_DECLARATIONS and #include of this one.
- * To try it: cc -std=c99 -O3 -DNET_MAIN THIS.c -o try -lm && ./try {}picture.{}
+ * To try it: cc -std=c99 -O3 -D NET_MAIN THIS.c -o try -lm && ./try {}picture.{}
  */
 )",
         separate ? "WEIGHTS " : "", grey ? "pgm" : "ppm"));

@@ -15,6 +15,7 @@ struct COptions {
 };
 
 struct CNetwork {
+  std::string prefix;  ///< that was asked for, or made from the model's name
   std::string source;
   std::vector<float> weights;  ///< all of them, in the order in which `source` reads them, where they are separate
   int64_t weight_floats = 0;   ///< how many there are, in either place

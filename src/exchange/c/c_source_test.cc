@@ -282,6 +282,15 @@ TEST_F(CSourceTest, AHostileModelNameEndsNoComment) {
   EXPECT_THAT(c->source, HasSubstr("void n___int_evil_________run("));
 }
 
+TEST_F(CSourceTest, IsNamedAfterTheModelUnlessThatIsAsked) {
+  const Result<CNetwork> c = Source();
+  EXPECT_EQ(c->prefix, "shufflenet_v1_g3_x0_25");
+  EXPECT_THAT(c->source, testing::StartsWith("/* shufflenet_v1_g3_x0_25, 7 classes, "));
+  EXPECT_THAT(c->source, HasSubstr("void shufflenet_v1_g3_x0_25_run("));
+  EXPECT_THAT(c->source, HasSubstr("#define SHUFFLENET_V1_G3_X0_25_CLASSES 7\n"));
+  EXPECT_THAT(Source({.prefix = "Flowers"})->source, HasSubstr("void Flowers_run("));
+}
+
 TEST_F(CSourceTest, NumbersStandWhereNamesAreNotKnown) {
   network_.info.classes.clear();
   EXPECT_THAT(Source()->source, HasSubstr("  \"0\",\n  \"1\",\n"));

@@ -9,9 +9,10 @@ namespace {
 
 // Not std::isalpha, which asks the locale.
 bool IsLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
 }  // namespace
+
+bool IsNameCharacter(char c) { return IsLetter(c) || (c >= '0' && c <= '9') || c == '_'; }
 
 std::string CString(std::string_view text) {
   std::string literal = "\"";
@@ -30,9 +31,7 @@ std::string CComment(std::string_view text) {
   std::string comment(text);
   std::ranges::replace_if(
       comment,
-      [](char c) {
-        return !IsLetter(c) && !IsDigit(c) && std::string_view(" ._-+,:()").find(c) == std::string_view::npos;
-      },
+      [](char c) { return !IsNameCharacter(c) && std::string_view(" .-+,:()").find(c) == std::string_view::npos; },
       '_');
   return comment;
 }
@@ -40,9 +39,15 @@ std::string CComment(std::string_view text) {
 std::string CIdentifier(std::string_view text) {
   std::string identifier(text);
   std::ranges::replace_if(
-      identifier, [](char c) { return !IsLetter(c) && !IsDigit(c); }, '_');
+      identifier, [](char c) { return !IsNameCharacter(c); }, '_');
   if (identifier.empty()) return "network";
   return IsLetter(identifier[0]) ? identifier : "n" + identifier;
+}
+
+std::string CMacro(std::string_view identifier) {
+  std::string macro(identifier);
+  std::ranges::transform(macro, macro.begin(), [](char c) { return c >= 'a' && c <= 'z' ? char(c - 'a' + 'A') : c; });
+  return macro;
 }
 
 bool IsCIdentifier(std::string_view text) {

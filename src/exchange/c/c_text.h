@@ -12,8 +12,14 @@ std::string CString(std::string_view text);
 /// `text` for a comment: letters, digits, spaces and . _ - + , : ( ) as they are, anything else as '_'.
 std::string CComment(std::string_view text);
 
+/// Letters, digits and underscores.
+bool IsNameCharacter(char c);
+
 /// The nearest identifier: letters, digits and underscores, a letter first; "network" for an empty text.
 std::string CIdentifier(std::string_view text);
+
+/// An identifier in capital letters, as macros have them.
+std::string CMacro(std::string_view identifier);
 
 /// Whether `text` is an identifier that a program may use: as CIdentifier makes them, and at most 60 characters long.
 bool IsCIdentifier(std::string_view text);

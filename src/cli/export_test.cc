@@ -1,0 +1,180 @@
+// What `riffle export` writes, says and refuses. What the files hold is tested beside their writers.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "base/file.h"
+#include "checkpoint/testing/tiny.h"
+#include "cli/run.h"
+#include "formats/safetensors.h"
+#include "model/testing/random_network.h"
+
+namespace riffle {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+struct Outcome {
+  int exit_code;
+  std::string out, err;
+};
+
+/// A trained network's checkpoint, with its average and an optimizer's state, and a folder to write to.
+class ExportCommandTest : public testing::Test {
+ protected:
+  ExportCommandTest() {
+    CheckpointInfo info = TinyInfo();
+    info.epoch = 3;
+    info.ema_updates = 7;
+    info.top1_percent = info.best_top1_percent = 91;
+    const Plan plan = *MakePlan(info.model);
+    Snapshot snapshot(plan.registry, std::vector<std::string_view>{"velocity"}, true);
+    FillRandom(plan.registry, 1, &snapshot.values);
+    FillRandom(plan.registry, 2, &*snapshot.average);
+    EXPECT_TRUE(SaveCheckpoint(checkpoint_, info, plan.registry, snapshot).ok());
+  }
+
+  Outcome Export(std::vector<std::string> words) const {
+    words.insert(words.begin(), {"export", "--ckpt_path=" + checkpoint_.string()});
+    std::ostringstream out, err;
+    const int exit_code = RunCommandLine(words, {out}, err);
+    return {exit_code, out.str(), err.str()};
+  }
+  std::string Done(const std::vector<std::string>& words) const {
+    const Outcome outcome = Export(words);
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    return outcome.out;
+  }
+  std::string File(const char* name) const { return (folder_ / name).string(); }
+  std::string Out(const char* name) const { return "--out=" + File(name); }
+
+  const fs::path folder_ = TestFolder();
+  const fs::path checkpoint_ = folder_ / "in.safetensors";
+};
+
+TEST_F(ExportCommandTest, SafetensorsIsACheckpointOfTheWeightsToUse) {
+  EXPECT_THAT(
+      Done({Out("a.safetensors")}),
+      AllOf(HasSubstr("a.safetensors: a checkpoint of Riffle's, without its optimizer, of shufflenet_v1_g3_x0_25 "
+                      "(averaged weights), 8 × 8 pixels, 2 classes, "),
+            HasSubstr("KiB")));
+  const Result<Checkpoint> original = Checkpoint::Open(checkpoint_), copy = Checkpoint::Open(File("a.safetensors"));
+  ASSERT_TRUE(copy.ok()) << copy.status().message();
+  EXPECT_EQ(copy->info().model, original->info().model);
+  EXPECT_EQ(copy->info().classes, original->info().classes);
+  EXPECT_EQ(copy->info().preprocessing, original->info().preprocessing);
+  EXPECT_EQ(copy->info().epoch, 3);
+  EXPECT_EQ(copy->info().top1_percent, 91);
+  EXPECT_EQ(copy->best_weights(), WeightSet::kOnline);
+
+  const Plan plan = *MakePlan(copy->info().model);
+  ParameterValues<float> values(plan.registry), average(plan.registry);
+  ASSERT_TRUE(copy->Load(plan.registry, WeightSet::kOnline, &values).ok());
+  ASSERT_TRUE(original->Load(plan.registry, WeightSet::kEma, &average).ok());
+  EXPECT_TRUE(std::ranges::equal(values.trainable, average.trainable));
+  EXPECT_TRUE(std::ranges::equal(values.statistics, average.statistics));
+  EXPECT_LT(fs::file_size(File("a.safetensors")), fs::file_size(checkpoint_) * 2 / 5);
+}
+
+TEST_F(ExportCommandTest, OnlineWeightsAndOtherSizesHaveNoFiguresOfTheAverage) {
+  Done({Out("online.safetensors"), "--online"});
+  Done({Out("size.safetensors"), "--image_resize=16"});
+  const Result<Checkpoint> original = Checkpoint::Open(checkpoint_),
+                           online = Checkpoint::Open(File("online.safetensors")),
+                           size = Checkpoint::Open(File("size.safetensors"));
+  ASSERT_TRUE(online.ok() && size.ok());
+  EXPECT_EQ(online->info().top1_percent, std::nullopt);
+  EXPECT_EQ(size->info().top1_percent, std::nullopt);
+  EXPECT_EQ(size->info().model.image_size, 16);
+  EXPECT_EQ(size->info().preprocessing.image_size, 16);
+  const Plan plan = *MakePlan(online->info().model);
+  ParameterValues<float> found(plan.registry), expected(plan.registry);
+  ASSERT_TRUE(online->Load(plan.registry, WeightSet::kOnline, &found).ok());
+  ASSERT_TRUE(original->Load(plan.registry, WeightSet::kOnline, &expected).ok());
+  EXPECT_TRUE(std::ranges::equal(found.trainable, expected.trainable));
+}
+
+TEST_F(ExportCommandTest, CIsCheckedByTheCompiler) {
+  EXPECT_THAT(Done({Out("net.c"), "--prefix=net", "--check"}),
+              AllOf(HasSubstr("net.c: C99 of shufflenet_v1_g3_x0_25 (averaged weights), 8 × 8 pixels, 2 classes, "),
+                    HasSubstr("; net_run needs an arena of "), HasSubstr("Checked: the largest difference is ")));
+  EXPECT_THAT(Done({Out("other.c"), "--weights=" + File("w.bin"), "--image_resize=13", "--check"}),
+              AllOf(HasSubstr("13 × 13"), HasSubstr(fmt::format(", with {} (", File("w.bin"))), HasSubstr("Checked")));
+}
+
+TEST_F(ExportCommandTest, CheckFindsWhatIsWrong) {
+  // A compiler that gives another program: one that adds 1 to the first logit.
+  ASSERT_TRUE(WriteFileAtomically(folder_ / "bin/cc", "").code() == ErrorCode::kNotFound);
+  fs::create_directory(folder_ / "bin");
+  const auto fake = [&](const std::string& script) {
+    ASSERT_TRUE(WriteFileAtomically(folder_ / "bin/cc", "#!/bin/sh\n" + script).ok());
+    fs::permissions(folder_ / "bin/cc", fs::perms::owner_all);
+  };
+  const std::string path = std::getenv("PATH");
+  ::setenv("PATH", ((folder_ / "bin").string() + ":" + path).c_str(), 1);
+  fake("while [ \"$1\" != -o ]; do shift; done\nprintf '#!/bin/sh\\necho 1\\necho 2\\n' >\"$2\"; chmod +x \"$2\"\n");
+  const Outcome wrong = Export({Out("net.c"), "--check"});
+  fake("echo first >&2; echo last >&2; exit 3\n");
+  const Outcome failed = Export({Out("net.c"), "--check"});
+  ::setenv("PATH", folder_.c_str(), 1);
+  const Outcome missing = Export({Out("net.c"), "--check"});
+  ::setenv("PATH", path.c_str(), 1);
+
+  EXPECT_EQ(wrong.exit_code, 4);
+  EXPECT_THAT(wrong.err, HasSubstr("to 1e-4 of the largest, found a difference of "));
+  EXPECT_EQ(failed.exit_code, 4);
+  EXPECT_THAT(failed.err, HasSubstr("net.c is written, but not checked: cc ended with exit code 3: last"));
+  EXPECT_EQ(missing.exit_code, 6);
+  EXPECT_THAT(missing.err, HasSubstr("expected a program cc, found none; install a C compiler, or leave --check out"));
+}
+
+TEST_F(ExportCommandTest, JsonIsOneObject) {
+  const std::string out = Done({Out("net.c"), "--weights=" + File("w.bin"), "--online", "--check", "--json"});
+  const nlohmann::json json = nlohmann::json::parse(out);
+  EXPECT_EQ(json["format"], "c");
+  EXPECT_EQ(json["files"][0]["path"], File("net.c"));
+  EXPECT_EQ(json["files"][1]["bytes"], fs::file_size(File("w.bin")));
+  EXPECT_EQ(json["model"], "shufflenet_v1_g3_x0_25");
+  EXPECT_EQ(json["num_classes"], 2);
+  EXPECT_EQ(json["image_size"], 8);
+  EXPECT_EQ(json["weights"], "online");
+  EXPECT_LE(json["largest_difference"].get<double>(), 1e-4);
+}
+
+TEST_F(ExportCommandTest, FormatComesFromTheOptionOrTheEnding) {
+  EXPECT_THAT(Done({Out("weights.bin"), "--format=safetensors"}), HasSubstr("a checkpoint of Riffle's"));
+  EXPECT_THAT(Done({Out("NET.C")}), HasSubstr("C99"));
+  EXPECT_THAT(Export({Out("net.tflite")}).err, HasSubstr("its ending tells no format"));
+  EXPECT_THAT(Export({Out("net.c"), "--format=h5"}).err, HasSubstr("option format (command line): expected "));
+}
+
+TEST_F(ExportCommandTest, AnOptionOfAnotherFormatIsAnError) {
+  const Outcome outcome = Export({Out("a.safetensors"), "--prefix=net"});
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("option prefix (command line): --format=c has it, safetensors has not"));
+  EXPECT_FALSE(fs::exists(File("a.safetensors")));
+}
+
+TEST_F(ExportCommandTest, WritesToFilesOfTheirOwn) {
+  EXPECT_THAT(Export({"--out=" + checkpoint_.string()}).err, HasSubstr("expected another file than that of ckpt_path"));
+  EXPECT_THAT(Export({Out("a.c"), "--weights=" + File("./a.c")}).err,
+              HasSubstr("expected another file than that of out"));
+  EXPECT_THAT(Export({"--out=/dev/null", "--format=c", "--check"}).err,
+              HasSubstr("expected --out to be a file, which can be read, found /dev/null"));
+  EXPECT_TRUE(Checkpoint::Open(checkpoint_).ok());
+}
+
+TEST_F(ExportCommandTest, NeedsACheckpointAndAFile) {
+  EXPECT_THAT(Export({}).err, HasSubstr("expected a checkpoint and a file to write"));
+  EXPECT_THAT(Export({Out("a.c"), "--ckpt_path=" + File("none.safetensors")}).err, HasSubstr("none.safetensors"));
+  EXPECT_THAT(Export({Out("a.c"), "--prefix=a-b"}).err, HasSubstr("expected the beginning of C names"));
+}
+
+}  // namespace
+}  // namespace riffle
