@@ -281,19 +281,24 @@ class GraphWriter {
     map.tensor = norm.name;
   }
 
-  NodeProto* Pool(const char* op, const Step& step) {
+  // Padding that is at the end alone is written as a last window that reaches beyond the map (ceil_mode), which all
+  // converters take and some take alone. Runtimes do not agree on whether what is beyond counts, so where it has to
+  // (in none of the published conventions) it is padding. On a map of 2 pixels such a window sees the whole map: it is
+  // written as one of 2, since runtimes refuse, or get wrong, one that is larger than the map.
+  NodeProto* Pool(const char* op, const Step& step, bool padding_counts) {
     const std::string x = Input(step);
     const Map& map = plan_.maps[step.x];
-    const PoolShape shape{
-        .channels = map.channels, .in = {1, map.height, map.width}, .padding = model_.conventions.pool_padding};
-    const int64_t top = shape.before(map.height), left = shape.before(map.width);
-    // So many that the last window ends with the padding.
-    const int64_t bottom = 2 * (shape.out().height - 1) + 3 - map.height - top;
-    const int64_t right = 2 * (shape.out().width - 1) + 3 - map.width - left;
+    const PoolShape shape{.padding = model_.conventions.pool_padding};
+    const int64_t before = shape.before(map.height);  // as high as wide
+    const int64_t after = std::max<int64_t>(0, 2 * (OutSize(map.height, 2) - 1) + 3 - map.height - before);
+    const bool beyond = after > before && !padding_counts;
+    const int64_t kernel = beyond ? std::min<int64_t>(3, map.height) : 3;
+    const int64_t end = beyond ? before : std::max(before, after);
     NodeProto* node = AddNode(op, step.name, {x}, step.name);
-    Set(node, "kernel_shape", {3, 3});
+    Set(node, "kernel_shape", {kernel, kernel});
     Set(node, "strides", {2, 2});
-    Set(node, "pads", {top, left, std::max<int64_t>(bottom, 0), std::max<int64_t>(right, 0)});
+    Set(node, "pads", {before, before, end, end});
+    Set(node, "ceil_mode", int64_t{beyond && kernel == 3});
     return node;
   }
 
@@ -334,13 +339,14 @@ class GraphWriter {
         if (!options_.fold_batch_norm) BatchNorm(step);
         return;
       case Op::kMaxPool:
-        Pool("MaxPool", step);
+        Pool("MaxPool", step, false);
         maps_[step.y].tensor = step.name;
         return;
-      case Op::kAveragePool:
-        Set(Pool("AveragePool", step), "count_include_pad",
-            int64_t{model_.conventions.average_divisor == AverageDivisor::kNine});
+      case Op::kAveragePool: {
+        const bool nine = model_.conventions.average_divisor == AverageDivisor::kNine;
+        Set(Pool("AveragePool", step, nine), "count_include_pad", int64_t{nine});
         return Finish(step.y, step.y_row, step.name);
+      }
       case Op::kResidual: {
         std::string tensor = Input(step);
         if (step.shortcut >= 0) {
