@@ -131,7 +131,7 @@ Command ExportCommand() {
             .value = OwnValue::kOutput},
            {.name = "format",
             .value_name = "NAME",
-            .help = "safetensors or c; unless set, what the ending of --out tells"},
+            .help = "onnx, safetensors or c; unless set, what the ending of --out tells"},
            {.name = "online",
             .value_name = "",
             .help = "the weights as the optimizer left them, where the checkpoint also has averaged ones"},
@@ -143,6 +143,19 @@ Command ExportCommand() {
             .value_name = "",
             .help = "tell of it as one object: format, files (path, bytes), model, num_classes, image_size, weights, "
                     "largest_difference (with --check)"},
+           {.name = "batch", .value_name = "N", .help = "onnx: pictures at a time; any number unless set"},
+           {.name = "bn",
+            .value_name = "fold|keep",
+            .help = "onnx: batch norm goes into the convolutions (fold, unless set), or stays as nodes"},
+           {.name = "shuffle",
+            .value_name = "nodes|folded",
+            .help =
+                "onnx: the channel shuffle is nodes that reshape and transpose (nodes, unless set), or none is left: "
+                "larger weights with zeros do its work"},
+           {.name = "preprocess",
+            .value_name = "",
+            .help = "onnx: the input is bytes from 0 to 255, which the graph normalises"},
+           {.name = "probabilities", .value_name = "", .help = "onnx: the output is probabilities, not logits"},
            {.name = "prefix",
             .value_name = "NAME",
             .help = "c: what its names begin with; the model's name unless set"},
@@ -150,7 +163,9 @@ Command ExportCommand() {
             .value_name = "FILE",
             .help = "c: write the weights there, as little-endian floats, and not into the source",
             .value = OwnValue::kOutput}},
-      .examples = {{"export --ckpt_path=ckpt/shufflenet_v1_g3_x0_5-best.safetensors --out=flowers.c --prefix=flowers "
+      .examples = {{"export --ckpt_path=ckpt/shufflenet_v1_g3_x0_5-best.safetensors --out=flowers.onnx",
+                    "for ONNX Runtime, OpenVINO, TensorRT, ncnn; with labels and a test vector beside it"},
+                   {"export --ckpt_path=ckpt/shufflenet_v1_g3_x0_5-best.safetensors --out=flowers.c --prefix=flowers "
                     "--check",
                     "one C file without dependencies"},
                    {"export --ckpt_path=ckpt/shufflenet_v1_g3_x0_5-best.safetensors --out=small.safetensors",

@@ -1,14 +1,14 @@
 #include "cli/export_check.h"
 
 #include <fmt/format.h>
-#include <stdlib.h>  // NOLINT: mkdtemp is POSIX's
 
 #include <algorithm>
 #include <cmath>
 
+#include "base/child.h"
 #include "base/file.h"
+#include "base/scratch_folder.h"
 #include "base/text.h"
-#include "cli/child.h"
 #include "cli/machine.h"
 #include "exchange/c/c_text.h"
 #include "runtime/load_session.h"
@@ -17,31 +17,6 @@ namespace riffle {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// A folder for what a check leaves, which goes with it.
-class ScratchFolder {
- public:
-  static Result<ScratchFolder> Create() {
-    std::error_code error;
-    std::string name = (fs::temp_directory_path(error) / "riffle_check_XXXXXX").string();
-    if (error || ::mkdtemp(name.data()) == nullptr)
-      return IoError("cannot make a folder in {} to check the export in; set TMPDIR to another one",
-                     fs::path(name).parent_path().string());
-    return ScratchFolder(name);
-  }
-  ScratchFolder(ScratchFolder&& other) noexcept : path_(std::exchange(other.path_, {})) {}
-  ScratchFolder& operator=(ScratchFolder&&) = delete;
-  ~ScratchFolder() {
-    std::error_code ignored;
-    if (!path_.empty()) fs::remove_all(path_, ignored);
-  }
-
-  fs::path operator/(std::string_view name) const { return path_ / name; }
-
- private:
-  explicit ScratchFolder(fs::path path) : path_(std::move(path)) {}
-  fs::path path_;
-};
 
 /// A picture that is the same everywhere: waves, about as large as normalised pixels. [C][H][W], without gaps.
 AlignedArray<float> WavePicture(const ModelDescription& model) {

@@ -1,19 +1,27 @@
 #include "cli/export_formats.h"
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 
 #include "base/file.h"
 #include "base/text.h"
 #include "cli/export_check.h"
+#include "cli/own_number.h"
 #include "exchange/c/c_source.h"
+#include "exchange/onnx/onnx.h"
 #include "report/table.h"
 
 namespace riffle {
 namespace {
 
 namespace fs = std::filesystem;
+
+// What ExportOnnx puts beside a model: the model's name without ".onnx", and these.
+constexpr std::string_view kOnnxLabels = ".labels.txt";
+constexpr std::array<std::string_view, 5> kBesideOnnx = {kOnnxLabels, ".test.png", ".test.json", ".test.input.bin",
+                                                         ".test.output.bin"};
 
 /// A checkpoint of ours with one set of weights, and without an optimizer.
 Result<Exported> WriteWeights(const ExportJob& job) {
@@ -39,6 +47,54 @@ Result<Exported> WriteC(const ExportJob& job) {
   }
   RIFFLE_TRY(WriteFileAtomically(job.out, network.source));
   return exported;
+}
+
+/// Whether an own option that knows two words has the second one.
+Result<bool> HasSecond(const Invocation& invocation, std::string_view option,
+                       const std::array<std::string_view, 2>& words) {
+  const std::string* text = invocation.Own(option);
+  if (text == nullptr || *text == words[0]) return false;
+  if (*text == words[1]) return true;
+  return InvalidArgument("option {} (command line): expected {}, found '{}'", option, Enumerated(words, "or"), *text);
+}
+
+Result<OnnxOptions> OnnxOptionsOf(const Invocation& invocation) {
+  OnnxOptions options{.preprocess = invocation.Has("preprocess"), .probabilities = invocation.Has("probabilities")};
+  RIFFLE_ASSIGN(const bool keep, HasSecond(invocation, "bn", {"fold", "keep"}));
+  RIFFLE_ASSIGN(const bool folded, HasSecond(invocation, "shuffle", {"nodes", "folded"}));
+  RIFFLE_ASSIGN(options.batch, OwnNumber<int64_t>(invocation, "batch", 0, {.low = 1, .high = 65536}));
+  options.fold_batch_norm = !keep;
+  if (folded) options.shuffle = OnnxShuffle::kFolded;
+  return options;
+}
+
+/// The graph and, unless it goes to a stream, what stands beside it: labels and a test vector.
+Result<Exported> WriteOnnx(const ExportJob& job) {
+  RIFFLE_ASSIGN(const OnnxOptions options, OnnxOptionsOf(job.invocation));
+  Exported exported{.files = {job.out}};
+  if (IsStream(job.out)) {
+    RIFFLE_ASSIGN(const std::string model, OnnxModel(job.exportable(), options));
+    RIFFLE_TRY(WriteFileAtomically(job.out, model));
+    return exported;
+  }
+  std::vector<std::string> replaced;
+  for (const std::string_view suffix : kBesideOnnx) {
+    fs::path file = job.out;
+    if (file.extension() == ".onnx") file.replace_extension();
+    file += suffix;
+    if (suffix == kOnnxLabels && job.info.classes.empty()) continue;
+    std::error_code ignored;
+    if (fs::exists(file, ignored)) replaced.push_back(file.filename().string());
+    exported.files.push_back(file);
+  }
+  RIFFLE_TRY(ExportOnnx(job.out, job.exportable(), options));
+  if (!replaced.empty()) exported.note = fmt::format("replaced {}", fmt::join(replaced, ", "));
+  return exported;
+}
+
+Result<double> CheckInOnnxRuntime(const ExportJob& job, const Exported& exported) {
+  RIFFLE_ASSIGN(const OnnxOptions options, OnnxOptionsOf(job.invocation));
+  return CheckOnnx(exported.files[0], job.exportable(), options);
 }
 
 std::string NamesOf(const std::vector<const ExportFormat*>& formats, std::string_view last) {
@@ -83,6 +139,12 @@ Result<const ExportFormat*> Choose(const Invocation& invocation) {
 
 std::span<const ExportFormat> ExportFormats() {
   static const std::vector<ExportFormat> formats = {
+      {.name = "onnx",
+       .what = "ONNX",
+       .endings = {".onnx"},
+       .options = {"batch", "bn", "shuffle", "preprocess", "probabilities"},
+       .write = WriteOnnx,
+       .check = CheckInOnnxRuntime},
       {.name = "safetensors",
        .what = "a checkpoint of Riffle's, without its optimizer,",
        .endings = {".safetensors"},

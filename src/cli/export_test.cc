@@ -108,6 +108,41 @@ TEST_F(ExportCommandTest, CIsCheckedByTheCompiler) {
               AllOf(HasSubstr("13 × 13"), HasSubstr(fmt::format(", with {} (", File("w.bin"))), HasSubstr("Checked")));
 }
 
+TEST_F(ExportCommandTest, OnnxHasLabelsAndATestVectorBesideIt) {
+  const std::string said = Done({Out("net.onnx")});
+  EXPECT_THAT(said,
+              AllOf(HasSubstr("net.onnx: ONNX of shufflenet_v1_g3_x0_25 (averaged weights), 8 × 8 pixels, 2 classes"),
+                    HasSubstr("net.test.json ("), Not(HasSubstr("replaced"))));
+  EXPECT_EQ(*ReadTextFile(File("net.labels.txt")), "dark\nbright\n");
+  const nlohmann::json json = nlohmann::json::parse(Done({Out("net.onnx"), "--json"}));
+  ASSERT_EQ(json["files"].size(), 6u);
+  for (const nlohmann::json& file : json["files"])
+    EXPECT_EQ(file["bytes"], fs::file_size(file["path"].get<std::string>())) << file["path"];
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder_), fs::directory_iterator()), 1 + 6)
+      << "no file is not told of";
+  EXPECT_THAT(
+      Done({Out("net.onnx")}),
+      HasSubstr("; replaced net.labels.txt, net.test.png, net.test.json, net.test.input.bin, net.test.output.bin"));
+}
+
+TEST_F(ExportCommandTest, OnnxTakesItsOptions) {
+  const auto written = [&](const std::vector<std::string>& options) {
+    std::vector<std::string> words = {Out("net.onnx")};
+    words.insert(words.end(), options.begin(), options.end());
+    Done(words);
+    return *ReadFile(File("net.onnx"));
+  };
+  const std::vector<uint8_t> usual = written({});
+  EXPECT_EQ(written({"--bn=fold", "--shuffle=nodes"}), usual);
+  for (const char* option :
+       {"--batch=2", "--bn=keep", "--shuffle=folded", "--preprocess", "--probabilities", "--online"})
+    EXPECT_NE(written({option}), usual) << option;
+  EXPECT_THAT(Export({Out("net.onnx"), "--bn=drop"}).err,
+              HasSubstr("option bn (command line): expected fold or keep, found 'drop'"));
+  EXPECT_THAT(Export({Out("net.onnx"), "--batch=0"}).err,
+              HasSubstr("option batch (command line): expected an integer from 1"));
+}
+
 TEST_F(ExportCommandTest, CheckFindsWhatIsWrong) {
   // A compiler that gives another program: one that adds 1 to the first logit.
   ASSERT_TRUE(WriteFileAtomically(folder_ / "bin/cc", "").code() == ErrorCode::kNotFound);
