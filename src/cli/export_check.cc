@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "base/child.h"
 #include "base/file.h"
@@ -11,6 +12,7 @@
 #include "base/text.h"
 #include "cli/machine.h"
 #include "exchange/c/c_text.h"
+#include "exchange/pytorch/pytorch_export.h"
 #include "runtime/load_session.h"
 
 namespace riffle {
@@ -45,11 +47,11 @@ Result<std::vector<float>> LogitsOf(const Plan& plan, const ParameterValues<floa
 /// The largest difference as a share of the largest expected number. DataLoss where the numbers are not as many, or no
 /// numbers.
 Result<double> Difference(const std::vector<float>& found, const std::vector<float>& expected) {
-  if (found.size() != expected.size()) return DataLoss("expected {} logits, found {}", expected.size(), found.size());
+  if (found.size() != expected.size()) return DataLoss("expected {} numbers, found {}", expected.size(), found.size());
   double difference = 0, largest = 0;
   for (size_t i = 0; i < found.size(); ++i) {
     const double d = std::abs(double{found[i]} - expected[i]);
-    if (std::isnan(d)) return DataLoss("logit {}: expected {}, found {}", i, expected[i], found[i]);
+    if (std::isnan(d)) return DataLoss("number {}: expected {}, found {}", i, expected[i], found[i]);
     difference = std::max(difference, d);
     largest = std::max(largest, std::abs(double{expected[i]}));
   }
@@ -69,16 +71,35 @@ std::string_view LastLine(std::string_view text) {
   return lines.empty() ? "" : lines.back();
 }
 
+constexpr int kNotInstalled = 99;  // the exit code of a script whose modules are missing
+
 /// What a program says that has to succeed. Unavailable where it is not installed: `what_to_do` follows.
 Result<std::string> OutputOf(const std::vector<std::string>& words, std::string_view what_to_do) {
   const Result<ChildOutcome> child = RunChild(words);
   if (!child.ok() && child.status().code() == ErrorCode::kNotFound)
     return Unavailable("{}; {}, or leave --check out", child.status().message(), what_to_do);
   if (!child.ok()) return child.status();
+  if (child->exit_code == kNotInstalled)
+    return Unavailable("{}: {}; {}, or leave --check out", words[0], OneLine(LastLine(child->err)), what_to_do);
   if (child->exit_code != 0)
     return DataLoss("{} ended with exit code {}: {}", words[0], child->exit_code, OneLine(LastLine(child->err)));
   return child->out;
 }
+
+// Arguments: the state dict, and where its floats go. Prints name and shape of each tensor.
+constexpr const char* kReadStateDict = R"(
+import array, sys
+try:
+    import torch
+except ImportError as error:
+    print(error, file=sys.stderr)
+    sys.exit(99)
+with open(sys.argv[2], 'wb') as floats:
+    for name, tensor in torch.load(sys.argv[1], map_location='cpu', weights_only=True).items():
+        print(name, list(tensor.shape))
+        if tensor.is_floating_point():
+            array.array('f', tensor.flatten().tolist()).tofile(floats)
+)";
 
 }  // namespace
 
@@ -101,6 +122,27 @@ Result<double> CheckC(const ExportJob& job, const Exported& exported) {
   for (const std::string_view line : Lines(text)) logits.push_back(ParseNumber<float>(line).value_or(std::nanf("")));
   RIFFLE_ASSIGN(const std::vector<float> expected, LogitsOf(job.plan, job.values));
   return Difference(logits, expected);
+}
+
+Result<double> CheckTorch(const ExportJob& job, const Exported& exported) {
+  RIFFLE_ASSIGN(const ScratchFolder folder, ScratchFolder::Create());
+  const fs::path floats = folder / "floats";
+  RIFFLE_ASSIGN(const std::string listed,
+                OutputOf({"python3", "-c", kReadStateDict, exported.files[0].string(), floats.string()},
+                         "install PyTorch for it"));
+  std::string expected_list;
+  std::vector<float> expected;
+  for (const TensorView& tensor : StateDict(job.exportable(), *exported.torch_names)) {
+    expected_list += fmt::format("{} {}\n", tensor.name, ShapeText(tensor.shape));
+    if (tensor.dtype != DType::kF32) continue;
+    RIFFLE_ASSIGN(const std::vector<float> values, Values<float>(tensor));
+    expected.insert(expected.end(), values.begin(), values.end());
+  }
+  if (listed != expected_list) return DataLoss("PyTorch finds other names or shapes of tensors in it");
+  RIFFLE_ASSIGN(const std::vector<uint8_t> bytes, ReadFile(floats));
+  std::vector<float> found(bytes.size() / sizeof(float));
+  std::memcpy(found.data(), bytes.data(), found.size() * sizeof(float));
+  return Difference(found, expected);
 }
 
 Result<double> CheckSafetensors(const ExportJob& job, const Exported& exported) {

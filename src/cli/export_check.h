@@ -1,4 +1,5 @@
-// `riffle export --check`: runs what was exported, and compares its logits for one picture with the session's.
+// `riffle export --check`: runs what was exported by another program, and compares its logits for one picture with the
+// session's; what cannot be run is read back, and compared as it is.
 #pragma once
 
 #include "cli/export_formats.h"
@@ -10,7 +11,9 @@ namespace riffle {
 
 /// By the C compiler `cc`.
 Result<double> CheckC(const ExportJob& job, const Exported& exported);
-/// Reads the checkpoint back.
+/// By PyTorch for `python3`, which reads all tensors.
+Result<double> CheckTorch(const ExportJob& job, const Exported& exported);
+/// By reading the checkpoint again.
 Result<double> CheckSafetensors(const ExportJob& job, const Exported& exported);
 
 }  // namespace riffle

@@ -11,6 +11,7 @@
 #include "cli/own_number.h"
 #include "exchange/c/c_source.h"
 #include "exchange/onnx/onnx.h"
+#include "exchange/pytorch/pytorch_export.h"
 #include "report/table.h"
 
 namespace riffle {
@@ -97,6 +98,17 @@ Result<double> CheckInOnnxRuntime(const ExportJob& job, const Exported& exported
   return CheckOnnx(exported.files[0], job.exportable(), options);
 }
 
+Result<Exported> WriteTorch(const ExportJob& job) {
+  const std::vector<std::string_view> known = StateDictNames();
+  const std::string* asked = job.invocation.Own("names");
+  const std::string_view names = asked ? std::string_view(*asked) : "megvii";
+  if (std::ranges::find(known, names) == known.end())
+    return InvalidArgument("option names (command line): expected {}, found '{}'", Enumerated(known, "or"), names);
+  const WeightSource* const source = FindWeightSource(names);
+  RIFFLE_TRY(ExportPyTorch(job.out, job.exportable(), *source));
+  return Exported{.files = {job.out}, .note = fmt::format("names as {}'s", source->title), .torch_names = source};
+}
+
 std::string NamesOf(const std::vector<const ExportFormat*>& formats, std::string_view last) {
   std::vector<std::string_view> names;
   for (const ExportFormat* format : formats) names.push_back(format->name);
@@ -151,6 +163,12 @@ std::span<const ExportFormat> ExportFormats() {
        .options = {},
        .write = WriteWeights,
        .check = CheckSafetensors},
+      {.name = "torch",
+       .what = "a state dict of PyTorch",
+       .endings = {".pth", ".pt"},
+       .options = {"names"},
+       .write = WriteTorch,
+       .check = CheckTorch},
       {.name = "c",
        .what = "C99",
        .endings = {".c"},

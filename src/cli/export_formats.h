@@ -9,6 +9,7 @@
 
 #include "cli/command.h"
 #include "exchange/exportable.h"
+#include "exchange/weight_source.h"
 
 namespace riffle {
 
@@ -26,9 +27,10 @@ struct ExportJob {
 
 /// What a writer left.
 struct Exported {
-  std::vector<std::filesystem::path> files;  ///< the network first
-  std::string note = {};                     ///< more to tell of it; "": nothing
-  std::string c_prefix = {};                 ///< of a C file: that of its names
+  std::vector<std::filesystem::path> files;   ///< the network first
+  std::string note = {};                      ///< more to tell of it; "": nothing
+  std::string c_prefix = {};                  ///< of a C file: that of its names
+  const WeightSource* torch_names = nullptr;  ///< of a state dict: whose names it has
 };
 
 struct ExportFormat {
@@ -37,7 +39,7 @@ struct ExportFormat {
   std::vector<std::string_view> endings;
   std::vector<std::string_view> options;  ///< the command's own ones that only some formats have
   Result<Exported> (*write)(const ExportJob&);
-  /// Runs what was written by another program, or reads it back, and compares (export_check.h).
+  /// The largest difference, as a share of the largest number (export_check.h).
   Result<double> (*check)(const ExportJob&, const Exported&);
 };
 

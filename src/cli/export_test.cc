@@ -143,6 +143,19 @@ TEST_F(ExportCommandTest, OnnxTakesItsOptions) {
               HasSubstr("option batch (command line): expected an integer from 1"));
 }
 
+TEST_F(ExportCommandTest, TorchIsReadByPyTorch) {
+  const std::string path = std::getenv("PATH");
+  ::setenv("PATH", ("/usr/bin:" + path).c_str(), 1);  // Debian's Python, which has it
+  const std::string said = Done({Out("net.pth"), "--check"});
+  ::setenv("PATH", path.c_str(), 1);
+  EXPECT_THAT(said, AllOf(HasSubstr("net.pth: a state dict of PyTorch of shufflenet_v1_g3_x0_25"),
+                          HasSubstr("; names as Megvii's"), HasSubstr("the largest difference is 0.0e+00")));
+  EXPECT_THAT(Done({Out("net.pt"), "--names=torchvision"}), HasSubstr("; names as torchvision's"));
+  EXPECT_THAT(
+      Export({Out("net.pth"), "--names=mindcv"}).err,
+      HasSubstr("option names (command line): expected megvii, mmpretrain, pytorchcv or torchvision, found 'mindcv'"));
+}
+
 TEST_F(ExportCommandTest, CheckFindsWhatIsWrong) {
   // A compiler that gives another program: one that adds 1 to the first logit.
   ASSERT_TRUE(WriteFileAtomically(folder_ / "bin/cc", "").code() == ErrorCode::kNotFound);
@@ -157,6 +170,12 @@ TEST_F(ExportCommandTest, CheckFindsWhatIsWrong) {
   const Outcome wrong = Export({Out("net.c"), "--check"});
   fake("echo first >&2; echo last >&2; exit 3\n");
   const Outcome failed = Export({Out("net.c"), "--check"});
+  fake("echo \"No module named 'torch'\" >&2; exit 99\n");
+  fs::rename(folder_ / "bin/cc", folder_ / "bin/python3");
+  const Outcome no_torch = Export({Out("net.pth"), "--check"});
+  fake("echo 'w [3]'\n");
+  fs::rename(folder_ / "bin/cc", folder_ / "bin/python3");
+  const Outcome other_tensors = Export({Out("net.pth"), "--check"});
   ::setenv("PATH", folder_.c_str(), 1);
   const Outcome missing = Export({Out("net.c"), "--check"});
   ::setenv("PATH", path.c_str(), 1);
@@ -166,6 +185,11 @@ TEST_F(ExportCommandTest, CheckFindsWhatIsWrong) {
   EXPECT_EQ(failed.exit_code, 4);
   EXPECT_THAT(failed.err, HasSubstr("net.c is written, but not checked: cc ended with exit code 3: last"));
   EXPECT_EQ(missing.exit_code, 6);
+  EXPECT_EQ(no_torch.exit_code, 6);
+  EXPECT_THAT(no_torch.err,
+              HasSubstr("python3: No module named 'torch'; install PyTorch for it, or leave --check out"));
+  EXPECT_EQ(other_tensors.exit_code, 4);
+  EXPECT_THAT(other_tensors.err, HasSubstr("PyTorch finds other names or shapes of tensors in it"));
   EXPECT_THAT(missing.err, HasSubstr("expected a program cc, found none; install a C compiler, or leave --check out"));
 }
 
