@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "cli/command.h"
 #include "cli/export_formats.h"
+#include "cli/own_number.h"
 #include "cli/run_folder.h"
 #include "report/table.h"
 
@@ -35,10 +36,10 @@ Status CheckFilesDiffer(const Invocation& invocation) {
 }
 
 /// The checkpoint's info for what is exported of it: one set of weights, whose figures were perhaps measured otherwise.
-CheckpointInfo InfoOf(const Checkpoint& checkpoint, WeightSet set, const Settings& settings) {
+CheckpointInfo InfoOf(const Checkpoint& checkpoint, WeightSet set, int image_size) {
   CheckpointInfo info = checkpoint.info();
-  const bool other_size = settings.IsSet("image_resize") && settings.options.image_resize != info.model.image_size;
-  if (other_size) info.model.image_size = info.preprocessing.image_size = settings.options.image_resize;
+  const bool other_size = image_size != info.model.image_size;
+  info.model.image_size = info.preprocessing.image_size = image_size;
   info.ema_updates.reset();  // the averaged weights, if these are such, are now the only ones
   info.unvalidated.reset();  // nobody goes on with this run
   if (other_size || set != checkpoint.best_weights()) {
@@ -73,7 +74,9 @@ Status Run(const Invocation& invocation, const Console& console) {
   Log log(json ? nowhere : console.out, 0);
   RIFFLE_ASSIGN(const Checkpoint checkpoint, OpenCheckpoint(options.ckpt_path, log));
   const WeightSet set = invocation.Has("online") ? WeightSet::kOnline : checkpoint.best_weights();
-  CheckpointInfo info = InfoOf(checkpoint, set, invocation.settings);
+  RIFFLE_ASSIGN(const int image_size,
+                OwnNumber(invocation, "image_resize", checkpoint.info().model.image_size, {.low = 1}));
+  CheckpointInfo info = InfoOf(checkpoint, set, image_size);
   RIFFLE_ASSIGN(Plan plan, MakePlan(info.model));
   ParameterValues<float> values(plan.registry);
   RIFFLE_TRY(checkpoint.Load(plan.registry, set, &values));
@@ -121,8 +124,8 @@ Status Run(const Invocation& invocation, const Console& console) {
 Command ExportCommand() {
   return {
       .name = "export",
-      .summary = "writes a checkpoint's network for other tools",
-      .options = {.names = {"image_resize", "ckpt_path"}},
+      .summary = "writes a checkpoint's network for other tools: ONNX, PyTorch, C",
+      .options = {.names = {"ckpt_path"}},
       .own_options =
           {{.name = "out",
             .value_name = "FILE",
@@ -132,6 +135,9 @@ Command ExportCommand() {
            {.name = "format",
             .value_name = "NAME",
             .help = "onnx, safetensors, torch or c; unless set, what the ending of --out tells"},
+           {.name = "image_resize",
+            .value_name = "N",
+            .help = "for pictures of N × N pixels, if not of the checkpoint's size"},
            {.name = "online",
             .value_name = "",
             .help = "the weights as the optimizer left them, where the checkpoint also has averaged ones"},
