@@ -17,13 +17,16 @@ namespace fs = std::filesystem;
 
 constexpr double kLargestDifference = 1e-4;
 
-/// An error if two of the files that this command reads and writes are one.
-Status CheckFilesDiffer(const Invocation& invocation) {
+/// An error if two of the files that this command reads and writes are one, or if a check could not read one again.
+Status CheckOutputs(const Invocation& invocation) {
   std::vector<std::pair<std::string_view, fs::path>> files = {
       {"ckpt_path", ResolveCheckpointPath(invocation.settings.options.ckpt_path)}};
   for (const std::string_view output : {"out", "weights"}) {
     const std::string* given = invocation.Own(output);
     if (given == nullptr) continue;
+    if (invocation.Has("check") && IsStream(*given))
+      return InvalidArgument("option check (command line): expected --{} to be a file, which can be read, found {}",
+                             output, *given);
     for (const auto& [option, file] : files) {
       std::error_code ignored;
       if (fs::weakly_canonical(file, ignored) == fs::weakly_canonical(*given, ignored))
@@ -56,64 +59,79 @@ int64_t BytesOf(const fs::path& file) {
   return ignored ? 0 : static_cast<int64_t>(bytes);
 }
 
-Status Run(const Invocation& invocation, const Console& console) {
-  const Options& options = invocation.settings.options;
-  if (options.ckpt_path.empty() || !invocation.Has("out"))
-    return InvalidArgument(
-        "expected a checkpoint and a file to write; write 'riffle export --ckpt_path=FILE --out=FILE'");
-  RIFFLE_ASSIGN(const ExportFormat* const format, FormatOf(invocation));
-  const fs::path out = *invocation.Own("out");
-  RIFFLE_TRY(CheckFilesDiffer(invocation));
-  for (const std::string_view output : {"out", "weights"})
-    if (const std::string* given = invocation.Own(output); invocation.Has("check") && given && IsStream(*given))
-      return InvalidArgument("option check (command line): expected --{} to be a file, which can be read, found {}",
-                             output, *given);
+std::string_view NameOf(WeightSet set) { return set == WeightSet::kEma ? "averaged" : "online"; }
 
-  const bool json = invocation.Has("json");
-  std::ostream nowhere(nullptr);
-  Log log(json ? nowhere : console.out, 0);
-  RIFFLE_ASSIGN(const Checkpoint checkpoint, OpenCheckpoint(options.ckpt_path, log));
-  const WeightSet set = invocation.Has("online") ? WeightSet::kOnline : checkpoint.best_weights();
+std::string Line(const ExportFormat& format, const ExportJob& job, WeightSet set, const Exported& exported) {
+  const ModelDescription& model = job.info.model;
+  const fs::path& out = exported.files[0];
+  std::string line =
+      fmt::format("{}: {} of {}, {} weights, {} × {} pixels, {} classes, {}", out.string(), format.what, model.name,
+                  NameOf(set), model.image_size, model.image_size, Grouped(model.num_classes), BytesText(BytesOf(out)));
+  for (size_t i = 1; i < exported.files.size(); ++i)
+    line += fmt::format("{}{} ({})", i == 1 ? "; with " : ", ", exported.files[i].string(),
+                        BytesText(BytesOf(exported.files[i])));
+  return exported.note.empty() ? line : line + "; " + exported.note;
+}
+
+nlohmann::ordered_json Object(const ExportFormat& format, const ExportJob& job, WeightSet set,
+                              const Exported& exported) {
+  nlohmann::ordered_json files = nlohmann::ordered_json::array();
+  for (const fs::path& file : exported.files) files.push_back({{"path", file.string()}, {"bytes", BytesOf(file)}});
+  return {{"format", format.name},
+          {"files", files},
+          {"model", job.info.model.name},
+          {"num_classes", job.info.model.num_classes},
+          {"image_size", job.info.model.image_size},
+          {"weights", NameOf(set)}};
+}
+
+/// The largest difference that the format's check finds; DataLoss if it is too large.
+Result<double> Check(const ExportFormat& format, const ExportJob& job, const Exported& exported) {
+  Result<double> difference = format.check(job, exported);
+  if (!difference.ok())
+    return Status(difference.status()).In(fmt::format("{} is written, but not checked", job.out.string()));
+  if (!(*difference <= kLargestDifference))
+    return DataLoss("{}: expected what {} computes, to 1e-4 of its largest number, found a difference of {:.1e}",
+                    job.out.string(), job.checkpoint, *difference);
+  return difference;
+}
+
+/// What is to be exported, of an open checkpoint.
+Result<ExportJob> JobOf(const Invocation& invocation, const Checkpoint& checkpoint, WeightSet set) {
   RIFFLE_ASSIGN(const int image_size,
                 OwnNumber(invocation, "image_resize", checkpoint.info().model.image_size, {.low = 1}));
   CheckpointInfo info = InfoOf(checkpoint, set, image_size);
   RIFFLE_ASSIGN(Plan plan, MakePlan(info.model));
   ParameterValues<float> values(plan.registry);
   RIFFLE_TRY(checkpoint.Load(plan.registry, set, &values));
-  const ExportJob job{.invocation = invocation,
-                      .checkpoint = checkpoint.path(),
-                      .info = std::move(info),
-                      .plan = std::move(plan),
-                      .values = std::move(values),
-                      .out = out};
+  return ExportJob{.invocation = invocation,
+                   .checkpoint = checkpoint.path(),
+                   .info = std::move(info),
+                   .plan = std::move(plan),
+                   .values = std::move(values),
+                   .out = *invocation.Own("out")};
+}
+
+Status Run(const Invocation& invocation, const Console& console) {
+  const Options& options = invocation.settings.options;
+  if (options.ckpt_path.empty() || !invocation.Has("out"))
+    return InvalidArgument(
+        "expected a checkpoint and a file to write; write 'riffle export --ckpt_path=FILE --out=FILE'");
+  RIFFLE_ASSIGN(const ExportFormat* const format, FormatOf(invocation));
+  RIFFLE_TRY(CheckOutputs(invocation));
+  const bool json = invocation.Has("json");
+  std::ostream nowhere(nullptr);
+  Log log(json ? nowhere : console.out, 0);  // a program reads one object, and nothing else
+  RIFFLE_ASSIGN(const Checkpoint checkpoint, OpenCheckpoint(options.ckpt_path, log));
+  const WeightSet set = invocation.Has("online") ? WeightSet::kOnline : checkpoint.best_weights();
+  RIFFLE_ASSIGN(const ExportJob job, JobOf(invocation, checkpoint, set));
   RIFFLE_ASSIGN(const Exported exported, format->write(job));
-  const ModelDescription& model = job.info.model;
-  const std::string_view weights = set == WeightSet::kEma ? "averaged" : "online";
-
-  nlohmann::ordered_json object = {
-      {"format", format->name},           {"files", nlohmann::ordered_json::array()}, {"model", model.name},
-      {"num_classes", model.num_classes}, {"image_size", model.image_size},           {"weights", weights}};
-  std::string line;
-  for (const fs::path& file : exported.files) {
-    object["files"].push_back({{"path", file.string()}, {"bytes", BytesOf(file)}});
-    line += line.empty()
-                ? fmt::format("{}: {} of {}{}, {} × {} pixels, {} classes, {}", file.string(), format->what, model.name,
-                              set == WeightSet::kEma ? " (averaged weights)" : "", model.image_size, model.image_size,
-                              Grouped(model.num_classes), BytesText(BytesOf(file)))
-                : fmt::format(", with {} ({})", file.string(), BytesText(BytesOf(file)));
-  }
-  if (!exported.note.empty()) line += "; " + exported.note;
-  log.Line(line);
-
+  log.Line(Line(*format, job, set, exported));
+  nlohmann::ordered_json object = Object(*format, job, set, exported);
   if (invocation.Has("check")) {
-    Result<double> difference = format->check(job, exported);
-    if (!difference.ok())
-      return Status(difference.status()).In(fmt::format("{} is written, but not checked", out.string()));
-    if (!(*difference <= kLargestDifference))
-      return DataLoss("{}: expected the logits of {} to 1e-4 of the largest, found a difference of {:.1e}",
-                      out.string(), checkpoint.path(), *difference);
-    log.Line(fmt::format("Checked: the largest difference is {:.1e} of the largest logit", *difference));
-    object["largest_difference"] = *difference;
+    RIFFLE_ASSIGN(const double difference, Check(*format, job, exported));
+    log.Line(fmt::format("Checked: the largest difference is {:.1e} of the largest number", difference));
+    object["largest_difference"] = difference;
   }
   if (json) console.out << object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
   return {};

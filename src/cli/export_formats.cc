@@ -158,7 +158,7 @@ std::span<const ExportFormat> ExportFormats() {
        .write = WriteOnnx,
        .check = CheckInOnnxRuntime},
       {.name = "safetensors",
-       .what = "a checkpoint of Riffle's, without its optimizer,",
+       .what = "a checkpoint without optimizer",
        .endings = {".safetensors"},
        .options = {},
        .write = WriteWeights,

@@ -16,11 +16,11 @@ namespace riffle {
 /// A network on its way out, and how the user wants it.
 struct ExportJob {
   const Invocation& invocation;
-  const std::string checkpoint;  ///< its path, for messages
-  const CheckpointInfo info;     ///< with the pictures' size that was asked for
-  const Plan plan;
-  const ParameterValues<float> values;
-  const std::filesystem::path out;
+  std::string checkpoint;  ///< its path, for messages
+  CheckpointInfo info;     ///< with the pictures' size that was asked for
+  Plan plan;
+  ParameterValues<float> values;
+  std::filesystem::path out;
 
   Exportable exportable() const { return {info, plan, values}; }
 };

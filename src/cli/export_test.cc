@@ -59,11 +59,10 @@ class ExportCommandTest : public testing::Test {
 };
 
 TEST_F(ExportCommandTest, SafetensorsIsACheckpointOfTheWeightsToUse) {
-  EXPECT_THAT(
-      Done({Out("a.safetensors")}),
-      AllOf(HasSubstr("a.safetensors: a checkpoint of Riffle's, without its optimizer, of shufflenet_v1_g3_x0_25 "
-                      "(averaged weights), 8 × 8 pixels, 2 classes, "),
-            HasSubstr("KiB")));
+  EXPECT_THAT(Done({Out("a.safetensors")}),
+              AllOf(HasSubstr("a.safetensors: a checkpoint without optimizer of shufflenet_v1_g3_x0_25, "
+                              "averaged weights, 8 × 8 pixels, 2 classes, "),
+                    HasSubstr("KiB")));
   const Result<Checkpoint> original = Checkpoint::Open(checkpoint_), copy = Checkpoint::Open(File("a.safetensors"));
   ASSERT_TRUE(copy.ok()) << copy.status().message();
   EXPECT_EQ(copy->info().model, original->info().model);
@@ -102,16 +101,16 @@ TEST_F(ExportCommandTest, OnlineWeightsAndOtherSizesHaveNoFiguresOfTheAverage) {
 
 TEST_F(ExportCommandTest, CIsCheckedByTheCompiler) {
   EXPECT_THAT(Done({Out("net.c"), "--prefix=net", "--check"}),
-              AllOf(HasSubstr("net.c: C99 of shufflenet_v1_g3_x0_25 (averaged weights), 8 × 8 pixels, 2 classes, "),
+              AllOf(HasSubstr("net.c: C99 of shufflenet_v1_g3_x0_25, averaged weights, 8 × 8 pixels, 2 classes, "),
                     HasSubstr("; net_run needs an arena of "), HasSubstr("Checked: the largest difference is ")));
   EXPECT_THAT(Done({Out("other.c"), "--weights=" + File("w.bin"), "--image_resize=13", "--check"}),
-              AllOf(HasSubstr("13 × 13"), HasSubstr(fmt::format(", with {} (", File("w.bin"))), HasSubstr("Checked")));
+              AllOf(HasSubstr("13 × 13"), HasSubstr(fmt::format("; with {} (", File("w.bin"))), HasSubstr("Checked")));
 }
 
 TEST_F(ExportCommandTest, OnnxHasLabelsAndATestVectorBesideIt) {
   const std::string said = Done({Out("net.onnx")});
   EXPECT_THAT(said,
-              AllOf(HasSubstr("net.onnx: ONNX of shufflenet_v1_g3_x0_25 (averaged weights), 8 × 8 pixels, 2 classes"),
+              AllOf(HasSubstr("net.onnx: ONNX of shufflenet_v1_g3_x0_25, averaged weights, 8 × 8 pixels, 2 classes"),
                     HasSubstr("net.test.json ("), Not(HasSubstr("replaced"))));
   EXPECT_EQ(*ReadTextFile(File("net.labels.txt")), "dark\nbright\n");
   const nlohmann::json json = nlohmann::json::parse(Done({Out("net.onnx"), "--json"}));
@@ -177,14 +176,16 @@ TEST_F(ExportCommandTest, CheckFindsWhatIsWrong) {
   fs::rename(folder_ / "bin/cc", folder_ / "bin/python3");
   const Outcome other_tensors = Export({Out("net.pth"), "--check"});
   ::setenv("PATH", folder_.c_str(), 1);
-  const Outcome missing = Export({Out("net.c"), "--check"});
+  const Outcome missing = Export({Out("net.c"), "--check"}), no_python = Export({Out("net.onnx"), "--check"});
   ::setenv("PATH", path.c_str(), 1);
 
   EXPECT_EQ(wrong.exit_code, 4);
-  EXPECT_THAT(wrong.err, HasSubstr("to 1e-4 of the largest, found a difference of "));
+  EXPECT_THAT(wrong.err, HasSubstr("to 1e-4 of its largest number, found a difference of "));
   EXPECT_EQ(failed.exit_code, 4);
   EXPECT_THAT(failed.err, HasSubstr("net.c is written, but not checked: cc ended with exit code 3: last"));
   EXPECT_EQ(missing.exit_code, 6);
+  EXPECT_EQ(no_python.exit_code, 6);
+  EXPECT_THAT(no_python.err, HasSubstr("net.onnx is written, but not checked: python3 cannot be started"));
   EXPECT_EQ(no_torch.exit_code, 6);
   EXPECT_THAT(no_torch.err,
               HasSubstr("python3: No module named 'torch'; install PyTorch for it, or leave --check out"));
@@ -207,7 +208,7 @@ TEST_F(ExportCommandTest, JsonIsOneObject) {
 }
 
 TEST_F(ExportCommandTest, FormatComesFromTheOptionOrTheEnding) {
-  EXPECT_THAT(Done({Out("weights.bin"), "--format=safetensors"}), HasSubstr("a checkpoint of Riffle's"));
+  EXPECT_THAT(Done({Out("weights.bin"), "--format=safetensors"}), HasSubstr("a checkpoint without optimizer of"));
   EXPECT_THAT(Done({Out("NET.C")}), HasSubstr("C99"));
   EXPECT_THAT(Export({Out("net.tflite")}).err, HasSubstr("its ending tells no format"));
   EXPECT_THAT(Export({Out("net.c"), "--format=h5"}).err, HasSubstr("option format (command line): expected "));
