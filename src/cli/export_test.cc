@@ -33,6 +33,7 @@ class ExportCommandTest : public testing::Test {
     info.epoch = 3;
     info.ema_updates = 7;
     info.top1_percent = info.best_top1_percent = 91;
+    info.unvalidated = TrainedEpoch();
     const Plan plan = *MakePlan(info.model);
     Snapshot snapshot(plan.registry, std::vector<std::string_view>{"velocity"}, true);
     FillRandom(plan.registry, 1, &snapshot.values);
@@ -70,6 +71,7 @@ TEST_F(ExportCommandTest, SafetensorsIsACheckpointOfTheWeightsToUse) {
   EXPECT_EQ(copy->info().preprocessing, original->info().preprocessing);
   EXPECT_EQ(copy->info().epoch, 3);
   EXPECT_EQ(copy->info().top1_percent, 91);
+  EXPECT_FALSE(copy->info().unvalidated) << "nobody goes on with it";
   EXPECT_EQ(copy->best_weights(), WeightSet::kOnline);
 
   const Plan plan = *MakePlan(copy->info().model);
@@ -122,6 +124,14 @@ TEST_F(ExportCommandTest, OnnxHasLabelsAndATestVectorBesideIt) {
   EXPECT_THAT(
       Done({Out("net.onnx")}),
       HasSubstr("; replaced net.labels.txt, net.test.png, net.test.json, net.test.input.bin, net.test.output.bin"));
+}
+
+TEST_F(ExportCommandTest, OnnxOfClassesWithoutNamesHasNoLabels) {
+  CheckpointInfo info = TinyInfo();
+  info.classes.clear();
+  const Checkpoint nameless = SavedCheckpoint(info, 1);
+  EXPECT_THAT(Done({Out("net.onnx"), "--ckpt_path=" + nameless.path()}), Not(HasSubstr("labels")));
+  EXPECT_FALSE(fs::exists(File("net.labels.txt")));
 }
 
 TEST_F(ExportCommandTest, OnnxTakesItsOptions) {

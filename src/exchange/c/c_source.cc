@@ -19,15 +19,14 @@ namespace {
 
 constexpr int64_t kFloat = sizeof(float);
 
-/// The text with the network's name: name_x for net_x, NAME_X for NET_X.
+/// The text with the network's name: name_x for net_x, NAME_X for NET_X. REQUIRES: no other word of it ends in net_.
 std::string Named(std::string_view text, std::string_view prefix) {
   constexpr size_t kLetters = 3;  // of net and NET
   const std::string upper = CMacro(prefix);
   std::string named;
   for (size_t i = 0; i < text.size();) {
-    const bool begins = i == 0 || !IsNameCharacter(text[i - 1]);
     const std::string_view word = text.substr(i, kLetters + 1);
-    if (begins && (word == "net_" || word == "NET_")) {
+    if (word == "net_" || word == "NET_") {
       named.append(word == "net_" ? prefix : upper);
       i += kLetters;
     } else {

@@ -152,6 +152,7 @@ std::vector<Case> Cases() {
   add(2, 2, 33, [](ModelDescription& m) { m.in_channels = 1; });
   add(3, 4, 64, [](ModelDescription& m) { m.head_bias = true; });
   add(4, 1, 38, [](ModelDescription& m) { m.head_bias = true; });
+  add(3, 2, 8, [](ModelDescription&) {});  // maps of one pixel
   add(4, 3, 17, [](ModelDescription& m) { m.stem = Stem::kSmall; });
   add(0, 4, 8, [](ModelDescription& m) { m.stem = Stem::kSmall; });
   add(1, 3, 16, [](ModelDescription& m) {

@@ -10,9 +10,9 @@ namespace {
 // Not std::isalpha, which asks the locale.
 bool IsLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
-}  // namespace
-
 bool IsNameCharacter(char c) { return IsLetter(c) || (c >= '0' && c <= '9') || c == '_'; }
+
+}  // namespace
 
 std::string CString(std::string_view text) {
   std::string literal = "\"";

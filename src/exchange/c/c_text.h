@@ -12,9 +12,6 @@ std::string CString(std::string_view text);
 /// `text` for a comment: letters, digits, spaces and . _ - + , : ( ) as they are, anything else as '_'.
 std::string CComment(std::string_view text);
 
-/// Letters, digits and underscores.
-bool IsNameCharacter(char c);
-
 /// The nearest identifier: letters, digits and underscores, a letter first; "network" for an empty text.
 std::string CIdentifier(std::string_view text);
 
