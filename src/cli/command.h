@@ -81,6 +81,7 @@ Command ValidateCommand();
 Command PredictCommand();
 Command ImportCommand();
 Command RecalibrateCommand();
+Command ExportCommand();
 Command ModelsCommand();
 Command SummaryCommand();
 Command BenchCommand();

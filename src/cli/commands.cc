@@ -5,7 +5,7 @@ namespace riffle {
 
 std::span<const Command> Commands() {
   static const std::vector<Command> commands = {
-      TrainCommand(),  ValidateCommand(), PredictCommand(), ImportCommand(), RecalibrateCommand(),
+      TrainCommand(),  ValidateCommand(), PredictCommand(), ImportCommand(), ExportCommand(), RecalibrateCommand(),
       ModelsCommand(), SummaryCommand(),  BenchCommand(),   DataCommand(),   AugmentCommand()};
   return commands;
 }

@@ -68,6 +68,7 @@ TEST(CommandOptions, AreThoseThatChangeWhatTheCommandDoes) {
               UnorderedElementsAre("config", "threads", "batch_size", "image_resize", "model", "num_classes",
                                    "in_channels", "stem", "stage2_stride", "conventions"));
   EXPECT_THAT(OptionsOf("data"), UnorderedElementsAre("dataset", "data_dir", "threads", "seed"));
+  EXPECT_THAT(OptionsOf("export"), UnorderedElementsAre("ckpt_path"));
   EXPECT_THAT(OptionsOf("predict"), UnorderedElementsAre("threads", "ckpt_path", "tta_flip"));
   EXPECT_THAT(OptionsOf("models"), IsEmpty());
   EXPECT_EQ(OptionsOf("train").size(), OptionTable().size());

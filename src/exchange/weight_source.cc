@@ -23,7 +23,7 @@ constexpr NameScheme kOurs = {.stem_conv = "stem.conv",
                               .cells = {"conv1", "bn1", "depthwise", "bn2", "conv3", "bn3"},
                               .norm = {"gamma", "beta", "running_mean", "running_variance"}};
 
-constexpr std::array<WeightSource, 5> kSources = {{
+constexpr std::array<WeightSource, 6> kSources = {{
     {.name = "riffle", .title = "Riffle", .conventions = "mindcv", .names = kOurs},
     // mindspore-lab/mindcv, mindcv/models/shufflenetv1.py
     {.name = "mindcv",
@@ -71,6 +71,18 @@ constexpr std::array<WeightSource, 5> kSources = {{
                .norm = kTorchNorm,
                .first_stage = 1,
                .first_unit = 1}},
+    // The names that torchvision's ShuffleNetV2 (pytorch/vision, torchvision/models/shufflenetv2.py) would give to a
+    // ShuffleNetV1, which it has not: for export, and to read that again.
+    {.name = "torchvision",
+     .title = "torchvision",
+     .conventions = "paper",
+     .names = {.stem_conv = "conv1.0",
+               .stem_bn = "conv1.1",
+               .head = "fc",
+               .unit = "stage{stage}.{unit}",
+               .cells = {"branch2.0", "branch2.1", "branch2.3", "branch2.4", "branch2.5", "branch2.6"},
+               .norm = kTorchNorm},
+     .imagenet = false},
 }};
 
 std::string UnitName(const NameScheme& names, size_t stage, int unit) {

@@ -33,7 +33,7 @@ struct WeightSource {
   bool raw_pixels = false;  ///< of 0 to 255; otherwise normalised by ImageNet's mean and deviation
 };
 
-/// "riffle" (bare tensors under our names), "mindcv", "megvii", "mmpretrain", "pytorchcv".
+/// "riffle" (bare tensors under our names), "mindcv", "megvii", "mmpretrain", "pytorchcv", "torchvision".
 std::span<const WeightSource> WeightSources();
 
 /// The source of a name; null if there is none.
