@@ -81,8 +81,7 @@ constexpr std::array<WeightSource, 6> kSources = {{
                .head = "fc",
                .unit = "stage{stage}.{unit}",
                .cells = {"branch2.0", "branch2.1", "branch2.3", "branch2.4", "branch2.5", "branch2.6"},
-               .norm = kTorchNorm},
-     .imagenet = false},
+               .norm = kTorchNorm}},
 }};
 
 std::string UnitName(const NameScheme& names, size_t stage, int unit) {

@@ -64,7 +64,7 @@ class OnnxFromTorch : public testing::TestWithParam<std::string> {};
 TEST_P(OnnxFromTorch, HasTheConventionsAndLogitsOfItsPublisher) {
   const fs::path folder = TestFolder();
   const std::optional<int> code =
-      RunPython(GetParam(), "onnx_from_torch.py", "'" + folder.string() + "'", folder / "messages");
+      RunPython(GetParam(), "onnx_from_torch.py", fmt::format("'{}'", folder.string()), folder / "messages");
   if (!code) GTEST_SKIP() << GetParam() << " has no PyTorch";
   ASSERT_EQ(*code, 0) << *ReadTextFile(folder / "messages");
   int read = 0, refused = 0;
