@@ -215,7 +215,7 @@ TEST(HostileOnnx, OtherNetworksAreRefusedWithTheReason) {
        "channels, "
        "found MaxPool",
        [](ModelProto& model) { Node(model, "stage2.0.average_pool").set_op_type("MaxPool"); }},
-      {ErrorCode::kInvalidArgument, "expected the sum with the unit's input",
+      {ErrorCode::kInvalidArgument, "behind Relu \"stage2.1.residual.relu\": expected the two branches of a unit",
        [](ModelProto& model) { Node(model, "stage2.2.residual.add").set_input(0, "stage2.2.bn3"); }},
       {ErrorCode::kInvalidArgument, "expected a ReLU",
        [](ModelProto& model) { Node(model, "stage2.1.conv1.relu").set_op_type("Identity"); }},
