@@ -64,7 +64,7 @@ class OnnxFromTorch : public testing::TestWithParam<std::string> {};
 TEST_P(OnnxFromTorch, HasTheConventionsAndLogitsOfItsPublisher) {
   const fs::path folder = TestFolder();
   const std::optional<int> code =
-      RunPython(GetParam(), "onnx_from_torch.py", "'" + folder.string() + "'", folder / "messages");
+      RunPython(GetParam(), "onnx_from_torch.py", fmt::format("'{}'", folder.string()), folder / "messages");
   if (!code) GTEST_SKIP() << GetParam() << " has no PyTorch";
   ASSERT_EQ(*code, 0) << *ReadTextFile(folder / "messages");
   int read = 0, refused = 0;
@@ -88,8 +88,8 @@ TEST_P(OnnxFromTorch, HasTheConventionsAndLogitsOfItsPublisher) {
     ASSERT_EQ(network.status().message(), "");
     ExpectConventions(stem, network->model);
     EXPECT_THAT(network->producer, HasSubstr("pytorch"));
-    const std::vector<float> logits = Logits(*network, FloatsIn(folder / (stem + ".input.bin"))),
-                             expected = FloatsIn(folder / (stem + ".output.bin"));
+    const std::vector<float> logits = Logits(*network, FloatsIn(folder / (fmt::format("{}.input.bin", stem)))),
+                             expected = FloatsIn(folder / (fmt::format("{}.output.bin", stem)));
     ASSERT_EQ(logits.size(), expected.size());
     const double distance = RelativeDistance(logits.data(), expected.data(), expected.size());
     EXPECT_LE(distance, 1e-5);

@@ -281,16 +281,5 @@ TEST(HostileOnnx, NoBytesMakeTheReaderCrash) {
   EXPECT_GT(refused, 1000);
 }
 
-TEST(LooksLikeOnnx, TellsItFromOtherFiles) {
-  const auto looks = [](const std::string& bytes) {
-    return LooksLikeOnnx(std::span(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()));
-  };
-  EXPECT_TRUE(looks(Good()));
-  EXPECT_TRUE(looks("\x08\x07\x12\x07pytorch"));
-  EXPECT_TRUE(looks("\x08\x08\x3a\x05"));
-  for (const char* other : {"", "\x08", "PK\x03\x04", "\x80\x02}q", "\x0a\x3a\x0a\x0cconv1.weight", "{\"a\":1}"})
-    EXPECT_FALSE(looks(other)) << other;
-}
-
 }  // namespace
 }  // namespace riffle
