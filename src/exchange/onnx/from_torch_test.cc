@@ -88,8 +88,8 @@ TEST_P(OnnxFromTorch, HasTheConventionsAndLogitsOfItsPublisher) {
     ASSERT_EQ(network.status().message(), "");
     ExpectConventions(stem, network->model);
     EXPECT_THAT(network->producer, HasSubstr("pytorch"));
-    const std::vector<float> logits = Logits(*network, FloatsIn(folder / (stem + ".input.bin"))),
-                             expected = FloatsIn(folder / (stem + ".output.bin"));
+    const std::vector<float> logits = Logits(*network, FloatsIn(folder / (fmt::format("{}.input.bin", stem)))),
+                             expected = FloatsIn(folder / (fmt::format("{}.output.bin", stem)));
     ASSERT_EQ(logits.size(), expected.size());
     const double distance = RelativeDistance(logits.data(), expected.data(), expected.size());
     EXPECT_LE(distance, 1e-5);

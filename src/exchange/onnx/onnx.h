@@ -1,16 +1,16 @@
 // Networks as ONNX files (https://onnx.ai), out and in: the format that ONNX Runtime, OpenVINO, TensorRT, ncnn and MNN
 // read or convert from. Written is IR 8 with opset 13, which runtimes since 2021 take, as docs/weights.md shows it.
 //
-// A folder of ONNX's operators. Input is "pictures" [batch, in_channels, size, size], output "logits" [batch, classes].
+// The input is "pictures" [batch, in_channels, size, size], the output "logits" [batch, classes].
 // Nodes and weights have the names of the steps and of the parameter registry: "stage2.0.conv1",
 // "stage2.0.conv1.weight".
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "exchange/exportable.h"
@@ -73,8 +73,5 @@ struct OnnxNetwork {
 /// weights in files of their own, quantised ones.
 Result<OnnxNetwork> ReadOnnx(const std::filesystem::path& path);
 Result<OnnxNetwork> ReadOnnx(std::span<const uint8_t> bytes, const std::string& name);
-
-/// Whether a file that begins with these bytes is meant to be ONNX. Says nothing of its health.
-bool LooksLikeOnnx(std::span<const uint8_t> bytes);
 
 }  // namespace riffle

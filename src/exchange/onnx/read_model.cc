@@ -80,12 +80,4 @@ Result<OnnxNetwork> ReadOnnx(const std::filesystem::path& path) {
   return ReadOnnx(bytes, path.string());
 }
 
-// There is no magic number. Programs write the fields in order: the version of the format, a small number, and then who
-// wrote it, the opset, or the graph.
-bool LooksLikeOnnx(std::span<const uint8_t> bytes) {
-  if (bytes.size() < 3 || bytes[0] != 0x08 || bytes[1] == 0 || bytes[1] >= 32) return false;
-  constexpr uint8_t kNext[] = {0x12, 0x1a, 0x22, 0x28, 0x32, 0x3a, 0x42, 0x72};  // fields 2 to 8 and 14
-  return std::ranges::find(kNext, bytes[2]) != std::end(kNext);
-}
-
 }  // namespace riffle

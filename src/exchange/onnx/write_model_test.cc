@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/testing/test_folder.h"
 #include "exchange/onnx/testing/networks.h"
+#include "formats/file_format.h"
 #include "onnx/onnx.pb.h"
 #include "picture/decode.h"
 
@@ -28,7 +29,7 @@ NamedModel Named(std::string_view name) {
 ModelProto Written(const TestNetwork& network, const OnnxOptions& options) {
   const Result<std::string> bytes = OnnxModel(network.exportable(), options);
   EXPECT_EQ(bytes.status().message(), "");
-  EXPECT_TRUE(LooksLikeOnnx({reinterpret_cast<const uint8_t*>(bytes->data()), bytes->size()}));
+  EXPECT_EQ(FormatOf({reinterpret_cast<const uint8_t*>(bytes->data()), bytes->size()}), FileFormat::kOnnx);
   ModelProto model;
   EXPECT_TRUE(model.ParseFromString(*bytes));
   return model;
