@@ -32,17 +32,29 @@ Status EvaluationView::CheckChannels(const PictureView& picture) const {
                          picture.channels);
 }
 
-Result<PictureView> EvaluationView::Fit(const PictureView& picture, ViewScratch& scratch) const {
+EvaluationView::Fitted EvaluationView::FittedSize(int height, int width) const {
   const int size = preprocessing_.image_size, short_side = preprocessing_.ResizedShortSide();
-  const int64_t smaller = std::min(picture.height, picture.width);
-  const int64_t height = int64_t{picture.height} * short_side / smaller;
-  const int64_t width = int64_t{picture.width} * short_side / smaller;
+  const int64_t smaller = std::min(height, width);
+  const int64_t to_height = int64_t{height} * short_side / smaller, to_width = int64_t{width} * short_side / smaller;
+  return {to_height, to_width, {(to_height - size) / 2, (to_width - size) / 2, size, size}};
+}
+
+SourceBox EvaluationView::Seen(int height, int width) const {
+  const Fitted to = FittedSize(height, width);
+  const double rows = static_cast<double>(height) / static_cast<double>(to.height);
+  const double columns = static_cast<double>(width) / static_cast<double>(to.width);
+  return {static_cast<double>(to.middle.top) * rows, static_cast<double>(to.middle.left) * columns,
+          to.middle.height * rows, to.middle.width * columns};
+}
+
+Result<PictureView> EvaluationView::Fit(const PictureView& picture, ViewScratch& scratch) const {
+  const int short_side = preprocessing_.ResizedShortSide();
+  const auto [height, width, middle] = FittedSize(picture.height, picture.width);
   if (height > kMaxResizedSide || width > kMaxResizedSide)
     return InvalidArgument("{} × {} pixels are too long and thin to be resized to a short side of {}", picture.width,
                            picture.height, short_side);
-  const Window middle{(height - size) / 2, (width - size) / 2, size, size};
-  if (smaller == short_side)
-    return picture.Crop(static_cast<int>(middle.top), static_cast<int>(middle.left), size, size);
+  if (std::min(picture.height, picture.width) == short_side)
+    return picture.Crop(static_cast<int>(middle.top), static_cast<int>(middle.left), middle.height, middle.width);
   Resize(picture, height, width, middle, preprocessing_.interpolation, scratch.resize, scratch.resized);
   return scratch.resized.View();
 }

@@ -30,6 +30,9 @@ class EvaluationView {
   /// InvalidArgument for a picture of other channels, or so long and thin that it cannot be resized.
   Status Apply(const PictureView& picture, ViewScratch& scratch, float* out, int64_t channel_stride) const;
 
+  /// The part of a picture of that size that the network sees, in the picture's own pixels. REQUIRES: Fit takes it.
+  SourceBox Seen(int height, int width) const;
+
   // The steps, for transforms that do something in between.
 
   /// InvalidArgument for a picture of other channels.
@@ -43,6 +46,12 @@ class EvaluationView {
   void Normalise(const PictureView& picture, bool hflip, bool vflip, float* out, int64_t channel_stride) const;
 
  private:
+  /// What a picture of some size is resized to, and what is cut out of that.
+  struct Fitted {
+    int64_t height, width;
+    Window middle;
+  };
+  Fitted FittedSize(int height, int width) const;
   explicit EvaluationView(const Preprocessing& preprocessing);
 
   Preprocessing preprocessing_;

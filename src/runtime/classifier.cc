@@ -1,5 +1,7 @@
 #include "runtime/classifier.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -8,6 +10,10 @@
 #include "picture/decode.h"
 
 namespace riffle {
+
+std::string ClassNameOf(const std::vector<std::string>& names, int index) {
+  return names.empty() ? fmt::format("class {}", index) : names[index];
+}
 
 std::vector<ClassProbability> Likeliest(std::span<const float> logits, const std::vector<std::string>& names,
                                         size_t count) {
@@ -21,7 +27,7 @@ std::vector<ClassProbability> Likeliest(std::span<const float> logits, const std
                     [&](int a, int b) { return logits[a] != logits[b] ? logits[a] > logits[b] : a < b; });
   std::vector<ClassProbability> classes;
   for (size_t i = 0; i < count; ++i)
-    classes.push_back({names[order[i]], order[i], std::exp(logits[order[i]] - top) / sum});
+    classes.push_back({ClassNameOf(names, order[i]), order[i], std::exp(logits[order[i]] - top) / sum});
   return classes;
 }
 

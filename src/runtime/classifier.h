@@ -51,7 +51,10 @@ class PictureClassifier {
   ViewScratch scratch_;
 };
 
-/// The `count` likeliest of `names` under softmax(logits), equal ones by index.
+/// The name of a class; "class 17" where a checkpoint has no `names`.
+std::string ClassNameOf(const std::vector<std::string>& names, int index);
+
+/// The `count` likeliest of all classes under softmax(logits), equal ones by index. `names` as for ClassNameOf.
 std::vector<ClassProbability> Likeliest(std::span<const float> logits, const std::vector<std::string>& names,
                                         size_t count);
 

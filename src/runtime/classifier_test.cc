@@ -20,6 +20,12 @@ TEST(Likeliest, SortsByProbabilityAndEqualOnesByIndex) {
   EXPECT_EQ(Likeliest(logits, kNames, 1).size(), 1u);
 }
 
+TEST(Likeliest, NumbersTheClassesOfACheckpointWithoutNames) {
+  const auto classes = Likeliest(std::vector<float>{0, 2, 1}, {}, 2);
+  EXPECT_EQ(classes[0].name, "class 1");
+  EXPECT_EQ(classes[1].name, "class 2");
+}
+
 TEST(Likeliest, LargeLogitsDoNotOverflow) {
   const std::vector<float> logits = {1e4f, -1e4f, 0};
   EXPECT_EQ(Likeliest(logits, kNames, 1)[0].probability, 1.0);

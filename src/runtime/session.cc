@@ -112,10 +112,10 @@ const float* Session::Forward(int64_t images, Rows<const float> pictures) {
   const int64_t values = images * plan_.model.num_classes;
   logits_.Reserve(execution_.device, values);
   if (images == 0) return logits_.data();
-  RunOnce(images, pictures, logits_.data());
+  RunOnce(images, pictures, logits_.data(), keeps_maps_);
   if (!flip_) return logits_.data();
   mirror_logits_.Reserve(execution_.device, values);
-  RunOnce(images, Mirrored(images, pictures), mirror_logits_.data());
+  RunOnce(images, Mirrored(images, pictures), mirror_logits_.data(), false);
   ops_.flip_mean(execution_, {images, plan_.model.num_classes},
                  {.logits = logits_.data(), .flipped = mirror_logits_.data()});
   return logits_.data();
@@ -130,13 +130,21 @@ Rows<const float> Session::Mirrored(int64_t images, Rows<const float> pictures) 
   return {mirrored_.data(), stride};
 }
 
-void Session::RunOnce(int64_t images, Rows<const float> pictures, float* logits) {
+void Session::RunOnce(int64_t images, Rows<const float> pictures, float* logits, bool keeps_maps) {
   const int64_t group = GroupSize(plan_, images), groups = (images + group - 1) / group;
   Reserve(images, group);
   const int64_t area = plan_.maps[0].area(), features = plan_.maps[plan_.steps.back().x].channels;
+  const Map& last_map = plan_.maps[GlobalPooling().x];
+  KeptMaps kept;
+  if (keeps_maps) {
+    kept_images_ = images;
+    kept_maps_.Reserve(execution_.device, images * last_map.channels * last_map.area());
+    kept = {kept_maps_.data(), images * last_map.area()};
+  }
   execution_.pool.ParallelForThread(groups, [&](int64_t i, int thread) {
     RunGroup(i + 1 < groups ? layout_ : last_layout_, {pictures.data + i * group * area, pictures.stride},
-             arenas_[thread].data(), features_.data() + i * group * features);
+             arenas_[thread].data(), features_.data() + i * group * features,
+             keeps_maps ? KeptMaps{kept.first + i * group * last_map.area(), kept.stride} : kept);
   });
   const size_t head = plan_.steps.size() - 1;
   if (observer_) observer_->Begin(head, Pass::kForward);
@@ -144,7 +152,8 @@ void Session::RunOnce(int64_t images, Rows<const float> pictures, float* logits)
   if (observer_) observer_->End(head, Pass::kForward);
 }
 
-void Session::RunGroup(const Layout& layout, Rows<const float> pictures, std::byte* arena, float* features) const {
+void Session::RunGroup(const Layout& layout, Rows<const float> pictures, std::byte* arena, float* features,
+                       const KeptMaps& kept) const {
   const auto rows = [&](int map) -> Rows<float> {
     if (plan_.maps[map].vectors) return {features, plan_.maps[map].channels};
     return {reinterpret_cast<float*>(arena + layout.offset_bytes[map]), layout.stride[map]};
@@ -156,6 +165,29 @@ void Session::RunGroup(const Layout& layout, Rows<const float> pictures, std::by
             step.shortcut >= 0 ? Rows<const float>(rows(step.shortcut)) : Rows<const float>());
     if (observer_) observer_->End(i, Pass::kForward);
   }
+  if (kept.first == nullptr) return;
+  const int map = GlobalPooling().x;
+  const size_t row_bytes = layout.images * plan_.maps[map].area() * sizeof(float);
+  for (int c = 0; c < plan_.maps[map].channels; ++c)
+    execution_.device.Copy(kept.first + c * kept.stride, rows(map).From(c).data, row_bytes);
+}
+
+FeatureMaps Session::LastMaps() const {
+  const Map& map = plan_.maps[GlobalPooling().x];
+  FeatureMaps maps{
+      .images = kept_images_, .channels = map.channels, .height = map.height, .width = map.width, .values = {}};
+  maps.values.resize(kept_images_ * map.channels * map.area());
+  execution_.device.Download(maps.values.data(), kept_maps_.data(), maps.values.size() * sizeof(float));
+  execution_.device.Synchronize();
+  return maps;
+}
+
+std::vector<float> Session::HeadWeight() const {
+  const int64_t features = plan_.maps[plan_.steps.back().x].channels;
+  std::vector<float> weight(plan_.model.num_classes * features);
+  execution_.device.Download(weight.data(), prepared_.back().weight.data(), weight.size() * sizeof(float));
+  execution_.device.Synchronize();
+  return weight;
 }
 
 void Session::RunStep(size_t index, int64_t images, Rows<const float> x, Rows<float> y,

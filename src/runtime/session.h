@@ -11,6 +11,12 @@
 
 namespace riffle {
 
+/// Maps of a batch in the host's memory: [channels][images · height · width], without padding.
+struct FeatureMaps {
+  int64_t images = 0, channels = 0, height = 0, width = 0;
+  std::vector<float> values;
+};
+
 /// Pictures are independent: a batch runs as small groups of pictures, one group a thread, each in an arena that stays
 /// in its cache; a single group is split over the threads within the ops. The head, whose weights are most of the
 /// network's, runs once for the whole batch. The logits of a picture have the same bits whatever it is batched with.
@@ -40,6 +46,14 @@ class Session {
   /// valid until the next Forward or Run.
   const float* Forward(int64_t images, Rows<const float> pictures);
 
+  /// From the next Run on, the maps that the global average pooling reads are kept; those of the pictures themselves
+  /// where they are flipped, too. Costs a copy of them.
+  void KeepLastMaps() { keeps_maps_ = true; }
+  /// A copy for the host of the last Run's. REQUIRES: they were kept.
+  FeatureMaps LastMaps() const;
+  /// A copy for the host of the head's weight: [classes][features].
+  std::vector<float> HeadWeight() const;
+
   /// Folded; as it is until UsePlan.
   const Plan& plan() const { return plan_; }
   const Execution& execution() const { return execution_; }
@@ -59,14 +73,22 @@ class Session {
     std::vector<int64_t> offset_bytes, stride;  // by map; strides in values
   };
 
-  void RunOnce(int64_t images, Rows<const float> pictures, float* logits);
+  /// Where the maps of a group go that are kept: their first row, and values from one row to the next; null: nowhere.
+  struct KeptMaps {
+    float* first = nullptr;
+    int64_t stride = 0;
+  };
+
+  void RunOnce(int64_t images, Rows<const float> pictures, float* logits, bool keeps_maps);
   /// The pictures from right to left; valid until the next call.
   Rows<const float> Mirrored(int64_t images, Rows<const float> pictures);
 
   /// An arena for each thread and the layouts, unless they are there already.
   void Reserve(int64_t images, int64_t group);
   Layout LayoutOf(int64_t images) const;
-  void RunGroup(const Layout& layout, Rows<const float> pictures, std::byte* arena, float* features) const;
+  void RunGroup(const Layout& layout, Rows<const float> pictures, std::byte* arena, float* features,
+                const KeptMaps& kept) const;
+  const Step& GlobalPooling() const { return plan_.steps[plan_.steps.size() - 2]; }
   void RunStep(size_t index, int64_t images, Rows<const float> x, Rows<float> y, Rows<const float> shortcut) const;
   GroupConvShape GroupConvShapeOf(const Step& step, int64_t images) const;
 
@@ -83,6 +105,9 @@ class Session {
   DeviceArray<float> mirrored_;       // pictures, where they are flipped
   DeviceArray<float> mirror_logits_;  // of these
   DeviceInput<float> input_;          // pictures of the host
+  bool keeps_maps_ = false;
+  int64_t kept_images_ = 0;       // of the last Run
+  DeviceArray<float> kept_maps_;  // their maps, as FeatureMaps has them
   StepObserver* observer_ = nullptr;
 };
 
