@@ -1,11 +1,10 @@
 // A folder of class folders, as ImageNet and everybody's own pictures come.
-#include <sys/stat.h>
-
 #include <algorithm>
 
 #include "base/file.h"
 #include "base/text.h"
 #include "data/encoded_dataset.h"
+#include "data/folder_pictures.h"
 #include "data/folders.h"
 #include "data/imagenet_classes.h"
 #include "data/readers.h"
@@ -14,8 +13,6 @@ namespace riffle {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::string_view kBrokenLinks = "broken links";
 
 class FolderDataset : public EncodedDataset {
  public:
@@ -53,66 +50,6 @@ class FolderDataset : public EncodedDataset {
   std::vector<std::string> files_;          // below the class folder: ImageNet has 1.3 million
 };
 
-/// Finds the pictures of one class, in its folder and all below.
-class ClassFolder {
- public:
-  ClassFolder(const fs::path& split_folder, const std::string& name) : split_folder_(split_folder), root_(name) {}
-
-  Status Search() {
-    RIFFLE_TRY(Search(""));
-    std::ranges::sort(pictures);
-    return {};
-  }
-
-  std::vector<std::string> pictures;  // paths below the class folder
-  LeftOutFiles left_out;
-
- private:
-  using Identity = std::pair<dev_t, ino_t>;
-
-  Status Search(const fs::path& below) {
-    const fs::path folder = split_folder_ / root_ / below;
-    struct stat info {};
-    if (::stat(folder.c_str(), &info) != 0) return IoError("{}: cannot be listed", folder.string());
-    const Identity self = {info.st_dev, info.st_ino};
-    if (std::ranges::find(above_, self) != above_.end()) {
-      left_out.Add("links to a folder above them", root_ / below);
-      return {};
-    }
-    above_.push_back(self);
-    std::vector<fs::path> folders;  // listed when this one is closed: one at a time is open
-    RIFFLE_TRY(ForEachIn(folder, [&](const fs::directory_entry& entry, const std::string& name) {
-      if (!IsFolder(entry))
-        AddFile(entry, below / name);
-      else if (name.front() == '.')
-        left_out.Add("hidden folders", root_ / below / name, true);
-      else
-        folders.push_back(below / name);
-    }));
-    std::ranges::sort(folders);
-    for (const fs::path& next : folders) RIFFLE_TRY(Search(next));
-    above_.pop_back();
-    return {};
-  }
-
-  void AddFile(const fs::directory_entry& entry, const fs::path& path) {
-    std::error_code error;
-    const bool has_its_name = IsPictureName(path) && path.filename().native().front() != '.';
-    if (!has_its_name && IsBrokenLink(entry.path()) && !IsOftenBesidePictures(path))
-      left_out.Add(std::string(kBrokenLinks), root_ / path);
-    else if (!has_its_name)
-      left_out.AddByName(root_ / path);
-    else if (entry.is_regular_file(error) || !entry.exists(error))  // a broken link is told of when it is read
-      pictures.push_back(path.string());
-    else
-      left_out.Add("pipes, sockets and devices", root_ / path);
-  }
-
-  const fs::path& split_folder_;
-  const fs::path root_;
-  std::vector<Identity> above_;  // the folder and those that led to it
-};
-
 /// The place of `name`, which may be a WordNet id, in the known classes.
 Result<int32_t> LabelOf(const std::string& name, const std::vector<std::string>& known, const fs::path& folder) {
   for (const std::string_view called : {std::string_view(name), ImageNetNameOf(name)}) {
@@ -141,7 +78,7 @@ Status AddBeside(const fs::path& split_folder, LeftOutFiles* left_out) {
     } else if (IsOftenBesidePictures(name)) {
       left_out->Add("files beside the class folders", name, true);
     } else if (IsBrokenLink(entry.path())) {
-      left_out->Add(fmt::format("{} beside the class folders, perhaps of classes", kBrokenLinks), name);
+      left_out->Add("broken links beside the class folders, perhaps of classes", name);
     } else if (IsArchiveName(name)) {
       left_out->Add("archives beside the class folders, which are not unpacked", name);
     } else {
@@ -173,8 +110,7 @@ Result<std::unique_ptr<Dataset>> OpenFolder(const fs::path& data_dir, const std:
     if (!dataset->FolderOf(label).empty())
       return InvalidArgument("{}: '{}' and '{}' are folders of one class: put their pictures into one", folder.string(),
                              dataset->FolderOf(label), name);
-    ClassFolder found(folder, name);
-    RIFFLE_TRY(found.Search());
+    RIFFLE_ASSIGN(FolderPictures found, FindPictures(folder / name, name));
     if (found.pictures.empty() && known_classes.empty())
       return NotFound("{}: no {} file in this class folder{}", (folder / name).string(), PictureEndings(),
                       Instead(found.left_out.Kinds()));
