@@ -79,6 +79,7 @@ Command TrainCommand();
 Command AugmentCommand();
 Command ValidateCommand();
 Command PredictCommand();
+Command ExplainCommand();
 Command ImportCommand();
 Command RecalibrateCommand();
 Command ExportCommand();

@@ -5,8 +5,8 @@ namespace riffle {
 
 std::span<const Command> Commands() {
   static const std::vector<Command> commands = {
-      TrainCommand(),  ValidateCommand(), PredictCommand(), ImportCommand(), ExportCommand(), RecalibrateCommand(),
-      ModelsCommand(), SummaryCommand(),  BenchCommand(),   DataCommand(),   AugmentCommand()};
+      TrainCommand(),       ValidateCommand(), PredictCommand(), ExplainCommand(), ImportCommand(), ExportCommand(),
+      RecalibrateCommand(), ModelsCommand(),   SummaryCommand(), BenchCommand(),   DataCommand(),   AugmentCommand()};
   return commands;
 }
 

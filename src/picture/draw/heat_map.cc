@@ -46,9 +46,9 @@ Color3 HeatColor(double share) {
   return color;
 }
 
-Picture HeatMap(const PictureView& picture, int zoom, const HeatGrid& grid) {
+Picture HeatMap(const PictureView& picture, const HeatGrid& grid) {
   Picture out;
-  out.Reshape(picture.height * zoom, picture.width * zoom, 3);
+  out.Reshape(picture.height, picture.width, 3);
   const std::vector<Between> rows = Places(grid.height, out.height), columns = Places(grid.width, out.width);
   const double range = double{grid.high} - grid.low;
   for (int y = 0; y < out.height; ++y) {
@@ -61,7 +61,7 @@ Picture HeatMap(const PictureView& picture, int zoom, const HeatGrid& grid) {
                                Mix(below[column.first], below[column.second], column.share), row.share);
       const double heat = range > 0 ? std::clamp((value - grid.low) / range, 0.0, 1.0) : 0;
       const Color3 color = HeatColor(heat);
-      const uint8_t* pixel = picture.Row(y / zoom) + x / zoom * picture.channels;
+      const uint8_t* pixel = picture.Row(y) + int64_t{x} * picture.channels;
       for (int c = 0; c < 3; ++c)
         out.Row(y)[3 * x + c] = static_cast<uint8_t>(
             std::lround(Mix(pixel[picture.channels == 1 ? 0 : c], color[c], Mix(kLeastHeat, kMostHeat, heat))));

@@ -19,8 +19,8 @@ struct HeatGrid {
   float low = 0, high = 1;
 };
 
-/// `picture` (grey or RGB) as RGB, each pixel as zoom × zoom, darkened and tinted by the grid, which is interpolated
-/// between the middles of its cells: what is cold recedes, what is hot glows. REQUIRES: a grid that is not empty.
-Picture HeatMap(const PictureView& picture, int zoom, const HeatGrid& grid);
+/// `picture` (grey or RGB) as RGB, darkened and tinted by the grid, which is interpolated between the middles of its
+/// cells: what is cold recedes, what is hot glows. REQUIRES: a grid that is not empty.
+Picture HeatMap(const PictureView& picture, const HeatGrid& grid);
 
 }  // namespace riffle
