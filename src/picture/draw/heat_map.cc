@@ -13,7 +13,7 @@ constexpr std::array<std::array<double, 3>, 6> kColors = {
     {{10, 8, 32}, {74, 20, 108}, {150, 40, 104}, {214, 78, 58}, {246, 154, 26}, {252, 242, 150}}};
 
 // Of the heat's colour in a pixel, where it is coldest and hottest: the picture shows through everywhere.
-constexpr double kLeastHeat = 0.45, kMostHeat = 0.62;
+constexpr double kLeastHeat = 0.55, kMostHeat = 0.65;
 
 /// Between which two cells a pixel lies, and how far it is from the first to the second.
 struct Between {
@@ -30,6 +30,11 @@ std::vector<Between> Places(int64_t cells, int64_t pixels) {
     places.push_back({first, std::min(first + 1, cells - 1), place - static_cast<double>(first)});
   }
   return places;
+}
+
+/// How light a pixel is (ITU-R 601), so that all colour there is heat.
+double Luma(const uint8_t* pixel, int channels) {
+  return channels == 1 ? pixel[0] : 0.299 * pixel[0] + 0.587 * pixel[1] + 0.114 * pixel[2];
 }
 
 double Mix(double a, double b, double share) { return a + (b - a) * share; }
@@ -61,10 +66,10 @@ Picture HeatMap(const PictureView& picture, const HeatGrid& grid) {
                                Mix(below[column.first], below[column.second], column.share), row.share);
       const double heat = range > 0 ? std::clamp((value - grid.low) / range, 0.0, 1.0) : 0;
       const Color3 color = HeatColor(heat);
-      const uint8_t* pixel = picture.Row(y) + int64_t{x} * picture.channels;
+      const double light = Luma(picture.Row(y) + int64_t{x} * picture.channels, picture.channels);
       for (int c = 0; c < 3; ++c)
-        out.Row(y)[3 * x + c] = static_cast<uint8_t>(
-            std::lround(Mix(pixel[picture.channels == 1 ? 0 : c], color[c], Mix(kLeastHeat, kMostHeat, heat))));
+        out.Row(y)[3 * x + c] =
+            static_cast<uint8_t>(std::lround(Mix(light, color[c], Mix(kLeastHeat, kMostHeat, heat))));
     }
   }
   return out;

@@ -19,7 +19,7 @@ struct HeatGrid {
   float low = 0, high = 1;
 };
 
-/// `picture` (grey or RGB) as RGB, darkened and tinted by the grid, which is interpolated between the middles of its
+/// `picture` (grey or RGB) in grey, tinted by the grid, which is interpolated between the middles of its
 /// cells: what is cold recedes, what is hot glows. REQUIRES: a grid that is not empty.
 Picture HeatMap(const PictureView& picture, const HeatGrid& grid);
 
