@@ -11,7 +11,7 @@ namespace riffle {
 namespace {
 
 /// Pictures in a batch: enough that no thread waits long for the last one, few enough that answers come soon.
-size_t BatchSize(int threads) { return std::max(32, 8 * threads); }
+size_t BatchSize(int threads) { return std::max(128, 16 * threads); }
 
 /// One error that tells of all, with the code of the first.
 Status Together(const std::vector<Status>& errors) {

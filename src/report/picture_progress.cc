@@ -10,7 +10,7 @@
 namespace riffle {
 namespace {
 
-using std::chrono_literals::operator""s, std::chrono_literals::operator""ms;
+using namespace std::chrono_literals;
 
 constexpr auto kQuiet = 2s;
 constexpr auto kBetweenDraws = 100ms;  // faster is unreadable

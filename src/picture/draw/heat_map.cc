@@ -14,6 +14,7 @@ constexpr std::array<std::array<double, 3>, 6> kColors = {
 
 // Of the heat's colour in a pixel, where it is coldest and hottest: the picture shows through everywhere.
 constexpr double kLeastHeat = 0.55, kMostHeat = 0.65;
+constexpr double kDimmed = 0.75;  // the picture's light, for the heat to shine
 
 /// Between which two cells a pixel lies, and how far it is from the first to the second.
 struct Between {
@@ -66,7 +67,7 @@ Picture HeatMap(const PictureView& picture, const HeatGrid& grid) {
                                Mix(below[column.first], below[column.second], column.share), row.share);
       const double heat = range > 0 ? std::clamp((value - grid.low) / range, 0.0, 1.0) : 0;
       const Color3 color = HeatColor(heat);
-      const double light = Luma(picture.Row(y) + int64_t{x} * picture.channels, picture.channels);
+      const double light = kDimmed * Luma(picture.Row(y) + int64_t{x} * picture.channels, picture.channels);
       for (int c = 0; c < 3; ++c)
         out.Row(y)[3 * x + c] =
             static_cast<uint8_t>(std::lround(Mix(light, color[c], Mix(kLeastHeat, kMostHeat, heat))));
