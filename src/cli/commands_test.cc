@@ -70,6 +70,7 @@ TEST(CommandOptions, AreThoseThatChangeWhatTheCommandDoes) {
   EXPECT_THAT(OptionsOf("data"), UnorderedElementsAre("dataset", "data_dir", "threads", "seed"));
   EXPECT_THAT(OptionsOf("export"), UnorderedElementsAre("ckpt_path"));
   EXPECT_THAT(OptionsOf("predict"), UnorderedElementsAre("threads", "ckpt_path", "tta_flip"));
+  EXPECT_THAT(OptionsOf("explain"), UnorderedElementsAre("threads", "ckpt_path"));
   EXPECT_THAT(OptionsOf("models"), IsEmpty());
   EXPECT_EQ(OptionsOf("train").size(), OptionTable().size());
 }

@@ -29,6 +29,20 @@ TEST(EvaluationView, TakesTheMiddleAndNormalises) {
     for (int x = 0; x < 2; ++x) EXPECT_EQ(out[2 * y + x], (10 * (y + 1) + x + 2 - 10) / 2.0f);
 }
 
+TEST(EvaluationView, TellsWhichPartTheNetworkSees) {
+  const auto view = EvaluationView::Create({.image_size = 4, .channels = 1, .crop_pct = 0.5, .mean = {0}, .std = {1}});
+  const SourceBox same = view->Seen(8, 11);  // of its size already: 2 rows above, (11 − 4) / 2 = 3 columns at the left
+  EXPECT_EQ(same.top, 2);
+  EXPECT_EQ(same.left, 3);
+  EXPECT_EQ(same.height, 4);
+  EXPECT_EQ(same.width, 4);
+  const SourceBox reduced = view->Seen(32, 16);  // to 16 × 8
+  EXPECT_EQ(reduced.top, 12);
+  EXPECT_EQ(reduced.left, 4);
+  EXPECT_EQ(reduced.height, 8);
+  EXPECT_EQ(reduced.width, 8);
+}
+
 TEST(EvaluationView, ResizesTheShortSideFirst) {
   const auto view = EvaluationView::Create({.image_size = 4, .channels = 1, .crop_pct = 1, .mean = {0}, .std = {1}});
   ASSERT_TRUE(view.ok());
