@@ -53,20 +53,23 @@ Status Run(const Invocation& invocation, const Console& console) {
     RIFFLE_ASSIGN(asked_index, ClassNamed(*asked, classifier.info()));
   }
   RIFFLE_ASSIGN(const std::unique_ptr<Explainer> explainer, Explainer::Create(classifier, *folder));
+  // The classes of a picture that are shown.
+  const auto classes_of = [&](size_t i) -> std::vector<ClassProbability> {
+    if (!classifier.outcome(i).status.ok()) return {};
+    const CheckpointInfo& info = classifier.info();
+    if (asked_index < 0) return Likeliest(classifier.logits(i), info.classes, topk);
+    std::vector<ClassProbability> all = Likeliest(classifier.logits(i), info.classes, info.model.num_classes);
+    return {*std::ranges::find(all, asked_index, &ClassProbability::index)};
+  };
   Status unreadable;
   RIFFLE_TRY(run->ForEachBatch(
       [&](std::span<const PictureInput> batch) -> Status {
-        explainer->BeginBatch();
-        for (size_t i = 0; i < batch.size(); ++i) {
-          if (!classifier.outcome(i).status.ok()) continue;
-          std::vector<ClassProbability> classes =
-              Likeliest(classifier.logits(i), classifier.info().classes,
-                        asked_index < 0 ? topk : classifier.info().model.num_classes);
-          if (asked_index >= 0)
-            std::erase_if(classes, [&](const ClassProbability& c) { return c.index != asked_index; });
-          RIFFLE_ASSIGN(const Explanation explanation, explainer->Explain(batch[i], i, classes));
-          console.out << (json ? JsonOf : TextOf)(batch[i].name, explanation) << std::flush;
-        }
+        std::vector<std::vector<ClassProbability>> classes;
+        for (size_t i = 0; i < batch.size(); ++i) classes.push_back(classes_of(i));
+        RIFFLE_ASSIGN(const std::vector<Explanation> explanations, explainer->Explain(batch, classes));
+        for (size_t i = 0; i < batch.size(); ++i)
+          if (!classes[i].empty()) console.out << (json ? JsonOf : TextOf)(batch[i].name, explanations[i]);
+        console.out << std::flush;
         return {};
       },
       &unreadable));

@@ -1,7 +1,7 @@
 #include "cli/explanation.h"
 
 #include <algorithm>
-#include <cmath>
+#include <exception>
 
 #include "base/file.h"
 #include "base/text.h"
@@ -45,22 +45,38 @@ fs::path Explainer::FileFor(const PictureInput& picture) {
   return folder_ / (name + ".explain.png");
 }
 
-Result<Explanation> Explainer::Explain(const PictureInput& picture, size_t place,
-                                       std::span<const ClassProbability> classes) {
+Result<std::vector<Explanation>> Explainer::Explain(std::span<const PictureInput> batch,
+                                                    std::span<const std::vector<ClassProbability>> classes) {
+  const ActivationMaps maps(classifier_.session());
+  std::vector<Explanation> explanations(batch.size());
+  for (size_t i = 0; i < batch.size(); ++i)
+    if (!classes[i].empty()) explanations[i].file = FileFor(batch[i]);
+  std::vector<Status> statuses(batch.size());
+  classifier_.session().execution().pool.ParallelFor(static_cast<int64_t>(batch.size()), [&](int64_t i) {
+    try {
+      if (!classes[i].empty()) statuses[i] = Write(batch[i], i, maps, classes[i], explanations[i]);
+    } catch (const std::exception&) {  // nothing else throws than what finds no memory
+      statuses[i] = Unavailable("{}: no memory to draw it", explanations[i].file.string());
+    }
+  });
+  for (const Status& status : statuses) RIFFLE_TRY(status);
+  return explanations;
+}
+
+Status Explainer::Write(const PictureInput& picture, size_t place, const ActivationMaps& maps,
+                        std::span<const ClassProbability> classes, Explanation& explanation) const {
   const BatchClassifier::Outcome& outcome = classifier_.outcome(place);
   const SourceBox seen = classifier_.view().Seen(outcome.height, outcome.width);
-  Explanation explanation = {.file = FileFor(picture), .classes = {}};
   std::vector<ExplainedMap> shown;
   for (const ClassProbability& answer : classes) {
-    ActivationMap map = maps_->Of(static_cast<int64_t>(place), answer.index);
+    ActivationMap map = maps.Of(static_cast<int64_t>(place), answer.index);
     explanation.classes.push_back(InPixels(answer, HottestRegion(map), seen));
     shown.push_back({.class_name = answer.name, .probability = answer.probability, .map = std::move(map)});
   }
   const Picture sheet =
       DrawExplanation(classifier_.Seen(place).View(), fs::path(picture.name).filename().string(), shown);
   RIFFLE_ASSIGN(const std::string png, EncodePng(sheet.View()));
-  RIFFLE_TRY(WriteFileAtomically(explanation.file, png));
-  return explanation;
+  return WriteFileAtomically(explanation.file, png);
 }
 
 Result<int> ClassNamed(std::string_view text, const CheckpointInfo& info) {

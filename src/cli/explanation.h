@@ -4,7 +4,6 @@
 
 #include <filesystem>
 #include <memory>
-#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -34,23 +33,23 @@ class Explainer {
   /// Makes the folder. The classifier must outlive this, and keeps its maps from now on. Errors: IoError.
   static Result<std::unique_ptr<Explainer>> Create(BatchClassifier& classifier, const std::filesystem::path& folder);
 
-  /// After each batch, before its pictures.
-  void BeginBatch() { maps_.emplace(classifier_.session()); }
-
-  /// Writes FOLDER/NAME.explain.png for picture `place` of the batch, NAME being the picture's without its ending, and
-  /// NAME-2 for the next one of that name; an older file is replaced. It shows the classes from left to right.
-  /// REQUIRES: the picture's outcome is good; there are classes. Errors: those of WriteFileAtomically.
-  Result<Explanation> Explain(const PictureInput& picture, size_t place, std::span<const ClassProbability> classes);
+  /// After each batch, for its pictures: what `classes` holds for each, from left to right; nothing for one that has
+  /// none, whose explanation then is empty. Writes FOLDER/NAME.explain.png, NAME being the picture's without its
+  /// ending, and NAME-2 for the next one of that name; an older file is replaced. Draws on the threads of the
+  /// classifier. REQUIRES: the outcome of pictures with classes is good. Errors: those of WriteFileAtomically.
+  Result<std::vector<Explanation>> Explain(std::span<const PictureInput> batch,
+                                           std::span<const std::vector<ClassProbability>> classes);
 
  private:
   Explainer(BatchClassifier& classifier, std::filesystem::path folder)
       : classifier_(classifier), folder_(std::move(folder)) {}
   std::filesystem::path FileFor(const PictureInput& picture);
+  Status Write(const PictureInput& picture, size_t place, const ActivationMaps& maps,
+               std::span<const ClassProbability> classes, Explanation& explanation) const;
 
   BatchClassifier& classifier_;
   const std::filesystem::path folder_;
   std::set<std::string> names_;  // of the files that were written
-  std::optional<ActivationMaps> maps_;
 };
 
 /// The class that a person means by its name or its number. InvalidArgument names the nearest one.

@@ -82,9 +82,19 @@ class Answers {
   }
 
   Status Take(std::span<const PictureInput> batch) {
-    if (explainer_) explainer_->BeginBatch();
+    std::vector<Answer> classes(batch.size()), explained(batch.size());  // none of a picture that could not be read
+    for (size_t i = 0; i < batch.size(); ++i) {
+      if (!classifier_.outcome(i).status.ok()) continue;
+      classes[i] = Likeliest(classifier_.logits(i), classifier_.info().classes, topk_);
+      explained[i] = {classes[i][0]};
+    }
+    std::vector<Explanation> explanations(batch.size());
+    if (explainer_) {
+      RIFFLE_ASSIGN(explanations, explainer_->Explain(batch, explained));
+    }
     for (size_t i = 0; i < batch.size(); ++i)
-      if (classifier_.outcome(i).status.ok()) RIFFLE_TRY(Take(batch[i], i));
+      if (!classes[i].empty())
+        RIFFLE_TRY(Take(batch[i], classes[i], classifier_.outcome(i).flaw, explanations[i].file.string()));
     console_.out << std::flush;
     done_ += static_cast<int64_t>(batch.size());
     if (is_summed_up_) progress_.Report(done_, pictures_);
@@ -119,16 +129,10 @@ class Answers {
     if (csv_file_ != nullptr) csv_ = CsvHeading(topk_);
   }
 
-  Status Take(const PictureInput& picture, size_t place) {
-    const Answer classes = Likeliest(classifier_.logits(place), classifier_.info().classes, topk_);
-    const std::string& flaw = classifier_.outcome(place).flaw;
+  Status Take(const PictureInput& picture, const Answer& classes, const std::string& flaw,
+              const std::string& explanation) {
     if (csv_file_ != nullptr) csv_ += CsvRow(picture.name, classes);
     if (sorter_) RIFFLE_TRY(sorter_->Copy(picture.name, classes[0].name, classes[0].index));
-    std::string explanation;
-    if (explainer_) {
-      RIFFLE_ASSIGN(const Explanation drawn, explainer_->Explain(picture, place, std::span(classes).first(1)));
-      explanation = drawn.file.string();
-    }
     if (!is_summed_up_) {
       console_.out << (is_json_ ? JsonOf : TextOf)(picture.name, classes, flaw, explanation);
       return {};
