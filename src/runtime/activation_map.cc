@@ -41,7 +41,8 @@ HotRegion HottestRegion(const ActivationMap& map) {
     visit(y, x + 1);
   }
   const auto rows = static_cast<double>(map.height), columns = static_cast<double>(map.width);
-  return {.y = (static_cast<double>(first / map.width) + 0.5) / rows,
+  const int64_t first_row = first / map.width;
+  return {.y = (static_cast<double>(first_row) + 0.5) / rows,
           .x = (static_cast<double>(first % map.width) + 0.5) / columns,
           .top = static_cast<double>(top) / rows,
           .left = static_cast<double>(left) / columns,
