@@ -11,7 +11,7 @@
 namespace riffle {
 namespace {
 
-constexpr int64_t kImages = 5;
+constexpr int64_t kImages = 17;  // beyond one group of pictures
 
 struct Case {
   std::string name;
@@ -21,7 +21,7 @@ struct Case {
 std::vector<Case> Cases() {
   ModelDescription model = *FindModel("shufflenet_v1_g3_x0_25");
   model.num_classes = 7;
-  model.image_size = 70;  // a last map of 3 × 3: groups of several pictures
+  model.image_size = 70;  // a last map of 3 × 3: groups of seven pictures
   std::vector<Case> cases;
   for (const NamedConventions& named : kConventions) {
     cases.push_back({std::string(named.name), model});

@@ -73,12 +73,14 @@ TEST_P(BatchClassifierOf, EachHasTheAnswerOfThePublicClassifier) {
   }
 }
 
-TEST_P(BatchClassifierOf, ASmallerBatchAfterALargerOneIsAsOneOfItsOwn) {
-  const auto classifier = Classifier(), fresh = Classifier();
-  classifier->Classify(inputs_);
-  classifier->Classify(std::span(inputs_).first(3));
-  fresh->Classify(std::span(inputs_).first(3));
-  for (size_t i = 0; i < 3; ++i) EXPECT_TRUE(std::ranges::equal(classifier->logits(i), fresh->logits(i)));
+TEST_P(BatchClassifierOf, ABatchAfterOneOfAnotherSizeIsAsOneOfItsOwn) {
+  const auto classifier = Classifier();
+  for (const size_t size : {size_t{3}, kPictures, size_t{2}}) {
+    const auto fresh = Classifier();
+    classifier->Classify(std::span(inputs_).first(size));
+    fresh->Classify(std::span(inputs_).first(size));
+    for (size_t i = 0; i < size; ++i) EXPECT_TRUE(std::ranges::equal(classifier->logits(i), fresh->logits(i))) << size;
+  }
 }
 
 TEST_P(BatchClassifierOf, NamesWhatIsWrong) {
