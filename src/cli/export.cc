@@ -7,7 +7,7 @@
 #include "cli/command.h"
 #include "cli/export_formats.h"
 #include "cli/own_number.h"
-#include "cli/run_folder.h"
+#include "cli/weights.h"
 #include "report/table.h"
 
 namespace riffle {
@@ -113,16 +113,16 @@ Result<ExportJob> JobOf(const Invocation& invocation, const Checkpoint& checkpoi
 }
 
 Status Run(const Invocation& invocation, const Console& console) {
-  const Options& options = invocation.settings.options;
-  if (options.ckpt_path.empty() || !invocation.Has("out"))
+  if (!AsksForWeights(invocation.settings.options) || !invocation.Has("out"))
     return InvalidArgument(
-        "expected a checkpoint and a file to write; write 'riffle export --ckpt_path=FILE --out=FILE'");
+        "expected weights and a file to write; write 'riffle export --ckpt_path=FILE --out=FILE', or --pretrained and "
+        "--model in the place of --ckpt_path");
   RIFFLE_ASSIGN(const ExportFormat* const format, FormatOf(invocation));
   RIFFLE_TRY(CheckOutputs(invocation));
   const bool json = invocation.Has("json");
   std::ostream nowhere(nullptr);
   Log log(json ? nowhere : console.out, 0);  // a program reads one object, and nothing else
-  RIFFLE_ASSIGN(const Checkpoint checkpoint, OpenCheckpoint(options.ckpt_path, log));
+  RIFFLE_ASSIGN(const Checkpoint checkpoint, OpenAskedWeights(invocation.settings, "to export", log));
   const WeightSet set = invocation.Has("online") ? WeightSet::kOnline : checkpoint.best_weights();
   RIFFLE_ASSIGN(const ExportJob job, JobOf(invocation, checkpoint, set));
   RIFFLE_ASSIGN(const Exported exported, format->write(job));
@@ -143,7 +143,7 @@ Command ExportCommand() {
   return {
       .name = "export",
       .summary = "writes a checkpoint's network for other tools: ONNX, PyTorch, C",
-      .options = {.names = {"ckpt_path"}},
+      .options = {.groups = {OptionGroup::kWeights}, .names = {"model"}},
       .own_options =
           {{.name = "out",
             .value_name = "FILE",
