@@ -26,8 +26,9 @@ struct ZipEntry {
 /// is truncated or damaged: offsets beyond the file, entries that overlap, or have one name; or uses what is not read.
 Result<std::vector<ZipEntry>> ZipDirectory(std::span<const uint8_t> archive);
 
-/// The content of one entry, checked against its checksum; 0 is none (PyTorch writes it if asked to). DataLoss if it is damaged or larger than `most_bytes`, which
-/// is found out before memory is taken: what an entry unpacks to can be a thousand times its size.
+/// The content of one entry, checked against its checksum; 0 is none (PyTorch writes it if asked to). DataLoss if it is
+/// damaged or larger than `most_bytes`, which is found out before memory is taken: what an entry unpacks to can be a
+/// thousand times its size.
 Result<AlignedArray<uint8_t>> Unzip(const ZipEntry& entry, uint64_t most_bytes);
 /// The same of a stored entry, without a copy. REQUIRES: !entry.deflated
 Result<std::span<const uint8_t>> StoredContent(const ZipEntry& entry);
