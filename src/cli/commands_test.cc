@@ -46,8 +46,8 @@ TEST(CommandOptions, AreThoseThatChangeWhatTheCommandDoes) {
       UnorderedElementsAre("config", "device_target", "threads", "dataset", "data_dir", "val_split", "dataset_download",
                            "dataset_url", "dataset_checksums", "num_parallel_workers", "batch_size", "allow_incomplete",
                            "image_resize", "val_resize", "interpolation", "mean", "std", "crop_pct", "exif_orientation",
-                           "model", "num_classes", "in_channels", "pretrained", "ckpt_path", "loss", "label_smoothing",
-                           "class_weights", "tta_flip", "log_interval"));
+                           "model", "num_classes", "in_channels", "pretrained", "pretrained_url", "ckpt_path", "loss",
+                           "label_smoothing", "class_weights", "tta_flip", "log_interval"));
   EXPECT_THAT(OptionsOf("augment"),
               UnorderedElementsAre("config", "seed", "dataset", "data_dir", "train_split", "dataset_download",
                                    "dataset_url", "dataset_checksums", "shuffle", "num_samples", "image_resize",
@@ -68,9 +68,11 @@ TEST(CommandOptions, AreThoseThatChangeWhatTheCommandDoes) {
               UnorderedElementsAre("config", "threads", "batch_size", "image_resize", "model", "num_classes",
                                    "in_channels", "stem", "stage2_stride", "conventions"));
   EXPECT_THAT(OptionsOf("data"), UnorderedElementsAre("dataset", "data_dir", "threads", "seed"));
-  EXPECT_THAT(OptionsOf("export"), UnorderedElementsAre("ckpt_path"));
-  EXPECT_THAT(OptionsOf("predict"), UnorderedElementsAre("threads", "ckpt_path", "tta_flip"));
-  EXPECT_THAT(OptionsOf("explain"), UnorderedElementsAre("threads", "ckpt_path"));
+  EXPECT_THAT(OptionsOf("export"), UnorderedElementsAre("ckpt_path", "pretrained", "pretrained_url", "model"));
+  EXPECT_THAT(OptionsOf("predict"),
+              UnorderedElementsAre("threads", "ckpt_path", "pretrained", "pretrained_url", "model", "tta_flip"));
+  EXPECT_THAT(OptionsOf("explain"),
+              UnorderedElementsAre("threads", "ckpt_path", "pretrained", "pretrained_url", "model"));
   EXPECT_THAT(OptionsOf("models"), IsEmpty());
   EXPECT_EQ(OptionsOf("train").size(), OptionTable().size());
 }

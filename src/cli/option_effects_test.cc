@@ -165,7 +165,8 @@ const std::set<std::string_view> kElsewhere = {
     "allow_incomplete",
     "dataset_download",  // download_test.cc, with the next two
     "dataset_url",          "dataset_checksums",
-    "pretrained",     // tests/e2e/errors_test.cc
+    "pretrained",  // tests/e2e/errors_test.cc, exchange/pretrained_test.cc, with the next
+    "pretrained_url",
     "ckpt_save_dir",  // each run here has its own
 };
 

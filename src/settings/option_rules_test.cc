@@ -117,9 +117,10 @@ TEST(OptionRules, AreAboutOptionsThatThereAre) {
 }
 
 TEST(OptionRules, TheFirstThatIsBrokenIsTheError) {
-  const Options all{.mean = {1}, .pretrained = true, .lr = 1e-7};
+  const Options all{.mean = {1}, .model = "shufflenet_v1_g4_x2_0", .pretrained = "any", .lr = 1e-7};
   EXPECT_THAT(CheckTogether(all).message(), StartsWith("options lr and min_lr: "));
-  EXPECT_THAT(CheckTogether({.mean = {1}, .pretrained = true}).message(), StartsWith("option pretrained: "));
+  EXPECT_THAT(CheckTogether({.mean = {1}, .model = "shufflenet_v1_g4_x2_0", .pretrained = "any"}).message(),
+              StartsWith("options pretrained and model: "));
   EXPECT_THAT(CheckTogether({.mean = {1}}).message(), StartsWith("options mean and std: "));
 }
 
@@ -130,8 +131,8 @@ TEST(OptionRules, TheDeviceComesBeforeThem) {
 }
 
 TEST(OptionRules, OfOneOptionTheOthersDoNotMatter) {
-  const Options all{.mean = {1}, .pretrained = true, .lr = 1e-7};
-  EXPECT_THAT(CheckRulesOf("pretrained", all).message(), StartsWith("option pretrained: "));
+  const Options all{.mean = {1}, .model = "shufflenet_v1_g4_x2_0", .pretrained = "any", .lr = 1e-7};
+  EXPECT_THAT(CheckRulesOf("pretrained", all).message(), StartsWith("options pretrained and model: "));
   EXPECT_THAT(CheckRulesOf("std", all).message(), StartsWith("options mean and std: "));
   EXPECT_EQ(CheckRulesOf("opt", all).message(), "");
 }
