@@ -43,11 +43,15 @@ function(riffle_check_rooms room files)
   endforeach()
 endfunction()
 
-# riffle_library(NAME [LINK lib...]): riffle_NAME from this folder's *.cc, NAME_tests from its *_test.cc, NAME_bench from its *_bench.cc.
+# riffle_library(NAME [LINK lib...] [EXCLUDE regex]): riffle_NAME from this folder's *.cc, NAME_tests from its *_test.cc, NAME_bench from
+# its *_bench.cc; without the files whose path matches.
 # What is linked is seen by everyone above: the layers are thin, and their headers speak of one another.
 function(riffle_library name)
-  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+  cmake_parse_arguments(ARG "" "EXCLUDE" "LINK" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
+  if(ARG_EXCLUDE)
+    list(FILTER sources EXCLUDE REGEX "${ARG_EXCLUDE}")
+  endif()
   file(GLOB_RECURSE headers CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.h)
   riffle_check_rooms(${name} "${sources};${headers}" ${ARG_LINK})
   set(tests ${sources})
