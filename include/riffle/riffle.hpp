@@ -71,8 +71,8 @@ class RIFFLE_API Model {
 
  private:
   friend class Classifier;
-  class Impl;
-  explicit Model(std::unique_ptr<Impl> impl);
+  class RIFFLE_HIDDEN Impl;
+  RIFFLE_HIDDEN explicit Model(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
 
@@ -132,7 +132,7 @@ class RIFFLE_API Classifier {
   const std::vector<std::string>& classes() const;
 
  private:
-  class Impl;
+  class RIFFLE_HIDDEN Impl;
   std::unique_ptr<Impl> impl_;
 };
 

@@ -23,7 +23,8 @@ float* PictureBatch::Reserve(int64_t images) {
 }
 
 Status PictureBatch::AddFitted(const PictureView& picture) {
-  RIFFLE_TRY(view_.Apply(picture, scratch_, Reserve(1), stride_));
+  float* out = Reserve(1);  // and the stride that goes with it
+  RIFFLE_TRY(view_.Apply(picture, scratch_, out, stride_));
   ++images_;
   return {};
 }
