@@ -5,7 +5,7 @@ file(RENAME ${PREFIX}-before ${PREFIX})
 execute_process(COMMAND ${MAKE_FILES} ${FILES} COMMAND_ERROR_IS_FATAL ANY)
 foreach(file bin/riffle ${LIBDIR}/libriffle.so.0 ${LIBDIR}/libriffle.a include/riffle/riffle.h ${DATADIR}/riffle/configs/quickstart.yaml
     ${DATADIR}/man/man1/riffle.1 ${DATADIR}/man/man1/riffle-train.1 ${DATADIR}/bash-completion/completions/riffle
-    ${DATADIR}/zsh/vendor-completions/_riffle ${DATADIR}/fish/vendor_completions.d/riffle.fish)
+    ${DATADIR}/zsh/site-functions/_riffle ${DATADIR}/fish/vendor_completions.d/riffle.fish)
   if(NOT EXISTS ${PREFIX}/${file})
     message(FATAL_ERROR "${file} is not installed")
   endif()
