@@ -34,7 +34,7 @@ std::string Roff(std::string_view text) {
 std::string Argument(std::string_view text) {
   std::string argument = Roff(text);
   for (size_t at = 0; (at = argument.find('"', at)) != std::string::npos; at += 4) argument.replace(at, 1, "\\(dq");
-  return '"' + argument + '"';
+  return fmt::format("\"{}\"", argument);
 }
 
 std::string Bold(std::string_view text) { return "\\fB" + Roff(text) + "\\fR"; }
