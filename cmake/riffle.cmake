@@ -13,12 +13,13 @@ endif()
 # Instruction sets that Highway compiles for: plain C++ or SSE2, AVX2 and AVX-512 on x86; NEON on Arm. Fewer targets, shorter builds; SVE's
 # vectors have no size at compile time, and kernels keep theirs in arrays. Not every Highway knows all of those that are left out.
 file(STRINGS ${HWY_INCLUDEDIR}/hwy/detect_targets.h known_targets REGEX "^#define HWY_[A-Z0-9_]+ \\(1LL <<")
-set(left_out 0)
+set(left_out "")
 foreach(target SSSE3 SSE4 AVX3_DL AVX3_ZEN4 AVX3_SPR AVX10_2 SVE SVE2 SVE_256 SVE2_128 NEON_BF16)
   if(known_targets MATCHES "#define HWY_${target} ")
-    string(APPEND left_out "|HWY_${target}")
+    list(APPEND left_out HWY_${target})
   endif()
 endforeach()
+list(JOIN left_out "|" left_out)
 target_compile_definitions(riffle_flags INTERFACE "HWY_DISABLED_TARGETS=(${left_out})")
 target_include_directories(riffle_flags INTERFACE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
 

@@ -37,7 +37,7 @@ std::string Name(int64_t target) {
   }
   if (target == HWY_STATIC_TARGET) return "baseline";  // newer Highways have SSE2 there
   const std::string name = Lowercase(hwy::TargetName(target));
-  return name.starts_with("avx3") ? "avx512" + name.substr(4) : name;
+  return name.starts_with("avx3") ? fmt::format("avx512{}", name.substr(4)) : name;
 }
 
 // The best target first, as Highway orders its bits. Asked for once, before anything is forced.
