@@ -37,7 +37,7 @@ DescribedOption Described(OptionGroup group, const OptionRow& row) {
 
 std::string ChoicesAndDefault(const OptionRow& row) {
   std::string text;
-  if (row.limits.choices.size() > 1) text = "(" + Expected(row) + ")";
+  if (row.limits.choices.size() > 1) text = fmt::format("({})", Expected(row));
   std::string value = ShowValue(row, Options{});
   if (value.starts_with('[')) value = value.substr(1, value.size() - 2);  // a list, in the brackets of a default
   if (!value.empty()) text += fmt::format("{}[{}]", text.empty() ? "" : " ", value);
