@@ -2,7 +2,7 @@
 PRESET ?= release
 JOBS ?= $(shell nproc)
 
-.PHONY: quickstart build test format lint clean
+.PHONY: quickstart build test package format lint clean
 
 quickstart:           ## install what is missing, build, train on 60,000 real pictures, validate, predict
 	@scripts/install-dependencies run
@@ -20,6 +20,12 @@ test:                 ## install what is missing, build, run all tests
 	cmake --preset $(PRESET) -DRIFFLE_BUILD_TESTS=ON $(CMAKE_FLAGS)
 	cmake --build --preset $(PRESET) -j $(JOBS)
 	ctest --preset $(PRESET) -j $(JOBS)
+
+package:              ## a .deb and a tarball in build/package, for this Debian: program, library, headers, manual, completions
+	@scripts/install-dependencies package
+	cmake --preset $(PRESET) -B build/package -DCMAKE_INSTALL_PREFIX=/usr -DRIFFLE_BUILD_TESTS=OFF $(CMAKE_FLAGS)
+	cmake --build build/package -j $(JOBS)
+	cd build/package && cpack
 
 format:               ## rewrites the sources as .clang-format says
 	git ls-files '*.cc' '*.h' | xargs clang-format -i

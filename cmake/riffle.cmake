@@ -10,9 +10,17 @@ if(RIFFLE_SANITIZE)
   target_compile_options(riffle_flags INTERFACE -fsanitize=${RIFFLE_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(riffle_flags INTERFACE -fsanitize=${RIFFLE_SANITIZE})
 endif()
-# Instruction sets that Highway compiles for: plain C++, AVX2 and AVX-512 on x86; NEON on Arm. Fewer targets, shorter builds; SVE's
-# vectors have no size at compile time, and kernels keep theirs in arrays.
-target_compile_definitions(riffle_flags INTERFACE HWY_DISABLED_TARGETS=\(HWY_SSSE3|HWY_SSE4|HWY_AVX3_DL|HWY_SVE|HWY_SVE2|HWY_SVE_256|HWY_SVE2_128\))
+# Instruction sets that Highway compiles for: plain C++ or SSE2, AVX2 and AVX-512 on x86; NEON on Arm. Fewer targets, shorter builds; SVE's
+# vectors have no size at compile time, and kernels keep theirs in arrays. Not every Highway knows all of those that are left out.
+file(STRINGS ${HWY_INCLUDEDIR}/hwy/detect_targets.h known_targets REGEX "^#define HWY_[A-Z0-9_]+ \\(1LL <<")
+set(left_out "")
+foreach(target SSSE3 SSE4 AVX3_DL AVX3_ZEN4 AVX3_SPR AVX10_2 SVE SVE2 SVE_256 SVE2_128 NEON_BF16)
+  if(known_targets MATCHES "#define HWY_${target} ")
+    list(APPEND left_out HWY_${target})
+  endif()
+endforeach()
+list(JOIN left_out "|" left_out)
+target_compile_definitions(riffle_flags INTERFACE "HWY_DISABLED_TARGETS=(${left_out})")
 target_include_directories(riffle_flags INTERFACE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
 
 find_program(CCACHE ccache)
@@ -43,11 +51,15 @@ function(riffle_check_rooms room files)
   endforeach()
 endfunction()
 
-# riffle_library(NAME [LINK lib...]): riffle_NAME from this folder's *.cc, NAME_tests from its *_test.cc, NAME_bench from its *_bench.cc.
+# riffle_library(NAME [LINK lib...] [EXCLUDE regex]): riffle_NAME from this folder's *.cc, NAME_tests from its *_test.cc, NAME_bench from
+# its *_bench.cc; without the files whose path matches.
 # What is linked is seen by everyone above: the layers are thin, and their headers speak of one another.
 function(riffle_library name)
-  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+  cmake_parse_arguments(ARG "" "EXCLUDE" "LINK" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
+  if(ARG_EXCLUDE)
+    list(FILTER sources EXCLUDE REGEX "${ARG_EXCLUDE}")
+  endif()
   file(GLOB_RECURSE headers CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.h)
   riffle_check_rooms(${name} "${sources};${headers}" ${ARG_LINK})
   set(tests ${sources})

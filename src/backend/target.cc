@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <mutex>
 
+#include "base/text.h"
+
 namespace riffle {
 namespace {
 
@@ -14,7 +16,8 @@ std::mutex mutex;
 // Whether the program has chosen one by ForceTarget.
 bool forced = false;
 
-// What users call Highway's targets; a target that is not named here goes by Highway's own name.
+// What users call Highway's targets; one that is not named here goes by Highway's own name, in our spelling: "sse4",
+// "avx512_zen4".
 std::string Name(int64_t target) {
   switch (target) {
 #if HWY_ARCH_X86
@@ -30,8 +33,11 @@ std::string Name(int64_t target) {
     case HWY_SCALAR:
       return "baseline";
     default:
-      return hwy::TargetName(target);
+      break;
   }
+  if (target == HWY_STATIC_TARGET) return "baseline";  // newer Highways have SSE2 there
+  const std::string name = Lowercase(hwy::TargetName(target));
+  return name.starts_with("avx3") ? fmt::format("avx512{}", name.substr(4)) : name;
 }
 
 // The best target first, as Highway orders its bits. Asked for once, before anything is forced.

@@ -81,6 +81,20 @@ TEST(Checkpoint, HoldsEverythingThatWasSaved) {
   EXPECT_TRUE(SameValues(saved, loaded));
 }
 
+TEST(Checkpoint, OfBytesAtHandIsThatOfTheirFile) {
+  const Checkpoint saved = SavedCheckpoint(TinyInfo(), 3);
+  std::vector<uint8_t> bytes = *ReadFile(saved.path());
+  const Result<Checkpoint> read = Checkpoint::FromBytes(bytes, "bytes");
+  ASSERT_TRUE(read.ok()) << read.status().message();
+  EXPECT_EQ(read->path(), "bytes");
+  EXPECT_EQ(read->info().epoch, 3);
+  const Plan plan = *MakePlan(TinyModel());
+  ParameterValues<float> values(plan.registry);
+  EXPECT_EQ(read->Load(plan.registry, WeightSet::kOnline, &values).message(), "");
+  bytes.pop_back();
+  EXPECT_THAT(Checkpoint::FromBytes(bytes, "bytes").status().message(), testing::StartsWith("bytes: "));
+}
+
 TEST(Checkpoint, OfARunWithoutValidationHasNoBest) {
   const std::filesystem::path path = TestFolder() / "x.safetensors";
   ASSERT_EQ(Content(TinyModel()).Save(path, TinyInfo()).message(), "");

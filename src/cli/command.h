@@ -74,6 +74,9 @@ struct Command {
 /// All commands, in the order of the help.
 std::span<const Command> Commands();
 
+/// The command of a name. InvalidArgument for an unknown one: it names the nearest.
+Result<const Command*> FindCommand(std::string_view name);
+
 // One in each file of that name.
 Command TrainCommand();
 Command AugmentCommand();
@@ -87,5 +90,7 @@ Command ModelsCommand();
 Command SummaryCommand();
 Command BenchCommand();
 Command DataCommand();
+Command ManCommand();
+Command CompletionCommand();
 
 }  // namespace riffle

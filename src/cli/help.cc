@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
+#include "cli/described_option.h"
 #include "cli/run.h"
-#include "settings/accepted_options.h"
 
 namespace riffle {
 namespace {
@@ -33,20 +33,11 @@ std::string Entry(const std::string& head, const std::string& text, int width) {
   return head + gap + Wrapped(text, columns);
 }
 
-std::string OptionEntry(const OptionRow& row, int width) {
-  std::string text(row.help);
-  if (row.limits.choices.size() > 1) text += " (" + Expected(row) + ")";
-  std::string value = ShowValue(row, Options{});
-  if (value.starts_with('[')) value = value.substr(1, value.size() - 2);  // a list, in the brackets of a default
-  if (!value.empty()) text += " [" + value + "]";
-  return Entry(fmt::format("  --{} {}", row.name, ValueName(row)), text, width);
-}
-
-std::string OwnEntry(const CommandOption& own, int width) {
-  std::string head =
-      own.short_name ? fmt::format("  -{}, --{}", own.short_name, own.name) : fmt::format("  --{}", own.name);
-  if (!own.value_name.empty()) head += fmt::format(" {}", own.value_name);
-  return Entry(head, std::string(own.help), width);
+std::string OptionEntry(const DescribedOption& option, int width) {
+  std::string head = option.short_name ? fmt::format("  -{}, --{}", option.short_name, option.name)
+                                       : fmt::format("  --{}", option.name);
+  if (!option.value_name.empty()) head += fmt::format(" {}", option.value_name);
+  return Entry(head, option.Text(), width);
 }
 
 }  // namespace
@@ -68,29 +59,14 @@ std::string HelpFor(const Command& command, int width) {
   for (const Example& example : command.examples) {
     text += fmt::format("  riffle {}\n      {}\n", example.arguments, example.what);
   }
-  if (!command.own_options.empty()) text += fmt::format("\nOptions of {}\n", command.name);
-  for (const CommandOption& own : command.own_options) text += OwnEntry(own, width);
-
   std::string_view heading;
-  for (const OptionRow& row : OptionTable()) {
-    if (!command.options.Contains(row)) continue;
-    if (Title(row.group) != heading) text += fmt::format("\n{}\n", Title(row.group));
-    heading = Title(row.group);
-    text += OptionEntry(row, width);
+  const std::vector<DescribedOption> options = DescribedOptions(command);
+  for (const DescribedOption& option : options) {
+    if (option.heading != heading) text += fmt::format("\n{}\n", option.heading);
+    heading = option.heading;
+    text += OptionEntry(option, width);
   }
-  if (command.TakesAccepted()) {
-    text += fmt::format("\n{}\n", Title(OptionGroup::kAccepted));
-    for (const AcceptedOption& option : AcceptedOptions()) {
-      const OptionRow& row = option.row;
-      text += Entry(fmt::format("  --{} {}", row.name, ValueName(row)), std::string(row.help), width);
-    }
-  }
-  if (!heading.empty()) {
-    text +=
-        "\nWrite --name value, --name=value or name=value, and a yes-or-no option alone for yes, --no-name for no;\n"
-        "or 'name: value' in a YAML file. The command line overrides the file, the file the defaults, which stand in\n"
-        "[brackets] above.\n";
-  }
+  if (options.size() > command.own_options.size()) text += fmt::format("\n{}\n", kHowOptionsAreWritten);
   return text;
 }
 

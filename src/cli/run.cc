@@ -45,15 +45,6 @@ int ExitCodeOf(const Status& status) {
   return std::ranges::find(kExitCodes, std::optional(status.code()), &ExitCodeRow::error)->exit_code;
 }
 
-Result<const Command*> FindCommand(const std::string& name) {
-  const auto command = std::ranges::find(Commands(), name, &Command::name);
-  if (command != Commands().end()) return &*command;
-  std::vector<std::string_view> names = {"help"};
-  for (const Command& known : Commands()) names.push_back(known.name);
-  return InvalidArgument("unknown command '{}'; the nearest one is '{}', and 'riffle --help' lists all", name,
-                         Nearest(name, names));
-}
-
 bool AsksForHelp(std::span<const std::string> words) {
   const auto end = std::ranges::find(words, "--");
   return std::any_of(words.begin(), end, [](const std::string& word) { return word == "--help" || word == "-h"; });

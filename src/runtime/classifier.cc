@@ -6,20 +6,24 @@
 #include <cmath>
 #include <numeric>
 
-#include "base/file.h"
-#include "picture/decode.h"
-
 namespace riffle {
 
 std::string ClassNameOf(const std::vector<std::string>& names, int index) {
   return names.empty() ? fmt::format("class {}", index) : names[index];
 }
 
-std::vector<ClassProbability> Likeliest(std::span<const float> logits, const std::vector<std::string>& names,
-                                        size_t count) {
+std::vector<double> Softmax(std::span<const float> logits) {
   const double top = *std::max_element(logits.begin(), logits.end());
   double sum = 0;
   for (float logit : logits) sum += std::exp(logit - top);
+  std::vector<double> probabilities;
+  for (float logit : logits) probabilities.push_back(std::exp(logit - top) / sum);
+  return probabilities;
+}
+
+std::vector<ClassProbability> Likeliest(std::span<const float> logits, const std::vector<std::string>& names,
+                                        size_t count) {
+  const std::vector<double> probabilities = Softmax(logits);
   std::vector<int> order(logits.size());
   std::iota(order.begin(), order.end(), 0);
   count = std::min(count, order.size());
@@ -27,7 +31,7 @@ std::vector<ClassProbability> Likeliest(std::span<const float> logits, const std
                     [&](int a, int b) { return logits[a] != logits[b] ? logits[a] > logits[b] : a < b; });
   std::vector<ClassProbability> classes;
   for (size_t i = 0; i < count; ++i)
-    classes.push_back({ClassNameOf(names, order[i]), order[i], std::exp(logits[order[i]] - top) / sum});
+    classes.push_back({ClassNameOf(names, order[i]), order[i], probabilities[order[i]]});
   return classes;
 }
 
@@ -47,25 +51,23 @@ PictureClassifier::PictureClassifier(const Execution& execution, CheckpointInfo 
     : info_(std::move(info)),
       averaged_(averaged),
       session_(std::move(session)),
-      pictures_(session_->plan().maps[0]),
-      view_(std::move(view)),
-      stride_(pictures_.stride(1)),
-      pixels_(execution.device, static_cast<size_t>(pictures_.values(1))),
+      batch_(execution.device, session_->plan().maps[0], std::move(view)),
       logits_(static_cast<size_t>(info_.model.num_classes)) {}
 
 Result<std::vector<ClassProbability>> PictureClassifier::ClassifyFile(const std::filesystem::path& picture,
                                                                       size_t count) {
-  RIFFLE_ASSIGN(const std::vector<uint8_t> bytes, ReadFile(picture, kMaxPictureFileBytes));
-  auto classes = ClassifyEncoded(bytes, count);
-  if (!classes.ok()) return Status(classes.status()).In(picture.string());
-  return classes;
+  batch_.Clear();
+  return Classify(batch_.AddFile(picture), count);
 }
 
 Result<std::vector<ClassProbability>> PictureClassifier::ClassifyEncoded(std::span<const uint8_t> bytes, size_t count) {
-  const Exif exif = info_.preprocessing.exif_orientation ? Exif::kFollowed : Exif::kIgnored;
-  RIFFLE_TRY(Decode(bytes, pictures_.channels, picture_, exif));
-  RIFFLE_TRY(view_.Apply(picture_.View(), scratch_, pixels_.data(), stride_));
-  session_->Run(1, {pixels_.data(), stride_}, logits_.data());
+  batch_.Clear();
+  return Classify(batch_.AddEncoded(bytes), count);
+}
+
+Result<std::vector<ClassProbability>> PictureClassifier::Classify(Status added, size_t count) {
+  RIFFLE_TRY(std::move(added));
+  session_->Run(batch_.images(), batch_.rows(), logits_.data());
   return Likeliest(logits_, info_.classes, count);
 }
 

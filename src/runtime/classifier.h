@@ -1,4 +1,4 @@
-// A checkpoint and pictures in, classes out: what the public Classifier (riffle/riffle.hpp) and `riffle predict` share.
+// A checkpoint and pictures in, classes out.
 #pragma once
 
 #include <filesystem>
@@ -7,9 +7,9 @@
 #include <string_view>
 #include <vector>
 
-#include "picture/evaluation_view.h"
 #include "riffle/riffle.hpp"
 #include "runtime/load_session.h"
+#include "runtime/picture_batch.h"
 
 namespace riffle {
 
@@ -27,7 +27,7 @@ class PictureClassifier {
   Result<std::vector<ClassProbability>> ClassifyEncoded(std::span<const uint8_t> bytes, size_t count);
 
   /// What is wrong with the picture that was classified last (FlawOf); "" if nothing is.
-  std::string flaw() const { return FlawOf(picture_); }
+  const std::string& flaw() const { return batch_.flaw(); }
 
   const CheckpointInfo& info() const { return info_; }
   /// Test-time flip, as Session::SetFlip.
@@ -36,20 +36,19 @@ class PictureClassifier {
   bool averaged() const { return averaged_; }
 
  private:
+  Result<std::vector<ClassProbability>> Classify(Status added, size_t count);
   PictureClassifier(const Execution& execution, CheckpointInfo info, bool averaged, std::unique_ptr<Session> session,
                     EvaluationView view);
 
   const CheckpointInfo info_;
   const bool averaged_;
   const std::unique_ptr<Session> session_;
-  const Map& pictures_;  ///< of the session's plan
-  const EvaluationView view_;
-  const int64_t stride_;
-  StagingArray<float> pixels_;
+  PictureBatch batch_;
   std::vector<float> logits_;
-  Picture picture_;
-  ViewScratch scratch_;
 };
+
+/// The network's answers as shares of 1, in double precision.
+std::vector<double> Softmax(std::span<const float> logits);
 
 /// The name of a class; "class 17" where a checkpoint has no `names`.
 std::string ClassNameOf(const std::vector<std::string>& names, int index);

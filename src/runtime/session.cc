@@ -44,11 +44,7 @@ int64_t SessionBytes(const Plan& folded, int64_t images, int threads) {
 }
 
 Session::Session(const Execution& execution, const Plan& training_plan, const OpTable<float>& ops)
-    : execution_(execution),
-      plan_(FoldBatchNorm(training_plan)),
-      ops_(ops),
-      row_indices_(execution.device, plan_),
-      prepared_(plan_.steps.size()) {}
+    : execution_(execution), plan_(FoldBatchNorm(training_plan)), ops_(ops), row_indices_(execution.device, plan_) {}
 
 void Session::UsePlan(const Plan& training_plan) {
   plan_ = FoldBatchNorm(training_plan);
@@ -56,20 +52,22 @@ void Session::UsePlan(const Plan& training_plan) {
 }
 
 void Session::SetWeights(const ParameterValues<float>& values) {
+  auto prepared = std::make_shared<std::vector<Prepared>>(plan_.steps.size());
   for (size_t i = 0; i < plan_.steps.size(); ++i) {
     const Step& step = plan_.steps[i];
     if (step.weight < 0) continue;
     const FoldedWeights folded = FoldWeights(plan_, step, values);
     DeviceArray<float> weight(execution_.device, folded.weight), bias(execution_.device, folded.bias);
     if (step.op != Op::kGroupConv) {
-      prepared_[i] = {std::move(weight), std::move(bias)};
+      (*prepared)[i] = {std::move(weight), std::move(bias)};
       continue;
     }
     const GroupConvShape shape = GroupConvShapeOf(step, 1);
-    prepared_[i].weight.Reserve(execution_.device, ops_.group_conv_prepared_values(shape));
-    ops_.group_conv_prepare(execution_, shape, prepared_[i].weight.data(),
-                            {.weight = weight.data(), .bias = bias.data()});
+    DeviceArray<float>& packed = (*prepared)[i].weight;
+    packed.Reserve(execution_.device, ops_.group_conv_prepared_values(shape));
+    ops_.group_conv_prepare(execution_, shape, packed.data(), {.weight = weight.data(), .bias = bias.data()});
   }
+  prepared_ = std::move(prepared);
 }
 
 GroupConvShape Session::GroupConvShapeOf(const Step& step, int64_t images) const {
@@ -105,6 +103,13 @@ void Session::Run(int64_t images, Rows<const float> pictures, float* logits) {
   const Map& map = plan_.maps[0];
   const float* found = Forward(images, input_.At(execution_.device, pictures, map.channels, images * map.area()));
   execution_.device.Download(logits, found, images * plan_.model.num_classes * sizeof(float));
+  execution_.Synchronize();
+}
+
+void Session::Features(int64_t images, float* features) const {
+  if (images == 0) return;
+  execution_.device.Download(features, features_.data(),
+                             images * plan_.maps[plan_.steps.back().x].channels * sizeof(float));
   execution_.Synchronize();
 }
 
@@ -195,8 +200,8 @@ void Session::RunStep(size_t index, int64_t images, Rows<const float> x, Rows<fl
   const Step& step = plan_.steps[index];
   const Map& in_map = plan_.maps[step.x];
   const Plane in{images, in_map.height, in_map.width};
-  const float* weight = prepared_[index].weight.data();
-  const float* bias = prepared_[index].bias.data();
+  const float* weight = (*prepared_)[index].weight.data();
+  const float* bias = (*prepared_)[index].bias.data();
   const Conventions& conventions = plan_.model.conventions;
   switch (step.op) {
     case Op::kStemConv:

@@ -1,6 +1,7 @@
 // The inference session: a folded plan with its weights, ready to classify. Links neither training nor data.
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "backend/device_array.h"
@@ -32,6 +33,9 @@ class Session {
 
   /// Folds and packs the weights and running statistics. Before the first Run, and whenever they change.
   void SetWeights(const ParameterValues<float>& values);
+  /// Instead of SetWeights: those of another session, in the same memory, which nobody changes; later SetWeights of
+  /// either leave the other's as they are. REQUIRES: the same network (but for image_size), device and ops.
+  void ShareWeightsOf(const Session& other) { prepared_ = other.prepared_; }
 
   /// Test-time flip: from now on the logits of a picture are the means of its own and of its mirror image's, left and
   /// right exchanged. (Means of logits, not of probabilities: a loss can be computed from them as from any others.)
@@ -41,6 +45,10 @@ class Session {
   /// the host's; the CPU reads pictures in place, other devices copy them, from staging memory fastest. Not
   /// thread-safe; sessions of their own may run side by side, on one pool or on several.
   void Run(int64_t images, Rows<const float> pictures, float* logits);
+
+  /// What the head read in the last Run, of its mirror images where it had some: [images][features of the plan's last
+  /// step], into memory of the host. REQUIRES: as many images as that Run had.
+  void Features(int64_t images, float* features) const;
 
   /// The same where ops work: pictures in memory that the device reads; the logits are enqueued as an op's output, and
   /// valid until the next Forward or Run.
@@ -96,11 +104,11 @@ class Session {
   Plan plan_;
   const OpTable<float>& ops_;
   const RowIndices row_indices_;
-  std::vector<Prepared> prepared_;              // by step
-  std::vector<DeviceArray<std::byte>> arenas_;  // by thread
-  DeviceArray<float> features_;                 // [images][features]: what the head reads
-  DeviceArray<float> logits_;                   // [images][classes]
-  Layout layout_, last_layout_;                 // of all groups but the last one of a batch, and of that
+  std::shared_ptr<const std::vector<Prepared>> prepared_;  // by step
+  std::vector<DeviceArray<std::byte>> arenas_;             // by thread
+  DeviceArray<float> features_;                            // [images][features]: what the head reads
+  DeviceArray<float> logits_;                              // [images][classes]
+  Layout layout_, last_layout_;                            // of all groups but the last one of a batch, and of that
   bool flip_ = false;
   DeviceArray<float> mirrored_;       // pictures, where they are flipped
   DeviceArray<float> mirror_logits_;  // of these

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <thread>
 
 #include "backend/testing/execution.h"
@@ -231,6 +233,50 @@ TEST(Session, TakesNewWeights) {
   FillRandom(plan.registry, 1, &values);
   session.SetWeights(values);
   EXPECT_EQ(Classify(session, 1, batch.pictures()), before);
+}
+
+TEST(Session, SharesTheWeightsOfAnotherAndKeepsThemWhenThatGetsNewOnes) {
+  const ModelDescription model = Cases()[0].model;
+  const Plan plan = *MakePlan(model);
+  ParameterValues<float> values = RandomValues(plan);
+  const TestBatch<float> batch(model, 3, 2);
+  Session owner(OnThreads(), plan, CpuOps()), sharer(OnThreads(), plan, CpuOps());
+  owner.SetWeights(values);
+  sharer.ShareWeightsOf(owner);
+  const Logits logits = Classify(owner, 3, batch.pictures());
+  EXPECT_EQ(Classify(sharer, 3, batch.pictures()), logits);
+  FillRandom(plan.registry, 2, &values);
+  owner.SetWeights(values);
+  EXPECT_NE(Classify(owner, 3, batch.pictures()), logits);
+  EXPECT_EQ(Classify(sharer, 3, batch.pictures()), logits);
+}
+
+// What the head makes of the features is the logits: logits[n][k] = Σ weight[k][c] · features[n][c] + bias[k].
+TEST(Session, FeaturesAreWhatTheHeadMakesLogitsOf) {
+  for (const size_t number : {size_t{0}, Cases().size() / 4}) {  // without a bias, with one
+    const ModelDescription model = Cases()[number].model;
+    const Plan plan = *MakePlan(model);
+    const ParameterValues<float> values = RandomValues(plan);
+    const TestBatch<float> batch(model, kImages, 2);
+    Session session(OnThreads(), plan, CpuOps());
+    session.SetWeights(values);
+    const Logits logits = Classify(session, kImages, batch.pictures());
+    const int channels = session.plan().maps[session.plan().steps.back().x].channels;
+    std::vector<float> features(kImages * channels);
+    session.Features(kImages, features.data());
+    const auto head = [&](const char* name) -> const float* {
+      const auto found = std::ranges::find(plan.registry.trainable(), name, &Parameter::name);
+      return found == plan.registry.trainable().end() ? nullptr : values.trainable.data() + found->offset;
+    };
+    const float *weight = head("head.weight"), *bias = head("head.bias");
+    ASSERT_EQ(bias != nullptr, model.head_bias);
+    for (int64_t n = 0; n < kImages; ++n)
+      for (int k = 0; k < kClasses; ++k) {
+        double logit = bias ? bias[k] : 0;
+        for (int c = 0; c < channels; ++c) logit += double{weight[k * channels + c]} * features[n * channels + c];
+        EXPECT_NEAR(logits[n * kClasses + k], logit, 1e-5 * (1 + std::abs(logit)));
+      }
+  }
 }
 
 TEST(Session, ClassifiesNoPictures) {

@@ -1,11 +1,14 @@
-# cmake -D READELF=readelf -D FILE=file -P links.cmake: an error if the program or shared library FILE needs what only training does,
-# by the library's name or through a symbol that FILE leaves undefined.
-set(libraries yaml-cpp archive crypto ssl curl)
+# cmake -D READELF=readelf -D FILE=file [-D OTHERS=library;...] -P links.cmake: an error if the program or shared library FILE needs what
+# only training does, or one of OTHERS, by the library's name or through a symbol that FILE leaves undefined.
+set(libraries yaml-cpp archive crypto ssl curl ${OTHERS})
 set(symbols_of_yaml-cpp "_ZN?K?4YAML")
 set(symbols_of_archive "archive_")
 set(symbols_of_crypto "EVP_|OPENSSL_|CRYPTO_|ERR_")
 set(symbols_of_ssl "SSL_|TLS_")
 set(symbols_of_curl "curl_")
+set(symbols_of_jpeg "jpeg_")
+set(symbols_of_png "png_")
+set(symbols_of_webp "WebP")
 
 execute_process(COMMAND ${READELF} --dynamic --dyn-syms --wide ${FILE} OUTPUT_VARIABLE dynamic COMMAND_ERROR_IS_FATAL ANY)
 if(NOT dynamic MATCHES "NEEDED")
