@@ -19,8 +19,9 @@ constexpr double kLargestDifference = 1e-4;
 
 /// An error if two of the files that this command reads and writes are one, or if a check could not read one again.
 Status CheckOutputs(const Invocation& invocation) {
-  std::vector<std::pair<std::string_view, fs::path>> files = {
-      {"ckpt_path", ResolveCheckpointPath(invocation.settings.options.ckpt_path)}};
+  std::vector<std::pair<std::string_view, fs::path>> files;
+  if (const std::string& read = invocation.settings.options.ckpt_path; !read.empty())
+    files.emplace_back("ckpt_path", ResolveCheckpointPath(read));
   for (const std::string_view output : {"out", "weights"}) {
     const std::string* given = invocation.Own(output);
     if (given == nullptr) continue;

@@ -109,6 +109,12 @@ TEST_F(ExportCommandTest, CIsCheckedByTheCompiler) {
               AllOf(HasSubstr("13 × 13"), HasSubstr(fmt::format("; with {} (", File("w.bin"))), HasSubstr("Checked")));
 }
 
+TEST_F(ExportCommandTest, WhatWasExportedForPyTorchIsExportedAgain) {
+  Done({Out("net.pth"), "--names=pytorchcv"});
+  EXPECT_THAT(Done({Out("again.c"), "--ckpt_path=" + File("net.pth"), "--check"}),
+              HasSubstr("8 × 8 pixels, 2 classes"));
+}
+
 TEST_F(ExportCommandTest, OnnxHasLabelsAndATestVectorBesideIt) {
   const std::string said = Done({Out("net.onnx")});
   EXPECT_THAT(said,
@@ -241,7 +247,8 @@ TEST_F(ExportCommandTest, WritesToFilesOfTheirOwn) {
 }
 
 TEST_F(ExportCommandTest, NeedsACheckpointAndAFile) {
-  EXPECT_THAT(Export({}).err, HasSubstr("expected a checkpoint and a file to write"));
+  EXPECT_THAT(Export({}).err, HasSubstr("expected weights and a file to write"));
+  EXPECT_THAT(Export({Out("a.c"), "--ckpt_path="}).err, HasSubstr("expected weights and a file to write"));
   EXPECT_THAT(Export({Out("a.c"), "--ckpt_path=" + File("none.safetensors")}).err, HasSubstr("none.safetensors"));
   EXPECT_THAT(Export({Out("a.c"), "--prefix=a-b"}).err, HasSubstr("expected the beginning of C names"));
 }
