@@ -22,7 +22,7 @@ class DownloadOptions : public testing::Test {
   DownloadOptions() : server_([this](const HttpRequest& request) { return Serve(request); }) {
     std::ofstream sums(folder_ / "MD5SUMS");
     for (const DownloadInfo& download : dataset_.downloads)
-      sums << *Md5OfFile(FileOf(download)) << "  " << download.file << '\n';
+      sums << *DigestOfFile(Digest::kMd5, FileOf(download)) << "  " << download.file << '\n';
   }
   fs::path FileOf(const DownloadInfo& download) const { return fs::path(dataset_.system_folder) / download.file; }
   HttpAnswer Serve(const HttpRequest& request) const {

@@ -19,8 +19,9 @@ constexpr double kLargestDifference = 1e-4;
 
 /// An error if two of the files that this command reads and writes are one, or if a check could not read one again.
 Status CheckOutputs(const Invocation& invocation) {
-  std::vector<std::pair<std::string_view, fs::path>> files = {
-      {"ckpt_path", ResolveCheckpointPath(invocation.settings.options.ckpt_path)}};
+  std::vector<std::pair<std::string_view, fs::path>> files;
+  if (const std::string& read = invocation.settings.options.ckpt_path; !read.empty())
+    files.emplace_back("ckpt_path", ResolveCheckpointPath(read));
   for (const std::string_view output : {"out", "weights"}) {
     const std::string* given = invocation.Own(output);
     if (given == nullptr) continue;
@@ -59,14 +60,12 @@ int64_t BytesOf(const fs::path& file) {
   return ignored ? 0 : static_cast<int64_t>(bytes);
 }
 
-std::string_view NameOf(WeightSet set) { return set == WeightSet::kEma ? "averaged" : "online"; }
-
 std::string Line(const ExportFormat& format, const ExportJob& job, WeightSet set, const Exported& exported) {
   const ModelDescription& model = job.info.model;
   const fs::path& out = exported.files[0];
-  std::string line =
-      fmt::format("{}: {} of {}, {} weights, {} × {} pixels, {} classes, {}", out.string(), format.what, model.name,
-                  NameOf(set), model.image_size, model.image_size, Grouped(model.num_classes), BytesText(BytesOf(out)));
+  std::string line = fmt::format("{}: {} of {}{}, {} × {} pixels, {} classes, {}", out.string(), format.what,
+                                 model.name, set == WeightSet::kEma ? ", averaged weights" : "", model.image_size,
+                                 model.image_size, Grouped(model.num_classes), BytesText(BytesOf(out)));
   for (size_t i = 1; i < exported.files.size(); ++i)
     line += fmt::format("{}{} ({})", i == 1 ? "; with " : ", ", exported.files[i].string(),
                         BytesText(BytesOf(exported.files[i])));
@@ -82,7 +81,7 @@ nlohmann::ordered_json Object(const ExportFormat& format, const ExportJob& job, 
           {"model", job.info.model.name},
           {"num_classes", job.info.model.num_classes},
           {"image_size", job.info.model.image_size},
-          {"weights", NameOf(set)}};
+          {"weights", set == WeightSet::kEma ? "averaged" : "online"}};
 }
 
 /// The largest difference that the format's check finds; DataLoss if it is too large.

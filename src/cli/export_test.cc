@@ -84,7 +84,7 @@ TEST_F(ExportCommandTest, SafetensorsIsACheckpointOfTheWeightsToUse) {
 }
 
 TEST_F(ExportCommandTest, OnlineWeightsAndOtherSizesHaveNoFiguresOfTheAverage) {
-  Done({Out("online.safetensors"), "--online"});
+  EXPECT_THAT(Done({Out("online.safetensors"), "--online"}), Not(HasSubstr("averaged")));
   Done({Out("size.safetensors"), "--image_resize=16"});
   const Result<Checkpoint> original = Checkpoint::Open(checkpoint_),
                            online = Checkpoint::Open(File("online.safetensors")),
@@ -107,6 +107,12 @@ TEST_F(ExportCommandTest, CIsCheckedByTheCompiler) {
                     HasSubstr("; net_run needs an arena of "), HasSubstr("Checked: the largest difference is ")));
   EXPECT_THAT(Done({Out("other.c"), "--weights=" + File("w.bin"), "--image_resize=13", "--check"}),
               AllOf(HasSubstr("13 × 13"), HasSubstr(fmt::format("; with {} (", File("w.bin"))), HasSubstr("Checked")));
+}
+
+TEST_F(ExportCommandTest, WhatWasExportedForPyTorchIsExportedAgain) {
+  Done({Out("net.pth"), "--names=pytorchcv"});
+  EXPECT_THAT(Done({Out("again.c"), "--ckpt_path=" + File("net.pth"), "--check"}),
+              HasSubstr("8 × 8 pixels, 2 classes"));
 }
 
 TEST_F(ExportCommandTest, OnnxHasLabelsAndATestVectorBesideIt) {
@@ -241,7 +247,8 @@ TEST_F(ExportCommandTest, WritesToFilesOfTheirOwn) {
 }
 
 TEST_F(ExportCommandTest, NeedsACheckpointAndAFile) {
-  EXPECT_THAT(Export({}).err, HasSubstr("expected a checkpoint and a file to write"));
+  EXPECT_THAT(Export({}).err, HasSubstr("expected weights and a file to write"));
+  EXPECT_THAT(Export({Out("a.c"), "--ckpt_path="}).err, HasSubstr("expected weights and a file to write"));
   EXPECT_THAT(Export({Out("a.c"), "--ckpt_path=" + File("none.safetensors")}).err, HasSubstr("none.safetensors"));
   EXPECT_THAT(Export({Out("a.c"), "--prefix=a-b"}).err, HasSubstr("expected the beginning of C names"));
 }

@@ -41,10 +41,11 @@ std::vector<TensorView> StateDict(const Exportable& network, const WeightSource&
 Status ExportPyTorch(const std::filesystem::path& path, const Exportable& network, const WeightSource& names) {
   const CheckpointInfo& info = network.info;
   RIFFLE_TRY(CheckClassNames(info.classes));
-  Metadata extra = {
-      {"names", std::string(names.name)}, {"model", ToJson(info.model)}, {"preprocessing", ToJson(info.preprocessing)}};
-  if (!info.classes.empty()) extra["classes"] = nlohmann::json(info.classes).dump();
-  return WritePyTorch(path, StateDict(network, names), extra);
+  return WritePyTorch(path, StateDict(network, names),
+                      {{"names", std::string(names.name)},
+                       {"model", ToJson(info.model)},
+                       {"preprocessing", ToJson(info.preprocessing)},
+                       {"classes", nlohmann::json(info.classes).dump()}});
 }
 
 }  // namespace riffle

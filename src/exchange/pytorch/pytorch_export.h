@@ -16,7 +16,7 @@ std::vector<std::string_view> StateDictNames();
 /// Writes parameters and statistics in the order of the network, and num_batches_tracked, as torch.load(FILE,
 /// weights_only=True) reads them. Values and shapes are our own: the weights fit a module of the same conventions, and
 /// take red, green, blue, normalised. The extra record (WritePyTorch) holds "names", the source, and as JSON texts
-/// "model", "preprocessing" and, where they are known, "classes".
+/// "model", "preprocessing" and "classes", from which import knows again what it is.
 /// Errors: those of WritePyTorch. REQUIRES: `names` is one of StateDictNames.
 Status ExportPyTorch(const std::filesystem::path& path, const Exportable& network, const WeightSource& names);
 

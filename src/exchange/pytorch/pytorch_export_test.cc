@@ -84,16 +84,23 @@ TEST(ExportPyTorch, SaysInAnExtraRecordWhatItIs) {
 }
 
 TEST(ExportPyTorch, ComesBackByImport) {
-  const Trained network(3, kConventions[3].conventions, true);
-  for (const char* source : {"mmpretrain", "torchvision"}) {
-    const fs::path file = TestFolder() / "net.pth";
-    ASSERT_EQ(ExportPyTorch(file, network.exportable(), *FindWeightSource(source)).message(), "");
-    const Result<TensorFile> read = ReadPyTorch(file);
-    const Result<ImportedNetwork> back = ImportTensors(*read, {.conventions = "mmpretrain"});
-    ASSERT_TRUE(back.ok()) << back.status().message();
-    EXPECT_EQ(back->info.model.conventions, network.info.model.conventions);
-    EXPECT_TRUE(std::ranges::equal(back->weights.values.trainable, network.values.trainable)) << source;
-    EXPECT_TRUE(std::ranges::equal(back->weights.values.statistics, network.values.statistics)) << source;
+  for (const bool named : {true, false}) {
+    Trained network(3, kConventions[3].conventions, true);
+    if (!named) network.info.classes.clear();
+    for (const std::string_view source : StateDictNames()) {
+      SCOPED_TRACE(source);
+      const fs::path file = TestFolder() / "net.pth";
+      ASSERT_EQ(ExportPyTorch(file, network.exportable(), *FindWeightSource(source)).message(), "");
+      const Result<TensorFile> read = ReadPyTorch(file);
+      ASSERT_TRUE(read.ok()) << read.status().message();
+      const Result<ImportedNetwork> back = ImportTensors(*read, {});
+      ASSERT_TRUE(back.ok()) << back.status().message();
+      EXPECT_EQ(back->info.model, network.info.model);
+      EXPECT_EQ(back->info.preprocessing, network.info.preprocessing);
+      EXPECT_EQ(back->info.classes, network.info.classes);
+      EXPECT_TRUE(std::ranges::equal(back->weights.values.trainable, network.values.trainable));
+      EXPECT_TRUE(std::ranges::equal(back->weights.values.statistics, network.values.statistics));
+    }
   }
 }
 
