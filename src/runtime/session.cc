@@ -190,7 +190,7 @@ FeatureMaps Session::LastMaps() const {
 std::vector<float> Session::HeadWeight() const {
   const int64_t features = plan_.maps[plan_.steps.back().x].channels;
   std::vector<float> weight(plan_.model.num_classes * features);
-  execution_.device.Download(weight.data(), prepared_.back().weight.data(), weight.size() * sizeof(float));
+  execution_.device.Download(weight.data(), prepared_->back().weight.data(), weight.size() * sizeof(float));
   execution_.device.Synchronize();
   return weight;
 }
