@@ -9,7 +9,7 @@
 #include "backend/threads.h"
 #include "ops/backends.h"
 #include "picture/decode.h"
-#include "runtime/classifier.h"
+#include "runtime/likeliest.h"
 #include "runtime/load_session.h"
 #include "runtime/picture_batch.h"
 
@@ -93,9 +93,8 @@ void CopyAsRgb(const Pixels& from, size_t row_bytes, const Layout& layout, Pictu
 }
 
 std::vector<std::string> NamesOf(const CheckpointInfo& info) {
-  std::vector<std::string> names = info.classes;
-  for (int i = static_cast<int>(names.size()); i < info.model.num_classes; ++i)
-    names.push_back(fmt::format("class {}", i));
+  std::vector<std::string> names;
+  for (int i = 0; i < info.model.num_classes; ++i) names.push_back(ClassNameOf(info.classes, i));
   return names;
 }
 

@@ -8,7 +8,7 @@
 #include "cli/explanation.h"
 #include "cli/own_number.h"
 #include "cli/picture_run.h"
-#include "runtime/classifier.h"
+#include "runtime/likeliest.h"
 
 namespace riffle {
 namespace {

@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "cli/explanation_sheet.h"
 #include "picture/draw/draw.h"
-#include "runtime/classifier.h"
+#include "runtime/likeliest.h"
 
 namespace riffle {
 namespace {

@@ -11,7 +11,7 @@
 #include "picture/decode.h"
 #include "picture/draw/draw.h"
 #include "picture/testing/pictures.h"
-#include "runtime/classifier.h"
+#include "runtime/likeliest.h"
 
 namespace riffle {
 namespace {

@@ -14,7 +14,7 @@
 #include "cli/sort_pictures.h"
 #include "report/picture_progress.h"
 #include "report/table.h"
-#include "runtime/classifier.h"
+#include "runtime/likeliest.h"
 
 namespace riffle {
 namespace {

@@ -1,4 +1,4 @@
-#include "runtime/classifier.h"
+#include "runtime/likeliest.h"
 
 #include <gtest/gtest.h>
 
