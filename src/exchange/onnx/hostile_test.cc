@@ -257,6 +257,14 @@ TEST(HostileOnnx, OtherNetworksAreRefusedWithTheReason) {
          const int64_t shape[] = {-1, 4, 15, 2, 2};
          Initializer(model, "stage4.1.shuffle.split.shape").set_raw_data(shape, sizeof shape);
        }},
+      {ErrorCode::kInvalidArgument, "Relu \"further\": a ShuffleNetV1 has no such part",
+       [](ModelProto& model) {
+         NodeProto* node = model.mutable_graph()->add_node();
+         node->set_op_type("Relu");
+         node->set_name("further");
+         node->add_input("logits");
+         node->add_output("further");
+       }},
       {ErrorCode::kInvalidArgument, "expected one output, the logits, found 2",
        [](ModelProto& model) { *model.mutable_graph()->add_output() = model.graph().output(0); }},
   });

@@ -21,7 +21,7 @@ UNITS = (4, 8, 4)
 
 def conv_bn(inputs, outputs, kernel, groups=1, stride=1, bias=False):
     return nn.Sequential(nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=bias),
-                         nn.BatchNorm2d(outputs, eps=1e-3 if bias else 1e-5))
+                         nn.BatchNorm2d(outputs, eps=1e-3 if bias and kernel == 1 else 1e-5))
 
 
 def shuffle_paper(x, groups):
@@ -127,7 +127,7 @@ class Pytorchcv(Symmetric):
 
 
 class Biases(Megvii):
-    """Each convolution has one, and batch norm another epsilon: the same functions as without."""
+    """Each convolution has one, and batch norms differ in epsilon: the same functions as without."""
     bias = True
 
 

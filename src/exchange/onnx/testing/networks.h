@@ -40,6 +40,7 @@ struct NamedModel {
   std::string name;
   ModelDescription model;
 };
+inline void PrintTo(const NamedModel& named, std::ostream* out) { *out << named.name; }
 
 /// Each number of groups with each row of conventions, the stems in turn: at even and odd sizes, grey and RGB, with
 /// and without a head bias.
