@@ -15,13 +15,10 @@ namespace fs = std::filesystem;
 Result<ImportedNetwork> ImportOnnx(std::span<const uint8_t> bytes, const fs::path& path, const ImportOptions& options) {
   RIFFLE_ASSIGN(OnnxNetwork read, ReadOnnx(bytes, path.string()));
   CheckpointInfo info = {.model = read.model};
-  if (read.preprocessing) {
-    info.preprocessing = *read.preprocessing;
-    info.classes = read.classes;
-  } else {
-    AssumeImageNet(*FindWeightSource("riffle"), &info);
-    info.preprocessing.image_size = read.model.image_size;
-  }
+  AssumeImageNet(*FindWeightSource("riffle"), &info);
+  info.preprocessing.image_size = read.model.image_size;
+  if (read.preprocessing) info.preprocessing = *read.preprocessing;
+  if (!read.classes.empty()) info.classes = read.classes;
   if (Status status = Apply(options, &info); !status.ok()) return std::move(status).In(path.string());
   RIFFLE_ASSIGN(const Plan plan, MakePlan(info.model));
   ImportedNetwork network{.info = std::move(info), .weights = Snapshot(plan.registry)};
