@@ -52,7 +52,9 @@ Result<ImportedNetwork> ImportOurs(const Checkpoint& checkpoint, const ImportOpt
 
 /// Whether a file that Checkpoint::Open refused is none of ours: in another format, or of another's tensors.
 bool IsForeign(std::span<const uint8_t> bytes, const fs::path& path) {
-  if (FormatOf(bytes) != FileFormat::kSafetensors) return true;
+  const FileFormat format = FormatOf(bytes);
+  if (format == FileFormat::kOther && (bytes.empty() || path.extension() == ".safetensors")) return false;  // damaged
+  if (format != FileFormat::kSafetensors) return true;
   const Result<SafetensorsFile> file = SafetensorsFile::FromBytes(bytes, path.string());
   return file.ok() && !file->metadata().contains("model");
 }

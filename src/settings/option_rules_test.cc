@@ -50,10 +50,6 @@ const std::vector<Case>& Cases() {
        "shufflenet_v1_g8_x1_0",
        {{.model = "shufflenet_v1_g3_x2_0", .pretrained = "any"},
         {.model = "shufflenet_v1_g4_10", .pretrained = "pytorchcv"}}},
-      {{.model = "shufflenet_v1_g3_x2_0", .pretrained = "mmpretrain"},
-       "options pretrained and model: mmpretrain has published no weights of shufflenet_v1_g3_x2_0, but mindcv has: "
-       "--pretrained=mindcv",
-       {}},
       {{.model = "shufflenet_v1_g3_x1_0", .pretrained_url = "http://mirror"},
        "option pretrained_url: needs --pretrained, whose files the mirror has",
        {{.model = "shufflenet_v1_g3_x1_0", .pretrained = "any", .pretrained_url = "http://mirror"}}},

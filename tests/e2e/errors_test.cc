@@ -56,11 +56,21 @@ TEST_F(Errors, ValuesThatMakeNoSenseAreNamedWithTheirOption) {
 }
 
 TEST_F(Errors, PublishedWeightsThatThereAreNot) {
-  Fails({"train", "--model=shufflenet_v1_g3_x2_0", "--pretrained", "--opt=momentum", "--lr=0.001", "dataset=cifar10",
+  Fails({"train", "--model=shufflenet_v1_g4_x2_0", "--pretrained", "--opt=momentum", "--lr=0.001", "dataset=cifar10",
          "--num_classes=10", "--dataset_download"},
-        kInvalid, "no weights have been published for Riffle yet; name a checkpoint of your own with --ckpt_path");
-  Fails({"validate", "--model=shufflenet_v1_g3_x2_0", "--dataset=imagenet", "--val_split=val", "--pretrained"},
-        kInvalid, "no weights have been published");
+        kInvalid,
+        "there are no published weights of shufflenet_v1_g4_x2_0; of these there are: shufflenet_v1_g1_x0_25");
+  Fails({"validate", "--model=shufflenet_v1_g3_x2_0", "--dataset=imagenet", "--val_split=val", "--pretrained=timm"},
+        kInvalid, "expected one of '', any, mindcv, mindcv_910v2, mmpretrain, pytorchcv, found 'timm'");
+  const std::string mirror = "--pretrained_url=" + folder_.string();
+  const std::string model = "--model=shufflenet_v1_g3_x2_0", picture = (folder_ / "colours/val/red/2.bmp").string();
+  const std::string there = folder_.string() + ": expected shufflenet_v1_g3_20-df3f5199.ckpt there";
+  Fails({"validate", "--dataset=folder", Data(), model, "--pretrained", mirror}, kNotFound, there);
+  Fails({"predict", picture, model, "--pretrained", mirror}, kNotFound, there);
+  Fails({"export", "-o", (folder_ / "x.onnx").string(), model, "--pretrained", mirror}, kNotFound, there);
+  Fails(Train({model, "--pretrained", mirror}), kNotFound, there);
+  std::ofstream(folder_ / "shufflenet_v1_g3_20-df3f5199.ckpt") << "other bytes";
+  Fails(Train({model, "--pretrained", mirror}), kDamaged, "sha256 expected df3f5199..., found ");
   Fails(Train({"--resume_opt"}), kInvalid, "--ckpt_path");
   EXPECT_FALSE(fs::exists(folder_ / "out"));
 }

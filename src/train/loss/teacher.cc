@@ -16,9 +16,9 @@ Status CheckFits(const std::string& path, const CheckpointInfo& teacher, const C
                            theirs, ours);
   };
   const Preprocessing &there = teacher.preprocessing, &here = student.preprocessing;
-  if (teacher.model.num_classes != student.model.num_classes)
-    return differ("the number of classes", teacher.model.num_classes, student.model.num_classes);
   // One from elsewhere may not name its classes: as many are taken for the same.
+  const size_t known = teacher.classes.empty() ? teacher.model.num_classes : teacher.classes.size();
+  if (known != student.classes.size()) return differ("the number of classes", known, student.classes.size());
   if (!teacher.classes.empty() && !SameClasses(teacher.classes, student.classes)) {
     const auto [theirs, ours] = std::ranges::mismatch(teacher.classes, student.classes);
     return differ(fmt::format("class {}", theirs - teacher.classes.begin()), *theirs, *ours);
