@@ -110,12 +110,14 @@ TEST_F(CInterface, ErrorsAreACodeAndALine) {
 }
 
 TEST_F(CInterface, ALongMessageIsCutBetweenCharacters) {
-  std::string path = "/";
-  while (path.size() < 3000) path += "ä/x";
-  EXPECT_EQ(riffle_add_file(classifier_, path.c_str(), &error_), RIFFLE_NOT_FOUND);
-  const std::string message = error_.message;
-  EXPECT_GE(message.size() + 2, sizeof error_.message);
-  EXPECT_TRUE(IsUtf8(message));
+  for (const char* start : {"/", "/a", "/ab", "/abc"}) {
+    std::string path = start;
+    while (path.size() < 3000) path += "ä/x";
+    EXPECT_EQ(riffle_add_file(classifier_, path.c_str(), &error_), RIFFLE_NOT_FOUND);
+    const std::string message = error_.message;
+    EXPECT_GE(message.size() + 2, sizeof error_.message);
+    EXPECT_TRUE(IsUtf8(message)) << start;
+  }
 }
 
 }  // namespace

@@ -76,6 +76,7 @@ TEST(BashCompletion, OfValuesHoweverTheyAreWritten) {
 TEST(BashCompletion, OfFilesAndOfWordsThatTheArgumentIsOneOf) {
   EXPECT_THAT(Offered("riffle predict pic"), ElementsAre("picture.jpg"));
   EXPECT_THAT(Offered("riffle predict --json pic"), ElementsAre("picture.jpg"));
+  EXPECT_THAT(Offered("riffle predict --tta_flip pic"), ElementsAre("picture.jpg")) << "tta_flip alone means yes";
   EXPECT_THAT(Offered("riffle predict --ckpt_path = pic"), ElementsAre("picture.jpg"));
   EXPECT_THAT(Offered("riffle completion z"), ElementsAre("zsh"));
   EXPECT_THAT(Offered("riffle train pic"), IsEmpty());

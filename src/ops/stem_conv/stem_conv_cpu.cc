@@ -119,7 +119,8 @@ HWY_INLINE void Tile(const Taps& taps, int64_t tap_count, int64_t at, const floa
       if (count >= (v + 1) * kLanes) {
         hn::StoreU(value, D(), y + r * stride + v * kLanes);
       } else {
-        StoreFirst(value, y + r * stride + v * kLanes, count - v * kLanes);
+        // Never negative, which GCC 14 does not see.
+        StoreFirst(value, y + r * stride + v * kLanes, std::max<int64_t>(0, count - v * kLanes));
       }
     }
   }
