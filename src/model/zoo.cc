@@ -10,9 +10,9 @@ namespace riffle {
 namespace {
 
 // Stage 2 has the paper's channels times the width (Table 1, Section 4.1). The stem has Megvii's where Megvii published
-// one: 12 (16 with 8 groups), 24, 24, 48 for widths 0.5, 1.0, 1.5, 2.0; and pytorchcv's where it did. All others follow the same rule: 24 times the
-// width, 24 at 1.5, and at least so many that the groups divide what stage 2's first unit computes, its channels less
-// those that it takes over from the stem.
+// one: 12 (16 with 8 groups), 24, 24, 48 for widths 0.5, 1.0, 1.5, 2.0; and pytorchcv's where it did. All others follow
+// the same rule: 24 times the width, 24 at 1.5, and at least so many that the groups divide what stage 2's first unit
+// computes, its channels less those that it takes over from the stem.
 constexpr std::array<ZooEntry, 30> kZoo = {{
     // name, alias, groups, width, stem channels, stage-2 channels
     // 1 group: stage 2 has 144 channels at 1.0 (paper, Table 1).

@@ -11,7 +11,8 @@
 
 namespace riffle {
 
-/// A row: groups 1, 2, 3, 4, 8 (paper, Table 1) at widths 0.25, 0.5, 1.0, 1.5, 2.0 (paper, Section 4.1) and 0.75 (pytorchcv).
+/// A row: groups 1, 2, 3, 4, 8 (paper, Table 1) at widths 0.25, 0.5, 1.0, 1.5, 2.0 (paper, Section 4.1) and 0.75
+/// (pytorchcv).
 struct ZooEntry {
   std::string_view name;   ///< "shufflenet_v1_g3_x0_5"
   std::string_view alias;  ///< MindCV's later name, "shufflenet_v1_g3_05"

@@ -14,9 +14,9 @@ namespace riffle {
 /// A trained network that judges the pictures that a student sees, in evaluation mode.
 class Teacher {
  public:
-  /// Any weights that OpenWeights opens, of whatever width and conventions. Its ops run on `execution`; `ops` must outlive it.
-  /// InvalidArgument if its classes, or the channels, mean, deviation or size in validation of its pictures, are not
-  /// the student's; names what differs.
+  /// Any weights that OpenWeights opens, of whatever width and conventions. Its ops run on `execution`; `ops` must
+  /// outlive it. InvalidArgument if its classes, or the channels, mean, deviation or size in validation of its
+  /// pictures, are not the student's; names what differs.
   static Result<std::unique_ptr<Teacher>> Create(const Execution& execution, const std::string& path,
                                                  const CheckpointInfo& student, const OpTable<float>& ops);
 
