@@ -52,6 +52,21 @@ TEST_F(FineTuning, GreyPicturesTakeTheSumOfTheColours) {
               HasSubstr("summed over the colours"));
 }
 
+// Weights bring their conventions with them; a run that goes on has them from its own files.
+TEST_F(FineTuning, FromAnotherToolsFileGoesOnWithoutIt) {
+  const std::string theirs = (folder_ / "theirs.pth").string(), start = "--ckpt_path=" + theirs;
+  Train("colours", "other", {"--conventions=pytorchcv"});
+  Riffle(
+      {"export", "--format=torch", "--names=pytorchcv", "--ckpt_path=" + Numbered("other", 3).string(), "-o", theirs});
+  EXPECT_THAT(Train("colours", "next", {start, "--lr=0", "--min_lr=0"}),
+              AllOf(HasSubstr("under pytorchcv's names"), HasSubstr("Conventions: pytorchcv"),
+                    HasSubstr("its body and head\n")));
+  EXPECT_EQ(Tensor(Numbered("next", 3), "head.weight"), Tensor(Numbered("other", 3), "head.weight"));
+  fs::remove(theirs);
+  EXPECT_THAT(Train("colours", "next", {start, "--resume=auto", "--epoch_size=2"}),
+              AllOf(HasSubstr("Conventions: pytorchcv"), HasSubstr("Resuming after epoch 1")));
+}
+
 TEST_F(FineTuning, TheOptimizersStateComesWhenItIsAskedFor) {
   const Words rest = {Start(), "--lr=0", "--min_lr=0", "--momentum=0.5", "--weight_decay=0"};
   Words with = rest;
