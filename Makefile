@@ -17,6 +17,7 @@ build:                ## the binary, build/release/bin/riffle, and the library; 
 
 test:                 ## install what is missing, build, run all tests
 	@scripts/install-dependencies test
+	@scripts/peers-venv onnxruntime || echo "Without ONNX Runtime the tests that run exported networks in it are skipped"
 	cmake --preset $(PRESET) -DRIFFLE_BUILD_TESTS=ON $(CMAKE_FLAGS)
 	cmake --build --preset $(PRESET) -j $(JOBS)
 	ctest --preset $(PRESET) -j $(JOBS)
