@@ -34,13 +34,13 @@ using Tensors = std::map<std::string, Pieces, std::less<>>;
 /// and 2; the name itself and -1 for all others.
 std::pair<std::string, int> NameAndGroup(const std::string& name) {
   constexpr std::string_view kGroups = ".convs.", kWeight = ".weight";
-  const size_t at = name.rfind(kGroups);
-  if (at == std::string::npos || !name.ends_with(kWeight)) return {name, -1};
-  const size_t begin = at + kGroups.size();
-  const std::optional<int> group = ParseNumber<int>(std::string_view(name).substr(
-      begin, name.size() - kWeight.size() - std::min(name.size() - kWeight.size(), begin)));
+  if (!name.ends_with(kWeight)) return {name, -1};
+  const std::string_view part = std::string_view(name).substr(0, name.size() - kWeight.size());
+  const size_t at = part.rfind(kGroups);
+  if (at == std::string_view::npos) return {name, -1};
+  const std::optional<int> group = ParseNumber<int>(part.substr(at + kGroups.size()));
   if (!group || *group < 0) return {name, -1};
-  return {name.substr(0, at) + std::string(kWeight), *group};
+  return {fmt::format("{}{}", part.substr(0, at), kWeight), *group};
 }
 
 /// All tensors by name, groups of a convolution as one. Errors: a name twice, a group that is missing or of another
