@@ -419,7 +419,7 @@ Status CheckShapes(const Structure& structure, const Plan& plan) {
 class Filler {
  public:
   Filler(const Structure& structure, const Plan& plan, bool shuffle_in_weights, ParameterValues<float>* values)
-      : s_(structure), plan_(plan), shuffle_in_weights_(shuffle_in_weights), values_(values) {
+      : s_(structure), plan_(plan), shuffle_in_weights_(shuffle_in_weights) {
     for (const Parameter& p : plan.registry.trainable()) places_[p.name] = {&p, values->trainable.data() + p.offset};
     for (const Parameter& p : plan.registry.statistics()) places_[p.name] = {&p, values->statistics.data() + p.offset};
   }
@@ -547,7 +547,6 @@ class Filler {
   const Structure& s_;
   const Plan& plan_;
   const bool shuffle_in_weights_;
-  ParameterValues<float>* const values_;
   std::map<std::string, std::pair<const Parameter*, float*>, std::less<>> places_;
 };
 
