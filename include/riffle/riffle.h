@@ -49,7 +49,8 @@ typedef enum riffle_pixels {
   RIFFLE_RGB = 1,
   RIFFLE_BGR = 2,
   RIFFLE_RGBA = 3,
-  RIFFLE_BGRA = 4
+  RIFFLE_BGRA = 4,
+  RIFFLE_PIXELS_INT = 0x7fffffff /* no layout: makes every int a value of this type, so that a wrong one can be told */
 } riffle_pixels;
 
 /* One class, and how likely it is. */

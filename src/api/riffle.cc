@@ -63,6 +63,8 @@ Result<Layout> LayoutOf(riffle_pixels layout) {
       return Layout{4, 0, 1, 2};
     case RIFFLE_BGRA:
       return Layout{4, 2, 1, 0};
+    case RIFFLE_PIXELS_INT:
+      break;
   }
   return InvalidArgument("pixels of layout {}: expected RIFFLE_GREY, RGB, BGR, RGBA or BGRA", static_cast<int>(layout));
 }

@@ -97,7 +97,8 @@ TEST_F(ExplainerTest, WritesAPngForEachPictureUnderANameOfItsOwn) {
 
 TEST_F(ExplainerTest, TellsPlacesInPixelsOfThePicture) {
   const auto explainer = std::move(*Explainer::Create(*classifier_, folder_ / "seen"));
-  for (const ExplainedClass& c : Explain(*explainer)[0].classes) {
+  const auto explained = Explain(*explainer);
+  for (const ExplainedClass& c : explained[0].classes) {
     // 128 × 256 pixels become 64 × 128, of which the middle 64 columns are seen by 2 × 2 places: 64 pixels each.
     EXPECT_THAT(c.x, testing::AnyOf(64 + 32, 64 + 96));
     EXPECT_THAT(c.y, testing::AnyOf(32, 96));

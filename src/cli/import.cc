@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <filesystem>
 
 #include "base/file.h"
 #include "base/text.h"
@@ -120,8 +121,19 @@ Status Run(const Invocation& invocation, const Console& console) {
         "expected one file of weights and a file to write; write 'riffle import FILE -o OUT.safetensors'");
   const std::string& path = invocation.arguments[0];
   const std::filesystem::path out = *invocation.Own("out");
+  std::error_code ignored;
+  if (std::filesystem::exists(path, ignored) && !std::filesystem::is_regular_file(path, ignored))
+    return InvalidArgument("{}: expected a file of weights, found a folder, a device or a pipe", path);
+  if (std::filesystem::weakly_canonical(path, ignored) == std::filesystem::weakly_canonical(out, ignored))
+    return InvalidArgument("option out (command line): expected another file than the one that is read, found {}",
+                           out.string());
   ImportOptions options = ImportOptionsFrom(invocation.settings);
   if (const std::string* conventions = invocation.Own("conventions")) options.conventions = *conventions;
+  if (const std::string* channels = invocation.Own("channels")) {
+    if (*channels != "rgb" && *channels != "bgr")
+      return InvalidArgument("option channels (command line): expected rgb or bgr, found {}", Quoted(*channels));
+    options.bgr = *channels == "bgr";
+  }
   if (const std::string* classes = invocation.Own("classes")) {
     RIFFLE_ASSIGN(options.classes, ReadClasses(*classes));
   }
@@ -155,6 +167,9 @@ Command ImportCommand() {
            {.name = "conventions",
             .value_name = "auto|mindcv|megvii|paper|mmpretrain|pytorchcv",
             .help = "whose network it is (docs/conventions.md); auto, unless set, goes by the names of the tensors"},
+           {.name = "channels",
+            .value_name = "rgb|bgr",
+            .help = "the order of colours that it took, if not that of its source (Megvii's are bgr)"},
            {.name = "classes",
             .value_name = "FILE",
             .help = "names of the classes, one a line; without it a head of 1,000 is ImageNet's",

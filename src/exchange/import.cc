@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <map>
 #include <set>
@@ -192,7 +193,22 @@ class Reader {
  private:
   /// Counters are single numbers; an optimizer's memory, or an average, of a weight is called by it: "moments.NAME".
   bool IsOfTraining(const std::string& name, int64_t values) const {
-    if (values <= 1) return true;
+    constexpr std::array<std::string_view, 14> kCounters = {"num_batches_tracked",
+                                                            "learning_rate",
+                                                            "lr",
+                                                            "momentum",
+                                                            "weight_decay",
+                                                            "global_step",
+                                                            "step",
+                                                            "step_num",
+                                                            "epoch",
+                                                            "epoch_num",
+                                                            "loss_scale",
+                                                            "current_iterator_step",
+                                                            "beta1_power",
+                                                            "beta2_power"};
+    const std::string_view last = std::string_view(name).substr(name.rfind('.') + 1);
+    if (values <= 1 && std::ranges::count(kCounters, last) > 0) return true;
     for (size_t dot = name.find('.'); dot != std::string::npos; dot = name.find('.', dot + 1))
       if (taken_.contains(recognised_.prefix + name.substr(dot + 1)) || taken_.contains(name.substr(dot + 1)))
         return true;
@@ -360,11 +376,13 @@ Result<ImportedNetwork> ImportTensors(const TensorFile& file, const ImportOption
   const Reader::Rest rest = reader.WhatIsLeft();
   if (!rest.unknown.empty()) return Refuse(reader, rest.unknown);
 
-  network.bgr = source.bgr && model.in_channels == 3 && !own;
+  network.bgr = options.bgr.value_or(source.bgr) && model.in_channels == 3 && !own;
   if (network.bgr) TurnColoursRound(registry.trainable()[0], &network.weights.values.trainable);
   network.notes.push_back(own ? fmt::format("An export of Riffle's, under {}'s names: {}", source.title, model.name)
                               : WhatItIs(*recognised, model, options.conventions));
-  if (network.bgr) network.notes.emplace_back("Its first convolution took blue, green, red: turned round");
+  if (network.bgr)
+    network.notes.emplace_back(
+        "Its first convolution took blue, green, red, and takes red, green, blue now; --channels=rgb if it did before");
   if (const auto told = std::ranges::count_if(rest.of_training,
                                               [](const std::string& n) { return !n.ends_with("num_batches_tracked"); });
       told > 0)

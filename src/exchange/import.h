@@ -18,6 +18,7 @@ struct ImportOptions {
   std::optional<Stem> stem;          ///< none: what the file says, otherwise ImageNet's
   std::optional<int> stage2_stride;
   std::optional<int> image_size;
+  std::optional<bool> bgr;  ///< whether it took blue, green, red; none: as networks of its source do
   std::optional<double> crop_pct;
   std::optional<Interpolation> interpolation;
   std::vector<float> mean, std;  ///< empty: those of the source

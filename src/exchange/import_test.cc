@@ -105,6 +105,8 @@ TEST(Import, TurnsRoundColoursThatComeBlueFirst) {
       for (int k = 0; k < 9; ++k)
         EXPECT_EQ(after[(out * 3 + c) * 9 + k], before[(out * 3 + (2 - c)) * 9 + k]) << out << ' ' << c << ' ' << k;
   EXPECT_FALSE(ImportTensors(Theirs("megvii", 7, 1).file, {})->bgr) << "grey has no order";
+  EXPECT_FALSE(ImportTensors(theirs.file, {.bgr = false})->bgr) << "the user knows better";
+  EXPECT_TRUE(ImportTensors(Theirs("mmpretrain").file, {.bgr = true})->bgr);
 }
 
 TEST(Import, AThousandClassesAreImageNets) {
@@ -166,6 +168,12 @@ TEST(Import, ListsWhatIsLeftOver) {
   theirs.Add("features.16.branch_main_1.0.weight", {4, 4, 1, 1}, std::vector<float>(16));
   EXPECT_THAT(theirs.Error(), AllOf(HasSubstr("1 tensors are left over: \"features.16.branch_main_1.0.weight\""),
                                     HasSubstr("ShuffleNetV1 has no such tensors")));
+}
+
+TEST(Import, ASingleNumberThatNobodyKnowsIsNoCounter) {
+  Theirs theirs("pytorchcv");
+  theirs.Add("features.stage1.unit1.gamma_scale", {1}, {5});
+  EXPECT_THAT(theirs.Error(), HasSubstr("left over: \"features.stage1.unit1.gamma_scale\""));
 }
 
 TEST(Import, RefusesNetworksThatOnlyBearTheName) {
