@@ -28,12 +28,7 @@ Status CheckOutputs(const Invocation& invocation) {
     if (invocation.Has("check") && IsStream(*given))
       return InvalidArgument("option check (command line): expected --{} to be a file, which can be read, found {}",
                              output, *given);
-    for (const auto& [option, file] : files) {
-      std::error_code ignored;
-      if (fs::weakly_canonical(file, ignored) == fs::weakly_canonical(*given, ignored))
-        return InvalidArgument("option {} (command line): expected another file than that of {}, found {}", output,
-                               option, *given);
-    }
+    for (const auto& [option, file] : files) RIFFLE_TRY(CheckOtherFile(output, *given, option, file));
     files.emplace_back(output, *given);
   }
   return {};

@@ -124,9 +124,7 @@ Status Run(const Invocation& invocation, const Console& console) {
   std::error_code ignored;
   if (std::filesystem::exists(path, ignored) && !std::filesystem::is_regular_file(path, ignored))
     return InvalidArgument("{}: expected a file of weights, found a folder, a device or a pipe", path);
-  if (std::filesystem::weakly_canonical(path, ignored) == std::filesystem::weakly_canonical(out, ignored))
-    return InvalidArgument("option out (command line): expected another file than the one that is read, found {}",
-                           out.string());
+  RIFFLE_TRY(CheckOtherFile("out", out, "the weights that are read", path));
   ImportOptions options = ImportOptionsFrom(invocation.settings);
   if (const std::string* conventions = invocation.Own("conventions")) options.conventions = *conventions;
   if (const std::string* channels = invocation.Own("channels")) {

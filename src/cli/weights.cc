@@ -29,9 +29,7 @@ Result<Checkpoint> OpenPublished(const Settings& settings, Log& log) {
   RIFFLE_ASSIGN(const fs::path path, FetchPublished(*network, o.pretrained_url, folder, {}, reporter));
   log.Line(fmt::format("{} of {} ({}, {:.2f} % top-1 on ImageNet as published): {}", network->model, network->source,
                        network->licence, network->top1_percent, path.string()));
-  ImportOptions options = ImportOptionsFrom(settings);
-  if (!settings.IsSet("conventions")) options.conventions = network->conventions;
-  RIFFLE_ASSIGN(Checkpoint checkpoint, Open(path, options, log));
+  RIFFLE_ASSIGN(Checkpoint checkpoint, Open(path, ImportOptionsFrom(settings), log));
   if (checkpoint.info().model.name != model.name)
     return DataLoss("{}: expected {}, found {}", path.string(), model.name, checkpoint.info().model.name);
   return checkpoint;
@@ -67,6 +65,13 @@ Result<Checkpoint> OpenAskedWeights(const Settings& settings, std::string_view w
   const fs::path path = ResolveCheckpointPath(o.ckpt_path);
   if (path != o.ckpt_path) log.Line(fmt::format("{} is not there: using {}", o.ckpt_path, path.string()));
   return Open(path, ImportOptionsFrom(settings), log);
+}
+
+Status CheckOtherFile(std::string_view output, const fs::path& written, std::string_view than, const fs::path& read) {
+  std::error_code ignored;
+  if (fs::weakly_canonical(read, ignored) != fs::weakly_canonical(written, ignored)) return {};
+  return InvalidArgument("option {} (command line): expected another file than that of {}, found {}", output, than,
+                         written.string());
 }
 
 void TakeStructure(const ModelDescription& from, const Settings& settings, ModelDescription* model) {

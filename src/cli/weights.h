@@ -1,6 +1,9 @@
 // Where the weights of a command come from: --ckpt_path, a file of whatever tool, or --pretrained, published ones.
 #pragma once
 
+#include <filesystem>
+#include <string_view>
+
 #include "checkpoint/checkpoint.h"
 #include "exchange/import.h"
 #include "report/log.h"
@@ -18,6 +21,11 @@ bool AsksForWeights(const Options& options);
 /// what a foreign file was taken for, and how a download goes. InvalidArgument if none are named, `what_for` being what
 /// the command would do with them: "to classify with".
 Result<Checkpoint> OpenAskedWeights(const Settings& settings, std::string_view what_for, Log& log);
+
+/// InvalidArgument if an output is the file that is read, whatever it is called: "option out: expected another file
+/// than that of ckpt_path".
+Status CheckOtherFile(std::string_view output, const std::filesystem::path& written, std::string_view than,
+                      const std::filesystem::path& read);
 
 /// The conventions and the head's bias of the network that another one starts from, unless the user set them.
 void TakeStructure(const ModelDescription& from, const Settings& settings, ModelDescription* model);

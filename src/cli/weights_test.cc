@@ -107,6 +107,14 @@ TEST(ImportOptionsFrom, HasWhatTheUserSetAndNothingElse) {
   EXPECT_EQ(all.std, (std::vector<float>{4, 5, 6}));
 }
 
+TEST(CheckOtherFile, KnowsAFileByAnyOfItsNames) {
+  const fs::path folder = TestFolder(), file = folder / "a";
+  EXPECT_TRUE(CheckOtherFile("out", folder / "b", "ckpt_path", file).ok());
+  for (const fs::path& same : {file, folder / "." / "a", folder / "x" / ".." / "a"})
+    EXPECT_THAT(CheckOtherFile("out", same, "ckpt_path", file).message(),
+                HasSubstr("option out (command line): expected another file than that of ckpt_path, found "));
+}
+
 TEST(TakeStructure, LeavesWhatTheUserSet) {
   ModelDescription theirs = TinyModel();
   theirs.head_bias = true;
