@@ -106,7 +106,8 @@ using O = Options;
 std::vector<OptionRow> MakeTable() {
   return {
       {"config", kGeneral, &O::config, Path(), "YAML file of options (also -c); the command line overrides it", kFree},
-      {"seed", kGeneral, &O::seed, AtLeast(0), "seed of the initial weights, the shuffling and the augmentation"},
+      {"seed", kGeneral, &O::seed, AtLeast(0), "seed of the initial weights, the shuffling and the augmentation",
+       kBetweenEpochs},
       {"device_target", kGeneral, &O::device_target, OneOf({"CPU", "GPU", "Ascend"}), "what computes"},
       {"threads", kGeneral, &O::threads, Within(0, 4096), "threads that compute; 0 for the cores this process may use",
        kFree},
@@ -124,10 +125,13 @@ std::vector<OptionRow> MakeTable() {
        "file of md5 sums, as md5sum writes it, for a mirror that packs anew; '' for the published sums", kFree},
       {"num_parallel_workers", kBatches, &O::num_parallel_workers, Within(0, kMaxLoaderWorkers),
        "threads that read and transform pictures; 0 for the cores this process may use", kFree},
-      {"shuffle", kTrainPictures, &O::shuffle, Any(), "shuffle the training pictures anew in each epoch"},
-      {"num_samples", kTrainPictures, &O::num_samples, AtLeast(1), "use only so many training pictures; None for all"},
-      {"batch_size", kBatches, &O::batch_size, Within(1, 65536), "pictures in a batch"},
-      {"drop_remainder", kData, &O::drop_remainder, Any(), "leave out a last training batch that is not full"},
+      {"shuffle", kTrainPictures, &O::shuffle, Any(), "shuffle the training pictures anew in each epoch",
+       kBetweenEpochs},
+      {"num_samples", kTrainPictures, &O::num_samples, AtLeast(1), "use only so many training pictures; None for all",
+       kBetweenEpochs},
+      {"batch_size", kBatches, &O::batch_size, Within(1, 65536), "pictures in a batch", kBetweenEpochs},
+      {"drop_remainder", kData, &O::drop_remainder, Any(), "leave out a last training batch that is not full",
+       kBetweenEpochs},
       {"max_unreadable_share", kData, &O::max_unreadable_share, Within(0, 1),
        "share of the training pictures that may be unreadable: they are named and replaced; more, or 0 and one, is an "
        "error",
@@ -136,9 +140,9 @@ std::vector<OptionRow> MakeTable() {
        "validate on pictures that are cut off or damaged, too, as far as they go: they are named; otherwise one is an "
        "error"},
       {"shuffle_buffer", kData, &O::shuffle_buffer, AtLeast(0),
-       "read shards one after another and shuffle among so many pictures; 0 shuffles all of them"},
+       "read shards one after another and shuffle among so many pictures; 0 shuffles all of them", kBetweenEpochs},
       {"aug_repeats", kData, &O::aug_repeats, Within(0, 1024),
-       "an epoch takes each of fewer pictures so often, augmented anew each time; 0 for once"},
+       "an epoch takes each of fewer pictures so often, augmented anew each time; 0 for once", kBetweenEpochs},
 
       {"image_resize", kPreprocessing, &O::image_resize, Within(8, 4096), "height and width that the network sees"},
       {"scale", kCrops, &O::scale, AboveUpTo(0, 1), "share of the area that a random resized crop takes"},
@@ -240,7 +244,7 @@ std::vector<OptionRow> MakeTable() {
        "factor on the learning rate from each unit to the one below it: the head learns fastest; None for 1"},
       {"freeze", kTraining, &O::freeze, OneOf({"", "body"}), "'body' trains the head alone"},
       {"gradient_accumulation_steps", kTraining, &O::gradient_accumulation_steps, AtLeast(1),
-       "batches per update, which takes the mean of their gradients"},
+       "batches per update, which takes the mean of their gradients", kBetweenEpochs},
       {"clip_grad", kTraining, &O::clip_grad, Any(), "clip the gradients by their global norm"},
       {"clip_value", kTraining, &O::clip_value, Above(0), "norm at which clip_grad clips"},
       {"ema", kTraining, &O::ema, Any(), "keep a moving average of the weights; it is validated and used", kFixed},
