@@ -87,10 +87,9 @@ Status Dispatch(std::span<const std::string> words, const Console& console, std:
   return Execute(*command, invocation, console, err);
 }
 
-int Fail(std::string message, int exit_code, std::ostream& err) {
-  std::ranges::replace_if(
-      message, [](char c) { return c >= 0 && c < ' '; }, ' ');  // names from files may hold anything; it stays one line
-  err << (exit_code > kSignalExitCode ? "riffle: " : "riffle: error: ") << message << std::endl;
+int Fail(std::string_view message, int exit_code, std::ostream& err) {
+  // Names from files may hold anything: it stays one line.
+  err << (exit_code > kSignalExitCode ? "riffle: " : "riffle: error: ") << OneLine(message) << std::endl;
   return exit_code;
 }
 
