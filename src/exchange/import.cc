@@ -392,28 +392,6 @@ std::string Changes(const CheckpointInfo& before, const CheckpointInfo& after) {
   return changes;
 }
 
-/// What a file of bare weights does not say of the network's input, as far as the options do not, either.
-std::string Assumptions(const WeightSource& source, const CheckpointInfo& info, const ImportOptions& options) {
-  std::vector<std::string> assumed;
-  const Preprocessing& preprocessing = info.preprocessing;
-  const bool assumes_order = !options.bgr && info.model.in_channels == 3;
-  if (!options.image_size)
-    assumed.push_back(fmt::format("pictures of {} × {} pixels", preprocessing.image_size, preprocessing.image_size));
-  if (assumes_order) assumed.emplace_back(source.bgr ? "blue, green, red" : "red, green, blue");
-  if (options.mean.empty()) assumed.push_back("mean " + Numbers(preprocessing.mean));
-  if (options.std.empty()) assumed.push_back("std " + Numbers(preprocessing.std));
-  if (assumed.empty()) return "";
-  std::string line = fmt::format(
-      "Taken for granted, as the file does not say it: {}; 'riffle import' takes what it "
-      "should be: --image_resize, --channels, --mean, --std",
-      fmt::join(assumed, "; "));
-  if (!source.bgr || !assumes_order) return line;
-  const WeightSource& ours = *FindWeightSource("riffle");
-  const Preprocessing trained_here = PreprocessingOf(ours, info.model.in_channels);
-  return line + fmt::format(". Of a network that Riffle trained: --conventions={} --channels=rgb --mean={} --std={}",
-                            ours.conventions, Numbers(trained_here.mean), Numbers(trained_here.std));
-}
-
 /// Which of several networks was taken, and how to take another; "" where there is but one.
 std::string WhichOfSeveral(const TensorFile& file, const Recognised& taken, const std::vector<Recognised>& others) {
   std::vector<std::string> keys;
@@ -470,6 +448,28 @@ Status TakeOrderOfColours(const ImportOptions& options, bool by_default, Importe
 void AssumeImageNet(const WeightSource& source, CheckpointInfo* info) {
   info->preprocessing = PreprocessingOf(source, info->model.in_channels);
   if (info->model.num_classes == static_cast<int>(ImageNetClasses().size())) info->classes = ImageNetNames();
+}
+
+std::string Assumptions(const WeightSource& source, const CheckpointInfo& info, const ImportOptions& options) {
+  std::vector<std::string> assumed;
+  const Preprocessing& preprocessing = info.preprocessing;
+  const bool assumes_order = !options.bgr && info.model.in_channels == 3;
+  if (!options.image_size)
+    assumed.push_back(fmt::format("pictures of {} × {} pixels", preprocessing.image_size, preprocessing.image_size));
+  if (assumes_order) assumed.emplace_back(source.bgr ? "blue, green, red" : "red, green, blue");
+  if (options.mean.empty()) assumed.push_back("mean " + Numbers(preprocessing.mean));
+  if (options.std.empty()) assumed.push_back("std " + Numbers(preprocessing.std));
+  if (options.classes.empty() && info.classes == ImageNetNames()) assumed.emplace_back("the classes of ImageNet");
+  if (assumed.empty()) return "";
+  std::string line = fmt::format(
+      "Taken for granted, as the file does not say it: {}; 'riffle import' takes what it "
+      "should be: --image_resize, --channels, --mean, --std, --classes",
+      fmt::join(assumed, "; "));
+  if (!source.bgr || !assumes_order) return line;
+  const WeightSource& ours = *FindWeightSource("riffle");
+  const Preprocessing trained_here = PreprocessingOf(ours, info.model.in_channels);
+  return line + fmt::format(". Of a network that Riffle trained: --conventions={} --channels=rgb --mean={} --std={}",
+                            ours.conventions, Numbers(trained_here.mean), Numbers(trained_here.std));
 }
 
 Result<ImportedNetwork> ImportTensors(const TensorFile& file, const ImportOptions& options) {

@@ -55,4 +55,8 @@ Status TakeOrderOfColours(const ImportOptions& options, bool by_default, Importe
 /// sources takes and knows, unless its file says otherwise.
 void AssumeImageNet(const WeightSource& source, CheckpointInfo* info);
 
+/// A line on what AssumeImageNet assumed of such a network and the options do not say, and how to say it; "" if that is
+/// nothing.
+std::string Assumptions(const WeightSource& source, const CheckpointInfo& info, const ImportOptions& options);
+
 }  // namespace riffle

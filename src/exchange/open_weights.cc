@@ -24,7 +24,8 @@ Result<ImportedNetwork> ImportOnnx(std::span<const uint8_t> bytes, const fs::pat
   RIFFLE_TRY(CheckKey(options, path, "an ONNX file"));
   RIFFLE_ASSIGN(OnnxNetwork read, ReadOnnx(bytes, path.string()));
   CheckpointInfo info = {.model = read.model};
-  AssumeImageNet(*FindWeightSource("riffle"), &info);
+  const WeightSource& ours = *FindWeightSource("riffle");
+  AssumeImageNet(ours, &info);
   info.preprocessing.image_size = read.model.image_size;
   if (read.preprocessing) info.preprocessing = *read.preprocessing;
   if (!read.classes.empty()) info.classes = read.classes;
@@ -32,6 +33,11 @@ Result<ImportedNetwork> ImportOnnx(std::span<const uint8_t> bytes, const fs::pat
                                                 read.producer.empty() ? "" : " of " + Quoted(read.producer),
                                                 info.model.name, info.model.num_classes)};
   if (Status status = Apply(options, &info, &notes); !status.ok()) return std::move(status).In(path.string());
+  if (!read.preprocessing) {
+    ImportOptions known = options;
+    known.image_size = read.model.image_size;  // the graph has it
+    if (std::string assumed = Assumptions(ours, info, known); !assumed.empty()) notes.push_back(std::move(assumed));
+  }
   RIFFLE_ASSIGN(const Plan plan, MakePlan(info.model));
   ImportedNetwork network{.info = std::move(info), .weights = Snapshot(plan.registry), .notes = std::move(notes)};
   network.weights.values = std::move(read.values);
