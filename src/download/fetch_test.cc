@@ -213,7 +213,7 @@ TEST_F(FetchTest, MoreThanTheFileCanHaveIsNotWaitedFor) {
       [](const HttpRequest&) { return HttpAnswer{.body = Content(), .says_length = false, .is_endless = true}; });
   for (HttpServer* server : {&announced, &silent, &endless}) {
     WriteText(part(), "what an earlier attempt left");
-    ExpectError(FetchFrom(*server), ErrorCode::kDataLoss, "it sends more than 299999 bytes");
+    ExpectError(FetchFrom(*server), ErrorCode::kDataLoss, fmt::format("it sends more than {} bytes", most_bytes_));
     EXPECT_FALSE(std::filesystem::exists(part()));
     EXPECT_LE(server->requests().size(), 2u) << "asking again would not help";
   }
