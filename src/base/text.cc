@@ -186,11 +186,15 @@ struct Word {
 
 }  // namespace
 
-std::string_view Trimmed(std::string_view text) {
-  constexpr std::string_view kBlanks = " \t";
-  const size_t first = text.find_first_not_of(kBlanks);
+std::string_view Trimmed(std::string_view text, std::string_view blanks) {
+  const size_t first = text.find_first_not_of(blanks);
   if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
+  return text.substr(first, text.find_last_not_of(blanks) - first + 1);
+}
+
+std::string_view WithoutByteOrderMark(std::string_view text) {
+  constexpr std::string_view kMark = "\xef\xbb\xbf";
+  return text.substr(text.starts_with(kMark) ? kMark.size() : 0);
 }
 
 std::vector<std::string_view> Split(std::string_view text, char separator) {
@@ -218,10 +222,17 @@ std::string Lowercase(std::string_view text) {
 }
 
 std::string OneLine(std::string_view text) {
+  const auto byte = [&](size_t i) { return i < text.size() ? static_cast<uint8_t>(text[i]) : uint8_t{0}; };
   std::string line;
-  for (const char c : text)
-    line += std::iscntrl(static_cast<unsigned char>(c)) ? fmt::format("\\x{:02x}", static_cast<uint8_t>(c))
-                                                        : std::string(1, c);
+  line.reserve(text.size());
+  for (size_t i = 0; i < text.size(); ++i) {
+    const bool beyond_ascii = byte(i) == 0xC2 && byte(i + 1) >= 0x80 && byte(i + 1) < 0xA0;  // U+0080 to U+009F
+    if (beyond_ascii) line += fmt::format("\\x{:02x}", byte(i++));
+    if (beyond_ascii || std::iscntrl(byte(i)))
+      line += fmt::format("\\x{:02x}", byte(i));
+    else
+      line += text[i];
+  }
   return line;
 }
 

@@ -23,8 +23,11 @@ template <class T>
   return is_number ? std::optional(number) : std::nullopt;
 }
 
-/// The text without blanks and tabs around it.
-std::string_view Trimmed(std::string_view text);
+/// The text without blanks and tabs, or other such characters, around it.
+std::string_view Trimmed(std::string_view text, std::string_view blanks = " \t");
+
+/// The text without the mark that some editors put before UTF-8.
+std::string_view WithoutByteOrderMark(std::string_view text);
 
 /// What stands between separators: of "a,,b" are "a", "", "b", of "" is "".
 std::vector<std::string_view> Split(std::string_view text, char separator);
@@ -35,7 +38,8 @@ std::string Enumerated(std::span<const std::string_view> words, std::string_view
 /// ASCII letters in lower case, the rest as it is.
 std::string Lowercase(std::string_view text);
 
-/// The text without what would break a line: control characters as \x0a.
+/// The text without what would break a line or move the cursor: control characters, those of UTF-8 beyond ASCII, too,
+/// as \x0a. Once is enough: of its own results it leaves every character as it is.
 std::string OneLine(std::string_view text);
 
 /// Whether two words look the same on the screen, but are written otherwise: accents as one character with their letter

@@ -11,6 +11,7 @@
 #include "cli/command.h"
 #include "cli/machine.h"
 #include "cli/weights.h"
+#include "data/class_list.h"
 #include "exchange/open_weights.h"
 #include "model/plan.h"
 #include "runtime/session.h"
@@ -107,14 +108,6 @@ Status CheckLogits(const ImportedNetwork& network, const Invocation& invocation,
       *logits_path, difference, kMostRelativeDifference);
 }
 
-Result<std::vector<std::string>> ReadClasses(const std::string& path) {
-  RIFFLE_ASSIGN(const std::string text, ReadTextFile(path));
-  std::vector<std::string> classes;
-  for (const std::string_view line : Split(text, '\n'))
-    if (const std::string_view name = Trimmed(line); !name.empty()) classes.emplace_back(name);
-  return classes;
-}
-
 Status Run(const Invocation& invocation, const Console& console) {
   if (invocation.arguments.size() != 1 || !invocation.Has("out"))
     return InvalidArgument(
@@ -133,7 +126,7 @@ Status Run(const Invocation& invocation, const Console& console) {
     options.bgr = *channels == "bgr";
   }
   if (const std::string* classes = invocation.Own("classes")) {
-    RIFFLE_ASSIGN(options.classes, ReadClasses(*classes));
+    RIFFLE_ASSIGN(options.classes, ReadClassList(*classes));
   }
   Log log(console.out, console.terminal_width);
   RIFFLE_ASSIGN(const std::unique_ptr<Machine> machine, OpenMachine(invocation.settings.options));
