@@ -110,6 +110,8 @@ std::vector<OptionRow> MakeTable() {
       {"device_target", kGeneral, &O::device_target, OneOf({"CPU", "GPU", "Ascend"}), "what computes"},
       {"threads", kGeneral, &O::threads, Within(0, 4096), "threads that compute; 0 for the cores this process may use",
        kFree},
+      {"distribute", kGeneral, &O::distribute, Any(),
+       "whether several processes train together; None for as many as a launcher such as mpirun started", kFree},
 
       {"dataset", kDataset, &O::dataset, OneOf(DatasetNames()),
        "dataset; 'imagenet', 'folder' and '' read class folders"},
@@ -126,7 +128,7 @@ std::vector<OptionRow> MakeTable() {
        "threads that read and transform pictures; 0 for the cores this process may use", kFree},
       {"shuffle", kTrainPictures, &O::shuffle, Any(), "shuffle the training pictures anew in each epoch"},
       {"num_samples", kTrainPictures, &O::num_samples, AtLeast(1), "use only so many training pictures; None for all"},
-      {"batch_size", kBatches, &O::batch_size, Within(1, 65536), "pictures in a batch"},
+      {"batch_size", kBatches, &O::batch_size, Within(1, 65536), "pictures in a batch of each process"},
       {"drop_remainder", kData, &O::drop_remainder, Any(), "leave out a last training batch that is not full"},
       {"max_unreadable_share", kData, &O::max_unreadable_share, Within(0, 1),
        "share of the training pictures that may be unreadable: they are named and replaced; more, or 0 and one, is an "
@@ -239,9 +241,13 @@ std::vector<OptionRow> MakeTable() {
        "share of the old average that an update keeps; smaller during the first few thousand"},
       {"bn_recalibration", kTraining, &O::bn_recalibration, AtLeast(0),
        "batches over which batch-norm statistics are averaged anew after the last epoch; 0 for none"},
+      {"sync_bn", kTraining, &O::sync_bn, Any(),
+       "batch norm sees the pictures of a step at all processes; otherwise those of its own"},
 
       {"scheduler", kSchedule, &O::scheduler, OneOf(ScheduleNames()), "learning rate after the warm-up"},
       {"lr", kSchedule, &O::lr, AtLeast(0), "highest learning rate"},
+      {"scale_lr", kSchedule, &O::scale_lr, Any(),
+       "multiply lr and min_lr by the number of processes: the pictures of a step, divided by batch_size"},
       {"min_lr", kSchedule, &O::min_lr, AtLeast(0),
        "learning rate at which cosine, polynomial and linear decay, one_cycle and cyclic end"},
       {"warmup_epochs", kSchedule, &O::warmup_epochs, AtLeast(0), "epochs of linear warm-up"},

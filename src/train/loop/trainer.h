@@ -34,6 +34,7 @@ struct TrainerOptions {
   std::optional<double> clip_norm = std::nullopt;  ///< clip_value where clip_grad is set
   std::optional<double> ema_decay = std::nullopt;  ///< where ema is set
   int bn_recalibration = 0;
+  bool sync_bn = false;
   int val_interval = 1;
   bool tta_flip = false;
   std::filesystem::path ckpt_save_dir = "./ckpt";
