@@ -299,7 +299,7 @@ void Network<T>::ForwardResidual(const Step& step, Rows<T> y) {
 
 template <class T>
 T* Network<T>::dlogits() {
-  return GradientOf(plan_->output()).data;
+  return images_ == 0 ? nullptr : GradientOf(plan_->output()).data;
 }
 
 template <class T>

@@ -40,6 +40,7 @@ class Network {
   const T* Forward(int64_t images, Rows<const T> pictures, Statistics statistics);
 
   /// [images][classes] for the images of the last Forward: the loss writes here what Backward starts from.
+  /// Null where it had none.
   T* dlogits();
 
   /// Gradients of all trainable parameters; zero where the last Forward had no images. REQUIRES: a Forward with
