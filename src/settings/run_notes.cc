@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "backend/threads.h"
 #include "train/loop/resolution.h"
 #include "train/update/schedule.h"
 
@@ -129,6 +130,15 @@ std::string MomentaryAverage(const Options& o) {
   return o.ema && o.ema_decay == 0 ? "ema_decay=0: the average is the weights of the last step" : "";
 }
 
+std::string CrowdedCores(const Options& o) {
+  const int cores = UsableCores();
+  if (o.threads <= cores) return "";
+  return fmt::format(
+      "threads={}: this process may use {} core{}, on which they take turns; if mpirun has bound it there, --bind-to "
+      "none leaves it free",
+      o.threads, cores, cores == 1 ? "" : "s");
+}
+
 }  // namespace
 
 std::span<const RunNote> RunNotes() {
@@ -148,6 +158,7 @@ std::span<const RunNote> RunNotes() {
       {{"cutmix_prob"}, UnmixedBatches},
       {{"distill_weight"}, UnheardTeacher},
       {{"ema_decay"}, MomentaryAverage},
+      {{"threads"}, CrowdedCores},
   };
   return table;
 }

@@ -77,6 +77,7 @@ const Case kCases[] = {
     {{{"ckpt_save_interval", "91"}}, "saves once", {{"ckpt_save_interval", "90"}}},
     {{{"mixup", "0.2"}, {"cutmix_prob", "0"}}, "no batch is mixed", {{"mixup", "0.2"}, {"cutmix_prob", "0.1"}}},
     {{{"teacher_ckpt", "a"}, {"distill_weight", "0"}}, "counts for nothing", {{"distill_weight", "0"}}},
+    {{{"threads", "1024"}}, "on which they take turns", {{"threads", "1"}}},
     {{{"ema", "True"}, {"ema_decay", "0"}}, "of the last step", {{"ema", "True"}, {"ema_decay", "0.5"}}},
 };
 
