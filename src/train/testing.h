@@ -151,19 +151,27 @@ struct Recorder : TrainObserver {
 struct TinyMachine {
   int batch_size = 6;
   int threads = DefaultThreads();
+  Communicator& world = ThisProcess();
+  bool drop_remainder = true;
 };
 
 /// A run of TinyData.
 struct TinyRun {
   explicit TinyRun(const TrainerOptions& run_options, CheckpointInfo info = TinyInfo(), TinyMachine machine = {})
-      : options(run_options) {
+      : options(run_options), pool(machine.threads) {
     Augmentation augmentation = DefaultAugmentation(**FindDataset("cifar10"));
     augmentation.padding = 1;  // four pixels would be most of the picture
     const Transform transform = *Transform::ForTraining(info.preprocessing, augmentation);
-    train_loader = std::move(*Loader::Create(
-        *train, transform, {.batch_size = machine.batch_size, .seed = 5, .workers = 2, .end_epoch = options.epochs()}));
-    validation_loader = EvaluationLoader(*validation, 4, info);
-    trainer = std::move(*Trainer::Create(OnThreads(machine.threads), options, std::move(info), TestOps()));
+    train_loader = std::move(*Loader::Create(*train, transform,
+                                             {.batch_size = machine.batch_size,
+                                              .ranks = machine.world.size(),
+                                              .rank = machine.world.rank(),
+                                              .drop_remainder = machine.drop_remainder,
+                                              .seed = 5,
+                                              .workers = 2,
+                                              .end_epoch = options.epochs()}));
+    validation_loader = EvaluationLoader(*validation, 4, info, machine.world);
+    trainer = std::move(*Trainer::Create({pool}, options, std::move(info), TestOps(), machine.world));
   }
   Status Train(TrainObserver& observer) {
     return trainer->Run({train_at, validate ? validation_loader.get() : nullptr}, observer);
@@ -174,6 +182,7 @@ struct TinyRun {
   }
 
   TrainerOptions options;
+  ThreadPool pool;
   bool validate = true;
   std::unique_ptr<Dataset> train = TinyData(20, 1), validation = TinyData(14, 2);
   std::unique_ptr<Loader> train_loader, validation_loader;

@@ -119,6 +119,7 @@ Status Trainer::Join() {
 }
 
 Status Trainer::ShareState() {
+  StartAverage();
   if (world_.size() == 1) return {};
   NoteProgress();
   Result<std::string> own = std::string();
@@ -204,7 +205,6 @@ void Trainer::TakeUp(const Snapshot& snapshot) {
 
 Status Trainer::Run(const TrainSources& sources, TrainObserver& observer) {
   lap_begin_ = saved_at_ = Clock::now();
-  StartAverage();
   Status status = ShareState();
   if (status.ok()) status = RunEpochs(sources, observer);
   if (status.ok()) return status;

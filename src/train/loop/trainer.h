@@ -152,6 +152,10 @@ class Trainer {
   /// as FindBest (same_run.h) finds it.
   void GoOnWith(std::string record, Retention retention, std::optional<double> best_top1_percent);
 
+  /// All processes take up the state of rank 0, where only that one has started from a checkpoint or goes on after one;
+  /// Run begins with it. DataLoss unless all then have the same bits. Collective.
+  Status ShareState();
+
   /// Trains from where the run is to its end(), and saves into options.ckpt_save_dir: where ckpt_save_interval,
   /// ckpt_save_steps and ckpt_save_minutes ask for it, and where it ends. A loss or a parameter that is not finite ends
   /// the run with an error before it can reach a checkpoint. An epoch is saved before its validation, and again with
@@ -168,7 +172,8 @@ class Trainer {
   std::filesystem::path saved() const { return saved_ ? saved_->file.path : ""; }
 
   /// For a dry run: the pace of real training steps on this source's pictures, and of validation. What the steps change
-  /// is saved nowhere. REQUIRES: Run is not called afterwards. Errors: those of Run.
+  /// is saved nowhere. REQUIRES: several processes have called ShareState; Run is not called afterwards. Errors: those
+  /// of Run.
   Result<Pace> PaceOfTraining(BatchSource& source);
   Result<Pace> PaceOfValidation(BatchSource& source);
 
@@ -190,8 +195,6 @@ class Trainer {
                                                       Communicator& world);
   /// What training with the others needs.
   Status Join();
-  /// The state of rank 0, at all ranks.
-  Status ShareState();
   /// Where a run stands, as checkpoints say it: to info_, and from there.
   void NoteProgress();
   void TakeProgress(const CheckpointInfo& there);

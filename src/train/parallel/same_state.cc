@@ -10,7 +10,16 @@
 namespace riffle {
 namespace {
 
-uint32_t ChecksumOf(const Snapshot& snapshot) {
+/// The first rank that says something else than rank 0; 0: none does.
+Result<int> FirstOther(Communicator& world, std::string_view own) {
+  RIFFLE_ASSIGN(const std::vector<std::string> all, world.GatherTexts(own));
+  const auto other = std::ranges::find_if(all, [&](const std::string& theirs) { return theirs != all.front(); });
+  return other == all.end() ? 0 : static_cast<int>(other - all.begin());
+}
+
+}  // namespace
+
+std::string ChecksumOf(const Snapshot& snapshot) {
   uLong crc = crc32_z(0, nullptr, 0);
   const auto add = [&](const AlignedArray<float>& values) {
     crc = crc32_z(crc, reinterpret_cast<const Bytef*>(values.data()), values.size() * sizeof(float));
@@ -22,10 +31,8 @@ uint32_t ChecksumOf(const Snapshot& snapshot) {
   add_both(snapshot.values);
   if (snapshot.average) add_both(*snapshot.average);
   for (const Snapshot::Slot& slot : snapshot.slots) add(slot.values);
-  return static_cast<uint32_t>(crc);
+  return fmt::format("{:08x}", crc);
 }
-
-}  // namespace
 
 Result<std::string> BroadcastText(Communicator& world, std::string text) {
   std::array<int64_t, 1> size = {static_cast<int64_t>(text.size())};
@@ -35,16 +42,20 @@ Result<std::string> BroadcastText(Communicator& world, std::string text) {
   return text;
 }
 
+Status CheckSame(Communicator& world, std::string_view own, std::string_view what) {
+  RIFFLE_ASSIGN(const int other, FirstOther(world, own));
+  if (other == 0) return {};
+  return InvalidArgument("{0} has other {1} than {2}: each process must find the same {1}", world.NameOf(other), what,
+                         world.NameOf(0));
+}
+
 Status CheckSameState(Communicator& world, const Snapshot& own, std::string_view when) {
-  const std::array checksum = {ChecksumOf(own)};
-  std::vector<uint32_t> all(world.size());
-  RIFFLE_TRY(world.Gather(std::as_bytes(std::span(checksum)), std::as_writable_bytes(std::span(all))));
-  const auto other = std::ranges::find_if(all, [&](uint32_t theirs) { return theirs != all.front(); });
-  if (other == all.end()) return {};
+  RIFFLE_ASSIGN(const int other, FirstOther(world, ChecksumOf(own)));
+  if (other == 0) return {};
   return DataLoss(
       "{} no longer has the parameters of {} {}: the processes must run the same build on processors of the same kind, "
       "and memory without errors",
-      world.NameOf(static_cast<int>(other - all.begin())), world.NameOf(0), when);
+      world.NameOf(other), world.NameOf(0), when);
 }
 
 }  // namespace riffle

@@ -19,6 +19,15 @@ TEST(BroadcastText, GivesAllTheTextOfTheFirst) {
   });
 }
 
+TEST(CheckSame, NamesTheRankThatSaysSomethingElse) {
+  RunRanks(3, [](Communicator& world) {
+    EXPECT_TRUE(CheckSame(world, "20 pictures", "training pictures").ok());
+    const Status status = CheckSame(world, world.rank() == 2 ? "20" : "21", "training pictures");
+    EXPECT_EQ(status.code(), ErrorCode::kInvalidArgument);
+    EXPECT_THAT(status.message(), HasSubstr("rank 2 on this host has other training pictures than rank 0"));
+  });
+}
+
 // Each part of the state counts.
 TEST(CheckSameState, NamesTheRankThatHasOtherBits) {
   const Plan plan = *MakePlan(TinyModel());
