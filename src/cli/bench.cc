@@ -139,6 +139,7 @@ class Bench {
 
 Status Run(const Invocation& invocation, const Console& console) {
   RIFFLE_ASSIGN(const std::string kind, KindOf(invocation));
+  if (kind != "comm") RIFFLE_TRY(RequireOneProcess("riffle bench " + kind));
   if (kind == "data") {
     RIFFLE_ASSIGN(const double seconds, SecondsOf(invocation));
     RIFFLE_ASSIGN(const DataBench bench, RunDataBench(invocation.settings, seconds));
@@ -188,6 +189,7 @@ Command BenchCommand() {
                    {"bench peak", "multiply-adds and memory: what the machine can do"},
                    {"bench comm", "under mpirun -n N: what it costs that N processes sum their gradients"},
                    {"bench data --data_dir photos", "reading, decoding, cropping: pictures/s of one core"}},
+      .runs_together = true,
       .run = Run,
   };
 }

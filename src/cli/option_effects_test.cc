@@ -51,6 +51,7 @@ const std::vector<Effect>& Effects() {
       {"config", "FILE", pictures, {}, {"label_smoothing"}},
       {"seed", "7", pictures},
       {"threads", "1", "", {"--threads=2"}},
+      {"distribute", "True", ""},  // of one process; tests/mpi trains in several
 
       {"dataset",
        "fashion_mnist",
@@ -130,9 +131,11 @@ const std::vector<Effect>& Effects() {
       {"ema", "True", "state figures"},
       {"ema_decay", "0.5", "figures", {"--ema"}},
       {"bn_recalibration", "2", updates},
+      {"sync_bn", "True", ""},  // of one process
 
       {"scheduler", "linear_decay", "rate " + updates},
       {"lr", "0.05", "rate " + updates},
+      {"scale_lr", "True", ""},  // of one process
       {"min_lr", "0.01", "rate " + updates},
       {"warmup_epochs", "1", "rate " + updates},
       {"warmup_factor", "0.5", "rate " + updates, {"--warmup_epochs=1"}},

@@ -45,9 +45,9 @@ std::string_view Title(OptionGroup group);
 
 /// Where a row keeps its value. A new type of option is one alternative here.
 using OptionField =
-    std::variant<bool Options::*, int Options::*, int64_t Options::*, double Options::*, std::string Options::*,
-                 std::optional<int> Options::*, std::optional<int64_t> Options::*, std::optional<double> Options::*,
-                 std::array<double, 2> Options::*, std::vector<double> Options::*,
+    std::variant<bool Options::*, std::optional<bool> Options::*, int Options::*, int64_t Options::*, double Options::*,
+                 std::string Options::*, std::optional<int> Options::*, std::optional<int64_t> Options::*,
+                 std::optional<double> Options::*, std::array<double, 2> Options::*, std::vector<double> Options::*,
                  std::optional<std::vector<double>> Options::*>;
 
 /// What values are right, beyond their type. Numbers in lists are checked one by one.

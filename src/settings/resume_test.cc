@@ -71,9 +71,9 @@ TEST(ContinueRecord, WhatNoResultDependsOnIsFree) {
   std::vector<std::string_view> free;
   for (const OptionRow& row : OptionTable())
     if (row.on_resume == OnResume::kFree) free.push_back(row.name);
-  EXPECT_THAT(free, ElementsAre("config", "threads", "dataset_download", "dataset_url", "dataset_checksums",
-                                "num_parallel_workers", "max_unreadable_share", "pretrained_url", "resume",
-                                "ckpt_save_dir", "ckpt_save_interval", "ckpt_save_steps", "ckpt_save_minutes",
+  EXPECT_THAT(free, ElementsAre("config", "threads", "distribute", "dataset_download", "dataset_url",
+                                "dataset_checksums", "num_parallel_workers", "max_unreadable_share", "pretrained_url",
+                                "resume", "ckpt_save_dir", "ckpt_save_interval", "ckpt_save_steps", "ckpt_save_minutes",
                                 "max_minutes", "val_interval", "log_interval"));
   Options now = Recorded();
   now.threads += 3;
