@@ -12,10 +12,11 @@
 #include "report/log.h"
 
 namespace riffle {
+
 Status AfterRankZero(Status status) {
   const Result<std::optional<Launch>> launch = FindLaunch();
   if (!launch.ok() || !*launch || (*launch)->rank == 0) return status;
-  std::this_thread::sleep_for(std::chrono::seconds(1));
+  std::this_thread::sleep_for(std::chrono::seconds(3));
   return std::move(status).In(fmt::format("rank {}", (*launch)->rank));
 }
 
