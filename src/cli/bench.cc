@@ -139,18 +139,18 @@ class Bench {
 
 Status Run(const Invocation& invocation, const Console& console) {
   RIFFLE_ASSIGN(const std::string kind, KindOf(invocation));
-  if (kind != "comm") RIFFLE_TRY(RequireOneProcess("riffle bench " + kind));
-  if (kind == "data") {
-    RIFFLE_ASSIGN(const double seconds, SecondsOf(invocation));
-    RIFFLE_ASSIGN(const DataBench bench, RunDataBench(invocation.settings, seconds));
-    return Say(invocation, console, TextOf(bench), JsonOf(bench));
-  }
   if (kind == "comm")
     return RunTogether(console, [&](Communicator& ranks, const Console& own) -> Status {
       RIFFLE_ASSIGN(const double seconds, SecondsOf(invocation));
       RIFFLE_ASSIGN(const CommBench bench, RunCommBench(invocation.settings, ranks, seconds));
       return ranks.first() ? Say(invocation, own, TextOf(bench), JsonOf(bench)) : Status();
     });
+  RIFFLE_TRY(RequireOneProcess(fmt::format("riffle bench {}", kind)));
+  if (kind == "data") {
+    RIFFLE_ASSIGN(const double seconds, SecondsOf(invocation));
+    RIFFLE_ASSIGN(const DataBench bench, RunDataBench(invocation.settings, seconds));
+    return Say(invocation, console, TextOf(bench), JsonOf(bench));
+  }
   RIFFLE_ASSIGN(const std::unique_ptr<Machine> machine, OpenMachine(invocation.settings.options));
   if (kind != "peak") return Bench(*machine, invocation, console).Run(kind);
   RIFFLE_ASSIGN(const double seconds, SecondsOf(invocation));
