@@ -244,8 +244,8 @@ Result<std::optional<EpochEvent>> Trainer::TrainEpoch(BatchSource& source, Train
                                            .images = epoch_.images - images_before,
                                            .waiting_seconds = source.WaitedSeconds() - waited,
                                            .read_loss = [this] { return ReadStepLoss(); }});
-    if (may_end && status.code() == ErrorCode::kInterrupted) return SavedBefore(status, observer);
-    RIFFLE_TRY(status);
+    if (!status.ok())
+      return may_end && status.code() == ErrorCode::kInterrupted ? SavedBefore(status, observer) : status;
     if (!may_end) continue;
     if (end() == RunEnd::kTime || IsDue()) RIFFLE_TRY(SaveNumbered(observer));
     if (end() == RunEnd::kTime) return std::optional<EpochEvent>();
