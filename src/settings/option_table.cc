@@ -211,7 +211,7 @@ std::vector<OptionRow> MakeTable() {
       {"resume", kCheckpoints, &O::resume, AResume(), "'auto' continues from the newest checkpoint in ckpt_save_dir",
        kFree},
       {"ckpt_save_dir", kCheckpoints, &O::ckpt_save_dir, Path(), "folder for checkpoints, logs and the options used",
-       kFree},
+       kPlace},
       {"ckpt_save_interval", kCheckpoints, &O::ckpt_save_interval, AtLeast(1), "epochs from one checkpoint to the next",
        kFree},
       {"ckpt_save_steps", kCheckpoints, &O::ckpt_save_steps, AtLeast(0),
