@@ -417,7 +417,7 @@ Status Run(const Invocation& invocation, const Console& console) {
   const bool has_the_run = resumed && (!goes_on_from_file || IsOfRunIn(folder, resumed->path()));
   RIFFLE_TRY(PrepareRunFolder(folder, has_the_run, log));
   if (resumed) {
-    if (has_the_run) RIFFLE_TRY(MoveLaterCheckpoints(folder, *resumed, log));
+    if (goes_on_from_file && has_the_run) RIFFLE_TRY(MoveLaterCheckpoints(folder, *resumed, log));
     const BestSoFar best = FindBest(*resumed, info, folder);
     if (!best.line.empty()) log.Line(best.line);
     if (best.set_aside && data.validation) RIFFLE_TRY(SetBestAside(folder, info.model, log));
