@@ -171,6 +171,11 @@ TEST(Checkpoint, DamagedMetadataIsNamed) {
   EXPECT_THAT(ErrorOfMetadata("classes", "[\"a\"]", ErrorCode::kDataLoss), HasSubstr("1 class names for a head of 2"));
   EXPECT_THAT(ErrorOfMetadata("model", "{}", ErrorCode::kInvalidArgument), HasSubstr("key"));
   EXPECT_THAT(ErrorOfMetadata("preprocessing", "[]", ErrorCode::kDataLoss), HasSubstr("object"));
+  for (const char* images : {"1.5", "1e300", "18446744073709551615", "true"})
+    EXPECT_THAT(
+        ErrorOfMetadata("unvalidated", fmt::format(R"({{"lr":1,"train_loss":2,"images":{},"seconds":1}})", images),
+                        ErrorCode::kDataLoss),
+        HasSubstr("metadata \"unvalidated\": expected lr"));
 }
 
 // What reads pictures by one description and runs the network by the other would read past its memory.
