@@ -214,9 +214,11 @@ Result<std::optional<EpochEvent>> Trainer::TrainEpoch(BatchSource& source, Train
   const double waited = source.WaitedSeconds();
   const int64_t batches = source.BatchesPerEpoch(), images_before = epoch_.images;
   if (epoch_.batches > 0 && epoch_.batches_per_epoch != batches)
-    return InvalidArgument("epoch {} has {} batches now, and had {} as {} of them were trained; {}", info_.epoch + 1,
-                           batches, epoch_.batches_per_epoch, epoch_.batches,
-                           "let it end as it began: the same pictures, --batch_size and processes");
+    return InvalidArgument(
+        "epoch {} has {} batches now, and had {} as {} of them were trained; end it with the pictures, the "
+        "--batch_size "
+        "and the processes that it began with",
+        info_.epoch + 1, batches, epoch_.batches_per_epoch, epoch_.batches);
   epoch_.batches_per_epoch = batches;
   EpochEvent event{.epoch = info_.epoch + 1};
   source.Seek({.epoch = info_.epoch, .batch = epoch_.batches});
