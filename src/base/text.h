@@ -23,8 +23,11 @@ template <class T>
   return is_number ? std::optional(number) : std::nullopt;
 }
 
-/// The text without blanks and tabs around it.
-std::string_view Trimmed(std::string_view text);
+/// The text without blanks and tabs, or other such characters, around it.
+std::string_view Trimmed(std::string_view text, std::string_view blanks = " \t");
+
+/// The text without the mark that some editors put before UTF-8.
+std::string_view WithoutByteOrderMark(std::string_view text);
 
 /// What stands between separators: of "a,,b" are "a", "", "b", of "" is "".
 std::vector<std::string_view> Split(std::string_view text, char separator);
@@ -35,13 +38,18 @@ std::string Enumerated(std::span<const std::string_view> words, std::string_view
 /// ASCII letters in lower case, the rest as it is.
 std::string Lowercase(std::string_view text);
 
-/// The text without what would break a line: control characters as \x0a.
+/// Text of others (names of files and classes, what stands in a file) as one line that a terminal shows and does not
+/// obey: control characters and bytes that are no UTF-8 as \x0a, those beyond ASCII that turn or break a line as
+/// \u202e. A Log and a Table show all their text so.
 std::string OneLine(std::string_view text);
 
 /// Whether two words look the same on the screen, but are written otherwise: accents as one character with their letter
 /// (NFC) or as a combining mark (NFD), of Latin and Russian letters, kana and Hangul; spaces that do not break;
 /// characters of no width.
 bool LookAlike(std::string_view a, std::string_view b);
+
+/// "1 tensor", "2 tensors".
+std::string Counted(int64_t count, std::string_view what);
 
 /// UTF-8 with each character beyond ASCII as \u00e4, to tell apart what looks the same.
 std::string Escaped(std::string_view text);

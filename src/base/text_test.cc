@@ -3,6 +3,8 @@
 
 #include <gmock/gmock.h>
 
+#include "base/status.h"
+
 namespace riffle {
 namespace {
 
@@ -86,8 +88,41 @@ TEST(Text, WordsAreEnumerated) {
 TEST(Text, EscapesTellApartWhatLooksAlike) {
   EXPECT_EQ(Escaped("K\u00e4fer"), "K\\u00e4fer");
   EXPECT_EQ(Escaped("Ka\u0308fer"), "Ka\\u0308fer");
-  EXPECT_EQ(OneLine("a\nb\tc"), "a\\x0ab\\x09c");
   EXPECT_EQ(Lowercase("TrAin Ä"), "train Ä");
+}
+
+TEST(Text, ATerminalShowsWhatOthersWroteAndDoesNotObeyIt) {
+  EXPECT_EQ(OneLine("Gr\u00fcn \u4e2d\u6587 \U0001F431"), "Gr\u00fcn \u4e2d\u6587 \U0001F431");
+  EXPECT_EQ(OneLine("\x1b[31mred\x7f\r"), "\\x1b[31mred\\x7f\\x0d");
+  EXPECT_EQ(OneLine("\u009b31m"), "\\u009b31m") << "the same as one character";
+  EXPECT_EQ(OneLine("\x9b"
+                    "31m b\xe4ren"),
+            "\\x9b31m b\\xe4ren")
+      << "bytes that are no UTF-8";
+  EXPECT_EQ(OneLine("\xc0\x9b[0m"), "\\u001b[0m") << "a longer spelling of the same";
+  EXPECT_EQ(OneLine("a\u202eb\u2028c"), "a\\u202eb\\u2028c");
+}
+
+TEST(Text, CountsOneAndMany) {
+  EXPECT_EQ(Counted(1, "tensor"), "1 tensor");
+  EXPECT_EQ(Counted(0, "tensor"), "0 tensors");
+}
+
+TEST(Text, WhatStandsAroundItIsTakenAway) {
+  EXPECT_EQ(Trimmed(" \ta b\t "), "a b");
+  EXPECT_EQ(Trimmed(" a\r", " \r"), "a");
+  EXPECT_EQ(Trimmed(" \t"), "");
+  EXPECT_EQ(WithoutByteOrderMark("\xef\xbb\xbf"
+                                 "a"),
+            "a");
+  EXPECT_EQ(WithoutByteOrderMark("\xef\xbb"), "\xef\xbb");
+}
+
+TEST(Status, AMessageIsOneLineWhateverStandsInIt) {
+  const std::string hostile = "a\x1b[2J\nb";
+  EXPECT_EQ(DataLoss("{}", hostile).message(), "a\\x1b[2J\\x0ab");
+  EXPECT_EQ(IoError("full").In(hostile).message(), "a\\x1b[2J\\x0ab: full");
+  EXPECT_EQ(Result<int>(NotFound("{}", hostile)).status().message().find('\n'), std::string::npos);
 }
 
 }  // namespace

@@ -94,11 +94,10 @@ Status Dispatch(std::span<const std::string> words, const Console& console, std:
   return Execute(*command, *invocation, console, err);
 }
 
-int Fail(std::string message, int exit_code, std::ostream& err) {
+int Fail(std::string_view message, int exit_code, std::ostream& err) {
   if (message.empty()) return exit_code;
-  std::ranges::replace_if(
-      message, [](char c) { return c >= 0 && c < ' '; }, ' ');  // names from files may hold anything; it stays one line
-  err << (exit_code > kSignalExitCode ? "riffle: " : "riffle: error: ") << message << std::endl;
+  // Names from files may hold anything: it stays one line.
+  err << (exit_code > kSignalExitCode ? "riffle: " : "riffle: error: ") << OneLine(message) << std::endl;
   return exit_code;
 }
 
@@ -133,7 +132,7 @@ int RunCommandLine(std::span<const std::string> words, const Console& console, s
 } catch (const std::length_error&) {  // of a vector that no memory could hold
   return FailForMemory(words, err);
 } catch (const std::exception& error) {
-  return Fail(fmt::format("unexpected: {}", error.what()), kUnexpectedExitCode, err);
+  return Fail(OneLine(fmt::format("unexpected: {}", error.what())), kUnexpectedExitCode, err);
 }
 
 }  // namespace riffle

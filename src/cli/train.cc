@@ -425,7 +425,7 @@ class RunFiles {
     const bool has_the_run = resumed_ && (!goes_on_from_file_ || IsOfRunIn(folder_, resumed_->path()));
     RIFFLE_TRY(PrepareRunFolder(folder_, has_the_run, log_));
     if (resumed_) {
-      if (has_the_run) RIFFLE_TRY(MoveLaterCheckpoints(folder_, *resumed_, log_));
+      if (goes_on_from_file_ && has_the_run) RIFFLE_TRY(MoveLaterCheckpoints(folder_, *resumed_, log_));
       const BestSoFar best = FindBest(*resumed_, info, folder_);
       if (!best.line.empty()) log_.Line(best.line);
       if (best.set_aside && data.validation) RIFFLE_TRY(SetBestAside(folder_, info.model, log_));

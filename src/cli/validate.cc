@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "cli/command.h"
 #include "cli/data_options.h"
 #include "cli/download.h"
@@ -134,9 +135,9 @@ Status Validate(const Invocation& invocation, const Console& console, Communicat
   RIFFLE_ASSIGN(const std::unique_ptr<Loader> loader, Loader::Create(*data, transform, ValLoader(options, world)));
   RIFFLE_TRY(CheckSame(world, fmt::format("{} {}", data->size(), data->Checksum()), "validation pictures"));
   RIFFLE_TRY(CheckSameWeights(checkpoint, set, session->plan(), world));
-  console.out << fmt::format("Validating {}{} on {} pictures ({}), {} × {} pixels\n", checkpoint.path(),
+  console.out << fmt::format("Validating {}{} on {} pictures ({}), {} × {} pixels\n", OneLine(checkpoint.path()),
                              set == WeightSet::kEma ? " (averaged weights)" : "", data->size(),
-                             data->stand_in().empty() ? options.val_split : data->stand_in(), model.image_size,
+                             OneLine(data->stand_in().empty() ? options.val_split : data->stand_in()), model.image_size,
                              model.image_size)
               << std::flush;
   const CheckpointInfo& info = checkpoint.info();
@@ -183,7 +184,7 @@ Command ValidateCommand() {
       .options = {.groups = {kDataset, kDownload, kValPictures, kBatches, kPreprocessing, kNetwork, kLabelLoss,
                              kValidation},
                   .names = {"config", "device_target", "threads", "distribute", "pretrained", "pretrained_url",
-                            "ckpt_path"}},
+                            "ckpt_path", "ckpt_key"}},
       .own_options = {{.name = "json",
                        .value_name = "FILE",
                        .help = "write top1_percent, top5_percent, loss, images, images_per_second there",

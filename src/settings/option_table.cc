@@ -200,6 +200,9 @@ std::vector<OptionRow> MakeTable() {
 
       {"ckpt_path", kWeights, &O::ckpt_path, AStart(),
        "weights to start from or to use: a checkpoint, or a file of MindSpore, PyTorch, ONNX or safetensors", kStart},
+      {"ckpt_key", kWeights, &O::ckpt_key, Any(),
+       "of several networks in that file the one under this key, such as state_dict_ema; the likeliest unless set",
+       kStart},
       {"pretrained", kWeights, &O::pretrained, ASource(),
        "published ImageNet weights of the model, fetched once ('riffle models --pretrained'); a name chooses the "
        "publisher",
@@ -213,7 +216,7 @@ std::vector<OptionRow> MakeTable() {
       {"resume", kCheckpoints, &O::resume, AResume(), "'auto' continues from the newest checkpoint in ckpt_save_dir",
        kFree},
       {"ckpt_save_dir", kCheckpoints, &O::ckpt_save_dir, Path(), "folder for checkpoints, logs and the options used",
-       kFree},
+       kPlace},
       {"ckpt_save_interval", kCheckpoints, &O::ckpt_save_interval, AtLeast(1), "epochs from one checkpoint to the next",
        kFree},
       {"ckpt_save_steps", kCheckpoints, &O::ckpt_save_steps, AtLeast(0),

@@ -301,9 +301,11 @@ Result<std::optional<EpochEvent>> Trainer::TrainEpoch(BatchSource& source, Train
   const double waited = source.WaitedSeconds();
   const int64_t batches = source.BatchesPerEpoch(), images_before = epoch_.images;
   if (epoch_.batches > 0 && epoch_.batches_per_epoch != batches)
-    return InvalidArgument("epoch {} has {} batches now, and had {} as {} of them were trained; {}", info_.epoch + 1,
-                           batches, epoch_.batches_per_epoch, epoch_.batches,
-                           "let it end as it began: the same pictures, --batch_size and processes");
+    return InvalidArgument(
+        "epoch {} has {} batches now, and had {} as {} of them were trained; end it with the pictures, the "
+        "--batch_size "
+        "and the processes that it began with",
+        info_.epoch + 1, batches, epoch_.batches_per_epoch, epoch_.batches);
   epoch_.batches_per_epoch = batches;
   EpochEvent event{.epoch = info_.epoch + 1};
   source.Seek({.epoch = info_.epoch, .batch = epoch_.batches});
@@ -331,8 +333,8 @@ Result<std::optional<EpochEvent>> Trainer::TrainEpoch(BatchSource& source, Train
                                                        .images = epoch_.images - images_before,
                                                        .waiting_seconds = source.WaitedSeconds() - waited,
                                                        .read_loss = [this] { return ReadStepLoss(); }}));
-    if (may_end && status.code() == ErrorCode::kInterrupted) return SavedBefore(status, observer);
-    RIFFLE_TRY(status);
+    if (!status.ok())
+      return may_end && status.code() == ErrorCode::kInterrupted ? SavedBefore(status, observer) : status;
     if (!may_end) continue;
     if (end() == RunEnd::kTime || IsDue()) RIFFLE_TRY(SaveNumbered(observer));
     if (end() == RunEnd::kTime) return std::optional<EpochEvent>();
