@@ -87,7 +87,14 @@ Status Dispatch(std::span<const std::string> words, const Console& console, std:
   return Execute(*command, invocation, console, err);
 }
 
+/// What an error quotes may be as long as a file's only line: its beginning and its end are enough.
+void Shorten(std::string& message) {
+  constexpr size_t kBeginning = 1500, kEnd = 500;
+  if (message.size() > kBeginning + kEnd) message.replace(kBeginning, message.size() - kBeginning - kEnd, " [...] ");
+}
+
 int Fail(std::string message, int exit_code, std::ostream& err) {
+  Shorten(message);
   std::ranges::replace_if(
       message, [](char c) { return c >= 0 && c < ' '; }, ' ');  // names from files may hold anything; it stays one line
   err << (exit_code > kSignalExitCode ? "riffle: " : "riffle: error: ") << message << std::endl;

@@ -2,7 +2,9 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <memory>
 #include <thread>
 
@@ -50,15 +52,13 @@ class Request {
 
   Outcome Run() {
     file_.reset(std::fopen(part_.c_str(), "ab"));
-    if (!file_) return {Outcome::kGiveUp, ErrorCode::kIo, fmt::format("cannot write {}", part_.string())};
+    if (!file_) return CannotWrite(errno);
     curl_ = {lib_.easy_init(), lib_.easy_cleanup};
     if (!curl_) return {Outcome::kGiveUp, ErrorCode::kUnavailable, "libcurl cannot start"};
     Configure();
     const CURLcode result = lib_.easy_perform(curl_.get());
     const bool written = std::fclose(file_.release()) == 0;
-    if (!written)
-      return {Outcome::kGiveUp, ErrorCode::kIo, fmt::format("cannot write {}; is the disk full?", part_.string())};
-    return Judge(result);
+    return written ? Judge(result) : CannotWrite(errno);
   }
 
   /// Whether bytes of an earlier attempt are part of the file.
@@ -99,10 +99,17 @@ class Request {
 
   size_t OnData(const char* data, size_t bytes) {
     if (offset_ > 0 && HttpStatus() == 200) {  // it sends the whole file
-      if (ftruncate(fileno(file_.get()), 0) != 0) return 0;
+      if (ftruncate(fileno(file_.get()), 0) != 0) return NoteWriteError();
       offset_ = 0;
     }
-    return std::fwrite(data, 1, bytes, file_.get());
+    const size_t written = std::fwrite(data, 1, bytes, file_.get());
+    return written == bytes ? bytes : NoteWriteError();
+  }
+
+  /// No bytes were written, which ends the transfer.
+  size_t NoteWriteError() {
+    write_error_ = errno;
+    return 0;
   }
 
   void OnProgress(curl_off_t total, curl_off_t done) {
@@ -131,7 +138,7 @@ class Request {
                 reason};
       }
       case CURLE_WRITE_ERROR:
-        return {Outcome::kGiveUp, ErrorCode::kIo, fmt::format("cannot write {}; is the disk full?", part_.string())};
+        return CannotWrite(write_error_);
       case CURLE_PEER_FAILED_VERIFICATION:
       case CURLE_SSL_CACERT_BADFILE:
         return {Outcome::kGiveUp, ErrorCode::kIo, "its certificate is not trusted: " + text};
@@ -146,6 +153,11 @@ class Request {
     }
   }
 
+  Outcome CannotWrite(int error) const {
+    return {Outcome::kGiveUp, ErrorCode::kIo,
+            fmt::format("{}: cannot write: {}", part_.string(), std::strerror(error))};
+  }
+
   struct Closer {
     void operator()(std::FILE* file) const { std::fclose(file); }
   };
@@ -157,6 +169,7 @@ class Request {
   const FetchPolicy& policy_;
   DownloadObserver& observer_;
   uint64_t offset_;
+  int write_error_ = 0;  // why OnData failed, as errno has it
   std::unique_ptr<std::FILE, Closer> file_;
   std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> curl_{nullptr, nullptr};
   char explanation_[CURL_ERROR_SIZE] = {};
