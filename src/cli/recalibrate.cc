@@ -70,7 +70,7 @@ Status Run(const Invocation& invocation, const Console& console) {
   info.top1_percent.reset();
   info.best_top1_percent.reset();
   info.measured.reset();
-  info.unvalidated.reset();
+  info.ForgetRun();
   network.values().Download(&state.values);
   const fs::path out = *invocation.Own("out");
   RIFFLE_TRY(SaveCheckpoint(out, info, plan.registry, state));

@@ -60,7 +60,7 @@ std::string MirrorOfNothing(const Options& o) {
 
 std::string StateOfNoCheckpoint(const Options& o) {
   if (!o.resume_opt || !o.ckpt_path.empty()) return "";
-  return "expected --ckpt_path=FILE, from which to take the optimizer's state";
+  return "expected --ckpt_path=FILE, from which to go on";
 }
 
 std::string BestOfNoValidation(const Options& o) {

@@ -54,7 +54,7 @@ const std::vector<Case>& Cases() {
        "option pretrained_url: needs --pretrained, whose files the mirror has",
        {{.model = "shufflenet_v1_g3_x1_0", .pretrained = "any", .pretrained_url = "http://mirror"}}},
       {{.resume_opt = true},
-       "option resume_opt: expected --ckpt_path=FILE, from which to take the optimizer's state",
+       "option resume_opt: expected --ckpt_path=FILE, from which to go on",
        {{.ckpt_path = "a.safetensors", .resume_opt = true}}},
       {{.ckpt_save_policy = "top_k"},
        "option ckpt_save_policy: 'top_k' orders checkpoints by their validation; add --val_while_train",
