@@ -130,6 +130,8 @@ class Reporter : public TrainObserver {
     if (told_.insert(what).second) log_.Line(what);
   }
 
+  void OnNotFinite(const std::string& what) override { log_.Line(what); }
+
   Status OnStep(const StepEvent& e) override {
     // First, since who reads what is printed may have ended by the same signal. An epoch that is trained is not thrown
     // away.
@@ -434,8 +436,10 @@ Status Run(const Invocation& invocation, const Console& console) {
   Reporter reporter(options, *data.train_loaders, log, std::move(metrics), *lock);
   {
     const SignalWatch watch;
-    const Status status = trainer->Run(
-        {[&](int epoch) { return data.train_loaders->At(epoch); }, data.validation_loader.get()}, reporter);
+    const Status status = trainer->Run({.train = [&](int epoch) { return data.train_loaders->At(epoch); },
+                                        .validation = data.validation_loader.get(),
+                                        .name_of = [&](int64_t picture) { return data.train->NameOf(picture); }},
+                                       reporter);
     if (!status.ok()) return BecauseOfTheFolder(status, *lock, folder);
   }
   if (const std::string early = EndedEarly(*trainer, options); !early.empty()) log.Line(early);
