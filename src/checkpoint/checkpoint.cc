@@ -289,17 +289,19 @@ Result<std::string> EncodeCheckpoint(const CheckpointInfo& info, const Parameter
   return EncodeSafetensors(Tensors(registry, snapshot), MetadataOf(info));
 }
 
+bool IsCheckpoint(const SafetensorsFile& file) { return file.metadata().contains(std::string(kModel)); }
+
 Result<Checkpoint> Checkpoint::Open(const fs::path& path) {
   RIFFLE_ASSIGN(SafetensorsFile file, SafetensorsFile::Open(path));
-  return Parse(std::move(file));
+  return FromFile(std::move(file));
 }
 
 Result<Checkpoint> Checkpoint::FromBytes(std::span<const uint8_t> bytes, std::string path) {
   RIFFLE_ASSIGN(SafetensorsFile file, SafetensorsFile::FromBytes(bytes, std::move(path)));
-  return Parse(std::move(file));
+  return FromFile(std::move(file));
 }
 
-Result<Checkpoint> Checkpoint::Parse(SafetensorsFile file) {
+Result<Checkpoint> Checkpoint::FromFile(SafetensorsFile file) {
   RIFFLE_ASSIGN(CheckpointInfo info, ParseInfo(file));
   return Checkpoint(std::move(file), std::move(info));
 }

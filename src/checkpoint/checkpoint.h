@@ -96,6 +96,9 @@ Status SaveCheckpoint(const std::filesystem::path& path, const CheckpointInfo& i
 Result<std::string> EncodeCheckpoint(const CheckpointInfo& info, const ParameterRegistry& registry,
                                      const Snapshot& snapshot);
 
+/// Whether a safetensors file says of itself that it is a checkpoint of ours.
+bool IsCheckpoint(const SafetensorsFile& file);
+
 /// An open checkpoint: its info is checked, its tensors are read on demand.
 class Checkpoint {
  public:
@@ -104,6 +107,8 @@ class Checkpoint {
   static Result<Checkpoint> Open(const std::filesystem::path& path);
   /// The same of a copy of the file's bytes; `path` stands in messages.
   static Result<Checkpoint> FromBytes(std::span<const uint8_t> bytes, std::string path);
+  /// The same of a file that is open already.
+  static Result<Checkpoint> FromFile(SafetensorsFile file);
 
   const std::string& path() const { return file_.path(); }
   const CheckpointInfo& info() const { return info_; }
@@ -119,7 +124,6 @@ class Checkpoint {
   Status Load(const ParameterRegistry& registry, Snapshot* snapshot) const;
 
  private:
-  static Result<Checkpoint> Parse(SafetensorsFile file);
   Checkpoint(SafetensorsFile file, CheckpointInfo info) : file_(std::move(file)), info_(std::move(info)) {}
 
   SafetensorsFile file_;

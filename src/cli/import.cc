@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "cli/class_names.h"
 #include "cli/command.h"
 #include "cli/machine.h"
 #include "cli/weights.h"
@@ -107,14 +108,6 @@ Status CheckLogits(const ImportedNetwork& network, const Invocation& invocation,
       *logits_path, difference, kMostRelativeDifference);
 }
 
-Result<std::vector<std::string>> ReadClasses(const std::string& path) {
-  RIFFLE_ASSIGN(const std::string text, ReadTextFile(path));
-  std::vector<std::string> classes;
-  for (const std::string_view line : Split(text, '\n'))
-    if (const std::string_view name = Trimmed(line); !name.empty()) classes.emplace_back(name);
-  return classes;
-}
-
 Status Run(const Invocation& invocation, const Console& console) {
   if (invocation.arguments.size() != 1 || !invocation.Has("out"))
     return InvalidArgument(
@@ -127,13 +120,9 @@ Status Run(const Invocation& invocation, const Console& console) {
   RIFFLE_TRY(CheckOtherFile("out", out, "the weights that are read", path));
   ImportOptions options = ImportOptionsFrom(invocation.settings);
   if (const std::string* conventions = invocation.Own("conventions")) options.conventions = *conventions;
-  if (const std::string* channels = invocation.Own("channels")) {
-    if (*channels != "rgb" && *channels != "bgr")
-      return InvalidArgument("option channels (command line): expected rgb or bgr, found {}", Quoted(*channels));
-    options.bgr = *channels == "bgr";
-  }
+  if (const std::string* channels = invocation.Own("channels")) options.bgr = *channels == "bgr";
   if (const std::string* classes = invocation.Own("classes")) {
-    RIFFLE_ASSIGN(options.classes, ReadClasses(*classes));
+    RIFFLE_ASSIGN(options.classes, ReadClassNames(*classes));
   }
   Log log(console.out, console.terminal_width);
   RIFFLE_ASSIGN(const std::unique_ptr<Machine> machine, OpenMachine(invocation.settings.options));
@@ -155,7 +144,7 @@ Command ImportCommand() {
   return {
       .name = "import",
       .summary = "makes a checkpoint of another tool's weights",
-      .options = {.groups = {kPreprocessing}, .names = {"threads", "stem", "stage2_stride"}},
+      .options = {.groups = {kPreprocessing}, .names = {"threads", "stem", "stage2_stride", "ckpt_key"}},
       .own_options =
           {{.name = "out",
             .value_name = "FILE",

@@ -173,9 +173,11 @@ const std::set<std::string_view> kElsewhere = {
     "max_unreadable_share",  // below, with the next
     "allow_incomplete",
     "dataset_download",  // download_test.cc, with the next two
-    "dataset_url",          "dataset_checksums",
+    "dataset_url",
+    "dataset_checksums",
     "pretrained",  // tests/e2e/errors_test.cc, exchange/pretrained_test.cc, with the next
     "pretrained_url",
+    "ckpt_key",       // cli/weights_test.cc
     "ckpt_save_dir",  // each run here has its own
 };
 

@@ -88,7 +88,7 @@ Command RecalibrateCommand() {
       .name = "recalibrate",
       .summary = "computes a checkpoint's batch-norm statistics anew",
       .options = {.groups = {kDataset, kDownload, kTrainPictures, kBatches, kCrops},
-                  .names = {"threads", "seed", "image_resize", "ckpt_path"}},
+                  .names = {"threads", "seed", "image_resize", "ckpt_path", "ckpt_key"}},
       .own_options = {{.name = "out",
                        .value_name = "FILE",
                        .help = "the checkpoint to write: weights, no optimizer",

@@ -88,17 +88,16 @@ Status Dispatch(std::span<const std::string> words, const Console& console, std:
 }
 
 /// What an error quotes may be as long as a file's only line: its beginning and its end are enough.
-void Shorten(std::string& message) {
+std::string Shortened(std::string_view message) {
   constexpr size_t kBeginning = 1500, kEnd = 500;
-  if (message.size() > kBeginning + kEnd) message.replace(kBeginning, message.size() - kBeginning - kEnd, " [...] ");
+  if (message.size() <= kBeginning + kEnd) return std::string(message);
+  return fmt::format("{} [...] {}", message.substr(0, kBeginning), message.substr(message.size() - kEnd));
 }
 
-int Fail(std::string message, int exit_code, std::ostream& err) {
+int Fail(std::string_view message, int exit_code, std::ostream& err) {
   if (message.empty()) return exit_code;
-  Shorten(message);
-  std::ranges::replace_if(
-      message, [](char c) { return c >= 0 && c < ' '; }, ' ');  // names from files may hold anything; it stays one line
-  err << (exit_code > kSignalExitCode ? "riffle: " : "riffle: error: ") << message << std::endl;
+  // Names from files may hold anything: it stays one line.
+  err << (exit_code > kSignalExitCode ? "riffle: " : "riffle: error: ") << OneLine(Shortened(message)) << std::endl;
   return exit_code;
 }
 

@@ -198,6 +198,9 @@ std::vector<OptionRow> MakeTable() {
 
       {"ckpt_path", kWeights, &O::ckpt_path, AStart(),
        "weights to start from or to use: a checkpoint, or a file of MindSpore, PyTorch, ONNX or safetensors", kStart},
+      {"ckpt_key", kWeights, &O::ckpt_key, Any(),
+       "of several networks in that file the one under this key, such as state_dict_ema; the likeliest unless set",
+       kStart},
       {"pretrained", kWeights, &O::pretrained, ASource(),
        "published ImageNet weights of the model, fetched once ('riffle models --pretrained'); a name chooses the "
        "publisher",

@@ -80,6 +80,7 @@ struct Options {
 
   // Checkpoints
   std::string ckpt_path = "";
+  std::string ckpt_key = "";
   std::string pretrained = "";  ///< "any" or a source of PublishedSources(); "": no
   std::string pretrained_url = "";
   bool resume_opt = false;
