@@ -1,10 +1,12 @@
 #include "download/checksum.h"
 
 #include <openssl/evp.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <fstream>
+#include <cerrno>
+#include <cstring>
 #include <memory>
 #include <sstream>
 
@@ -66,13 +68,14 @@ std::string_view NameOf(Digest digest) {
 }
 
 Result<std::string> DigestOfFile(Digest digest, const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return NotFound("{}: no such file, or it cannot be read", path.string());
+  RIFFLE_ASSIGN(const Descriptor file, OpenToRead(path));
   RIFFLE_ASSIGN(Sum sum, Sum::Begin(digest));
   std::vector<char> block(1 << 20);
-  while (file.read(block.data(), static_cast<std::streamsize>(block.size())) || file.gcount() > 0)
-    sum.Add(block.data(), static_cast<size_t>(file.gcount()));
-  if (file.bad()) return IoError("{}: cannot be read", path.string());
+  for (ssize_t size = 0; (size = ::read(file.fd, block.data(), block.size())) != 0;) {
+    if (size < 0 && errno == EINTR) continue;
+    if (size < 0) return IoError("{}: cannot read: {}", path.string(), std::strerror(errno));
+    sum.Add(block.data(), static_cast<size_t>(size));
+  }
   return sum.Digits();
 }
 
