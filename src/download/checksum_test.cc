@@ -44,7 +44,7 @@ TEST(ChecksumTest, AFewFirstDigitsAreEnough) {
 TEST(ChecksumTest, ListsReadAsMd5sumWritesThem) {
   const std::filesystem::path list = TestFolder() / "MD5SUMS";
   WriteText(list,
-            "# of a mirror\n\n"
+            "\xef\xbb\xbf# of a mirror, saved by an editor of Windows\n\n"
             "d41d8cd98f00b204e9800998ecf8427e  a.gz\n"
             "F96B697D7CB7938D525A2F31AAF161D0 *./below/b c.gz\r\n");
   EXPECT_THAT(*ReadChecksums(list), ElementsAre(Pair("a.gz", "d41d8cd98f00b204e9800998ecf8427e"),
