@@ -15,14 +15,16 @@ bool IsOneLine(std::string_view text) {
 }
 
 void CheckClasses(std::string_view input) {
-  const std::vector<std::string> classes = ClassesListed(input);
-  std::string written;
-  for (const std::string& name : classes) {
-    Require(!name.empty() && name.find('\n') == std::string::npos, "a name stands in a line");
-    Require(!name.ends_with('\r') && Trimmed(name) == name, "no blanks or line ends belong to a name");
+  const auto classes = ClassesListed(input, "list");
+  if (!classes.ok()) return;
+  std::string written = "\xef\xbb\xbf";
+  for (const std::string& name : *classes) {
+    Require(IsUtf8(name) && OneLine(name) == name, "a name is text that stands in a line");
+    Require(!name.empty() && Trimmed(name, " \t\r") == name, "no blanks or line ends belong to a name");
     written += name + "\r\n";
   }
-  Require(ClassesListed(written) == classes, "names are the same after they were written");
+  const auto again = ClassesListed(written, "list");
+  Require(again.ok() && *again == *classes, "names are the same after they were written");
 }
 
 void CheckPictures(std::string_view input) {

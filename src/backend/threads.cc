@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
+#include <limits>
 #include <string>
 #include <system_error>
 
@@ -38,6 +39,9 @@ void Pause() {
 // of a network, far shorter than a time slice that a neighbour could use.
 constexpr int kSpins = 2000;
 
+// Of the whole process, as affinity is: LimitUsableCores.
+std::atomic<int> core_limit = std::numeric_limits<int>::max();
+
 // claims_: tasks left to claim in the lower half, the number of the region in the upper one. A claim is an exchange of
 // the whole word, so it cannot fall into another region than the one it was read from.
 constexpr uint64_t kRegion = uint64_t{1} << 32, kLeft = kRegion - 1;
@@ -52,8 +56,10 @@ int UsableCores() {
     const int limit = CgroupCores();
     return std::max(1, limit > 0 ? std::min(limit, affinity) : affinity);
   }();
-  return cores;
+  return std::min(cores, core_limit.load());
 }
+
+void LimitUsableCores(int cores) { core_limit = cores; }
 
 int DefaultThreads() {
   const char* omp = std::getenv("OMP_NUM_THREADS");

@@ -28,8 +28,13 @@ class TaskRef {
   void (*call_)(const void* callable, int64_t task, int thread);
 };
 
-/// Cores that this process may use: its affinity mask and its container's CPU limit (cgroup v1 and v2), at least 1.
+/// Cores that this process may use: its affinity mask and its container's CPU limit (cgroup v1 and v2), at least 1, and
+/// its share of them where others train with it on this host (LimitUsableCores). Thread-safe.
 int UsableCores();
+
+/// UsableCores() is at most `cores` from now on: those of this process where several share out a host's. To be called
+/// before there are pools. REQUIRES: cores >= 1. Thread-safe.
+void LimitUsableCores(int cores);
 
 /// How many threads compute where nobody says it: OMP_NUM_THREADS if that is a number, else UsableCores().
 int DefaultThreads();

@@ -123,5 +123,13 @@ TEST(ThreadPool, WorksWithTheThreadsThatTheSystemStarts) {
 
 TEST(Threads, TheDefaultIsWhatTheProcessMayUse) { EXPECT_GE(UsableCores(), 1); }
 
+TEST(Threads, AProcessThatSharesItsHostUsesItsShareOfTheCores) {
+  const int all = UsableCores();
+  LimitUsableCores(1);
+  EXPECT_EQ(UsableCores(), 1);
+  LimitUsableCores(all + 1);
+  EXPECT_EQ(UsableCores(), all);
+}
+
 }  // namespace
 }  // namespace riffle

@@ -75,30 +75,39 @@ Result<FileLock> FileLock::Open(const std::filesystem::path& file, bool* taken) 
     lock.locks_ = !KnowsNoLocks(errno);
     if (!*taken && lock.locks_) return IoError("{}: cannot be locked: {}", file.string(), std::strerror(errno));
   }
-  if (!*taken) lock.SignIn();
   return lock;
 }
 
 Result<FileLock> FileLock::Wait(const std::filesystem::path& file, const std::function<void()>& on_wait) {
-  bool taken = false;
-  RIFFLE_ASSIGN(FileLock lock, Open(file, &taken));
-  if (!taken) return lock;
-  on_wait();
-  int result = 0;
-  do {
-    result = flock(lock.file_.fd, LOCK_EX);
-  } while (result != 0 && errno == EINTR);
-  if (result != 0) return IoError("{}: cannot be locked: {}", file.string(), std::strerror(errno));
-  lock.SignIn();
-  return lock;
+  for (bool has_waited = false;;) {
+    bool taken = false;
+    RIFFLE_ASSIGN(FileLock lock, Open(file, &taken));
+    if (taken && !std::exchange(has_waited, true)) on_wait();
+    int result = 0;
+    do {
+      result = taken ? flock(lock.file_.fd, LOCK_EX) : 0;
+    } while (result != 0 && errno == EINTR);
+    if (result != 0) return IoError("{}: cannot be locked: {}", file.string(), std::strerror(errno));
+    if (!lock.CheckHeld().ok()) continue;  // who had it took the file away: that lock keeps nobody out
+    lock.SignIn();
+    return lock;
+  }
 }
 
 Result<FileLock> FileLock::TakeAtOnce(const std::filesystem::path& file,
                                       const std::function<Status(const std::string& holder)>& in_use) {
-  bool taken = false;
-  RIFFLE_ASSIGN(FileLock lock, Open(file, &taken));
-  if (taken) return in_use(HolderOf(lock.file_.fd));
-  return lock;
+  for (;;) {
+    bool taken = false;
+    RIFFLE_ASSIGN(FileLock lock, Open(file, &taken));
+    if (taken) return in_use(HolderOf(lock.file_.fd));
+    if (!lock.CheckHeld().ok()) continue;
+    lock.SignIn();
+    return lock;
+  }
+}
+
+void FileLock::RemoveFile() const {
+  if (SignatureIn(TextOf(file_.fd)) && CheckHeld().ok()) unlink(path_.c_str());
 }
 
 void FileLock::SignIn() const {

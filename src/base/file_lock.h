@@ -12,8 +12,9 @@
 
 namespace riffle {
 
-/// Holds a lock while it lives: flock on a file, which stays there and names the process that had it last. A process
-/// that dies lets go of it, however it dies. A file of that name with something else in it is locked and left as it is.
+/// Holds a lock while it lives: flock on a file, which names the process that had it last and stays there, unless its
+/// holder removes it. A process that dies lets go of it, however it dies. A file of that name with something else in it
+/// is locked and left as it is.
 class FileLock {
  public:
   /// Waits for the lock; `on_wait` is called once if another holds it. REQUIRES: the file's folder exists.
@@ -27,6 +28,10 @@ class FileLock {
 
   /// IoError if the file was removed or replaced meanwhile: others may hold another lock by its name.
   Status CheckHeld() const;
+
+  /// Removes the file, but for one with something else in it. Others, who wait for it or come later, make a new one:
+  /// the last thing to do with a lock, when the work is done.
+  void RemoveFile() const;
 
   /// False on a file system that knows no locks: nothing keeps others out.
   bool locks() const { return locks_; }

@@ -56,6 +56,30 @@ TEST(FileLockTest, OneThatDoesNotWaitLearnsWhoHoldsIt) {
   EXPECT_EQ(ErrorOfTaking(file), "");
 }
 
+TEST(FileLockTest, ARemovedFileLocksNobodyOut) {
+  const std::filesystem::path file = TestFolder() / ".lock";
+  std::optional<FileLock> first(std::move(*FileLock::Wait(file, kNobody)));
+  std::atomic<bool> waits = false;
+  std::thread second([&] {
+    const auto lock = FileLock::Wait(file, [&] { waits = true; });
+    ASSERT_TRUE(lock.ok());
+    EXPECT_TRUE(lock->CheckHeld().ok()) << "it waited for a file that is gone, and has the one that is there now";
+    EXPECT_NE(ErrorOfTaking(file), "");
+  });
+  while (!waits) std::this_thread::yield();
+  first->RemoveFile();
+  EXPECT_FALSE(std::filesystem::exists(file));
+  first.reset();
+  second.join();
+}
+
+TEST(FileLockTest, AFileOfSomeoneElseIsNotRemoved) {
+  const std::filesystem::path file = TestFolder() / ".lock";
+  std::ofstream(file) << "my notes\n";
+  FileLock::Wait(file, kNobody)->RemoveFile();
+  EXPECT_EQ(*ReadTextFile(file), "my notes\n");
+}
+
 TEST(FileLockTest, KnowsWhetherItsFileIsStillTheOneByThatName) {
   const std::filesystem::path file = TestFolder() / ".lock";
   const auto lock = FileLock::Wait(file, kNobody);

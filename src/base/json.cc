@@ -38,6 +38,7 @@ Result<json> ParseJson(std::string_view text) {
   } catch (const Status& status) {
     return status;
   } catch (const json::parse_error& error) {
+    if (error.byte > text.size()) return InvalidArgument("invalid JSON: it breaks off after {} bytes", text.size());
     return InvalidArgument("invalid JSON at byte {} of {}", error.byte, text.size());
   } catch (const json::exception&) {
     return InvalidArgument("invalid JSON: a number is out of range");

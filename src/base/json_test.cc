@@ -20,6 +20,10 @@ TEST(Json, ReadsAValue) {
 
 TEST(Json, NamesThePlaceOfASyntaxError) { EXPECT_EQ(ErrorOf(R"({"a": 1,})"), "invalid JSON at byte 9 of 9"); }
 
+TEST(Json, SaysOfOneThatEndsTooSoonWhereItBreaksOff) {
+  EXPECT_EQ(ErrorOf(R"({"a":)"), "invalid JSON: it breaks off after 5 bytes");
+}
+
 TEST(Json, RefusesAKeyThatStandsTwiceInOneObject) {
   EXPECT_THAT(ErrorOf(R"({"a": {"b": 1, "b": 1}})"), HasSubstr(R"("b" stands there twice)"));
   EXPECT_THAT(ErrorOf(R"({"a": {}, "a": 1})"), HasSubstr(R"("a" stands there twice)"));

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <vector>
 
 namespace riffle {
@@ -97,9 +96,14 @@ constexpr Block kAccented[] = {
      "2211111111000000"},
 };
 
+struct Character {
+  uint32_t code;
+  std::string_view bytes;
+};
+
 /// The characters of UTF-8; a byte that does not belong there stands for itself.
-std::vector<uint32_t> Characters(std::string_view text) {
-  std::vector<uint32_t> characters;
+std::vector<Character> Characters(std::string_view text) {
+  std::vector<Character> characters;
   for (size_t i = 0; i < text.size();) {
     const auto byte = [&](size_t at) { return static_cast<uint8_t>(text[at]); };
     const uint8_t first = byte(i);
@@ -109,7 +113,7 @@ std::vector<uint32_t> Characters(std::string_view text) {
     for (; n <= more && i + n < text.size() && (byte(i + n) & 0xC0) == 0x80; ++n)
       character = character << 6 | (byte(i + n) & 0x3F);
     if (n <= more || first >= 0xF8) character = first, n = 1;
-    characters.push_back(character);
+    characters.push_back({character, text.substr(i, n)});
     i += n;
   }
   return characters;
@@ -155,6 +159,12 @@ Parts PartsOf(uint32_t c) {
   return {{kana}, kana != c ? size_t{1} : 0};
 }
 
+/// What a terminal obeys instead of showing it: control characters, and those that turn the direction of a line.
+bool Commands(uint32_t c) {
+  return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0x061C || c == 0x200E || c == 0x200F ||
+         (c >= 0x2028 && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069);
+}
+
 /// Marks above or below a letter, and the later letters of a Hangul syllable that is written as such.
 bool IsMark(uint32_t c) { return (c >= 0x300 && c <= 0x36F) || c == 0x3099 || c == 0x309A; }
 bool IsLaterJamo(uint32_t c) { return c >= 0x1161 && c <= 0x11C2; }
@@ -166,7 +176,7 @@ struct Word {
   size_t unseen = 0;  // spaces of another kind, characters of no width
 
   explicit Word(std::string_view text) {
-    for (const uint32_t c : Characters(text)) {
+    for (const auto& [c, bytes] : Characters(text)) {
       if (c == 0x200B || c == 0xFEFF || c == 0xAD) {
         ++unseen;
       } else if (c == 0xA0 || c == 0x2007 || c == 0x202F) {
@@ -222,18 +232,19 @@ std::string Lowercase(std::string_view text) {
 }
 
 std::string OneLine(std::string_view text) {
-  const auto byte = [&](size_t i) { return i < text.size() ? static_cast<uint8_t>(text[i]) : uint8_t{0}; };
   std::string line;
-  line.reserve(text.size());
-  for (size_t i = 0; i < text.size(); ++i) {
-    const bool beyond_ascii = byte(i) == 0xC2 && byte(i + 1) >= 0x80 && byte(i + 1) < 0xA0;  // U+0080 to U+009F
-    if (beyond_ascii) line += fmt::format("\\x{:02x}", byte(i++));
-    if (beyond_ascii || std::iscntrl(byte(i)))
-      line += fmt::format("\\x{:02x}", byte(i));
+  for (const auto& [c, bytes] : Characters(text)) {
+    const bool is_stray = bytes.size() == 1 && c >= 0x80;
+    if (!is_stray && !Commands(c))
+      line += bytes;
     else
-      line += text[i];
+      line += bytes.size() == 1 ? fmt::format("\\x{:02x}", c) : fmt::format("\\u{:04x}", c);
   }
   return line;
+}
+
+std::string Counted(int64_t count, std::string_view what) {
+  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
 }
 
 bool LookAlike(std::string_view a, std::string_view b) {
@@ -244,8 +255,8 @@ bool LookAlike(std::string_view a, std::string_view b) {
 
 std::string Escaped(std::string_view text) {
   std::string escaped;
-  for (const uint32_t c : Characters(text))
-    escaped += c < 0x80 ? std::string(1, static_cast<char>(c)) : fmt::format("\\u{:04x}", c);
+  for (const auto& [c, bytes] : Characters(text))
+    escaped += c < 0x80 ? std::string(bytes) : fmt::format("\\u{:04x}", c);
   return escaped;
 }
 

@@ -38,14 +38,18 @@ std::string Enumerated(std::span<const std::string_view> words, std::string_view
 /// ASCII letters in lower case, the rest as it is.
 std::string Lowercase(std::string_view text);
 
-/// The text without what would break a line or move the cursor: control characters, those of UTF-8 beyond ASCII, too,
-/// as \x0a. Once is enough: of its own results it leaves every character as it is.
+/// Text of others (names of files and classes, what stands in a file) as one line that a terminal shows and does not
+/// obey: control characters and bytes that are no UTF-8 as \x0a, those beyond ASCII that turn or break a line as
+/// \u202e. A Log and a Table show all their text so.
 std::string OneLine(std::string_view text);
 
 /// Whether two words look the same on the screen, but are written otherwise: accents as one character with their letter
 /// (NFC) or as a combining mark (NFD), of Latin and Russian letters, kana and Hangul; spaces that do not break;
 /// characters of no width.
 bool LookAlike(std::string_view a, std::string_view b);
+
+/// "1 tensor", "2 tensors".
+std::string Counted(int64_t count, std::string_view what);
 
 /// UTF-8 with each character beyond ASCII as \u00e4, to tell apart what looks the same.
 std::string Escaped(std::string_view text);

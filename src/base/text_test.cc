@@ -91,11 +91,21 @@ TEST(Text, EscapesTellApartWhatLooksAlike) {
   EXPECT_EQ(Lowercase("TrAin Ä"), "train Ä");
 }
 
-TEST(Text, OneLineHasNothingThatBreaksALineOrMovesTheCursor) {
-  EXPECT_EQ(OneLine("a\nb\tc\x7f"), "a\\x0ab\\x09c\\x7f");
-  EXPECT_EQ(OneLine("a\u009b2J\u0080"), "a\\xc2\\x9b2J\\xc2\\x80") << "terminals take U+009B for ESC [";
-  EXPECT_EQ(OneLine("K\u00e4fer \u00a0\xc2"), "K\u00e4fer \u00a0\xc2");
-  EXPECT_EQ(OneLine(OneLine("\x1b[2J")), "\\x1b[2J");
+TEST(Text, ATerminalShowsWhatOthersWroteAndDoesNotObeyIt) {
+  EXPECT_EQ(OneLine("Gr\u00fcn \u4e2d\u6587 \U0001F431"), "Gr\u00fcn \u4e2d\u6587 \U0001F431");
+  EXPECT_EQ(OneLine("\x1b[31mred\x7f\r"), "\\x1b[31mred\\x7f\\x0d");
+  EXPECT_EQ(OneLine("\u009b31m"), "\\u009b31m") << "the same as one character";
+  EXPECT_EQ(OneLine("\x9b"
+                    "31m b\xe4ren"),
+            "\\x9b31m b\\xe4ren")
+      << "bytes that are no UTF-8";
+  EXPECT_EQ(OneLine("\xc0\x9b[0m"), "\\u001b[0m") << "a longer spelling of the same";
+  EXPECT_EQ(OneLine("a\u202eb\u2028c"), "a\\u202eb\\u2028c");
+}
+
+TEST(Text, CountsOneAndMany) {
+  EXPECT_EQ(Counted(1, "tensor"), "1 tensor");
+  EXPECT_EQ(Counted(0, "tensor"), "0 tensors");
 }
 
 TEST(Text, WhatStandsAroundItIsTakenAway) {

@@ -19,7 +19,8 @@ constexpr std::string_view kModel = "model", kPreprocessing = "preprocessing", k
                            kOptions = "options", kEpoch = "epoch", kStep = "step", kUpdates = "updates",
                            kEmaUpdates = "ema_updates", kTrainImages = "train_images",
                            kTrainChecksum = "train_checksum", kTop1 = "top1_percent", kBest = "best_top1_percent",
-                           kMeasured = "measured", kUnvalidated = "unvalidated";
+                           kMeasured = "measured", kUnvalidated = "unvalidated", kPartialEpoch = "partial_epoch",
+                           kSinceBest = "validations_since_best", kRunSeconds = "run_seconds";
 
 constexpr const char* kNamesChecksum = "names_checksum";  // within "measured"
 
@@ -104,6 +105,29 @@ Result<TrainedEpoch> TrainedEpochFromJson(std::string_view text) {
       .lr = json["lr"], .train_loss = json["train_loss"], .images = json["images"], .seconds = json["seconds"]};
 }
 
+std::string ToJson(const PartialEpoch& epoch) {
+  return nlohmann::ordered_json{{"batches", epoch.batches},
+                                {"batches_per_epoch", epoch.batches_per_epoch},
+                                {"loss_sum", epoch.loss_sum},
+                                {"images", epoch.images},
+                                {"seconds", epoch.seconds}}
+      .dump();
+}
+
+Result<PartialEpoch> PartialEpochFromJson(std::string_view text) {
+  RIFFLE_ASSIGN(const nlohmann::json json, ParseJson(text));
+  if (!HasTheKeysOf(nlohmann::json::parse(ToJson(PartialEpoch())), json))
+    return InvalidArgument("expected batches, batches_per_epoch, loss_sum, images and seconds, found {}", Quoted(text));
+  const PartialEpoch epoch{.batches = json["batches"],
+                           .batches_per_epoch = json["batches_per_epoch"],
+                           .loss_sum = json["loss_sum"],
+                           .images = json["images"],
+                           .seconds = json["seconds"]};
+  if (epoch.batches < 1 || epoch.batches >= epoch.batches_per_epoch || epoch.images < 1)
+    return InvalidArgument("expected a part of an epoch, found {}", Quoted(text));
+  return epoch;
+}
+
 /// An entry of JSON that need not be there.
 template <class T>
 Status ReadOptional(const Metadata& metadata, std::string_view key, const std::string& path, std::optional<T>* value,
@@ -154,6 +178,9 @@ Result<CheckpointInfo> ParseInfo(const SafetensorsFile& file) {
   RIFFLE_TRY(ReadOptional(metadata, kBest, file.path(), &info.best_top1_percent));
   RIFFLE_TRY(ReadOptional(metadata, kMeasured, file.path(), &info.measured, ValidationSetupFromJson));
   RIFFLE_TRY(ReadOptional(metadata, kUnvalidated, file.path(), &info.unvalidated, TrainedEpochFromJson));
+  RIFFLE_TRY(ReadOptional(metadata, kPartialEpoch, file.path(), &info.partial_epoch, PartialEpochFromJson));
+  RIFFLE_TRY(ReadOptional(metadata, kSinceBest, file.path(), &info.validations_since_best));
+  RIFFLE_TRY(ReadOptional(metadata, kRunSeconds, file.path(), &info.run_seconds));
   if (!info.classes.empty() && static_cast<int>(info.classes.size()) != info.model.num_classes)
     return DataLoss("{}: {} class names for a head of {} classes", file.path(), info.classes.size(),
                     info.model.num_classes);
@@ -193,10 +220,25 @@ Metadata MetadataOf(const CheckpointInfo& info) {
   if (info.best_top1_percent) metadata[std::string(kBest)] = fmt::format("{}", *info.best_top1_percent);
   if (info.measured) metadata[std::string(kMeasured)] = ToJson(*info.measured);
   if (info.unvalidated) metadata[std::string(kUnvalidated)] = ToJson(*info.unvalidated);
+  if (info.partial_epoch) metadata[std::string(kPartialEpoch)] = ToJson(*info.partial_epoch);
+  if (info.validations_since_best) metadata[std::string(kSinceBest)] = std::to_string(*info.validations_since_best);
+  if (info.run_seconds) metadata[std::string(kRunSeconds)] = fmt::format("{}", *info.run_seconds);
   return metadata;
 }
 
 }  // namespace
+
+std::string CheckpointInfo::PositionText() const {
+  return partial_epoch ? fmt::format("epoch {}, batch {}", epoch + 1, partial_epoch->batches)
+                       : fmt::format("epoch {}", epoch);
+}
+
+void CheckpointInfo::ForgetRun() {
+  unvalidated.reset();
+  partial_epoch.reset();
+  validations_since_best.reset();
+  run_seconds.reset();
+}
 
 std::string ToJson(const ValidationSetup& v) {
   nlohmann::ordered_json json = {{"val_split", v.val_split},
@@ -247,17 +289,19 @@ Result<std::string> EncodeCheckpoint(const CheckpointInfo& info, const Parameter
   return EncodeSafetensors(Tensors(registry, snapshot), MetadataOf(info));
 }
 
+bool IsCheckpoint(const SafetensorsFile& file) { return file.metadata().contains(std::string(kModel)); }
+
 Result<Checkpoint> Checkpoint::Open(const fs::path& path) {
   RIFFLE_ASSIGN(SafetensorsFile file, SafetensorsFile::Open(path));
-  return Parse(std::move(file));
+  return FromFile(std::move(file));
 }
 
 Result<Checkpoint> Checkpoint::FromBytes(std::span<const uint8_t> bytes, std::string path) {
   RIFFLE_ASSIGN(SafetensorsFile file, SafetensorsFile::FromBytes(bytes, std::move(path)));
-  return Parse(std::move(file));
+  return FromFile(std::move(file));
 }
 
-Result<Checkpoint> Checkpoint::Parse(SafetensorsFile file) {
+Result<Checkpoint> Checkpoint::FromFile(SafetensorsFile file) {
   RIFFLE_ASSIGN(CheckpointInfo info, ParseInfo(file));
   return Checkpoint(std::move(file), std::move(info));
 }

@@ -2,7 +2,8 @@
 //   tensors   the registry's names; the moving average of each as "ema.<name>"; optimizer slots as
 //             "optimizer.<slot>.<parameter>"
 //   metadata  model, preprocessing, classes (JSON), options (YAML), epoch, step, updates, ema_updates, train_images,
-//             train_checksum, top1_percent, best_top1_percent, measured (JSON), unvalidated (JSON)
+//             train_checksum, top1_percent, best_top1_percent, measured (JSON), unvalidated (JSON), partial_epoch
+//             (JSON), validations_since_best, run_seconds
 #pragma once
 
 #include <filesystem>
@@ -41,6 +42,15 @@ struct TrainedEpoch {
   double seconds = 0;
 };
 
+/// An epoch that has begun and is not done: where it stands, and what its line of the record will be made of.
+struct PartialEpoch {
+  int64_t batches = 0;            ///< that are done, and of each of which the optimizer has seen the gradient
+  int64_t batches_per_epoch = 0;  ///< more than `batches`
+  double loss_sum = 0;            ///< over the pictures so far
+  int64_t images = 0;
+  double seconds = 0;  ///< of training
+};
+
 /// What a checkpoint says besides its tensors.
 struct CheckpointInfo {
   ModelDescription model;
@@ -58,6 +68,14 @@ struct CheckpointInfo {
   std::optional<ValidationSetup> measured;  ///< of the two above; older files do not say
   /// Set where the epoch's validation is still to come: what its line of the record needs beside it.
   std::optional<TrainedEpoch> unvalidated;
+  std::optional<PartialEpoch> partial_epoch;  ///< set where epoch number `epoch` + 1 has begun
+  std::optional<int> validations_since_best;  ///< none: the run has no patience
+  std::optional<double> run_seconds;          ///< of all its parts; none: the run has no limit, or has its epochs
+
+  /// "epoch 3", or "epoch 3, batch 5": up to where it was trained.
+  std::string PositionText() const;
+  /// For a file that no run goes on from.
+  void ForgetRun();
 };
 
 /// InvalidArgument for a name that is not UTF-8: a checkpoint could not hold it.
@@ -77,6 +95,9 @@ Status SaveCheckpoint(const std::filesystem::path& path, const CheckpointInfo& i
 Result<std::string> EncodeCheckpoint(const CheckpointInfo& info, const ParameterRegistry& registry,
                                      const Snapshot& snapshot);
 
+/// Whether a safetensors file says of itself that it is a checkpoint of ours.
+bool IsCheckpoint(const SafetensorsFile& file);
+
 /// An open checkpoint: its info is checked, its tensors are read on demand.
 class Checkpoint {
  public:
@@ -85,6 +106,8 @@ class Checkpoint {
   static Result<Checkpoint> Open(const std::filesystem::path& path);
   /// The same of a copy of the file's bytes; `path` stands in messages.
   static Result<Checkpoint> FromBytes(std::span<const uint8_t> bytes, std::string path);
+  /// The same of a file that is open already.
+  static Result<Checkpoint> FromFile(SafetensorsFile file);
 
   const std::string& path() const { return file_.path(); }
   const CheckpointInfo& info() const { return info_; }
@@ -100,7 +123,6 @@ class Checkpoint {
   Status Load(const ParameterRegistry& registry, Snapshot* snapshot) const;
 
  private:
-  static Result<Checkpoint> Parse(SafetensorsFile file);
   Checkpoint(SafetensorsFile file, CheckpointInfo info) : file_(std::move(file)), info_(std::move(info)) {}
 
   SafetensorsFile file_;

@@ -8,6 +8,7 @@
 #include <span>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "cli/command.h"
 #include "cli/data_options.h"
 #include "cli/download.h"
@@ -239,8 +240,8 @@ Status Run(const Invocation& invocation, const Console& console) {
   }
   RIFFLE_ASSIGN(const std::string png, EncodePng(sheet.View()));
   RIFFLE_TRY(WriteFileAtomically(*path, png));
-  console.out << fmt::format("{}: {} of {} pictures of {}, as validation and {} epochs of training see them\n", *path,
-                             pictures, data->size(), set, versions);
+  console.out << fmt::format("{}: {} of {} pictures of {}, as validation and {} epochs of training see them\n",
+                             OneLine(*path), pictures, data->size(), set, versions);
   for (const std::string& part : parts) console.out << "  " << part << '\n';
   return {};
 }

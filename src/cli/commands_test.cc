@@ -46,18 +46,19 @@ TEST(CommandOptions, AreThoseThatChangeWhatTheCommandDoes) {
       UnorderedElementsAre("config", "device_target", "threads", "dataset", "data_dir", "val_split", "dataset_download",
                            "dataset_url", "dataset_checksums", "num_parallel_workers", "batch_size", "allow_incomplete",
                            "image_resize", "val_resize", "interpolation", "mean", "std", "crop_pct", "exif_orientation",
-                           "model", "num_classes", "in_channels", "pretrained", "pretrained_url", "ckpt_path", "loss",
-                           "label_smoothing", "class_weights", "tta_flip", "log_interval"));
+                           "model", "num_classes", "in_channels", "pretrained", "pretrained_url", "ckpt_path",
+                           "ckpt_key", "loss", "label_smoothing", "class_weights", "tta_flip", "log_interval"));
   EXPECT_THAT(OptionsOf("augment"),
               UnorderedElementsAre("config", "seed", "dataset", "data_dir", "train_split", "dataset_download",
                                    "dataset_url", "dataset_checksums", "shuffle", "num_samples", "image_resize",
                                    "val_resize", "scale", "ratio", "hflip", "vflip", "color_jitter", "auto_augment",
                                    "re_prob", "re_scale", "re_ratio", "re_value", "re_max_attempts", "interpolation",
                                    "exact_decode", "exif_orientation", "mean", "std", "crop_pct", "in_channels"));
-  EXPECT_THAT(OptionsOf("recalibrate"),
-              UnorderedElementsAre("threads", "seed", "dataset", "data_dir", "train_split", "dataset_download",
-                                   "dataset_url", "dataset_checksums", "num_parallel_workers", "shuffle", "num_samples",
-                                   "batch_size", "image_resize", "scale", "ratio", "hflip", "vflip", "ckpt_path"));
+  EXPECT_THAT(
+      OptionsOf("recalibrate"),
+      UnorderedElementsAre("threads", "seed", "dataset", "data_dir", "train_split", "dataset_download", "dataset_url",
+                           "dataset_checksums", "num_parallel_workers", "shuffle", "num_samples", "batch_size",
+                           "image_resize", "scale", "ratio", "hflip", "vflip", "ckpt_path", "ckpt_key"));
   EXPECT_THAT(
       OptionsOf("bench"),
       UnorderedElementsAre("config", "seed", "threads", "dataset", "data_dir", "train_split", "num_parallel_workers",
@@ -68,11 +69,12 @@ TEST(CommandOptions, AreThoseThatChangeWhatTheCommandDoes) {
               UnorderedElementsAre("config", "threads", "batch_size", "image_resize", "model", "num_classes",
                                    "in_channels", "stem", "stage2_stride", "conventions"));
   EXPECT_THAT(OptionsOf("data"), UnorderedElementsAre("dataset", "data_dir", "threads", "seed"));
-  EXPECT_THAT(OptionsOf("export"), UnorderedElementsAre("ckpt_path", "pretrained", "pretrained_url", "model"));
-  EXPECT_THAT(OptionsOf("predict"),
-              UnorderedElementsAre("threads", "ckpt_path", "pretrained", "pretrained_url", "model", "tta_flip"));
+  EXPECT_THAT(OptionsOf("export"),
+              UnorderedElementsAre("ckpt_path", "ckpt_key", "pretrained", "pretrained_url", "model"));
+  EXPECT_THAT(OptionsOf("predict"), UnorderedElementsAre("threads", "ckpt_path", "ckpt_key", "pretrained",
+                                                         "pretrained_url", "model", "tta_flip"));
   EXPECT_THAT(OptionsOf("explain"),
-              UnorderedElementsAre("threads", "ckpt_path", "pretrained", "pretrained_url", "model"));
+              UnorderedElementsAre("threads", "ckpt_path", "ckpt_key", "pretrained", "pretrained_url", "model"));
   EXPECT_THAT(OptionsOf("models"), IsEmpty());
   EXPECT_EQ(OptionsOf("train").size(), OptionTable().size());
 }

@@ -53,7 +53,7 @@ std::string CountsText(const DataCheck& check) {
   for (const DataCheck::Split& split : check.splits) headings.push_back(split.name);
   Table table(headings);
   for (size_t k = 0; k < std::min(check.classes.size(), kRowsShown); ++k) {
-    std::vector<std::string> row = {OneLine(check.classes[k])};
+    std::vector<std::string> row = {check.classes[k]};
     for (const DataCheck::Split& split : check.splits) row.push_back(Grouped(split.pictures[k]));
     table.AddRow(row);
   }
@@ -86,7 +86,7 @@ std::string DuplicatesText(const DataCheck& check) {
       if (set.across_splits != leak || ++shown > kRowsShown) continue;
       text += fmt::format("  {}{}:", set.across_splits ? "across splits" : "same split",
                           set.across_classes ? ", with different classes" : "");
-      for (const DataCheck::Place& place : set.places) text += ' ' + place.name;
+      for (const DataCheck::Place& place : set.places) text += ' ' + OneLine(place.name);
       text += '\n';
     }
   return text + More(shown);
@@ -95,7 +95,7 @@ std::string DuplicatesText(const DataCheck& check) {
 std::string CountText(const std::string& title, const DataCheck::Count& count) {
   if (count.pictures == 0) return "";
   return fmt::format("{}: {} ({}{})\n", title, Grouped(count.pictures), count.pictures > 1 ? "such as " : "",
-                     count.example);
+                     OneLine(count.example));
 }
 
 bool IsFlawless(const DataCheck& check) {
@@ -111,7 +111,8 @@ std::string TextOf(const DataCheck& check) {
       fmt::format("\nWidth {}, height {} pixels (least / median / most)\n", range(check.width), range(check.height));
   const auto missing = MissingClasses(check);
   for (size_t i = 0; i < std::min(missing.size(), kRowsShown); ++i)
-    text += fmt::format("No pictures in split '{}': class '{}'\n", missing[i].first, OneLine(missing[i].second));
+    text +=
+        fmt::format("No pictures in split '{}': class '{}'\n", OneLine(missing[i].first), OneLine(missing[i].second));
   text += More(missing.size());
   const auto alike = AlikeClasses(check.classes);
   for (const auto& [a, b] : alike)
@@ -120,12 +121,14 @@ std::string TextOf(const DataCheck& check) {
   if (check.classes.size() == 1)
     text += fmt::format("Only one class, '{}', from which a network learns nothing{}\n", OneLine(check.classes[0]),
                         check.below_the_only_class);
-  for (const std::string& where : check.apart) text += fmt::format("Not beside each other: {}\n", where);
-  for (const std::string& why : check.unusable) text += fmt::format("Not used: {}\n", why);
+  for (const std::string& where : check.apart) text += fmt::format("Not beside each other: {}\n", OneLine(where));
+  for (const std::string& why : check.unusable) text += fmt::format("Not used: {}\n", OneLine(why));
   if (check.splits.size() == 1)
-    text += fmt::format("Only the split '{}' is there; a validation needs another one\n", check.splits[0].name);
+    text +=
+        fmt::format("Only the split '{}' is there; a validation needs another one\n", OneLine(check.splits[0].name));
   for (const DataCheck::Split& split : check.splits)
-    if (!split.left_out.empty()) text += fmt::format("Left out of '{}': {}\n", split.name, Described(split.left_out));
+    if (!split.left_out.empty())
+      text += fmt::format("Left out of '{}': {}\n", OneLine(split.name), Described(split.left_out));
   text += CountText("Turned by EXIF orientation, which is ignored unless --exif_orientation is set", check.turned);
   text += CountText("With 16 bits a value, of which the high 8 are used", check.deep);
   text += ProblemsText("Unreadable", check.unreadable);
@@ -233,8 +236,9 @@ Status RunPack(const Invocation& invocation, const DatasetInfo& info, const std:
                 OpenAllSplits(info, data_dir, ThreadsOf(invocation.settings.options)));
   for (const NamedSplit& split : splits)
     if (!split.data->left_out().empty())
-      console.out << fmt::format("Left out of '{}': {}\n", split.name, Described(split.data->left_out()));
-  for (const std::string& other : FoldersThatAreNoSplit(data_dir)) console.out << fmt::format("Not used: {}\n", other);
+      console.out << fmt::format("Left out of '{}': {}\n", OneLine(split.name), Described(split.data->left_out()));
+  for (const std::string& other : FoldersThatAreNoSplit(data_dir))
+    console.out << fmt::format("Not used: {}\n", OneLine(other));
   {
     Live live(console, false);
     const SignalWatch watch;
@@ -251,8 +255,8 @@ Status RunPack(const Invocation& invocation, const DatasetInfo& info, const std:
                     }));
   }
   for (const NamedSplit& split : splits)
-    console.out << fmt::format("{}-{}: {} pictures in {} shards\n", *out, split.name, Grouped(split.data->size()),
-                               (split.data->size() + shard_size - 1) / shard_size);
+    console.out << fmt::format("{}-{}: {} pictures in {} shards\n", OneLine(*out), OneLine(split.name),
+                               Grouped(split.data->size()), (split.data->size() + shard_size - 1) / shard_size);
   return {};
 }
 

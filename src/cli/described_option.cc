@@ -66,7 +66,8 @@ std::vector<DescribedOption> DescribedOptions(const Command& command) {
 
 std::vector<std::string_view> WordsOf(std::string_view placeholder) {
   const std::string_view first = placeholder.substr(0, placeholder.find(' '));
-  return first.find('|') == std::string_view::npos ? std::vector<std::string_view>() : Split(first, '|');
+  const bool spells_words = first.find('|') != std::string_view::npos && Lowercase(first) == first;
+  return spells_words ? Split(first, '|') : std::vector<std::string_view>();
 }
 
 }  // namespace riffle

@@ -32,7 +32,8 @@ inline constexpr std::string_view kHowOptionsAreWritten =
     "or 'name: value' in a YAML file. The command line overrides the file, the file the defaults, which stand in\n"
     "[brackets] above.";
 
-/// "a", "b" of "a|b", the way a placeholder spells the only right words; none of a placeholder without '|'.
+/// "a", "b" of "a|b", the way a placeholder spells the only right words; none of one without '|'
+/// or of names in capitals, "NAME|INDEX".
 std::vector<std::string_view> WordsOf(std::string_view placeholder);
 
 }  // namespace riffle

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/text.h"
 #include "cli/command.h"
 #include "cli/explanation.h"
 #include "cli/own_number.h"
@@ -16,11 +17,11 @@ namespace {
 const Limits kMapsAPicture = {.low = 1, .high = 20};
 
 std::string TextOf(const std::string& file, const Explanation& explanation) {
-  std::string text = file + '\n';
+  std::string text = OneLine(file) + '\n';
   for (const ExplainedClass& c : explanation.classes)
     text += fmt::format("  {:6.2f} %  {}: hottest at ({}, {}), in {} × {} pixels from ({}, {})\n",
-                        100 * c.answer.probability, c.answer.name, c.x, c.y, c.width, c.height, c.left, c.top);
-  return text + fmt::format("  {}\n", explanation.file.string());
+                        100 * c.answer.probability, OneLine(c.answer.name), c.x, c.y, c.width, c.height, c.left, c.top);
+  return text + fmt::format("  {}\n", OneLine(explanation.file.string()));
 }
 
 std::string JsonOf(const std::string& file, const Explanation& explanation) {

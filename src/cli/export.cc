@@ -40,7 +40,7 @@ CheckpointInfo InfoOf(const Checkpoint& checkpoint, WeightSet set, int image_siz
   const bool other_size = image_size != info.model.image_size;
   info.model.image_size = info.preprocessing.image_size = image_size;
   info.ema_updates.reset();  // the averaged weights, if these are such, are now the only ones
-  info.unvalidated.reset();  // nobody goes on with this run
+  info.ForgetRun();
   if (other_size || set != checkpoint.best_weights()) {
     info.top1_percent.reset();
     info.best_top1_percent.reset();

@@ -50,22 +50,16 @@ Result<Exported> WriteC(const ExportJob& job) {
   return exported;
 }
 
-/// Whether an own option that knows two words has the second one.
-Result<bool> HasSecond(const Invocation& invocation, std::string_view option,
-                       const std::array<std::string_view, 2>& words) {
+bool Says(const Invocation& invocation, std::string_view option, std::string_view word) {
   const std::string* text = invocation.Own(option);
-  if (text == nullptr || *text == words[0]) return false;
-  if (*text == words[1]) return true;
-  return InvalidArgument("option {} (command line): expected {}, found '{}'", option, Enumerated(words, "or"), *text);
+  return text != nullptr && *text == word;
 }
 
 Result<OnnxOptions> OnnxOptionsOf(const Invocation& invocation) {
   OnnxOptions options{.preprocess = invocation.Has("preprocess"), .probabilities = invocation.Has("probabilities")};
-  RIFFLE_ASSIGN(const bool keep, HasSecond(invocation, "bn", {"fold", "keep"}));
-  RIFFLE_ASSIGN(const bool folded, HasSecond(invocation, "shuffle", {"nodes", "folded"}));
   RIFFLE_ASSIGN(options.batch, OwnNumber<int64_t>(invocation, "batch", 0, {.low = 1, .high = 65536}));
-  options.fold_batch_norm = !keep;
-  if (folded) options.shuffle = OnnxShuffle::kFolded;
+  options.fold_batch_norm = !Says(invocation, "bn", "keep");
+  if (Says(invocation, "shuffle", "folded")) options.shuffle = OnnxShuffle::kFolded;
   return options;
 }
 
@@ -99,12 +93,8 @@ Result<double> CheckInOnnxRuntime(const ExportJob& job, const Exported& exported
 }
 
 Result<Exported> WriteTorch(const ExportJob& job) {
-  const std::vector<std::string_view> known = StateDictNames();
   const std::string* asked = job.invocation.Own("names");
-  const std::string_view names = asked ? std::string_view(*asked) : "megvii";
-  if (std::ranges::find(known, names) == known.end())
-    return InvalidArgument("option names (command line): expected {}, found '{}'", Enumerated(known, "or"), names);
-  const WeightSource* const source = FindWeightSource(names);
+  const WeightSource* const source = FindWeightSource(asked ? *asked : "megvii");
   RIFFLE_TRY(ExportPyTorch(job.out, job.exportable(), *source));
   return Exported{.files = {job.out}, .note = fmt::format("names as {}'s", source->title), .torch_names = source};
 }
@@ -131,11 +121,7 @@ Status CheckOptions(const ExportFormat& format, const Invocation& invocation) {
 Result<const ExportFormat*> Choose(const Invocation& invocation) {
   std::vector<const ExportFormat*> all;
   for (const ExportFormat& format : ExportFormats()) all.push_back(&format);
-  if (const std::string* name = invocation.Own("format")) {
-    const auto format = std::ranges::find(all, *name, &ExportFormat::name);
-    if (format != all.end()) return *format;
-    return InvalidArgument("option format (command line): expected {}, found '{}'", NamesOf(all, "or"), *name);
-  }
+  if (const std::string* name = invocation.Own("format")) return *std::ranges::find(all, *name, &ExportFormat::name);
   const fs::path out = *invocation.Own("out");
   const std::string ending = Lowercase(out.extension().string());
   std::string endings;

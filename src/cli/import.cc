@@ -120,11 +120,7 @@ Status Run(const Invocation& invocation, const Console& console) {
   RIFFLE_TRY(CheckOtherFile("out", out, "the weights that are read", path));
   ImportOptions options = ImportOptionsFrom(invocation.settings);
   if (const std::string* conventions = invocation.Own("conventions")) options.conventions = *conventions;
-  if (const std::string* channels = invocation.Own("channels")) {
-    if (*channels != "rgb" && *channels != "bgr")
-      return InvalidArgument("option channels (command line): expected rgb or bgr, found {}", Quoted(*channels));
-    options.bgr = *channels == "bgr";
-  }
+  if (const std::string* channels = invocation.Own("channels")) options.bgr = *channels == "bgr";
   if (const std::string* classes = invocation.Own("classes")) {
     RIFFLE_ASSIGN(options.classes, ReadClassList(*classes));
   }
@@ -148,7 +144,7 @@ Command ImportCommand() {
   return {
       .name = "import",
       .summary = "makes a checkpoint of another tool's weights",
-      .options = {.groups = {kPreprocessing}, .names = {"threads", "stem", "stage2_stride"}},
+      .options = {.groups = {kPreprocessing}, .names = {"threads", "stem", "stage2_stride", "ckpt_key"}},
       .own_options =
           {{.name = "out",
             .value_name = "FILE",

@@ -24,7 +24,7 @@ Status ListPublished(bool as_json, const Console& console) {
                     {"source", network.source},
                     {"top1_percent", network.top1_percent},
                     {"licence", network.licence},
-                    {"conventions", network.conventions},
+                    {"conventions", ConventionsOf(network)},
                     {"url", fmt::format("{}{}", network.folder, network.file)},
                     {std::string(NameOf(network.digest)), network.hash},
                     {"hash_is_of", network.hashed == HashedContent::kFile ? "the file" : "the unzipped file"}});

@@ -101,13 +101,20 @@ const std::vector<Effect>& Effects() {
       {"bn_momentum", "0.3", "network " + updates},
 
       {"ckpt_path", "BODY", pictures},
-      {"resume_opt", "True", updates, {"--ckpt_path=BODY"}},
+      {"resume_opt",
+       "True",
+       "batches rate files state " + pictures,
+       {"--ckpt_path=BODY", "--epoch_size=3"},
+       {"ckpt_path", "seed"}},
       {"resume", "auto", ""},  // in a new folder; tests/e2e/workflow_test.cc goes on in another
       {"ckpt_save_interval", "2", "files"},
+      {"ckpt_save_steps", "2", "files"},
+      {"ckpt_save_minutes", "1e-9", "files"},
       {"ckpt_save_policy", "all", "files", {"--keep_checkpoint_max=1"}},
       {"keep_checkpoint_max", "1", "files"},
 
       {"epoch_size", "3", "batches rate files " + updates},
+      {"max_minutes", "1e-9", "batches rate files " + updates},
       {"opt", "adamw", "state " + updates},
       {"momentum", "0.5", updates},
       {"use_nesterov", "True", updates},
@@ -152,6 +159,7 @@ const std::vector<Effect>& Effects() {
 
       {"val_while_train", "False", "figures files"},
       {"val_interval", "2", "figures"},
+      {"patience", "1", "batches rate files " + updates, {"--lr=0", "--min_lr=0", "--epoch_size=4"}},
       {"tta_flip", "True", "figures"},
       {"log_interval", "3", "batches"},
   };
@@ -164,9 +172,11 @@ const std::set<std::string_view> kElsewhere = {
     "max_unreadable_share",  // below, with the next
     "allow_incomplete",
     "dataset_download",  // download_test.cc, with the next two
-    "dataset_url",          "dataset_checksums",
+    "dataset_url",
+    "dataset_checksums",
     "pretrained",  // tests/e2e/errors_test.cc, exchange/pretrained_test.cc, with the next
     "pretrained_url",
+    "ckpt_key",       // cli/weights_test.cc
     "ckpt_save_dir",  // each run here has its own
 };
 

@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "cli/described_option.h"
 #include "settings/accepted_options.h"
 
 namespace riffle {
@@ -103,6 +104,10 @@ class Parser {
     }
     if (!value)
       return InvalidArgument("option {} (command line): expected {}, found nothing", own.name, own.value_name);
+    if (const std::vector<std::string_view> words = WordsOf(own.value_name);
+        !words.empty() && std::ranges::find(words, *value) == words.end())
+      return InvalidArgument("option {} (command line): expected {}, found '{}'", own.name, Enumerated(words, "or"),
+                             *value);
     if (own.value != OwnValue::kPlain) {
       Result<std::string> path = ExpandHome(*value);
       if (!path.ok()) return Status(path.status()).In(fmt::format("option {} (command line)", own.name));

@@ -154,6 +154,24 @@ TEST(ParseTest, TheCommandsOwnOptionsAreRead) {
   EXPECT_THAT(Error(WithFiles(), {"--json=f"}), HasSubstr("takes no value"));
 }
 
+TEST(ParseTest, AnOwnOptionThatKnowsWordsTakesNoOther) {
+  const auto error = [](const char* command, const char* word) {
+    const std::vector<std::string> words = {word};
+    return ParseCommandLine(**FindCommand(command), words).status().message();
+  };
+  EXPECT_EQ(error("import", "--channels=bgr"), "");
+  EXPECT_EQ(error("import", "--channels=BGR"), "option channels (command line): expected rgb or bgr, found 'BGR'");
+  EXPECT_EQ(error("import", "--conventions=foo"),
+            "option conventions (command line): expected auto, mindcv, megvii, paper, mmpretrain or pytorchcv, found "
+            "'foo'");
+  EXPECT_EQ(error("explain", "--class=cat"), "") << "NAME|INDEX are no words";
+}
+
+TEST(ParseTest, TheNearestOfTheChoicesIsAWord) {
+  EXPECT_THAT(Settings().Set("pretrained", "foo", "test").message(),
+              AllOf(HasSubstr("found 'foo'; the nearest one is '"), ::testing::Not(HasSubstr("nearest one is ''"))));
+}
+
 TEST(ParseTest, WhatIsUnknownNamesTheNearest) {
   EXPECT_EQ(Error(Plain(), {"--lrr=1"}), "unknown option 'lrr' (command line); the nearest one is '--lr'");
   EXPECT_THAT(Error(Plain(), {"datasett=cifar10"}), HasSubstr("'--dataset'"));

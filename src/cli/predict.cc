@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "cli/command.h"
 #include "cli/csv_answers.h"
 #include "cli/explanation.h"
@@ -27,9 +28,10 @@ using Answer = std::vector<ClassProbability>;  // the likeliest class first
 
 std::string TextOf(const std::string& file, const Answer& classes, std::string_view flaw,
                    const std::string& explanation) {
-  std::string text = flaw.empty() ? file + '\n' : fmt::format("{}: {}\n", file, flaw);
-  for (const ClassProbability& c : classes) text += fmt::format("  {:6.2f} %  {}\n", 100 * c.probability, c.name);
-  return explanation.empty() ? text : text + fmt::format("  {}\n", explanation);
+  std::string text = OneLine(flaw.empty() ? file : fmt::format("{}: {}", file, flaw)) + '\n';
+  for (const ClassProbability& c : classes)
+    text += fmt::format("  {:6.2f} %  {}\n", 100 * c.probability, OneLine(c.name));
+  return explanation.empty() ? text : text + fmt::format("  {}\n", OneLine(explanation));
 }
 
 std::string JsonOf(const std::string& file, const Answer& classes, std::string_view flaw,
@@ -56,7 +58,7 @@ class Summary {
     std::ranges::stable_sort(rows, std::ranges::greater(), &std::pair<std::string, int64_t>::second);
     std::string text = fmt::format("{} picture{}", Grouped(pictures_), pictures_ == 1 ? "" : "s");
     for (size_t i = 0; i < std::min(rows.size(), kClassesInSummary); ++i)
-      text += fmt::format("{}{} {}", i == 0 ? ": " : ", ", Grouped(rows[i].second), rows[i].first);
+      text += fmt::format("{}{} {}", i == 0 ? ": " : ", ", Grouped(rows[i].second), OneLine(rows[i].first));
     if (rows.size() > kClassesInSummary) text += fmt::format(" and {} more classes", rows.size() - kClassesInSummary);
     return text + '\n';
   }
@@ -107,9 +109,9 @@ class Answers {
     if (csv_file_ != nullptr) RIFFLE_TRY(WriteFileAtomically(*csv_file_, csv_));
     if (!is_summed_up_) return {};
     console_.out << summary_.Text();
-    if (csv_file_ != nullptr) console_.out << fmt::format("{}: their answers\n", *csv_file_);
+    if (csv_file_ != nullptr) console_.out << fmt::format("{}: their answers\n", OneLine(*csv_file_));
     if (sorter_)
-      console_.out << fmt::format("{}: {} copied, {} there already\n", *sort_into_, Grouped(sorter_->copied()),
+      console_.out << fmt::format("{}: {} copied, {} there already\n", OneLine(*sort_into_), Grouped(sorter_->copied()),
                                   Grouped(sorter_->there_already()));
     return {};
   }

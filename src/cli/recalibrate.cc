@@ -70,7 +70,7 @@ Status Run(const Invocation& invocation, const Console& console) {
   info.top1_percent.reset();
   info.best_top1_percent.reset();
   info.measured.reset();
-  info.unvalidated.reset();
+  info.ForgetRun();
   network.values().Download(&state.values);
   const fs::path out = *invocation.Own("out");
   RIFFLE_TRY(SaveCheckpoint(out, info, plan.registry, state));
@@ -88,7 +88,7 @@ Command RecalibrateCommand() {
       .name = "recalibrate",
       .summary = "computes a checkpoint's batch-norm statistics anew",
       .options = {.groups = {kDataset, kDownload, kTrainPictures, kBatches, kCrops},
-                  .names = {"threads", "seed", "image_resize", "ckpt_path"}},
+                  .names = {"threads", "seed", "image_resize", "ckpt_path", "ckpt_key"}},
       .own_options = {{.name = "out",
                        .value_name = "FILE",
                        .help = "the checkpoint to write: weights, no optimizer",

@@ -87,8 +87,10 @@ Status Dispatch(std::span<const std::string> words, const Console& console, std:
   return Execute(*command, invocation, console, err);
 }
 
-int Fail(const std::string& message, int exit_code, std::ostream& err) {
-  err << (exit_code > kSignalExitCode ? "riffle: " : "riffle: error: ") << message << std::endl;
+int Fail(std::string_view message, int exit_code, std::ostream& err) {
+  if (message.empty()) return exit_code;
+  // Names from files may hold anything: it stays one line.
+  err << (exit_code > kSignalExitCode ? "riffle: " : "riffle: error: ") << OneLine(message) << std::endl;
   return exit_code;
 }
 
@@ -98,7 +100,7 @@ int FailForMemory(std::span<const std::string> words, std::ostream& err) {
   const bool has_batches = command.ok() && (*command)->Uses("batch_size") && (*command)->Uses("image_resize");
   const Status status =
       Unavailable("out of memory{}", has_batches ? "; try a smaller --batch_size or --image_resize" : "");
-  return Fail(status.message(), ExitCodeOf(status), err);
+  return TellError(status, err);
 }
 
 Status OutputFailed() {
@@ -112,10 +114,12 @@ Status OutputFailed() {
 
 std::span<const ExitCodeRow> ExitCodes() { return kExitCodes; }
 
+int TellError(const Status& status, std::ostream& err) { return Fail(status.message(), ExitCodeOf(status), err); }
+
 int RunCommandLine(std::span<const std::string> words, const Console& console, std::ostream& err) try {
   Status status = Dispatch(words, console, err);
   if (status.ok() && !console.out.flush()) status = OutputFailed();
-  return status.ok() ? 0 : Fail(status.message(), ExitCodeOf(status), err);
+  return status.ok() ? 0 : TellError(status, err);
 } catch (const std::bad_alloc&) {
   return FailForMemory(words, err);
 } catch (const std::length_error&) {  // of a vector that no memory could hold

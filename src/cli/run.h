@@ -23,6 +23,10 @@ struct ExitCodeRow {
 };
 std::span<const ExitCodeRow> ExitCodes();
 
+/// Tells an error in one line on `err`, "riffle: error: ..."; nothing where its message is empty, for another process
+/// has told it. Returns its exit code.
+int TellError(const Status& status, std::ostream& err);
+
 /// Runs `riffle words...`. An error is one line on `err`, "riffle: error: ...", whatever it came from; a run that a
 /// signal ended says "riffle: stopped by ...".
 int RunCommandLine(std::span<const std::string> words, const Console& console, std::ostream& err);

@@ -101,6 +101,22 @@ Status CheckForMovedRuns(const fs::path& folder, const ModelDescription& model) 
       folder.string(), moved->string(), FirstOf(CheckpointsOf(*moved, model)), moved->string());
 }
 
+/// Whether it was made later in a run.
+bool IsAfter(const CheckpointInfo& one, const CheckpointInfo& other) {
+  return std::pair(one.epoch, one.step) > std::pair(other.epoch, other.step);
+}
+
+/// Moves files of a run to a new subfolder; its name.
+Result<fs::path> MoveAside(const fs::path& folder, const std::vector<fs::path>& files) {
+  std::error_code error;
+  const fs::path aside = FreeName(folder, "run-");
+  fs::create_directory(aside, error);
+  for (const fs::path& file : files)
+    if (!error) fs::rename(file, aside / file.filename(), error);
+  if (error) return IoError("{}: cannot move the earlier run there: {}", aside.string(), error.message());
+  return aside;
+}
+
 /// Whether a run can pass over a file that has the name of a checkpoint and is none.
 bool MayPassOver(const fs::path& file, const Status& status) {
   std::error_code error;
@@ -124,7 +140,7 @@ Result<std::optional<Checkpoint>> NewestCheckpoint(const fs::path& folder, const
     if (newest && !is_best) continue;
     Result<Checkpoint> checkpoint = Checkpoint::Open(file);
     if (checkpoint.ok()) {
-      if (!newest || checkpoint->info().epoch > newest->info().epoch) newest.emplace(std::move(*checkpoint));
+      if (!newest || IsAfter(checkpoint->info(), newest->info())) newest.emplace(std::move(*checkpoint));
       continue;
     }
     if (!MayPassOver(file, checkpoint.status())) return checkpoint.status();
@@ -157,15 +173,17 @@ Status SetBestAside(const fs::path& folder, const ModelDescription& model, Log& 
 Status CheckOutsideRun(std::string_view option, const fs::path& file, const fs::path& folder) {
   if (file.empty()) return {};
   const fs::path found = ResolveCheckpointPath(file);
-  for (const fs::path& of_run : FilesOfARun(folder)) {
-    std::error_code ignored;
-    if (!fs::equivalent(found, of_run, ignored)) continue;
-    return InvalidArgument(
-        "option {0}: {1} belongs to the run in {2}, whose files a run there moves or replaces; name another "
-        "--ckpt_save_dir, copy the file elsewhere, or leave {0} out and go on with that run by --resume=auto",
-        option, found.string(), folder.string());
-  }
-  return {};
+  if (!IsOfRunIn(folder, found)) return {};
+  return InvalidArgument(
+      "option {0}: {1} belongs to the run in {2}, whose files a run there moves or replaces; name another "
+      "--ckpt_save_dir, copy the file elsewhere, or leave {0} out and go on with that run by --resume=auto",
+      option, found.string(), folder.string());
+}
+
+bool IsOfRunIn(const fs::path& folder, const fs::path& file) {
+  std::error_code ignored;
+  return std::ranges::any_of(FilesOfARun(folder),
+                             [&](const fs::path& of_run) { return fs::equivalent(file, of_run, ignored); });
 }
 
 Result<FileLock> LockRunFolder(const fs::path& folder, Log& log) {
@@ -189,15 +207,25 @@ Result<FileLock> LockRunFolder(const fs::path& folder, Log& log) {
   return lock;
 }
 
+Status MoveLaterCheckpoints(const fs::path& folder, const Checkpoint& checkpoint, Log& log) {
+  const CheckpointInfo& here = checkpoint.info();
+  std::vector<fs::path> later;
+  for (const CheckpointFile& file : ListCheckpoints(folder, here.model))
+    if (std::pair(file.epoch, file.step) > std::pair(here.epoch, here.step)) later.push_back(file.path);
+  const fs::path best = folder / BestCheckpointName(here.model);
+  if (const Result<Checkpoint> found = Checkpoint::Open(best); found.ok() && IsAfter(found->info(), here))
+    later.push_back(best);
+  if (later.empty()) return {};
+  RIFFLE_ASSIGN(const fs::path aside, MoveAside(folder, later));
+  log.Line(fmt::format("Checkpoints of the run that come after {} are moved to {}: {}", here.PositionText(),
+                       aside.string(), FirstOf(later)));
+  return {};
+}
+
 Status PrepareRunFolder(const fs::path& folder, bool resumed, Log& log) {
-  std::error_code error;
   const std::vector<fs::path> files = FilesOfARun(folder);
   if (resumed || files.empty()) return {};
-  const fs::path old = FreeName(folder, "run-");
-  fs::create_directory(old, error);
-  for (const fs::path& file : files)
-    if (!error) fs::rename(file, old / file.filename(), error);
-  if (error) return IoError("{}: cannot move the earlier run there: {}", old.string(), error.message());
+  RIFFLE_ASSIGN(const fs::path old, MoveAside(folder, files));
   log.Line(fmt::format("{} holds an earlier run: moved to {}; --resume auto goes on with a run instead",
                        folder.string(), old.string()));
   return {};

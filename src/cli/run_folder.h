@@ -36,6 +36,13 @@ Status CheckOutsideRun(std::string_view option, const std::filesystem::path& fil
 /// and a line says so. Errors: IoError.
 Status SetBestAside(const std::filesystem::path& folder, const ModelDescription& model, Log& log);
 
+/// Whether a file is one that a run in `folder` wrote there.
+bool IsOfRunIn(const std::filesystem::path& folder, const std::filesystem::path& file);
+
+/// Where the run in the folder goes on from `checkpoint`: those of its checkpoints that come after it move to a
+/// subfolder "run-1", "run-2", ..., and a line says so; --resume=auto would go on from them. Errors: IoError.
+Status MoveLaterCheckpoints(const std::filesystem::path& folder, const Checkpoint& checkpoint, Log& log);
+
 /// Unless the run in the folder is `resumed`, its files move to a subfolder "run-1", "run-2", ..., and a line says so.
 /// Files that no run writes stay. REQUIRES: the folder exists. Errors: IoError.
 Status PrepareRunFolder(const std::filesystem::path& folder, bool resumed, Log& log);

@@ -133,7 +133,7 @@ class Reporter : public TrainObserver {
   Status OnStep(const StepEvent& e) override {
     // First, since who reads what is printed may have ended by the same signal. An epoch that is trained is not thrown
     // away.
-    if (NotedSignal() != 0 && e.batch < e.batches)
+    if (NotedSignal() != 0 && e.may_end)
       return Interrupted("stopped by {} in epoch {} after {} of {} batches", SignalText(NotedSignal()), e.epoch,
                          e.batch, e.batches);
     return progress_.Report({.epoch = e.epoch,
@@ -216,30 +216,27 @@ Status LookAtValidation(const TrainingData& data, Log& log) {
   return {};
 }
 
-/// The checkpoint that the run goes on after, if it is to and there is one. The trainer has what it holds.
-Result<std::optional<Checkpoint>> ResumeIfAsked(const Options& options, Trainer& trainer, Log& log) {
+/// The checkpoint of the run's folder that it goes on after, if it is to and there is one.
+Result<std::optional<Checkpoint>> NewestIfAsked(const Options& options, const ModelDescription& model, Log& log) {
   if (options.resume != "auto") return std::optional<Checkpoint>();
-  RIFFLE_ASSIGN(std::optional<Checkpoint> newest, NewestCheckpoint(options.ckpt_save_dir, trainer.info().model, log));
-  if (!newest) {
-    log.Line(fmt::format("Nothing to resume in {}: starting anew", options.ckpt_save_dir));
-    return newest;
-  }
-  RIFFLE_TRY(trainer.Resume(*newest));
+  RIFFLE_ASSIGN(std::optional<Checkpoint> newest, NewestCheckpoint(options.ckpt_save_dir, model, log));
+  if (!newest)
+    log.Line(fmt::format("Nothing to resume in {}: starting {}", options.ckpt_save_dir,
+                         options.resume_opt ? "from ckpt_path" : "anew"));
   return newest;
 }
 
-/// Says what is as it was and what is not, and gives the trainer the record of both. What the best is said to be.
-Result<BestSoFar> GoOn(const Checkpoint& checkpoint, const Settings& settings, const CheckpointInfo& here,
-                       Trainer& trainer, Log& log) {
+/// Says what is as it was and what is not; the record of both.
+Result<ResumedRecord> GoOn(const Checkpoint& checkpoint, Settings settings, const CheckpointInfo& here, Log& log) {
   const CheckpointInfo& there = checkpoint.info();
-  log.Line(fmt::format("Resuming after epoch {}{}: {}", there.epoch,
+  log.Line(fmt::format("Resuming after {}{}: {}", there.PositionText(),
                        there.unvalidated ? ", whose validation is still to come" : "", checkpoint.path()));
-  RIFFLE_ASSIGN(const ResumedRecord record, ContinueRecord(checkpoint, here, settings));
+  // With resume_opt a file says where the run goes on, and not what it once started from.
+  if (settings.options.resume_opt) settings.options.ckpt_path.clear();
+  settings.options.resume_opt = false;
+  RIFFLE_ASSIGN(ResumedRecord record, ContinueRecord(checkpoint, here, settings));
   for (const std::string& line : record.lines) log.Line("Resumed otherwise: " + line);
-  trainer.GoOnWith(record.yaml, RetentionFrom(record.options));
-  BestSoFar best = FindBest(checkpoint, here, settings.options.ckpt_save_dir);
-  if (!best.line.empty()) log.Line(best.line);
-  return best;
+  return record;
 }
 
 /// The error that ended a run, with its cause where that is a folder which others removed in the middle of a write.
@@ -250,19 +247,43 @@ Status BecauseOfTheFolder(const Status& status, const FileLock& lock, const fs::
   return {ours.code(), fmt::format("{}: {}", ours.message(), status.message())};
 }
 
-std::string AlreadyDone(const Checkpoint& newest, const Options& options) {
-  const int epochs = newest.info().epoch;
-  if (epochs == options.epoch_size)
-    return fmt::format("The run has its {} epochs; raise --epoch_size to go on: {}", epochs, newest.path());
-  return fmt::format("The run has {} epochs, more than the {} of --epoch_size, and is left as it is: {}", epochs,
-                     options.epoch_size, newest.path());
+/// What ended the run, and what would let it go on; "" for a run that goes on.
+std::string AlreadyOver(const Trainer& trainer, const Options& options) {
+  const int epochs = trainer.finished_epochs();
+  switch (trainer.end()) {
+    case RunEnd::kNotYet:
+      return "";
+    case RunEnd::kEpochs:
+      return epochs == options.epoch_size
+                 ? fmt::format("The run has its {} epochs; raise --epoch_size to go on", epochs)
+                 : fmt::format("The run has {} epochs, more than the {} of --epoch_size, and is left as it is", epochs,
+                               options.epoch_size);
+    case RunEnd::kPatience:
+      return fmt::format("The run ended after epoch {}, for want of a better validation; raise --patience to go on",
+                         epochs);
+    case RunEnd::kTime:
+      return fmt::format("The run has had its {:.6g} minutes; raise --max_minutes to go on", options.max_minutes);
+  }
+  return "";
+}
+
+/// What ended a run before its epochs; "" for one that has them.
+std::string EndedEarly(const Trainer& trainer, const Options& options) {
+  const std::string saved = trainer.saved().string();
+  if (trainer.end() == RunEnd::kPatience)
+    return fmt::format("Ended early: {} validations in a row were no better than {:.2f} %: {}", options.patience,
+                       *trainer.info().best_top1_percent, saved);
+  if (trainer.end() == RunEnd::kTime)
+    return fmt::format("The time is up, {:.6g} minutes; --resume=auto with more --max_minutes goes on from {}",
+                       options.max_minutes, saved);
+  return "";
 }
 
 /// The weights to start from, if the user names some.
 Result<std::optional<Checkpoint>> OpenStart(const Settings& settings, Log& log) {
   const Options& options = settings.options;
   if (!AsksForWeights(options)) return std::optional<Checkpoint>();
-  RIFFLE_TRY(CheckOutsideRun("ckpt_path", options.ckpt_path, options.ckpt_save_dir));
+  if (!options.resume_opt) RIFFLE_TRY(CheckOutsideRun("ckpt_path", options.ckpt_path, options.ckpt_save_dir));
   RIFFLE_ASSIGN(Checkpoint checkpoint, OpenAskedWeights(settings, "to start from", log));
   return std::optional<Checkpoint>(std::move(checkpoint));
 }
@@ -364,33 +385,44 @@ Status Run(const Invocation& invocation, const Console& console) {
 
   const bool dry = invocation.Has("dry_run");
   const fs::path folder = options.ckpt_save_dir;
-  if (start && !may_resume) RIFFLE_TRY(StartFrom(*start, *trainer, log));  // its errors come before the folder is made
+  if (start && !may_resume)  // its errors come before the folder is made
+    RIFFLE_TRY(options.resume_opt ? trainer->Resume(*start) : StartFrom(*start, *trainer, log));
   std::optional<FileLock> lock;
   if (!dry) {
     RIFFLE_ASSIGN(FileLock taken, LockRunFolder(folder, log));
     lock.emplace(std::move(taken));
   }
-  RIFFLE_ASSIGN(const std::optional<Checkpoint> resumed, ResumeIfAsked(options, *trainer, log));
-  if (resumed && trainer->finished_epochs() >= options.epoch_size) {
-    log.Line(AlreadyDone(*resumed, options));
-    return {};
-  }
-  BestSoFar best;
-  if (resumed) {
-    RIFFLE_ASSIGN(best, GoOn(*resumed, settings, info, *trainer, log));
-  }
+  RIFFLE_ASSIGN(std::optional<Checkpoint> resumed, NewestIfAsked(options, info.model, log));
   if (!resumed && may_resume) {
     for (const std::string& note : NotesOnNewStart(settings)) log.Line(note);
     if (!start) {
       RIFFLE_ASSIGN(start, OpenStart(settings, log));
     }
-    if (start) RIFFLE_TRY(StartFrom(*start, *trainer, log));
+    if (start && !options.resume_opt) RIFFLE_TRY(StartFrom(*start, *trainer, log));
   }
+  const bool goes_on_from_file = !resumed && options.resume_opt;
+  if (goes_on_from_file) resumed = std::move(start);
   start.reset();
+  std::optional<ResumedRecord> record;
+  if (resumed) {
+    RIFFLE_TRY(trainer->Resume(*resumed));
+    if (const std::string over = AlreadyOver(*trainer, options); !over.empty()) {
+      log.Line(fmt::format("{}: {}", over, resumed->path()));
+      return {};
+    }
+    RIFFLE_ASSIGN(record, GoOn(*resumed, settings, info, log));
+  }
   if (dry) return FinishDryRun(trainer_options, *trainer, data, console, log);
   RIFFLE_TRY(LookAtValidation(data, log));
-  RIFFLE_TRY(PrepareRunFolder(folder, resumed.has_value(), log));
-  if (best.set_aside && data.validation) RIFFLE_TRY(SetBestAside(folder, info.model, log));
+  const bool has_the_run = resumed && (!goes_on_from_file || IsOfRunIn(folder, resumed->path()));
+  RIFFLE_TRY(PrepareRunFolder(folder, has_the_run, log));
+  if (resumed) {
+    if (has_the_run) RIFFLE_TRY(MoveLaterCheckpoints(folder, *resumed, log));
+    const BestSoFar best = FindBest(*resumed, info, folder);
+    if (!best.line.empty()) log.Line(best.line);
+    if (best.set_aside && data.validation) RIFFLE_TRY(SetBestAside(folder, info.model, log));
+    trainer->GoOnWith(record->yaml, RetentionFrom(record->options), best.top1_percent);
+  }
   RIFFLE_TRY(WriteFileAtomically(folder / (info.model.name + ".yaml"), trainer->info().options));
   RIFFLE_ASSIGN(MetricsLog metrics, MetricsLog::Open(folder, trainer->finished_epochs()));
   if (metrics.dropped() > 0)
@@ -406,6 +438,7 @@ Status Run(const Invocation& invocation, const Console& console) {
         {[&](int epoch) { return data.train_loaders->At(epoch); }, data.validation_loader.get()}, reporter);
     if (!status.ok()) return BecauseOfTheFolder(status, *lock, folder);
   }
+  if (const std::string early = EndedEarly(*trainer, options); !early.empty()) log.Line(early);
   if (trainer->info().best_top1_percent) {
     log.Line(fmt::format("Best validation top-1: {:.2f} %, kept as {}", *trainer->info().best_top1_percent,
                          (folder / BestCheckpointName(plan.model)).string()));

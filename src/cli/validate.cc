@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "cli/command.h"
 #include "cli/data_options.h"
 #include "cli/download.h"
@@ -120,9 +121,9 @@ Status Run(const Invocation& invocation, const Console& console) {
   if (checkpoint.info().classes.empty()) RIFFLE_TRY(TakeForClassesOf(*data, checkpoint, log));
   RIFFLE_ASSIGN(const Transform transform, Transform::ForEvaluation(preprocessing));
   RIFFLE_ASSIGN(const std::unique_ptr<Loader> loader, Loader::Create(*data, transform, ValLoader(options)));
-  console.out << fmt::format("Validating {}{} on {} pictures ({}), {} × {} pixels\n", checkpoint.path(),
+  console.out << fmt::format("Validating {}{} on {} pictures ({}), {} × {} pixels\n", OneLine(checkpoint.path()),
                              set == WeightSet::kEma ? " (averaged weights)" : "", data->size(),
-                             data->stand_in().empty() ? options.val_split : data->stand_in(), model.image_size,
+                             OneLine(data->stand_in().empty() ? options.val_split : data->stand_in()), model.image_size,
                              model.image_size)
               << std::flush;
   const CheckpointInfo& info = checkpoint.info();
@@ -161,7 +162,8 @@ Command ValidateCommand() {
       .summary = "measures a checkpoint on a dataset: top-1, top-5, loss",
       .options = {.groups = {kDataset, kDownload, kValPictures, kBatches, kPreprocessing, kNetwork, kLabelLoss,
                              kValidation},
-                  .names = {"config", "device_target", "threads", "pretrained", "pretrained_url", "ckpt_path"}},
+                  .names = {"config", "device_target", "threads", "pretrained", "pretrained_url", "ckpt_path",
+                            "ckpt_key"}},
       .own_options = {{.name = "json",
                        .value_name = "FILE",
                        .help = "write top1_percent, top5_percent, loss, images, images_per_second there",

@@ -39,7 +39,7 @@ Result<Checkpoint> OpenPublished(const Settings& settings, Log& log) {
 
 ImportOptions ImportOptionsFrom(const Settings& settings) {
   const Options& o = settings.options;
-  ImportOptions options;
+  ImportOptions options{.key = o.ckpt_key};
   if (settings.IsSet("conventions")) options.conventions = o.conventions;
   if (settings.IsSet("stem")) options.stem = o.stem == "small" ? Stem::kSmall : Stem::kImagenet;
   if (settings.IsSet("stage2_stride")) options.stage2_stride = o.stage2_stride;
@@ -57,6 +57,7 @@ Result<Checkpoint> OpenAskedWeights(const Settings& settings, std::string_view w
   const Options& o = settings.options;
   RIFFLE_TRY(CheckRulesOf("pretrained", o));
   RIFFLE_TRY(CheckRulesOf("pretrained_url", o));
+  RIFFLE_TRY(CheckRulesOf("ckpt_key", o));
   if (!o.pretrained.empty()) return OpenPublished(settings, log);
   if (o.ckpt_path.empty())
     return InvalidArgument(

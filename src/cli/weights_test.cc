@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include <memory>
 #include <sstream>
 
 #include "checkpoint/testing/tiny.h"
@@ -62,6 +63,33 @@ TEST_F(AskedWeights, AForeignFileIsSaidWhatItWasTakenFor) {
   ASSERT_TRUE(checkpoint.ok()) << checkpoint.status().message();
   EXPECT_EQ(checkpoint->info().model, info.model);
   EXPECT_THAT(out_.str(), HasSubstr("under pytorchcv's names"));
+}
+
+TEST_F(AskedWeights, OfSeveralNetworksTheOneUnderTheKeyIsTaken) {
+  const CheckpointInfo info = TinyInfo();
+  const Plan plan = *MakePlan(info.model);
+  std::vector<TensorView> tensors;
+  std::vector<std::unique_ptr<ParameterValues<float>>> values;
+  for (const std::string prefix : {"student.", "teacher."}) {
+    FillRandom(plan.registry, 1 + static_cast<int>(tensors.size()),
+               values.emplace_back(std::make_unique<ParameterValues<float>>(plan.registry)).get());
+    const auto add = [&](std::span<const Parameter> parameters, const AlignedArray<float>& arena) {
+      for (const Parameter& p : parameters)
+        tensors.push_back(
+            ViewOf<float>(prefix + p.name, p.shape, std::span(arena.data() + p.offset, static_cast<size_t>(p.size))));
+    };
+    add(plan.registry.trainable(), values.back()->trainable);
+    add(plan.registry.statistics(), values.back()->statistics);
+  }
+  const fs::path file = folder_ / "two.safetensors";
+  ASSERT_TRUE(WriteSafetensors(file, tensors, {}).ok());
+  EXPECT_THAT(Open(With({{"ckpt_path", file.string()}})).status().message(), HasSubstr("--ckpt_key=student"));
+  const auto checkpoint = Open(With({{"ckpt_path", file.string()}, {"ckpt_key", "teacher"}}));
+  ASSERT_TRUE(checkpoint.ok()) << checkpoint.status().message();
+  ParameterValues<float> found(plan.registry);
+  ASSERT_TRUE(checkpoint->Load(plan.registry, WeightSet::kOnline, &found).ok());
+  EXPECT_TRUE(std::ranges::equal(found.trainable, values[1]->trainable));
+  EXPECT_THAT(Open(With({{"ckpt_key", "teacher"}})).status().message(), HasSubstr("needs --ckpt_path"));
 }
 
 TEST_F(AskedWeights, PublishedOnesComeFromTheMirrorThatIsNamed) {

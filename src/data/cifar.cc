@@ -13,7 +13,7 @@ namespace fs = std::filesystem;
 
 constexpr int kSize = 32, kPixels = kSize * kSize;
 
-Result<std::vector<std::string>> ReadClassNames(const fs::path& path, int num_classes) {
+Result<std::vector<std::string>> ClassNamesOf(const fs::path& path, int num_classes) {
   RIFFLE_ASSIGN(std::vector<std::string> names, ReadClassList(path));
   if (static_cast<int>(names.size()) != num_classes)
     return DataLoss("{}: {} class names, one on each line, were expected, {} found", path.string(), num_classes,
@@ -68,7 +68,7 @@ Result<std::unique_ptr<Dataset>> OpenCifar(const DatasetInfo& info, const SplitI
                  });
   if (!found.ok()) return Status(found.status().code(), found.status().message() + ThereInstead(info, first, data_dir));
   const fs::path& folder = *found;
-  RIFFLE_ASSIGN(std::vector<std::string> classes, ReadClassNames(folder / info.class_names_file, info.num_classes));
+  RIFFLE_ASSIGN(std::vector<std::string> classes, ClassNamesOf(folder / info.class_names_file, info.num_classes));
   const int64_t records = split.pictures / static_cast<int64_t>(split.files.size());
   const int64_t record_bytes = info.label_bytes + 3 * kPixels;
   std::vector<int32_t> labels;

@@ -10,11 +10,12 @@
 
 namespace riffle {
 
-/// The names of a text, one a line, in their order: without blanks around them, the carriage return of a line end and
-/// the mark that some editors put before UTF-8. Empty lines are none.
-std::vector<std::string> ClassesListed(std::string_view text);
+/// A name a line, in the order of the classes, without the blanks around it; line ends of any system, a byte order mark
+/// and empty lines at the end are passed over. `source` stands in messages. InvalidArgument, with the number of the
+/// line, for an empty one, a name twice, and what is no text (bytes that are not UTF-8, control characters).
+Result<std::vector<std::string>> ClassesListed(std::string_view text, std::string_view source);
 
-/// Those of a file. Errors: as ReadTextFile's.
+/// Those of a file. Errors: those of ReadTextFile, too.
 Result<std::vector<std::string>> ReadClassList(const std::filesystem::path& path);
 
 }  // namespace riffle

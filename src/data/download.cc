@@ -82,9 +82,13 @@ Status DownloadDataset(const DatasetInfo& info, const fs::path& data_dir, const 
                 }));
   if (!lock.locks())
     observer.OnNote(fmt::format("{} cannot be locked: no other process may download there", folder.string()));
-  if (OpensWhole(info, data_dir).ok()) return {};  // it did
-  RIFFLE_TRY(FetchAll(requests, download, observer));
-  return OpensWhole(info, data_dir);
+  Status whole = OpensWhole(info, data_dir);
+  if (!whole.ok()) {  // the other one has not fetched it
+    whole = FetchAll(requests, download, observer);
+    if (whole.ok()) whole = OpensWhole(info, data_dir);
+  }
+  lock.RemoveFile();
+  return whole;
 }
 
 }  // namespace riffle

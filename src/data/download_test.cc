@@ -7,6 +7,7 @@
 #include <zlib.h>
 
 #include <map>
+#include <mutex>
 
 #include "data/readers.h"
 #include "download/checksum.h"
@@ -39,10 +40,14 @@ class DownloadDatasetTest : public testing::Test {
 
   void Publish(const std::string& name, const std::vector<std::pair<std::string, std::string>>& files) {
     WriteTarGz(folder_ / name, files);
-    files_["/folder/" + name] = Text(folder_ / name);
+    {
+      const std::lock_guard lock(mutex_);
+      files_["/folder/" + name] = Text(folder_ / name);
+    }
     md5_ = *DigestOfFile(Digest::kMd5, folder_ / name);
   }
-  HttpAnswer Serve(const HttpRequest& request) const {
+  HttpAnswer Serve(const HttpRequest& request) {
+    const std::lock_guard lock(mutex_);
     const auto file = files_.find(request.path);
     return file == files_.end() ? HttpAnswer{.status = 404} : HttpAnswer{.body = file->second};
   }
@@ -58,6 +63,7 @@ class DownloadDatasetTest : public testing::Test {
   int requests() { return static_cast<int>(server_.requests().size()); }
 
   const fs::path folder_;
+  std::mutex mutex_;  // of what the server's thread reads
   std::map<std::string, std::string> files_;
   HttpServer server_;
   std::string url_, md5_;

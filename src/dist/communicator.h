@@ -15,8 +15,9 @@ namespace riffle {
 
 /// A world of `size` processes, each with a rank. All functions but the first ones are collective: every rank calls
 /// them, in the same order and with as many values; they return when the own result is there. Not thread-safe: one
-/// thread at a time calls one; two threads use two of them (Duplicate). Errors: Unavailable names the rank and the host
-/// that is lost; nothing can be told one another afterwards.
+/// thread at a time calls one; two threads use two of them (Duplicate). A rank that is lost ends all processes of a
+/// world that OpenWorld made (world.h); where it does not, the error is Unavailable and nothing can be told one another
+/// afterwards.
 class Communicator {
  public:
   virtual ~Communicator() = default;
@@ -48,6 +49,11 @@ class Communicator {
   /// Returns when all ranks have called it: `own` where all are ok, else the error of the lowest rank that has one, at
   /// every rank the same: "rank 2 on HOST: why". So nobody waits for one that has given up.
   Status Agree(const Status& own);
+
+  /// Called last, once, whatever the others still do; no collective follows. Returns when all ranks have called it: the
+  /// error that came first, at every rank the same, or ok. A rank that then waits for one that has left, in a
+  /// collective that cannot end any more, ends the job.
+  virtual Status Leave(const Status& own) { return own; }
 
   /// "rank 2 on HOST"
   virtual std::string NameOf(int rank) const = 0;

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <thread>
@@ -38,12 +39,13 @@ struct Outcome {
 /// One request: the bytes of `url` from `offset` on, appended to `part`.
 class Request {
  public:
-  Request(const LibCurl& curl, std::string url, const fs::path& part, const FetchPolicy& policy,
+  Request(const LibCurl& curl, std::string url, const fs::path& part, uint64_t most_bytes, const FetchPolicy& policy,
           DownloadObserver& observer)
       : lib_(curl),
         url_(std::move(url)),
         part_(part),
         name_(fs::path(part).replace_extension().filename().string()),
+        most_bytes_(most_bytes),
         policy_(policy),
         observer_(observer),
         offset_(SizeOf(part)) {}
@@ -102,7 +104,16 @@ class Request {
       if (ftruncate(fileno(file_.get()), 0) != 0) return 0;
       offset_ = 0;
     }
-    return std::fwrite(data, 1, bytes, file_.get());
+    arrived_ += bytes;
+    is_too_long_ = offset_ + std::max(arrived_, AnnouncedBytes()) > most_bytes_;
+    return is_too_long_ ? 0 : std::fwrite(data, 1, bytes, file_.get());
+  }
+
+  /// What this answer has in all; 0: the server did not say.
+  uint64_t AnnouncedBytes() const {
+    curl_off_t bytes = 0;
+    lib_.easy_getinfo(curl_.get(), CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &bytes);
+    return bytes > 0 ? static_cast<uint64_t>(bytes) : 0;
   }
 
   void OnProgress(curl_off_t total, curl_off_t done) {
@@ -118,6 +129,10 @@ class Request {
   }
 
   Outcome Judge(CURLcode result) const {
+    if (is_too_long_)
+      return {Outcome::kGiveUp, ErrorCode::kDataLoss,
+              fmt::format("it sends more than {} bytes, which is more than the file can have; what came was removed",
+                          most_bytes_)};
     if (result == CURLE_OK) return {};
     const std::string text = explanation_[0] != 0 ? explanation_ : lib_.easy_strerror(result);
     switch (result) {
@@ -138,7 +153,7 @@ class Request {
       case CURLE_UNSUPPORTED_PROTOCOL:
       case CURLE_URL_MALFORMAT:
       case CURLE_TOO_MANY_REDIRECTS:
-        return {Outcome::kGiveUp, ErrorCode::kInvalidArgument, text};
+        return {Outcome::kGiveUp, ErrorCode::kIo, text};
       case CURLE_OPERATION_TIMEDOUT:
         return {Outcome::kTryAgain, ErrorCode::kIo, "the transfer stalled: " + text};
       default:
@@ -154,23 +169,25 @@ class Request {
   const std::string url_;
   const fs::path part_;
   const std::string name_;
+  const uint64_t most_bytes_;
   const FetchPolicy& policy_;
   DownloadObserver& observer_;
-  uint64_t offset_;
+  uint64_t offset_, arrived_ = 0;
+  bool is_too_long_ = false;
   std::unique_ptr<std::FILE, Closer> file_;
   std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> curl_{nullptr, nullptr};
   char explanation_[CURL_ERROR_SIZE] = {};
 };
 
 /// One request and, if it brought the last byte, the check.
-Outcome Attempt(const std::string& url, const fs::path& part, const FileCheck& check, const FetchPolicy& policy,
+Outcome Attempt(const std::string& url, const fs::path& part, const FetchRequest& wanted, const FetchPolicy& policy,
                 DownloadObserver& observer) {
   const Result<const LibCurl*> curl = LoadLibCurl();
   if (!curl.ok()) return {Outcome::kGiveUp, curl.status().code(), curl.status().message()};
-  Request request(**curl, url, part, policy, observer);
+  Request request(**curl, url, part, wanted.most_bytes, policy, observer);
   Outcome outcome = request.Run();
   if (outcome.what != Outcome::kComplete) return outcome;
-  const Status right = check(part);
+  const Status right = wanted.check(part);
   if (right.ok()) return {};
   if (right.code() != ErrorCode::kDataLoss) return {Outcome::kGiveUp, right.code(), right.message()};
   // What an earlier attempt brought may have been of another version.
@@ -179,12 +196,12 @@ Outcome Attempt(const std::string& url, const fs::path& part, const FileCheck& c
 }
 
 /// All attempts of one URL.
-Status FetchFrom(const std::string& url, const fs::path& part, const FileCheck& check, const FetchPolicy& policy,
+Status FetchFrom(const std::string& url, const fs::path& part, const FetchRequest& wanted, const FetchPolicy& policy,
                  DownloadObserver& observer) {
   uint64_t longest = SizeOf(part);
   std::chrono::milliseconds pause = policy.first_pause;
   for (int failures = 1;; ++failures) {
-    const Outcome outcome = Attempt(url, part, check, policy, observer);
+    const Outcome outcome = Attempt(url, part, wanted, policy, observer);
     if (outcome.what == Outcome::kComplete) return {};
     const bool wrong_bytes = outcome.code == ErrorCode::kDataLoss;
     if (wrong_bytes || outcome.what == Outcome::kStartOver) Remove(part);
@@ -214,10 +231,11 @@ Status Fetch(const FetchRequest& request, const FetchPolicy& policy, DownloadObs
   if (request.check(request.to).ok()) return {};
   const fs::path part = request.to.string() + ".part";
   if (request.check(part).ok()) return MoveIntoPlace(part, request.to);  // killed after the last byte
+  if (SizeOf(part) > request.most_bytes) Remove(part);
   std::string reasons;
   ErrorCode code = ErrorCode::kNotFound;
   for (const std::string& url : request.urls) {
-    const Status status = FetchFrom(url, part, request.check, policy, observer);
+    const Status status = FetchFrom(url, part, request, policy, observer);
     if (status.ok()) return MoveIntoPlace(part, request.to);
     if (code == ErrorCode::kNotFound) code = status.code();
     reasons += (reasons.empty() ? "" : "; ") + status.message();

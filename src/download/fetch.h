@@ -27,6 +27,7 @@ struct FetchRequest {
   std::vector<std::string> urls;  ///< the same file at several places (http, https), in the order they are tried
   std::filesystem::path to;       ///< its folder exists
   FileCheck check;                ///< that the bytes are right
+  uint64_t most_bytes = uint64_t{1} << 30;  ///< what is longer is not the file: it is not waited for
 };
 
 /// How patient a download is. An attempt that brings new bytes starts the count anew.
@@ -41,7 +42,7 @@ struct FetchPolicy {
 /// What has arrived waits in `to`.part, from where the next attempt, also of a later process, continues. Certificates
 /// are verified, and https is never redirected to http. Not for two callers with the same `to` at once (FileLock).
 /// Errors name each URL and what went wrong there: NotFound where all answered so, DataLoss for wrong bytes (with
-/// what the check says; they are removed), IoError for the rest.
+/// what the check says; they are removed) and for more than `most_bytes`, IoError for the rest.
 Status Fetch(const FetchRequest& request, const FetchPolicy& policy, DownloadObserver& observer);
 
 }  // namespace riffle

@@ -37,7 +37,9 @@ class FetchTest : public testing::Test, public DownloadObserver {
 
   Status FetchFrom(std::vector<std::string> urls) {
     const FetchPolicy patience{.attempts = 3, .first_pause = 1ms, .connect_timeout = 2s, .stall_timeout = 1s};
-    return Fetch({.urls = std::move(urls), .to = file_, .check = HasDigest(Digest::kMd5, md5_)}, patience, *this);
+    return Fetch(
+        {.urls = std::move(urls), .to = file_, .check = HasDigest(Digest::kMd5, md5_), .most_bytes = most_bytes_},
+        patience, *this);
   }
   Status FetchFrom(const HttpServer& server) { return FetchFrom({server.url() + "data.bin"}); }
 
@@ -55,14 +57,17 @@ class FetchTest : public testing::Test, public DownloadObserver {
 
   void OnBytes(std::string_view file, uint64_t done, uint64_t total) override {
     EXPECT_EQ(file, "data.bin");
-    EXPECT_GE(done, last_done_) << "progress does not go back";
-    EXPECT_EQ(total, Content().size());
+    if (total_is_known_) {
+      EXPECT_GE(done, last_done_) << "progress does not go back";
+      EXPECT_EQ(total, Content().size());
+    }
     last_done_ = done;
   }
 
   const std::filesystem::path folder_, file_;
   std::string md5_;
-  uint64_t last_done_ = 0;
+  uint64_t last_done_ = 0, most_bytes_ = FetchRequest{}.most_bytes;
+  bool total_is_known_ = true;
 };
 
 TEST_F(FetchTest, AFileComesWholeAndIsNotFetchedTwice) {
@@ -144,7 +149,7 @@ TEST_F(FetchTest, RedirectionsAreFollowedButNotForEver) {
     if (request.path == "/round") return HttpAnswer{.status = 301, .location = "/round"};
     return HttpAnswer{.body = Content()};
   });
-  ExpectError(FetchFrom({server.url() + "round"}), ErrorCode::kInvalidArgument, "redirects");
+  ExpectError(FetchFrom({server.url() + "round"}), ErrorCode::kIo, "redirects");
   ExpectWhole(FetchFrom(server));
 }
 
@@ -196,7 +201,34 @@ TEST_F(FetchTest, MirrorsAreTriedInTheirOrderAndAllNamedInTheEnd) {
 }
 
 TEST_F(FetchTest, OnlyTheWebIsAskedNotThisMachinesFiles) {
-  ExpectError(FetchFrom({"file://" + (folder_ / "original").string()}), ErrorCode::kInvalidArgument, "file");
+  ExpectError(FetchFrom({"file://" + (folder_ / "original").string()}), ErrorCode::kIo, "file");
+}
+
+TEST_F(FetchTest, MoreThanTheFileCanHaveIsNotWaitedFor) {
+  most_bytes_ = Content().size() - 1;
+  total_is_known_ = false;
+  HttpServer announced([](const HttpRequest&) { return HttpAnswer{.body = Content()}; });
+  HttpServer silent([](const HttpRequest&) { return HttpAnswer{.body = Content(), .says_length = false}; });
+  HttpServer endless(
+      [](const HttpRequest&) { return HttpAnswer{.body = Content(), .says_length = false, .is_endless = true}; });
+  for (HttpServer* server : {&announced, &silent, &endless}) {
+    WriteText(part(), "what an earlier attempt left");
+    ExpectError(FetchFrom(*server), ErrorCode::kDataLoss, fmt::format("it sends more than {} bytes", most_bytes_));
+    EXPECT_FALSE(std::filesystem::exists(part()));
+    EXPECT_LE(server->requests().size(), 2u) << "asking again would not help";
+  }
+}
+
+TEST_F(FetchTest, AFileWhoseLengthNobodySaysMayBeAsLongAsItCan) {
+  most_bytes_ = Content().size();
+  total_is_known_ = false;
+  HttpServer silent([](const HttpRequest&) { return HttpAnswer{.body = Content(), .says_length = false}; });
+  ExpectWhole(FetchFrom(silent));
+}
+
+TEST_F(FetchTest, WhatAServerSendsBeyondItsOwnLengthIsNotTaken) {
+  HttpServer endless([](const HttpRequest&) { return HttpAnswer{.body = Content(), .is_endless = true}; });
+  ExpectWhole(FetchFrom(endless));
 }
 
 // A certificate that only its owner vouches for.

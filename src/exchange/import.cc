@@ -79,17 +79,41 @@ struct Recognised {
   std::string proof;  ///< a name that no other source has
 };
 
-std::optional<Recognised> Recognise(const Tensors& tensors) {
+/// The networks in a file. An average or an optimizer's memory of one, which has no batch-norm statistics, is none.
+std::vector<Recognised> Networks(const Tensors& tensors) {
+  std::vector<Recognised> networks;
   for (const WeightSource& source : WeightSources()) {
     const std::string stem = NameAt(source, "stem.conv.weight"), norm = NameAt(source, "stage2.0.bn1.gamma");
     for (const auto& [name, tensor] : tensors) {
       if (!name.ends_with(stem)) continue;
       const std::string prefix = name.substr(0, name.size() - stem.size());
       if (!prefix.empty() && prefix.back() != '.') continue;
-      if (tensors.contains(prefix + norm)) return Recognised{&source, prefix, prefix + norm};
+      if (tensors.contains(prefix + norm)) networks.push_back({&source, prefix, prefix + norm});
     }
   }
-  return std::nullopt;
+  const auto is_part = [&](const Recognised& network) {
+    return !tensors.contains(network.prefix + NameAt(*network.source, "stem.bn.running_mean"));
+  };
+  if (!std::ranges::all_of(networks, is_part)) std::erase_if(networks, is_part);
+  return networks;
+}
+
+/// "student", for a line of what --ckpt_key may be.
+std::string KeyOf(const Recognised& network) { return network.prefix.substr(0, network.prefix.size() - 1); }
+
+/// Of several networks the one that stands where frameworks put the one that they train. InvalidArgument if none does.
+/// REQUIRES: there is one.
+Result<Recognised> Choose(const std::string& path, const std::vector<Recognised>& networks) {
+  if (networks.size() == 1) return networks[0];
+  for (const std::string_view usual : {"", "module.", "model.", "network."})
+    if (const auto found = std::ranges::find(networks, usual, &Recognised::prefix); found != networks.end())
+      return *found;
+  std::vector<std::string> keys;
+  for (const Recognised& network : networks) keys.push_back(Quoted(KeyOf(network)));
+  return InvalidArgument(
+      "{}: it holds several networks, under {}, and nothing tells which one is meant; say it with --ckpt_key, or take "
+      "one out with 'riffle import --ckpt_key={}'",
+      path, Enumerated(std::vector<std::string_view>(keys.begin(), keys.end()), "and"), OneLine(KeyOf(networks[0])));
 }
 
 /// A few names, in quotes, and how many more.
@@ -102,20 +126,24 @@ std::string Some(const std::vector<std::string>& names) {
 }
 
 Status NobodysNames(const TensorFile& file, const Tensors& tensors) {
+  if (tensors.empty())
+    return InvalidArgument("{}: a {} without tensors; was the network saved?", file.path, file.format);
   std::vector<std::string> names, titles;
   for (const auto& [name, tensor] : tensors) names.push_back(name);
   for (const WeightSource& source : WeightSources()) titles.emplace_back(source.title);
   return InvalidArgument(
-      "{}: a {} of {} tensors whose names are those of no ShuffleNetV1 that Riffle knows ({}); found {}; keys of other "
+      "{}: a {} of {} whose names are those of no ShuffleNetV1 that Riffle knows ({}); found {}; keys of other "
       "implementations can be renamed to Riffle's own, as 'riffle export --format=safetensors' writes them",
-      file.path, file.format, tensors.size(), fmt::join(titles, ", "), Some(names));
+      file.path, file.format, Counted(static_cast<int64_t>(tensors.size()), "tensor"), fmt::join(titles, ", "),
+      Some(names));
 }
 
 /// Takes tensors out of a file one after another under our names.
 class Reader {
  public:
-  Reader(const TensorFile& file, Tensors tensors, Recognised recognised)
-      : file_(file), tensors_(std::move(tensors)), recognised_(std::move(recognised)) {}
+  /// `others`: networks of the file that are not read.
+  Reader(const TensorFile& file, Tensors tensors, Recognised recognised, std::vector<Recognised> others)
+      : file_(file), tensors_(std::move(tensors)), recognised_(std::move(recognised)), others_(std::move(others)) {}
 
   std::string Name(std::string_view our_name) const {
     return recognised_.prefix + NameAt(*recognised_.source, our_name);
@@ -179,7 +207,7 @@ class Reader {
   Rest WhatIsLeft() const {
     Rest rest;
     for (const auto& [name, tensor] : tensors_) {
-      if (taken_.contains(name)) continue;
+      if (taken_.contains(name) || IsOfAnother(name)) continue;
       int64_t values = 1;
       for (const int64_t size : tensor.shape()) values *= size;
       (IsOfTraining(name, values) ? rest.of_training : rest.unknown).push_back(name);
@@ -191,6 +219,9 @@ class Reader {
   const std::string& path() const { return file_.path; }
 
  private:
+  bool IsOfAnother(std::string_view name) const {
+    return std::ranges::any_of(others_, [&](const Recognised& other) { return name.starts_with(other.prefix); });
+  }
   /// Counters are single numbers; an optimizer's memory, or an average, of a weight is called by it: "moments.NAME".
   bool IsOfTraining(const std::string& name, int64_t values) const {
     constexpr std::array<std::string_view, 14> kCounters = {"num_batches_tracked",
@@ -218,12 +249,18 @@ class Reader {
   const TensorFile& file_;
   const Tensors tensors_;
   const Recognised recognised_;
+  const std::vector<Recognised> others_;
   std::set<std::string, std::less<>> taken_;
 };
 
 const Conventions* FindConventions(std::string_view name) {
   const auto* const found = std::ranges::find(kConventions, name, &NamedConventions::name);
   return found == kConventions.end() ? nullptr : &found->conventions;
+}
+
+std::string_view NameOf(const Conventions& conventions) {
+  const auto* const found = std::ranges::find(kConventions, conventions, &NamedConventions::conventions);
+  return found == kConventions.end() ? "of their own" : found->name;
 }
 
 /// What an export of ours says of the network, beside tensors that it wrote under others' names.
@@ -262,7 +299,12 @@ Result<std::optional<OwnRecord>> OwnRecordOf(const TensorFile& file) {
 Status ApplyStructure(const ImportOptions& options, ModelDescription* model) {
   if (options.conventions != "auto") {
     const Conventions* conventions = FindConventions(options.conventions);
-    if (conventions == nullptr) return InvalidArgument("option conventions: there is no '{}'", options.conventions);
+    if (conventions == nullptr) {
+      std::vector<std::string_view> known = {"auto"};
+      for (const NamedConventions& row : kConventions) known.push_back(row.name);
+      return InvalidArgument("option conventions: expected {}, found {}", Enumerated(known, "or"),
+                             Quoted(options.conventions));
+    }
     model->conventions = *conventions;
   }
   if (options.stem) model->stem = *options.stem;
@@ -280,7 +322,7 @@ Result<ModelDescription> DescriptionOf(const Reader& reader) {
   RIFFLE_ASSIGN(model.num_classes, reader.Size("head.weight", 0));
   RIFFLE_ASSIGN(const int inputs_of_a_group, reader.Size("stage2.1.conv1.weight", 1));
   model.groups = model.stage2_channels / inputs_of_a_group;
-  model.head_bias = reader.Find("head.bias") != nullptr;
+  model.head_bias = reader.recognised().source->head_bias || reader.Find("head.bias") != nullptr;
   RIFFLE_ASSIGN(const int own_channels, reader.Size("stage2.0.conv3.weight", 0));
   if (own_channels == model.stage2_channels)
     return InvalidArgument(
@@ -302,8 +344,9 @@ Status Refuse(const Reader& reader, const std::vector<std::string>& unknown) {
   const std::string_view reason = projects ? "it projects its shortcuts where ShuffleNetV1 concatenates"
                                   : biases ? "its convolutions have biases, ShuffleNetV1's have none"
                                            : "ShuffleNetV1 has no such tensors";
-  return InvalidArgument("{}: taken for {}'s network (it has {}), but {} tensors are left over: {}; {}", reader.path(),
-                         reader.recognised().source->title, Quoted(reader.recognised().proof), unknown.size(),
+  return InvalidArgument("{}: taken for {}'s network (it has {}), but {} {} left over: {}; {}", reader.path(),
+                         reader.recognised().source->title, Quoted(reader.recognised().proof),
+                         Counted(static_cast<int64_t>(unknown.size()), "tensor"), unknown.size() == 1 ? "is" : "are",
                          Some(unknown), reason);
 }
 
@@ -316,16 +359,57 @@ void TurnColoursRound(const Parameter& stem, AlignedArray<float>* arena) {
   }
 }
 
-std::string WhatItIs(const Recognised& recognised, const ModelDescription& model, std::string_view conventions) {
+std::string WhatItIs(const Recognised& recognised, const ModelDescription& model) {
   return fmt::format("Taken for {}'s network, for it has {}: {} of {} classes, conventions {}{}",
                      recognised.source->title, Quoted(recognised.proof), model.name, model.num_classes,
-                     conventions == "auto" ? recognised.source->conventions : conventions,
-                     model.head_bias ? ", a bias in the head" : "");
+                     recognised.source->conventions, model.head_bias ? ", a bias in the head" : "");
+}
+
+/// "123.675,116.28,103.53"
+std::string Numbers(const std::vector<float>& values) { return fmt::format("{}", fmt::join(values, ",")); }
+
+std::string_view NameOf(Stem stem) { return stem == Stem::kSmall ? "small" : "imagenet"; }
+
+/// "conventions paper instead of mindcv, mean 1,2,3 instead of 0,0,0": what differs.
+std::string Changes(const CheckpointInfo& before, const CheckpointInfo& after) {
+  std::string changes;
+  const auto tell = [&](std::string_view what, const auto& was, const auto& is) {
+    if (was != is) changes += fmt::format("{}{} {} instead of {}", changes.empty() ? "" : ", ", what, is, was);
+  };
+  const Preprocessing &took = before.preprocessing, &takes = after.preprocessing;
+  tell("conventions", NameOf(before.model.conventions), NameOf(after.model.conventions));
+  tell("stem", NameOf(before.model.stem), NameOf(after.model.stem));
+  tell("stage2_stride", before.model.stage2_stride, after.model.stage2_stride);
+  tell("image_resize", took.image_size, takes.image_size);
+  tell("crop_pct", took.crop_pct, takes.crop_pct);
+  tell("interpolation", NameOf(took.interpolation), NameOf(takes.interpolation));
+  tell("mean", Numbers(took.mean), Numbers(takes.mean));
+  tell("std", Numbers(took.std), Numbers(takes.std));
+  if (before.classes != after.classes)
+    changes += fmt::format("{}{} of classes instead of {}", changes.empty() ? "" : ", ",
+                           Counted(static_cast<int64_t>(after.classes.size()), "name"),
+                           before.classes.empty() ? "none" : "others");
+  return changes;
+}
+
+/// Which of several networks was taken, and how to take another; "" where there is but one.
+std::string WhichOfSeveral(const TensorFile& file, const Recognised& taken, const std::vector<Recognised>& others) {
+  std::vector<std::string> keys;
+  for (const std::string& key : file.other_keys) keys.push_back(OneLine(key));
+  for (const Recognised& other : others)
+    if (!other.prefix.empty()) keys.push_back(OneLine(KeyOf(other)));
+  if (keys.empty()) return "";
+  const std::string key = taken.prefix.empty() ? file.key : KeyOf(taken);
+  return fmt::format("It holds several networks: taken is {}, where training usually puts its own; {} takes {}",
+                     key.empty() ? "the one that stands under no key" : "the one under " + Quoted(key),
+                     fmt::format("--ckpt_key={}", fmt::join(keys, " or --ckpt_key=")),
+                     keys.size() == 1 ? "the other one" : "another one");
 }
 
 }  // namespace
 
-Status Apply(const ImportOptions& options, CheckpointInfo* info) {
+Status Apply(const ImportOptions& options, CheckpointInfo* info, std::vector<std::string>* notes) {
+  const CheckpointInfo before = *info;
   RIFFLE_TRY(ApplyStructure(options, &info->model));
   Preprocessing& preprocessing = info->preprocessing;
   if (options.image_size) preprocessing.image_size = *options.image_size;
@@ -336,8 +420,29 @@ Status Apply(const ImportOptions& options, CheckpointInfo* info) {
   info->model.image_size = preprocessing.image_size;
   if (!options.classes.empty()) info->classes = options.classes;
   if (!info->classes.empty() && static_cast<int>(info->classes.size()) != info->model.num_classes)
-    return InvalidArgument("{} names of classes for a head of {}", info->classes.size(), info->model.num_classes);
-  return Check(preprocessing);
+    return InvalidArgument("{} of classes for a head of {}",
+                           Counted(static_cast<int64_t>(info->classes.size()), "name"), info->model.num_classes);
+  RIFFLE_TRY(Check(preprocessing));
+  if (const std::string changes = Changes(before, *info); !changes.empty())
+    notes->push_back("As the options say it: " + changes);
+  return {};
+}
+
+Status TakeOrderOfColours(const ImportOptions& options, bool by_default, ImportedNetwork* network) {
+  constexpr int kColours = 3;
+  const int channels = network->info.model.in_channels;
+  if (options.bgr && channels != kColours)
+    return InvalidArgument("option channels: the network takes pictures of {}, which have no order of colours",
+                           Counted(channels, "channel"));
+  network->bgr = options.bgr.value_or(by_default) && channels == kColours;
+  if (!network->bgr) return {};
+  RIFFLE_ASSIGN(const Plan plan, MakePlan(network->info.model));
+  TurnColoursRound(plan.registry.trainable()[0], &network->weights.values.trainable);
+  network->notes.emplace_back(
+      "Its first convolution took blue, green, red, and takes red, green, blue now; 'riffle import --channels=rgb' if "
+      "it "
+      "did before");
+  return {};
 }
 
 void AssumeImageNet(const WeightSource& source, CheckpointInfo* info) {
@@ -345,24 +450,53 @@ void AssumeImageNet(const WeightSource& source, CheckpointInfo* info) {
   if (info->model.num_classes == static_cast<int>(ImageNetClasses().size())) info->classes = ImageNetNames();
 }
 
+std::string Assumptions(const WeightSource& source, const CheckpointInfo& info, const ImportOptions& options) {
+  std::vector<std::string> assumed;
+  const Preprocessing& preprocessing = info.preprocessing;
+  const bool assumes_order = !options.bgr && info.model.in_channels == 3;
+  if (!options.image_size)
+    assumed.push_back(fmt::format("pictures of {} × {} pixels", preprocessing.image_size, preprocessing.image_size));
+  if (assumes_order) assumed.emplace_back(source.bgr ? "blue, green, red" : "red, green, blue");
+  if (options.mean.empty()) assumed.push_back("mean " + Numbers(preprocessing.mean));
+  if (options.std.empty()) assumed.push_back("std " + Numbers(preprocessing.std));
+  if (options.classes.empty() && info.classes == ImageNetNames()) assumed.emplace_back("the classes of ImageNet");
+  if (assumed.empty()) return "";
+  std::string line = fmt::format(
+      "Taken for granted, as the file does not say it: {}; 'riffle import' takes what it "
+      "should be: --image_resize, --channels, --mean, --std, --classes",
+      fmt::join(assumed, "; "));
+  if (!source.bgr || !assumes_order) return line;
+  const WeightSource& ours = *FindWeightSource("riffle");
+  const Preprocessing trained_here = PreprocessingOf(ours, info.model.in_channels);
+  return line + fmt::format(". Of a network that Riffle trained: --conventions={} --channels=rgb --mean={} --std={}",
+                            ours.conventions, Numbers(trained_here.mean), Numbers(trained_here.std));
+}
+
 Result<ImportedNetwork> ImportTensors(const TensorFile& file, const ImportOptions& options) {
   RIFFLE_ASSIGN(Tensors tensors, ByName(file));
-  const std::optional<Recognised> recognised = Recognise(tensors);
-  if (!recognised) return NobodysNames(file, tensors);
-  Reader reader(file, std::move(tensors), *recognised);
+  std::vector<Recognised> networks = Networks(tensors);
+  if (networks.empty()) return NobodysNames(file, tensors);
+  RIFFLE_ASSIGN(const Recognised recognised, Choose(file.path, networks));
+  std::erase_if(networks, [&](const Recognised& network) { return network.proof == recognised.proof; });
+  Reader reader(file, std::move(tensors), recognised, networks);
   RIFFLE_ASSIGN(std::optional<OwnRecord> own, OwnRecordOf(file));
-  RIFFLE_ASSIGN(const ModelDescription described, own ? Result<ModelDescription>(own->model) : DescriptionOf(reader));
-  const WeightSource& source = *recognised->source;
-  CheckpointInfo info = {.model = described};
+  const WeightSource& source = *recognised.source;
+  RIFFLE_ASSIGN(ModelDescription described, own ? Result<ModelDescription>(own->model) : DescriptionOf(reader));
+  CheckpointInfo info = {.model = std::move(described)};
+  std::vector<std::string> notes;
   if (own) {
     info.preprocessing = own->preprocessing;
     info.classes = std::move(own->classes);
+    notes.push_back(fmt::format("An export of Riffle's, under {}'s names: {}", source.title, info.model.name));
   } else {
     AssumeImageNet(source, &info);
+    notes.push_back(WhatItIs(recognised, info.model));
   }
-  if (Status status = Apply(options, &info); !status.ok()) return std::move(status).In(file.path);
-  const ModelDescription& model = info.model;
-  RIFFLE_ASSIGN(const Plan plan, MakePlan(model));
+  notes.push_back(WhichOfSeveral(file, recognised, networks));
+  if (Status status = Apply(options, &info, &notes); !status.ok()) return std::move(status).In(file.path);
+  if (!own) notes.push_back(Assumptions(source, info, options));
+  std::erase(notes, "");
+  RIFFLE_ASSIGN(const Plan plan, MakePlan(info.model));
   const ParameterRegistry& registry = plan.registry;
 
   std::vector<std::string> missing;
@@ -370,23 +504,18 @@ Result<ImportedNetwork> ImportTensors(const TensorFile& file, const ImportOption
     for (const Parameter& p : list)
       if (reader.Find(p.name) == nullptr) missing.push_back(p.name);
   if (!missing.empty()) return reader.Missing(missing);
-  ImportedNetwork network{.info = info, .weights = Snapshot(registry)};
+  ImportedNetwork network{.info = std::move(info), .weights = Snapshot(registry), .notes = std::move(notes)};
   for (const Parameter& p : registry.trainable()) RIFFLE_TRY(reader.Read(p, &network.weights.values.trainable));
   for (const Parameter& p : registry.statistics()) RIFFLE_TRY(reader.Read(p, &network.weights.values.statistics));
   const Reader::Rest rest = reader.WhatIsLeft();
   if (!rest.unknown.empty()) return Refuse(reader, rest.unknown);
 
-  network.bgr = options.bgr.value_or(source.bgr) && model.in_channels == 3 && !own;
-  if (network.bgr) TurnColoursRound(registry.trainable()[0], &network.weights.values.trainable);
-  network.notes.push_back(own ? fmt::format("An export of Riffle's, under {}'s names: {}", source.title, model.name)
-                              : WhatItIs(*recognised, model, options.conventions));
-  if (network.bgr)
-    network.notes.emplace_back(
-        "Its first convolution took blue, green, red, and takes red, green, blue now; --channels=rgb if it did before");
+  if (Status status = TakeOrderOfColours(options, source.bgr && !own, &network); !status.ok())
+    return std::move(status).In(file.path);
   if (const auto told = std::ranges::count_if(rest.of_training,
                                               [](const std::string& n) { return !n.ends_with("num_batches_tracked"); });
       told > 0)
-    network.notes.push_back(fmt::format("Left out: {} tensors of its training, such as {}", told,
+    network.notes.push_back(fmt::format("Left out: {} of its training, such as {}", Counted(told, "tensor"),
                                         Quoted(*std::ranges::find_if(rest.of_training, [](const std::string& n) {
                                           return !n.ends_with("num_batches_tracked");
                                         }))));

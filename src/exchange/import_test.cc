@@ -150,7 +150,7 @@ TEST(Import, LeavesOutWhatBelongsToTraining) {
   theirs.Add("global_step", {1}, {5});
   const auto imported = ImportTensors(theirs.file, {});
   ASSERT_TRUE(imported.ok()) << imported.status().message();
-  EXPECT_THAT(imported->notes, ElementsAre(HasSubstr("Taken for MindCV's"),
+  EXPECT_THAT(imported->notes, ElementsAre(HasSubstr("Taken for MindCV's"), HasSubstr("Taken for granted"),
                                            HasSubstr("Left out: 3 tensors of its training, such as \"global_step\"")));
 }
 
@@ -163,10 +163,86 @@ TEST(Import, ListsWhatIsMissing) {
   EXPECT_THAT(theirs.Error(), HasSubstr("\"head.fc.weight\""));
 }
 
+TEST(Import, AHeadWithoutTheBiasThatItsSourceAlwaysHasIsIncomplete) {
+  for (const char* source : {"mmpretrain", "pytorchcv"}) {
+    Theirs theirs(source);
+    theirs.Remove("head.bias");
+    EXPECT_THAT(theirs.Error(), AllOf(HasSubstr("1 of its tensors is missing"),
+                                      HasSubstr(NameAt(*FindWeightSource(source), "head.bias"))));
+  }
+  EXPECT_EQ(Theirs("mindcv").Error(), "") << "has none";
+}
+
+TEST(Import, SaysWhatItTakesForGrantedAndHowToSayOtherwise) {
+  const auto notes = [](const Theirs& theirs, const ImportOptions& options = {}) {
+    return ImportTensors(theirs.file, options)->notes;
+  };
+  EXPECT_THAT(notes(Theirs("mindcv"))[1],
+              AllOf(HasSubstr("pictures of 224 × 224 pixels; red, green, blue; mean 123.675,116.28,103.53; std "),
+                    HasSubstr("--channels"), testing::Not(HasSubstr("Of a network that Riffle trained"))));
+  EXPECT_THAT(notes(Theirs("megvii"))[1],
+              AllOf(HasSubstr("blue, green, red; mean 0,0,0; std 1,1,1"),
+                    HasSubstr("Of a network that Riffle trained: --conventions=mindcv --channels=rgb "
+                              "--mean=123.675,116.28,103.53 --std=58.395,57.12,57.375")));
+  EXPECT_THAT(
+      notes(Theirs("megvii"), {.image_size = 224, .bgr = false, .mean = {1, 2, 3}, .std = {1, 2, 3}}),
+      ElementsAre(HasSubstr("Taken for Megvii's"), HasSubstr("As the options say it: mean 1,2,3 instead of 0,0,0")));
+}
+
+TEST(Import, GreyPicturesHaveNoOrderOfColours) {
+  EXPECT_THAT(Theirs("megvii", 7, 1).Error({.bgr = false}), HasSubstr("pictures of 1 channel, which have no order"));
+}
+
+// Twice the same network, the second time under a prefix.
+Theirs WithASecond(std::string_view source, const std::string& first, const std::string& second) {
+  Theirs theirs(source);
+  const size_t tensors = theirs.file.tensors.size();
+  for (size_t i = 0; i < tensors; ++i) {
+    theirs.file.tensors.push_back(theirs.file.tensors[i]);
+    theirs.file.tensors.back().name.insert(0, second);
+    theirs.file.tensors[i].name.insert(0, first);
+  }
+  return theirs;
+}
+
+TEST(Import, TellsWhichOfSeveralNetworksItTook) {
+  for (const char* first : {"", "module.", "model."}) {
+    const Theirs theirs = WithASecond("mindcv", first, "model_ema.");
+    const auto imported = ImportTensors(theirs.file, {});
+    ASSERT_TRUE(imported.ok()) << imported.status().message();
+    EXPECT_THAT(imported->notes[1], AllOf(HasSubstr("It holds several networks: taken is the one "),
+                                          HasSubstr("--ckpt_key=model_ema takes the other one")));
+    EXPECT_EQ(imported->notes.size(), 3u) << "the other one is nothing of its training";
+  }
+}
+
+TEST(Import, DoesNotGuessBetweenATeacherAndItsStudent) {
+  EXPECT_THAT(WithASecond("mmpretrain", "student.", "teacher.").Error(),
+              AllOf(HasSubstr("it holds several networks, under \"student\" and \"teacher\""),
+                    HasSubstr("--ckpt_key=student")));
+}
+
+TEST(Import, AnAverageOfTheParametersAloneIsNoSecondNetwork) {
+  Theirs theirs = WithASecond("mindcv", "", "ema.");
+  std::erase_if(theirs.file.tensors, [](const TensorView& t) {
+    return t.name.starts_with("ema.") && t.name.find("moving_") != std::string::npos;
+  });
+  EXPECT_THAT(ImportTensors(theirs.file, {})->notes,
+              ElementsAre(HasSubstr("Taken for MindCV's"), HasSubstr("Taken for granted"), HasSubstr("Left out: ")));
+}
+
+TEST(Import, SaysOfAFileWithoutTensorsThatItHasNone) {
+  TensorFile file;
+  file.path = "a.safetensors";
+  file.format = "safetensors file";
+  EXPECT_EQ(ImportTensors(file, {}).status().message(),
+            "a.safetensors: a safetensors file without tensors; was the network saved?");
+}
+
 TEST(Import, ListsWhatIsLeftOver) {
   Theirs theirs("megvii");
   theirs.Add("features.16.branch_main_1.0.weight", {4, 4, 1, 1}, std::vector<float>(16));
-  EXPECT_THAT(theirs.Error(), AllOf(HasSubstr("1 tensors are left over: \"features.16.branch_main_1.0.weight\""),
+  EXPECT_THAT(theirs.Error(), AllOf(HasSubstr("1 tensor is left over: \"features.16.branch_main_1.0.weight\""),
                                     HasSubstr("ShuffleNetV1 has no such tensors")));
 }
 
@@ -224,7 +300,7 @@ TEST(Import, RefusesNamesOfNobody) {
   file.tensors.push_back(ViewOf<float>("layer1.0.conv1.weight", {2, 2}, values));
   const auto imported = ImportTensors(file, {});
   ASSERT_FALSE(imported.ok());
-  EXPECT_THAT(imported.status().message(), AllOf(HasSubstr("resnet.pth"), HasSubstr("PyTorch file of 1 tensors"),
+  EXPECT_THAT(imported.status().message(), AllOf(HasSubstr("resnet.pth"), HasSubstr("PyTorch file of 1 tensor "),
                                                  HasSubstr("MMPretrain"), HasSubstr("\"layer1.0.conv1.weight\"")));
 }
 
@@ -247,8 +323,15 @@ TEST(Import, TakesWhatTheUserSays) {
   EXPECT_EQ(info.preprocessing.crop_pct, 1);
   EXPECT_EQ(info.preprocessing.mean, (std::vector<float>{1, 2, 3}));
   EXPECT_EQ(info.classes[6], "g");
-  EXPECT_THAT(theirs.Error({.conventions = "timm"}), HasSubstr("there is no 'timm'"));
-  EXPECT_THAT(theirs.Error({.classes = {"a"}}), HasSubstr("1 names of classes for a head of 7"));
+  EXPECT_THAT(imported->notes[1],
+              testing::StartsWith("As the options say it: conventions paper instead of mindcv, stem small instead of "
+                                  "imagenet, stage2_stride 1 instead of 2, image_resize 32 instead of 224, crop_pct 1 "
+                                  "instead of 0.875, mean 1,2,3 instead of 123.675,116.28,103.53"));
+  EXPECT_THAT(imported->notes[1], testing::EndsWith(", 7 names of classes instead of none"));
+  EXPECT_THAT(
+      theirs.Error({.conventions = "timm"}),
+      HasSubstr("option conventions: expected auto, mindcv, megvii, paper, mmpretrain or pytorchcv, found \"timm\""));
+  EXPECT_THAT(theirs.Error({.classes = {"a"}}), HasSubstr("1 name of classes for a head of 7"));
   EXPECT_THAT(theirs.Error({.mean = {1}}), HasSubstr("mean"));
 }
 

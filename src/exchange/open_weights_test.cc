@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <cstdlib>
+#include <fstream>
 
 #include "base/testing/test_folder.h"
 #include "checkpoint/testing/tiny.h"
@@ -68,6 +69,28 @@ TEST(ImportWeights, ACheckpointOfOursTakesWhatTheUserSays) {
   EXPECT_EQ(imported->info.model.image_size, 48);
   EXPECT_EQ(imported->info.preprocessing.image_size, 48);
   EXPECT_EQ(imported->info.classes, TinyInfo().classes);
+}
+
+TEST(ImportWeights, SaysWhatTheUserChangesOfACheckpointOfOurs) {
+  const fs::path path = TestFolder() / "ours.safetensors";
+  const Plan plan = *MakePlan(TinyModel());
+  ASSERT_TRUE(SaveCheckpoint(path, TinyInfo(), plan.registry, Snapshot(plan.registry)).ok());
+  const auto same = ImportWeights(path, {});
+  ASSERT_TRUE(same.ok()) << same.status().message();
+  EXPECT_EQ(same->notes.size(), 1u) << "nothing is changed";
+  const auto other = ImportWeights(path, {.conventions = "paper", .bgr = true, .mean = {1, 2, 3}});
+  ASSERT_TRUE(other.ok()) << other.status().message();
+  EXPECT_THAT(other->notes[1], testing::AllOf(HasSubstr("As the options say it: conventions paper instead of mindcv"),
+                                              HasSubstr("mean 1,2,3 instead of ")));
+  EXPECT_THAT(other->notes[2], HasSubstr("took blue, green, red"));
+  EXPECT_TRUE(other->bgr);
+  EXPECT_THAT(ImportWeights(path, {.key = "ema"}).status().message(), HasSubstr("leave --ckpt_key out"));
+}
+
+TEST(OpenWeights, SaysOfAnEmptyFileThatItIsEmpty) {
+  const fs::path path = TestFolder() / "empty.pkl";
+  std::ofstream(path).close();
+  EXPECT_THAT(OpenWeights(path).status().message(), HasSubstr("no weights but an empty file: copy it again"));
 }
 
 TEST(OpenWeights, SaysOfADamagedCheckpointThatItIsDamaged) {

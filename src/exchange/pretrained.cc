@@ -10,11 +10,15 @@
 #include "base/file_lock.h"
 #include "base/text.h"
 #include "exchange/pytorch/pytorch.h"
+#include "exchange/weight_source.h"
 
 namespace riffle {
 namespace {
 
 namespace fs = std::filesystem;
+
+/// Three times the largest of them.
+constexpr uint64_t kMostBytes = uint64_t{64} << 20;
 
 constexpr std::string_view kMindCv = "https://download.mindspore.cn/toolkits/mindcv/shufflenet/shufflenetv1/";
 constexpr std::string_view kMindCv910 =
@@ -22,52 +26,52 @@ constexpr std::string_view kMindCv910 =
 constexpr std::string_view kMmpretrain = "https://download.openmmlab.com/mmclassification/v0/shufflenet_v1/";
 
 constexpr std::array<PublishedNetwork, 17> kNetworks = {{
-    // model, source, folder, file, digest, hash, of what, conventions, licence, top-1
+    // model, source, folder, file, digest, hash, of what, licence, top-1
     {"shufflenet_v1_g3_x0_5", "mindcv", kMindCv, "shufflenet_v1_g3_05-42cfe109.ckpt", Digest::kSha256, "42cfe109",
-     HashedContent::kFile, "mindcv", "Apache-2.0", 57.05},
+     HashedContent::kFile, "Apache-2.0", 57.05},
     {"shufflenet_v1_g3_x1_0", "mindcv", kMindCv, "shufflenet_v1_g3_10-245f0ccf.ckpt", Digest::kSha256, "245f0ccf",
-     HashedContent::kFile, "mindcv", "Apache-2.0", 67.77},
+     HashedContent::kFile, "Apache-2.0", 67.77},
     {"shufflenet_v1_g3_x1_5", "mindcv", kMindCv, "shufflenet_v1_g3_15-40caaa99.ckpt", Digest::kSha256, "40caaa99",
-     HashedContent::kFile, "mindcv", "Apache-2.0", 71.53},
+     HashedContent::kFile, "Apache-2.0", 71.53},
     {"shufflenet_v1_g3_x2_0", "mindcv", kMindCv, "shufflenet_v1_g3_20-df3f5199.ckpt", Digest::kSha256, "df3f5199",
-     HashedContent::kFile, "mindcv", "Apache-2.0", 74.02},
+     HashedContent::kFile, "Apache-2.0", 74.02},
     {"shufflenet_v1_g3_x0_5", "mindcv_910v2", kMindCv910, "shufflenet_v1_g3_05-56209ef3-910v2.ckpt", Digest::kSha256,
-     "56209ef3", HashedContent::kFile, "mindcv", "Apache-2.0", 57.08},
+     "56209ef3", HashedContent::kFile, "Apache-2.0", 57.08},
     {"shufflenet_v1_g3_x1_0", "mmpretrain", kMmpretrain, "shufflenet_v1_batch1024_imagenet_20200804-5d6cec73.pth",
-     Digest::kSha256, "5d6cec73", HashedContent::kFile, "mmpretrain", "Apache-2.0", 68.13},
+     Digest::kSha256, "5d6cec73", HashedContent::kFile, "Apache-2.0", 68.13},
     {"shufflenet_v1_g1_x0_25", "pytorchcv", "https://github.com/osmr/imgclsmob/releases/download/v0.0.134/",
      "shufflenet_g1_wd4-3729-47dbd0f2.pth.zip", Digest::kSha1, "47dbd0f279da6d3056079bb79ad39cabbb3b9415",
-     HashedContent::kUnzipped, "pytorchcv", "MIT", 37.56},
+     HashedContent::kUnzipped, "MIT", 37.56},
     {"shufflenet_v1_g3_x0_25", "pytorchcv", "https://github.com/osmr/imgclsmob/releases/download/v0.0.135/",
      "shufflenet_g3_wd4-3653-6abdd65e.pth.zip", Digest::kSha1, "6abdd65e087e71f80345415cdf7ada6ed2762d60",
-     HashedContent::kUnzipped, "pytorchcv", "MIT", 38.26},
+     HashedContent::kUnzipped, "MIT", 38.26},
     {"shufflenet_v1_g1_x0_5", "pytorchcv", "https://github.com/osmr/imgclsmob/releases/download/v0.0.174/",
      "shufflenet_g1_wd2-2261-dae4bdad.pth.zip", Digest::kSha1, "dae4bdadd7d48bee791dff2a08cd697cff0e9320",
-     HashedContent::kUnzipped, "pytorchcv", "MIT", 53.41},
+     HashedContent::kUnzipped, "MIT", 53.41},
     {"shufflenet_v1_g3_x0_5", "pytorchcv", "https://github.com/osmr/imgclsmob/releases/download/v0.0.167/",
      "shufflenet_g3_wd2-2080-ccaacfc8.pth.zip", Digest::kSha1, "ccaacfc8d9ac112c6143269df6e258fd55b662a7",
-     HashedContent::kUnzipped, "pytorchcv", "MIT", 55.84},
+     HashedContent::kUnzipped, "MIT", 55.84},
     {"shufflenet_v1_g1_x0_75", "pytorchcv", "https://github.com/osmr/imgclsmob/releases/download/v0.0.218/",
      "shufflenet_g1_w3d4-1711-161cd24a.pth.zip", Digest::kSha1, "161cd24aa0b2e2afadafa69b44a28af222f2ec7a",
-     HashedContent::kUnzipped, "pytorchcv", "MIT", 60.42},
+     HashedContent::kUnzipped, "MIT", 60.42},
     {"shufflenet_v1_g3_x0_75", "pytorchcv", "https://github.com/osmr/imgclsmob/releases/download/v0.0.219/",
      "shufflenet_g3_w3d4-1650-3f3b0aef.pth.zip", Digest::kSha1, "3f3b0aef0ce3174c78ff42cf6910c6e34540fc41",
-     HashedContent::kUnzipped, "pytorchcv", "MIT", 61.80},
+     HashedContent::kUnzipped, "MIT", 61.80},
     {"shufflenet_v1_g1_x1_0", "pytorchcv", "https://github.com/osmr/imgclsmob/releases/download/v0.0.223/",
      "shufflenet_g1_w1-1389-4cfb65a3.pth.zip", Digest::kSha1, "4cfb65a30761fe548e0b5afbb5d89793ec41e4e9",
-     HashedContent::kUnzipped, "pytorchcv", "MIT", 65.07},
+     HashedContent::kUnzipped, "MIT", 65.07},
     {"shufflenet_v1_g2_x1_0", "pytorchcv", "https://github.com/osmr/imgclsmob/releases/download/v0.0.241/",
      "shufflenet_g2_w1-1363-07256203.pth.zip", Digest::kSha1, "07256203e217a7b31f1c69a5bd38a6674bce75bc",
-     HashedContent::kUnzipped, "pytorchcv", "MIT", 65.75},
+     HashedContent::kUnzipped, "MIT", 65.75},
     {"shufflenet_v1_g3_x1_0", "pytorchcv", "https://github.com/osmr/imgclsmob/releases/download/v0.0.244/",
      "shufflenet_g3_w1-1348-ce54f64e.pth.zip", Digest::kSha1, "ce54f64ecff87556a4303380f46abaaf649eb308",
-     HashedContent::kUnzipped, "pytorchcv", "MIT", 65.61},
+     HashedContent::kUnzipped, "MIT", 65.61},
     {"shufflenet_v1_g4_x1_0", "pytorchcv", "https://github.com/osmr/imgclsmob/releases/download/v0.0.245/",
      "shufflenet_g4_w1-1335-e2415f82.pth.zip", Digest::kSha1, "e2415f8270a4b6cbfe7dc97044d497edbc898577",
-     HashedContent::kUnzipped, "pytorchcv", "MIT", 65.81},
+     HashedContent::kUnzipped, "MIT", 65.81},
     {"shufflenet_v1_g8_x1_0", "pytorchcv", "https://github.com/osmr/imgclsmob/releases/download/v0.0.250/",
      "shufflenet_g8_w1-1342-9a979b36.pth.zip", Digest::kSha1, "9a979b365424addba75c559a61a77ac7154b26eb",
-     HashedContent::kUnzipped, "pytorchcv", "MIT", 65.94},
+     HashedContent::kUnzipped, "MIT", 65.94},
 }};
 
 /// Digits of the one file in an archive, or of the file itself.
@@ -101,13 +105,21 @@ Result<fs::path> FromLocalMirror(const PublishedNetwork& network, const fs::path
   if (!fs::exists(file, error))
     return NotFound("{}: expected {} there, for {} of {}", mirror.string(), network.file, network.model,
                     network.source);
-  if (Status status = CheckOf(network)(file); !status.ok()) return std::move(status).In(file.string());
-  return file;
+  const Status right = CheckOf(network)(file);
+  if (right.ok()) return file;
+  return Status(right.code(),
+                fmt::format("{}: {}; it is another file or was damaged on its way: copy it again from {}{}",
+                            file.string(), right.message(), network.folder, network.file));
 }
 
 }  // namespace
 
 std::span<const PublishedNetwork> PublishedNetworks() { return kNetworks; }
+
+std::string_view ConventionsOf(const PublishedNetwork& network) {
+  const std::string_view names = network.source.substr(0, network.source.find('_'));  // "mindcv_910v2" has MindCV's
+  return FindWeightSource(names)->conventions;
+}
 
 std::vector<std::string_view> PublishedSources() {
   std::vector<std::string_view> sources;
@@ -158,7 +170,8 @@ Result<fs::path> FetchPublished(const PublishedNetwork& network, const std::stri
                 }));
   const std::string base = place.empty() ? std::string(network.folder) : place;
   const std::string url = fmt::format("{}{}{}", base, base.ends_with('/') ? "" : "/", network.file);
-  const Status fetched = Fetch({.urls = {url}, .to = to, .check = check}, policy, observer);
+  const Status fetched = Fetch({.urls = {url}, .to = to, .check = check, .most_bytes = kMostBytes}, policy, observer);
+  lock.RemoveFile();
   if (!fetched.ok())
     return Status(fetched.code(),
                   fmt::format("{} could not be fetched: {}; look at the network, or name a mirror (a URL or a folder "

@@ -27,13 +27,15 @@ struct PublishedNetwork {
   Digest digest = Digest::kSha256;
   std::string_view hash;  ///< in hexadecimal, perhaps its beginning alone
   HashedContent hashed = HashedContent::kFile;
-  std::string_view conventions;  ///< a row of kConventions
   std::string_view licence;
   double top1_percent = 0;  ///< on ImageNet's validation set, as published
 };
 
 /// The table; of several networks of a model the one that --pretrained takes comes first.
 std::span<const PublishedNetwork> PublishedNetworks();
+
+/// The row of kConventions that it is of: that of its source.
+std::string_view ConventionsOf(const PublishedNetwork& network);
 
 /// "mindcv", "mindcv_910v2", "mmpretrain", "pytorchcv".
 std::vector<std::string_view> PublishedSources();

@@ -32,8 +32,9 @@ TEST(PublishedNetworks, AreOfTheZooWithHashesAndConventions) {
     EXPECT_EQ(network.hash.find_first_not_of("0123456789abcdef"), std::string_view::npos);
     EXPECT_EQ(network.hash.size(), network.hashed == HashedContent::kFile ? 8u : 40u);
     EXPECT_THAT(std::string(network.file), HasSubstr(std::string(network.hash.substr(0, 8))));
-    EXPECT_NE(std::ranges::find(kConventions, network.conventions, &NamedConventions::name), kConventions.end());
-    EXPECT_NE(FindWeightSource(network.conventions), nullptr);
+    const std::string_view conventions = ConventionsOf(network);
+    EXPECT_NE(std::ranges::find(kConventions, conventions, &NamedConventions::name), kConventions.end());
+    EXPECT_TRUE(network.source.starts_with(conventions)) << "each of these publishers has a row of its own name";
   }
 }
 
@@ -106,6 +107,7 @@ TEST_F(FetchPublishedTest, FetchesOnceAndKeepsTheFile) {
   EXPECT_EQ(*again, folder_ / "cache/net.bin");
   EXPECT_EQ(*ReadFile(*again), (std::vector<uint8_t>{'a', 'b', 'c'}));
   EXPECT_EQ(requests(), 1);
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder_ / "cache"), {}), 1) << "nothing but the file stays";
 }
 
 TEST_F(FetchPublishedTest, FetchesADamagedCopyAnew) {
@@ -137,11 +139,13 @@ TEST_F(FetchPublishedTest, AsksAMirrorInThePlaceOfThePublisher) {
 }
 
 TEST_F(FetchPublishedTest, AMirrorMayBeAFolder) {
+  network_.folder = "https://there/";
   EXPECT_THAT(Fetch(folder_.string()).status().message(), HasSubstr("expected net.bin there, for m of s"));
   WriteText(folder_ / "net.bin", "abc");
   EXPECT_EQ(*Fetch(folder_.string()), folder_ / "net.bin");
   WriteText(folder_ / "net.bin", "other");
-  EXPECT_THAT(Fetch(folder_.string()).status().message(), HasSubstr("sha256 expected ba7816bf"));
+  EXPECT_THAT(Fetch(folder_.string()).status().message(),
+              AllOf(HasSubstr("sha256 expected ba7816bf"), HasSubstr("copy it again from https://there/net.bin")));
   EXPECT_EQ(requests(), 0);
 }
 

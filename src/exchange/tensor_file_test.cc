@@ -51,6 +51,21 @@ TEST(ReadTensorFile, TellsFormatsByTheirContent) {
   expect_read_as("MindSpore checkpoint");
 }
 
+TEST(ReadTensorFile, ReadsTheTensorsUnderAKey) {
+  const std::filesystem::path path = TestFolder() / "w.bin";
+  const std::vector<float> weights = {1, 2};
+  const std::vector<TensorView> tensors = {ViewOf<float>("student.w", {2}, weights),
+                                           ViewOf<float>("teacher.w", {1, 2}, weights)};
+  ASSERT_TRUE(WriteSafetensors(path, tensors, {}).ok());
+  const auto teacher = ReadTensorFile(path, "teacher");
+  ASSERT_TRUE(teacher.ok()) << teacher.status().message();
+  ASSERT_EQ(teacher->tensors.size(), 1u);
+  EXPECT_EQ(teacher->tensors[0].name, "w");
+  EXPECT_EQ(teacher->tensors[0].shape.size(), 2u);
+  EXPECT_THAT(ReadTensorFile(path, "teach").status().message(),
+              HasSubstr("expected tensors under the key \"teach\", found these: \"student\" and \"teacher\""));
+}
+
 TEST(ReadTensorFile, NamesOtherKindsOfFilesAndSaysWhatToDo) {
   const struct {
     std::string bytes;

@@ -58,7 +58,8 @@ constexpr std::array<WeightSource, 6> kSources = {{
                .cells = {"g_conv_1x1_compress.conv", "g_conv_1x1_compress.bn", "depthwise_conv3x3_bn.conv",
                          "depthwise_conv3x3_bn.bn", "g_conv_1x1_expand.conv", "g_conv_1x1_expand.bn"},
                .norm = kTorchNorm,
-               .first_stage = 0}},
+               .first_stage = 0},
+     .head_bias = true},
     // osmr/imgclsmob, pytorch/pytorchcv/models/shufflenet.py
     {.name = "pytorchcv",
      .title = "pytorchcv",
@@ -70,7 +71,8 @@ constexpr std::array<WeightSource, 6> kSources = {{
                .cells = {"compress_conv1", "compress_bn1", "dw_conv2", "dw_bn2", "expand_conv3", "expand_bn3"},
                .norm = kTorchNorm,
                .first_stage = 1,
-               .first_unit = 1}},
+               .first_unit = 1},
+     .head_bias = true},
     // The names that torchvision's ShuffleNetV2 (pytorch/vision, torchvision/models/shufflenetv2.py) would give to a
     // ShuffleNetV1, which it has not: for export, and to read that again.
     {.name = "torchvision",

@@ -29,6 +29,7 @@ struct WeightSource {
   std::string_view title;        ///< "MindCV"
   std::string_view conventions;  ///< a row of kConventions
   NameScheme names;
+  bool head_bias = false;   ///< its heads always have one; those of others mostly have none
   bool bgr = false;         ///< its networks take blue, green, red
   bool raw_pixels = false;  ///< of 0 to 255; otherwise normalised by ImageNet's mean and deviation
 };

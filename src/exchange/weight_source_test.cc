@@ -10,44 +10,36 @@
 namespace riffle {
 namespace {
 
-std::string At(std::string_view source, std::string_view our_name) {
-  return NameAt(*FindWeightSource(source), our_name);
-}
-
-TEST(MindCv, NamesTheStemAndTheHead) {
-  EXPECT_EQ(At("mindcv", "stem.conv.weight"), "first_conv.0.weight");
-  EXPECT_EQ(At("mindcv", "stem.bn.gamma"), "first_conv.1.gamma");
-  EXPECT_EQ(At("mindcv", "stem.bn.running_mean"), "first_conv.1.moving_mean");
-  EXPECT_EQ(At("mindcv", "head.weight"), "classifier.weight");
-}
-
-TEST(MindCv, NumbersUnitsThroughAllStages) {
-  EXPECT_EQ(At("mindcv", "stage2.0.conv1.weight"), "features.0.branch_main_1.0.weight");
-  EXPECT_EQ(At("mindcv", "stage2.3.bn1.beta"), "features.3.branch_main_1.1.beta");
-  EXPECT_EQ(At("mindcv", "stage3.0.depthwise.weight"), "features.4.branch_main_2.0.weight");
-  EXPECT_EQ(At("mindcv", "stage3.7.bn2.running_variance"), "features.11.branch_main_2.1.moving_variance");
-  EXPECT_EQ(At("mindcv", "stage4.0.conv3.weight"), "features.12.branch_main_2.2.weight");
-  EXPECT_EQ(At("mindcv", "stage4.3.bn3.running_mean"), "features.15.branch_main_2.3.moving_mean");
-}
-
-TEST(Megvii, CallsNormsAsTorchDoes) {
-  EXPECT_EQ(At("megvii", "stage3.7.bn2.gamma"), "features.11.branch_main_2.1.weight");
-  EXPECT_EQ(At("megvii", "stage3.7.bn2.running_variance"), "features.11.branch_main_2.1.running_var");
-  EXPECT_EQ(At("megvii", "head.weight"), "classifier.0.weight");
-}
-
-TEST(Mmpretrain, CountsStagesAndUnitsFromNought) {
-  EXPECT_EQ(At("mmpretrain", "stem.bn.beta"), "backbone.conv1.bn.bias");
-  EXPECT_EQ(At("mmpretrain", "stage2.0.conv1.weight"), "backbone.layers.0.0.g_conv_1x1_compress.conv.weight");
-  EXPECT_EQ(At("mmpretrain", "stage4.3.bn2.running_mean"), "backbone.layers.2.3.depthwise_conv3x3_bn.bn.running_mean");
-  EXPECT_EQ(At("mmpretrain", "head.bias"), "head.fc.bias");
-}
-
-TEST(Pytorchcv, CountsStagesAndUnitsFromOne) {
-  EXPECT_EQ(At("pytorchcv", "stem.conv.weight"), "features.init_block.conv.weight");
-  EXPECT_EQ(At("pytorchcv", "stage2.0.conv1.weight"), "features.stage1.unit1.compress_conv1.weight");
-  EXPECT_EQ(At("pytorchcv", "stage4.3.bn3.gamma"), "features.stage3.unit4.expand_bn3.weight");
-  EXPECT_EQ(At("pytorchcv", "head.bias"), "output.bias");
+TEST(NameAt, CallsATensorAsItsSourceDoes) {
+  const struct {
+    const char *source, *ours, *theirs;
+  } cases[] = {
+      // MindCV numbers units through all stages.
+      {"mindcv", "stem.conv.weight", "first_conv.0.weight"},
+      {"mindcv", "stem.bn.gamma", "first_conv.1.gamma"},
+      {"mindcv", "stem.bn.running_mean", "first_conv.1.moving_mean"},
+      {"mindcv", "head.weight", "classifier.weight"},
+      {"mindcv", "stage2.0.conv1.weight", "features.0.branch_main_1.0.weight"},
+      {"mindcv", "stage2.3.bn1.beta", "features.3.branch_main_1.1.beta"},
+      {"mindcv", "stage3.0.depthwise.weight", "features.4.branch_main_2.0.weight"},
+      {"mindcv", "stage3.7.bn2.running_variance", "features.11.branch_main_2.1.moving_variance"},
+      {"mindcv", "stage4.0.conv3.weight", "features.12.branch_main_2.2.weight"},
+      {"mindcv", "stage4.3.bn3.running_mean", "features.15.branch_main_2.3.moving_mean"},
+      // Megvii calls norms as PyTorch does.
+      {"megvii", "stage3.7.bn2.gamma", "features.11.branch_main_2.1.weight"},
+      {"megvii", "stage3.7.bn2.running_variance", "features.11.branch_main_2.1.running_var"},
+      {"megvii", "head.weight", "classifier.0.weight"},
+      // MMPretrain counts stages and units from nought, pytorchcv from one.
+      {"mmpretrain", "stem.bn.beta", "backbone.conv1.bn.bias"},
+      {"mmpretrain", "stage2.0.conv1.weight", "backbone.layers.0.0.g_conv_1x1_compress.conv.weight"},
+      {"mmpretrain", "stage4.3.bn2.running_mean", "backbone.layers.2.3.depthwise_conv3x3_bn.bn.running_mean"},
+      {"mmpretrain", "head.bias", "head.fc.bias"},
+      {"pytorchcv", "stem.conv.weight", "features.init_block.conv.weight"},
+      {"pytorchcv", "stage2.0.conv1.weight", "features.stage1.unit1.compress_conv1.weight"},
+      {"pytorchcv", "stage4.3.bn3.gamma", "features.stage3.unit4.expand_bn3.weight"},
+      {"pytorchcv", "head.bias", "output.bias"},
+  };
+  for (const auto& c : cases) EXPECT_EQ(NameAt(*FindWeightSource(c.source), c.ours), c.theirs) << c.source;
 }
 
 TEST(NameAt, IsEmptyForNamesThatAreNotOurs) {

@@ -2,9 +2,8 @@
 #include "report/download_progress.h"
 
 #include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
-#include <sstream>
+#include "report/testing/progress_test_base.h"
 
 namespace riffle {
 namespace {
@@ -12,21 +11,7 @@ namespace {
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 
-class DownloadProgressTest : public ::testing::Test {
- protected:
-  DownloadProgress::Clock Clock() {
-    return [this] { return std::chrono::steady_clock::time_point(std::chrono::milliseconds(now_ms_)); };
-  }
-  /// What was written since the last call.
-  std::string Written() {
-    std::string text = out_.str();
-    out_.str("");
-    return text;
-  }
-
-  std::ostringstream out_;
-  int64_t now_ms_ = 5000;
-};
+using DownloadProgressTest = ProgressTestBase;
 
 TEST_F(DownloadProgressTest, WithoutATerminalItIsALineNowAndThenAndAtTheEnd) {
   Log log(out_, 0);

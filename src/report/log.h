@@ -10,7 +10,8 @@
 
 namespace riffle {
 
-/// Writes to one stream, which it flushes after each line. Thread-safe.
+/// Writes to one stream, which it flushes after each line; what a terminal would obey is escaped (OneLine), since names
+/// from files may hold anything. Thread-safe.
 class Log {
  public:
   using Clock = std::function<std::chrono::system_clock::time_point()>;

@@ -8,33 +8,15 @@
 #include "report/table.h"
 
 namespace riffle {
-namespace {
 
-using namespace std::chrono_literals;
-
-constexpr auto kQuiet = 2s;
-constexpr auto kBetweenDraws = 100ms;  // faster is unreadable
-constexpr auto kBetweenLines = 10s;
-
-}  // namespace
-
-PictureProgress::PictureProgress(Log& log, Clock now)
-    : log_(log), now_(std::move(now)), start_(now_()), next_(start_ + kQuiet) {}
+PictureProgress::PictureProgress(Log& log, ProgressLine::Clock now)
+    : line_(log, std::move(now), std::chrono::seconds(2)), start_(line_.Now()) {}
 
 void PictureProgress::Report(int64_t done, int64_t total) {
-  const auto now = now_();
-  if (now < next_) return;
-  const double seconds = std::chrono::duration<double>(now - start_).count(),
-               speed = static_cast<double>(done) / seconds;
-  const std::string text = fmt::format("{} of {} pictures, {:.0f} a second, left {}", Grouped(done), Grouped(total),
-                                       speed, DurationText(static_cast<double>(total - done) / speed));
-  if (log_.HasLive()) {
-    next_ = now + kBetweenDraws;
-    log_.Live(text);
-  } else {
-    next_ = now + kBetweenLines;
-    log_.Line(text);
-  }
+  if (!line_.IsDue()) return;
+  const double speed = static_cast<double>(done) / Seconds(line_.Now() - start_);
+  line_.Show(fmt::format("{} of {} pictures, {:.0f} a second, left {}", Grouped(done), Grouped(total), speed,
+                         DurationText(static_cast<double>(total - done) / speed)));
 }
 
 }  // namespace riffle

@@ -3,31 +3,22 @@
 
 #include <chrono>
 #include <cstdint>
-#include <functional>
 
-#include "report/log.h"
+#include "report/progress_line.h"
 
 namespace riffle {
 
-/// Tells a Log: nothing in the first two seconds; then on a terminal a live line, elsewhere a line every ten seconds.
-/// Not thread-safe.
+/// Tells a Log: nothing in the first two seconds, then what a ProgressLine shows. Not thread-safe.
 class PictureProgress {
  public:
-  using Clock = std::function<std::chrono::steady_clock::time_point()>;
-
-  explicit PictureProgress(Log& log, Clock now = std::chrono::steady_clock::now);
-  ~PictureProgress() { log_.Live(""); }
-  PictureProgress(const PictureProgress&) = delete;
-  PictureProgress& operator=(const PictureProgress&) = delete;
+  explicit PictureProgress(Log& log, ProgressLine::Clock now = std::chrono::steady_clock::now);
 
   /// `done` of `total` pictures are.
   void Report(int64_t done, int64_t total);
 
  private:
-  Log& log_;
-  const Clock now_;
+  ProgressLine line_;
   const std::chrono::steady_clock::time_point start_;
-  std::chrono::steady_clock::time_point next_;  // before it nothing is told
 };
 
 }  // namespace riffle

@@ -2,28 +2,14 @@
 
 #include <gmock/gmock.h>
 
-#include <sstream>
+#include "report/testing/progress_test_base.h"
 
 namespace riffle {
 namespace {
 
 using ::testing::HasSubstr;
 
-class PictureProgressTest : public ::testing::Test {
- protected:
-  PictureProgress::Clock Clock() {
-    return [this] { return std::chrono::steady_clock::time_point(std::chrono::milliseconds(now_ms_)); };
-  }
-  /// What was written since the last call.
-  std::string Written() {
-    std::string text = out_.str();
-    out_.str("");
-    return text;
-  }
-
-  std::ostringstream out_;
-  int64_t now_ms_ = 5000;
-};
+using PictureProgressTest = ProgressTestBase;
 
 TEST_F(PictureProgressTest, IsALineEveryTenSecondsWithoutATerminal) {
   Log log(out_, 0);

@@ -6,13 +6,13 @@
 #include <cmath>
 #include <utility>
 
+#include "report/progress_line.h"
+
 namespace riffle {
 namespace {
 
 constexpr double kQuietSeconds = 2;           // what is over sooner needs no progress
 constexpr double kSecondsBetweenDraws = 0.1;  // faster is unreadable
-
-double Seconds(std::chrono::steady_clock::duration d) { return std::chrono::duration<double>(d).count(); }
 
 }  // namespace
 

@@ -7,7 +7,8 @@
 #include <algorithm>
 #include <cstdlib>
 #include <ctime>
-#include <sstream>
+
+#include "report/testing/progress_test_base.h"
 
 namespace riffle {
 namespace {
@@ -15,7 +16,7 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-class ProgressTest : public ::testing::Test {
+class ProgressTest : public ProgressTestBase {
  protected:
   void SetUp() override {
     setenv("TZ", "UTC", 1);
@@ -24,22 +25,10 @@ class ProgressTest : public ::testing::Test {
   Log MakeLog(int live_width) {
     return Log(out_, live_width, [] { return std::chrono::system_clock::from_time_t(1700000000); });
   }
-  Progress::Clock Clock() {
-    return [this] { return std::chrono::steady_clock::time_point(std::chrono::milliseconds(now_ms_)); };
-  }
-  /// What was written since the last call.
-  std::string Written() {
-    std::string text = out_.str();
-    out_.str("");
-    return text;
-  }
   int CountLines() {
     const std::string text = Written();
     return static_cast<int>(std::count(text.begin(), text.end(), '\n'));
   }
-
-  std::ostringstream out_;
-  int64_t now_ms_ = 5000;
 };
 
 TEST_F(ProgressTest, ALogLineStartsWithTheTime) {

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cctype>
 
+#include "base/text.h"
+
 namespace riffle {
 namespace {
 
@@ -18,6 +20,11 @@ size_t Columns(const std::string& text) {
 }
 
 }  // namespace
+
+void Table::AddRow(std::vector<std::string> cells) {
+  for (std::string& cell : cells) cell = OneLine(cell);
+  rows_.push_back(std::move(cells));
+}
 
 std::string Table::Text() const {
   const size_t columns = rows_[0].size();

@@ -10,10 +10,10 @@ namespace riffle {
 /// Rows of text under headings. A column whose cells all start with a digit, sign or "-" is aligned to the right.
 class Table {
  public:
-  explicit Table(std::vector<std::string> headings) : rows_{std::move(headings)} {}
+  explicit Table(std::vector<std::string> headings) { AddRow(std::move(headings)); }
 
-  /// REQUIRES: as many cells as headings.
-  void AddRow(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
+  /// What a terminal would obey is escaped (OneLine). REQUIRES: as many cells as headings.
+  void AddRow(std::vector<std::string> cells);
 
   /// Headings, a rule, rows; two spaces between columns, none at the ends of lines.
   std::string Text() const;

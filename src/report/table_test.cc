@@ -24,6 +24,12 @@ TEST(TableTest, CountsCharactersNotBytes) {
 
 TEST(TableTest, WithoutRowsShowsTheHeadings) { EXPECT_EQ(Table({"a", "b"}).Text(), "a  b\n-  -\n"); }
 
+TEST(TableTest, ShowsWhatATerminalWouldObey) {
+  Table table({"class"});
+  table.AddRow({"\x1b[2J"});
+  EXPECT_EQ(table.Text(), "class\n-------\n\\x1b[2J\n");
+}
+
 TEST(NumberTextTest, GroupsThousands) {
   EXPECT_EQ(Grouped(0), "0");
   EXPECT_EQ(Grouped(999), "999");

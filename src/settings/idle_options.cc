@@ -90,6 +90,7 @@ std::vector<Dependence> MakeTable() {
       {"distill_beta", "--teacher_ckpt and --distill_type=decoupled", kDistilsDecoupled},
       {"val_split", "--val_while_train", kValidates},
       {"val_interval", "--val_while_train", kValidates},
+      {"patience", "--val_while_train", kValidates},
       {"tta_flip", "--val_while_train", kValidates},
   };
   std::set<std::string_view> of_schedules;

@@ -58,9 +58,13 @@ std::string MirrorOfNothing(const Options& o) {
   return o.pretrained_url.empty() || !o.pretrained.empty() ? "" : "needs --pretrained, whose files the mirror has";
 }
 
+std::string KeyOfNoFile(const Options& o) {
+  return o.ckpt_key.empty() || !o.ckpt_path.empty() ? "" : "needs --ckpt_path, the file that holds several networks";
+}
+
 std::string StateOfNoCheckpoint(const Options& o) {
   if (!o.resume_opt || !o.ckpt_path.empty()) return "";
-  return "expected --ckpt_path=FILE, from which to take the optimizer's state";
+  return "expected --ckpt_path=FILE, from which to go on";
 }
 
 std::string BestOfNoValidation(const Options& o) {
@@ -139,6 +143,7 @@ std::span<const OptionRule> OptionRules() {
       {{"pretrained", "ckpt_path"}, StartsTwice},
       {{"pretrained", "model"}, NothingPublished},
       {{"pretrained_url"}, MirrorOfNothing},
+      {{"ckpt_key"}, KeyOfNoFile},
       {{"resume_opt"}, StateOfNoCheckpoint},
       {{"ckpt_save_policy"}, BestOfNoValidation},
       {{"bn_recalibration", "freeze"}, FrozenStatistics},

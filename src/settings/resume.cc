@@ -10,7 +10,7 @@
 namespace riffle {
 namespace {
 
-constexpr std::string_view kWasPrefix = "# until epoch ";
+constexpr std::string_view kWasPrefix = "# until ";
 
 /// The comments of a record that an earlier resume left at its top.
 std::string History(const std::string& yaml) {
@@ -28,6 +28,29 @@ bool IsAutomatic(const OptionRow& row, Options options) {
   return value != unset && value == YamlValue(row, options);
 }
 
+/// `what` would give the epoch that the checkpoint lies within other batches than it began with.
+Status WithinEpoch(const Checkpoint& checkpoint, const std::string& what) {
+  return InvalidArgument("{}; {} lies within epoch {}, which has to end as it began; go on from the end of an epoch",
+                         what, checkpoint.path(), checkpoint.info().epoch + 1);
+}
+
+/// How the training pictures differ: for people, and for the record. None: as far as is known, they do not.
+struct OtherPictures {
+  std::string line, record;
+};
+std::optional<OtherPictures> FindOtherPictures(const CheckpointInfo& there, const CheckpointInfo& here) {
+  const std::string until = there.PositionText();
+  if (there.train_images && here.train_images && *there.train_images != *here.train_images)
+    return OtherPictures{fmt::format("The training set had {} pictures until {}, it has {} now", *there.train_images,
+                                     until, *here.train_images),
+                         fmt::format("{} training pictures", *there.train_images)};
+  if (there.train_checksum.empty() || here.train_checksum.empty() || there.train_checksum == here.train_checksum)
+    return std::nullopt;
+  return OtherPictures{
+      fmt::format("The training set has other pictures than until {}, by their names and classes", until),
+      "other training pictures"};
+}
+
 }  // namespace
 
 Result<ResumedRecord> ContinueRecord(const Checkpoint& checkpoint, const CheckpointInfo& here,
@@ -37,6 +60,8 @@ Result<ResumedRecord> ContinueRecord(const Checkpoint& checkpoint, const Checkpo
   RIFFLE_TRY(ReadOptionsYaml(there.options, checkpoint.path(), before));
   ResumedRecord record{.yaml = History(there.options), .options = settings.options};
   Options& options = record.options;
+  const std::string until = there.PositionText();
+  const auto note = [&](const std::string& was) { record.yaml += fmt::format("{}{}: {}\n", kWasPrefix, until, was); };
   const auto as_before = [&](const OptionRow& row) {
     std::visit([&](auto field) { options.*field = before.options.*field; }, row.field);
   };
@@ -44,30 +69,36 @@ Result<ResumedRecord> ContinueRecord(const Checkpoint& checkpoint, const Checkpo
     if (!before.IsSet(row.name)) continue;
     const std::string was = YamlValue(row, before.options), is = YamlValue(row, options);
     if (was == is || (IsAutomatic(row, before.options) && IsAutomatic(row, settings.options))) continue;
-    if (row.on_resume == OnResume::kStays && !settings.IsSet(row.name)) {
-      as_before(row);
-    } else if (row.on_resume == OnResume::kSaid || row.on_resume == OnResume::kStays) {
-      record.lines.push_back(
-          fmt::format("{} was {} until epoch {}, is {} from now on", row.name, was, there.epoch, is));
-      record.yaml += fmt::format("{}{}: {}: {}\n", kWasPrefix, there.epoch, row.name, was);
-    } else if (row.on_resume == OnResume::kStart) {
-      if (is != YamlValue(row, Options()))
-        record.lines.push_back(
-            fmt::format("{} counts at the start of a run only: it was {}, {} changes nothing", row.name, was, is));
-      as_before(row);
+    switch (row.on_resume) {
+      case OnResume::kFree:
+      case OnResume::kFixed:
+        break;
+      case OnResume::kStart:
+        if (is != YamlValue(row, Options()))
+          record.lines.push_back(
+              fmt::format("{} counts at the start of a run only: it was {}, {} changes nothing", row.name, was, is));
+        as_before(row);
+        break;
+      case OnResume::kBetweenEpochs:
+        if (there.partial_epoch)
+          return WithinEpoch(checkpoint, fmt::format("option {}: expected {} as before, found {}", row.name, was, is));
+        [[fallthrough]];
+      case OnResume::kStays:
+        if (row.on_resume == OnResume::kStays && !settings.IsSet(row.name)) {
+          as_before(row);
+          break;
+        }
+        [[fallthrough]];
+      case OnResume::kSaid:
+        record.lines.push_back(fmt::format("{} was {} until {}, is {} from now on", row.name, was, until, is));
+        note(fmt::format("{}: {}", row.name, was));
+        break;
     }
   }
-  if (there.train_images && here.train_images && *there.train_images != *here.train_images) {
-    record.lines.push_back(fmt::format("The training set had {} pictures until epoch {}, it has {} now",
-                                       *there.train_images, there.epoch, *here.train_images));
-    record.yaml += fmt::format("{}{}: {} training pictures\n", kWasPrefix, there.epoch, *there.train_images);
-  } else if (!there.train_checksum.empty() && !here.train_checksum.empty() &&
-             there.train_checksum != here.train_checksum) {
-    record.lines.push_back(
-        fmt::format("The training set has other pictures than until epoch {}, by their names and "
-                    "classes",
-                    there.epoch));
-    record.yaml += fmt::format("{}{}: other training pictures\n", kWasPrefix, there.epoch);
+  if (const auto other = FindOtherPictures(there, here)) {
+    if (there.partial_epoch) return WithinEpoch(checkpoint, other->line);
+    record.lines.push_back(other->line);
+    note(other->record);
   }
   record.yaml += ToYaml(options);
   return record;

@@ -1,6 +1,7 @@
 // Going on with a run: what is said, and a record that keeps both.
 #include "settings/resume.h"
 
+#include <fmt/ranges.h>
 #include <gmock/gmock.h>
 
 #include "checkpoint/testing/tiny.h"
@@ -21,12 +22,16 @@ Options Recorded() {
   return options;
 }
 
-ResumedRecord Continue(const std::string& before, int epoch, const Settings& now, const CheckpointInfo& here = {}) {
+CheckpointInfo There(const std::string& options) {
   CheckpointInfo info = TinyInfo();
-  info.options = before;
+  info.options = options;
   info.train_images = 48;
   info.train_checksum = "1234";
-  Result<ResumedRecord> record = ContinueRecord(SavedCheckpoint(info, epoch), here, now);
+  return info;
+}
+
+ResumedRecord Continue(const std::string& before, int epoch, const Settings& now, const CheckpointInfo& here = {}) {
+  Result<ResumedRecord> record = ContinueRecord(SavedCheckpoint(There(before), epoch), here, now);
   EXPECT_TRUE(record.ok()) << record.status().message();
   return std::move(*record);
 }
@@ -68,7 +73,8 @@ TEST(ContinueRecord, WhatNoResultDependsOnIsFree) {
     if (row.on_resume == OnResume::kFree) free.push_back(row.name);
   EXPECT_THAT(free, ElementsAre("config", "threads", "dataset_download", "dataset_url", "dataset_checksums",
                                 "num_parallel_workers", "max_unreadable_share", "pretrained_url", "resume",
-                                "ckpt_save_dir", "ckpt_save_interval", "val_interval", "log_interval"));
+                                "ckpt_save_dir", "ckpt_save_interval", "ckpt_save_steps", "ckpt_save_minutes",
+                                "max_minutes", "val_interval", "log_interval"));
   Options now = Recorded();
   now.threads += 3;
   now.ckpt_save_dir = "elsewhere";
@@ -150,6 +156,45 @@ TEST(ContinueRecord, OtherTrainingPicturesOfTheSameNumberAreSaid) {
   const ResumedRecord record = Continue(ToYaml(Recorded()), 3, Recorded(), here);
   EXPECT_THAT(record.lines, ElementsAre(HasSubstr("other pictures than until epoch 3")));
   EXPECT_THAT(record.yaml, testing::StartsWith("# until epoch 3: other training pictures\n"));
+}
+
+// The error, or the lines, of going on after 5 of 12 batches of epoch 4.
+std::string WithinEpoch(const Options& now, const CheckpointInfo& here = {}) {
+  CheckpointInfo there = There(ToYaml(Recorded()));
+  there.partial_epoch = {.batches = 5, .batches_per_epoch = 12, .images = 40};
+  const Result<ResumedRecord> record = ContinueRecord(SavedCheckpoint(there, 3), here, {.options = now});
+  return record.ok() ? fmt::format("{}", fmt::join(record->lines, "\n")) : record.status().message();
+}
+
+TEST(ContinueRecord, WithinAnEpochWhatDecidesItsBatchesIsFixed) {
+  const auto refused = [](const std::function<void(Options&)>& change) {
+    Options now = Recorded();
+    change(now);
+    return WithinEpoch(now);
+  };
+  EXPECT_THAT(refused([](Options& o) { o.batch_size = 16; }),
+              AllOf(testing::StartsWith("option batch_size: expected 8 as before, found 16; "),
+                    HasSubstr("x.safetensors lies within epoch 4,")));
+  EXPECT_THAT(refused([](Options& o) { o.seed = 7; }), HasSubstr("option seed: expected 42"));
+  EXPECT_THAT(refused([](Options& o) { o.shuffle = false; }), HasSubstr("option shuffle"));
+  EXPECT_THAT(refused([](Options& o) { o.num_samples = 40; }), HasSubstr("option num_samples"));
+  EXPECT_THAT(refused([](Options& o) { o.drop_remainder = false; }), HasSubstr("option drop_remainder"));
+  EXPECT_THAT(refused([](Options& o) { o.shuffle_buffer = 3; }), HasSubstr("option shuffle_buffer"));
+  EXPECT_THAT(refused([](Options& o) { o.aug_repeats = 2; }), HasSubstr("option aug_repeats"));
+  EXPECT_THAT(refused([](Options& o) { o.gradient_accumulation_steps = 2; }), HasSubstr("gradient_accumulation_steps"));
+  CheckpointInfo here;
+  here.train_images = 40;
+  EXPECT_THAT(WithinEpoch(Recorded(), here), AllOf(HasSubstr("48 pictures"), HasSubstr("lies within epoch 4")));
+  here.train_images = 48;
+  here.train_checksum = "5678";
+  EXPECT_THAT(WithinEpoch(Recorded(), here), AllOf(HasSubstr("other pictures"), HasSubstr("lies within epoch 4")));
+}
+
+TEST(ContinueRecord, WithinAnEpochOtherOptionsChangeAtTheirBatch) {
+  Options now = Recorded();
+  now.lr = 0.01;
+  EXPECT_EQ(WithinEpoch(now), "lr was 0.02 until epoch 4, batch 5, is 0.01 from now on");
+  EXPECT_EQ(WithinEpoch(Recorded()), "");
 }
 
 TEST(ContinueRecord, OptionsThatAnOldRecordDoesNotKnowAreNotCompared) {

@@ -47,7 +47,8 @@ Status Settings::Set(std::string_view name, std::string_view text, const std::st
     text = path;
   }
   if (!ParseValue(*row, text, ours ? options : scratch)) {
-    const auto& choices = row->limits.choices;
+    std::vector<std::string_view> choices = row->limits.choices;
+    std::erase(choices, "");  // nobody means it who wrote a word
     const std::string nearest =
         choices.size() > 1 ? fmt::format("; the nearest one is '{}'", Nearest(text, choices)) : "";
     return InvalidArgument("option {} ({}): expected {}, found '{}'{}", name, origin, Expected(*row), text, nearest);

@@ -80,17 +80,21 @@ struct Options {
 
   // Checkpoints
   std::string ckpt_path = "";
+  std::string ckpt_key = "";
   std::string pretrained = "";  ///< "any" or a source of PublishedSources(); "": no
   std::string pretrained_url = "";
   bool resume_opt = false;
   std::string resume = "";
   std::string ckpt_save_dir = "./ckpt";
   int ckpt_save_interval = 1;
+  int64_t ckpt_save_steps = 0;
+  double ckpt_save_minutes = 0.0;
   std::string ckpt_save_policy = "latest_k";
   int keep_checkpoint_max = 10;
 
   // Optimizer
   int epoch_size = 90;
+  double max_minutes = 0.0;
   std::string opt = "adam";
   double momentum = 0.9;
   bool use_nesterov = false;
@@ -138,6 +142,7 @@ struct Options {
   // Validation and report
   bool val_while_train = false;
   int val_interval = 1;
+  int patience = 0;
   bool tta_flip = false;
   int log_interval = 100;
 

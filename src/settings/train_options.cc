@@ -69,15 +69,18 @@ Result<TrainerOptions> TrainerOptionsFrom(const Options& o, int classes) {
                     .distillation = DistillationFrom(o)},
       .seed = seed,
       .zero_init_residual = o.zero_init_residual,
-      .resume_opt = o.resume_opt,
       .gradient_accumulation_steps = o.gradient_accumulation_steps,
       .clip_norm = o.clip_grad ? std::optional(o.clip_value) : std::nullopt,
       .ema_decay = o.ema ? std::optional(o.ema_decay) : std::nullopt,
       .bn_recalibration = o.bn_recalibration,
       .val_interval = o.val_interval,
+      .patience = o.patience,
+      .max_minutes = o.max_minutes,
       .tta_flip = o.tta_flip,
       .ckpt_save_dir = o.ckpt_save_dir,
       .ckpt_save_interval = o.ckpt_save_interval,
+      .ckpt_save_steps = o.ckpt_save_steps,
+      .ckpt_save_minutes = o.ckpt_save_minutes,
       .retention = RetentionFrom(o)};
 }
 

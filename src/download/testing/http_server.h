@@ -32,6 +32,8 @@ struct HttpAnswer {
   size_t send_bytes = SIZE_MAX;  ///< of the body, before the connection breaks
   bool then_stall = false;       ///< ... or stalls
   bool knows_ranges = true;
+  bool says_length = true;  ///< otherwise the body ends with the connection
+  bool is_endless = false;  ///< the body comes over and over
 };
 
 class HttpServer {
@@ -114,12 +116,14 @@ class HttpServer {
                std::to_string(body.size()) + "\r\n";
       body = begin < body.size() ? body.substr(begin) : "";
     }
+    if (answer.says_length) fields += "Content-Length: " + std::to_string(body.size()) + "\r\n";
     if (!answer.location.empty()) fields += "Location: " + answer.location + "\r\n";
-    const std::string head = "HTTP/1.1 " + std::to_string(status) +
-                             " As Told\r\nConnection: close\r\nContent-Length: " + std::to_string(body.size()) +
-                             "\r\n" + fields + "\r\n";
+    const std::string head =
+        "HTTP/1.1 " + std::to_string(status) + " As Told\r\nConnection: close\r\n" + fields + "\r\n";
     const std::string text = head + body.substr(0, std::min(body.size(), answer.send_bytes));
     send(connection, text.data(), text.size(), MSG_NOSIGNAL);
+    while (answer.is_endless && !stopped_ && send(connection, body.data(), body.size(), MSG_NOSIGNAL) > 0) {
+    }
     while (answer.then_stall && !stopped_ && !IsReadable(connection, 20)) {
     }
   }

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "base/arena.h"
 #include "base/status.h"
@@ -22,12 +23,12 @@ inline constexpr uint64_t kMostUnzippedBytes = uint64_t{512} << 20;
 inline constexpr const char* kRiffleRecord = "riffle";
 
 /// The tensors of either container, told apart by content, or of one in a zip of its own (.pth.zip). Which of a
-/// checkpoint's tensors, and by what names: ReadStateDict (state_dict.h). Errors: NotFound, IoError; InvalidArgument,
-/// saying what it is, for other files: TorchScript, whole networks as Python objects, archives of before 0.1.10;
-/// DataLoss for a file that is damaged or made to harm.
-Result<TensorFile> ReadPyTorch(const std::filesystem::path& path);
+/// checkpoint's tensors, and by what names: ReadStateDict (state_dict.h), which is also asked for `key`. Errors:
+/// NotFound, IoError; InvalidArgument, saying what it is, for other files: TorchScript, whole networks as Python
+/// objects, archives of before 0.1.10; DataLoss for a file that is damaged or made to harm.
+Result<TensorFile> ReadPyTorch(const std::filesystem::path& path, std::string_view key = "");
 /// The same of a file in memory; `path` stands in messages.
-Result<TensorFile> ReadPyTorch(AlignedArray<uint8_t> bytes, std::string path);
+Result<TensorFile> ReadPyTorch(AlignedArray<uint8_t> bytes, std::string path, std::string_view key = "");
 
 /// The content of a zip that holds one file alone. InvalidArgument if it holds another number of files, DataLoss if it
 /// is damaged or unpacks to more than `most_bytes`.

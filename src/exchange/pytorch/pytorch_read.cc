@@ -77,7 +77,7 @@ class Archive {
 
 std::string_view TextOf(Bytes bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
 
-Status ReadArchive(Archive archive, uint64_t file_bytes, TensorFile* file) {
+Status ReadArchive(Archive archive, std::string_view key, uint64_t file_bytes, TensorFile* file) {
   if (archive.Has("constants.pkl"))
     return InvalidArgument(
         "a TorchScript archive, which is a program: in Python, write its weights with "
@@ -95,7 +95,7 @@ Status ReadArchive(Archive archive, uint64_t file_bytes, TensorFile* file) {
     RIFFLE_TRY(CheckStorageSize(storage, bytes.size()));
     return bytes;
   };
-  RIFFLE_TRY(ReadStateDict(pickle, storage_bytes, file_bytes, file));
+  RIFFLE_TRY(ReadStateDict(pickle, key, storage_bytes, file_bytes, file));
   if (archive.Has("extra/riffle.json")) {
     RIFFLE_ASSIGN(const Bytes extra, archive.Content("extra/riffle.json", file));
     file->metadata[kRiffleRecord] = TextOf(extra);
@@ -149,7 +149,7 @@ Status CheckSystem(const Pickle& system) {
   return {};
 }
 
-Status ReadLegacy(Bytes bytes, TensorFile* file) {
+Status ReadLegacy(Bytes bytes, std::string_view key, TensorFile* file) {
   Bytes rest = bytes;
   const auto next = [&rest]() -> Result<Pickle> {
     RIFFLE_ASSIGN(Pickle pickle, Pickle::Parse(rest));
@@ -171,7 +171,7 @@ Status ReadLegacy(Bytes bytes, TensorFile* file) {
     if (found == storages.end()) return DataLoss("damaged: there is no storage {}", Quoted(storage.key));
     return found->second;
   };
-  return ReadStateDict(object, storage_bytes, bytes.size(), file);
+  return ReadStateDict(object, key, storage_bytes, bytes.size(), file);
 }
 
 // ---- either
@@ -185,19 +185,20 @@ Result<AlignedArray<uint8_t>> UnzipTheOne(const std::vector<ZipEntry>& entries, 
   return Unzip(entries[0], most_bytes);
 }
 
-Status Read(AlignedArray<uint8_t> bytes, bool may_be_packed, TensorFile* file) {
+Status Read(AlignedArray<uint8_t> bytes, std::string_view key, bool may_be_packed, TensorFile* file) {
   const AlignedArray<uint8_t>& kept = file->memory.emplace_back(std::move(bytes));
   const Bytes content(kept.data(), kept.size());
   const FileKind kind = FileKindOf(content);
-  if (kind.format == FileFormat::kPyTorch) return ReadLegacy(content, file);
+  if (kind.format == FileFormat::kPyTorch) return ReadLegacy(content, key, file);
   if (kind.format != FileFormat::kZip) return InvalidArgument("no file of torch.save but {}", NameAndAdvice(kind));
   RIFFLE_ASSIGN(const std::vector<ZipEntry> entries, ZipDirectory(content));
   if (!entries.empty())
-    if (Archive archive(entries); archive.Has("data.pkl")) return ReadArchive(std::move(archive), content.size(), file);
+    if (Archive archive(entries); archive.Has("data.pkl"))
+      return ReadArchive(std::move(archive), key, content.size(), file);
   RIFFLE_ASSIGN(AlignedArray<uint8_t> inner, UnzipTheOne(entries, kMostUnzippedBytes));
   if (!may_be_packed) return InvalidArgument("a zip archive in a zip archive: unpack it");
   file->memory.clear();  // what it was packed in
-  return Read(std::move(inner), false, file);
+  return Read(std::move(inner), key, false, file);
 }
 
 }  // namespace
@@ -207,18 +208,18 @@ Result<AlignedArray<uint8_t>> UnzipSingleFile(Bytes zip, uint64_t most_bytes) {
   return UnzipTheOne(entries, most_bytes);
 }
 
-Result<TensorFile> ReadPyTorch(AlignedArray<uint8_t> bytes, std::string path) {
+Result<TensorFile> ReadPyTorch(AlignedArray<uint8_t> bytes, std::string path, std::string_view key) {
   TensorFile file;
   file.path = std::move(path);
   file.format = "PyTorch file";
-  Status status = Read(std::move(bytes), true, &file);
+  Status status = Read(std::move(bytes), key, true, &file);
   if (!status.ok()) return std::move(status).In(file.path);
   return file;
 }
 
-Result<TensorFile> ReadPyTorch(const std::filesystem::path& path) {
+Result<TensorFile> ReadPyTorch(const std::filesystem::path& path, std::string_view key) {
   RIFFLE_ASSIGN(AlignedArray<uint8_t> bytes, ReadLargeFile(path));
-  return ReadPyTorch(std::move(bytes), path.string());
+  return ReadPyTorch(std::move(bytes), path.string(), key);
 }
 
 }  // namespace riffle

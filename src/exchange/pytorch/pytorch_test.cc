@@ -92,6 +92,24 @@ save('nested', {'model': {'a': net.state_dict(), 'b': {'w': torch.ones(2)}}},
               UnorderedElementsAre(Pair("arch", "shufflenet_v1_g3"), Pair("meta.version", "0.1")));
 }
 
+TEST(PyTorchReader, TellsOfOtherStateDictsAndReadsTheOneThatIsAskedFor) {
+  const fs::path folder = TestFolder();
+  ASSERT_NO_FATAL_FAILURE(RunTorch(R"(
+w = torch.ones(2)
+torch.save({'state_dict': {'w': w}, 'state_dict_ema': {'module.w': 2 * w}, 'best': {'v': w},
+            'optimizer': {'state': {0: {'m': w}}}}, folder + '/two.pth')
+)",
+                                   folder));
+  const auto usual = ReadPyTorch(folder / "two.pth"), average = ReadPyTorch(folder / "two.pth", "state_dict_ema");
+  ASSERT_TRUE(usual.ok() && average.ok());
+  EXPECT_EQ(usual->key, "state_dict");
+  EXPECT_THAT(usual->other_keys, ElementsAre("state_dict_ema")) << "the others have no tensor of that name";
+  EXPECT_THAT(*Values<float>(usual->tensors[0]), ElementsAre(1, 1));
+  EXPECT_EQ(average->key, "state_dict_ema");
+  EXPECT_EQ(average->tensors[0].name, "w");
+  EXPECT_THAT(*Values<float>(average->tensors[0]), ElementsAre(2, 2));
+}
+
 TEST(PyTorchReader, ReadsAFileInAZipOfItsOwn) {  // as pytorchcv publishes them
   const fs::path folder = TestFolder();
   ASSERT_NO_FATAL_FAILURE(RunTorch(std::string(kSaveAll) + R"(

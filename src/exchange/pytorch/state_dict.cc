@@ -177,22 +177,28 @@ class StateDictReader {
   StateDictReader(const Pickle& pickle, const StorageBytes& storage_bytes, uint64_t file_bytes, TensorFile* file)
       : pickle_(pickle), storage_bytes_(storage_bytes), most_copied_(kMostCopies * file_bytes), file_(*file) {}
 
-  Status Read() {
+  Status Read(std::string_view asked) {
     const PickleRef root = pickle_.root();
-    std::vector<PickleRef> candidates;
+    std::vector<Candidate> candidates;
     if (IsDict(pickle_, root)) {
-      const std::vector<PickleRef> items = ItemsOf(pickle_, root);
-      for (const std::string_view key : kStateDictKeys)
-        for (size_t i = 0; i < items.size(); i += 2)
-          if (IsText(pickle_[items[i]]) && pickle_[items[i]].text == key && IsDict(pickle_, items[i + 1]))
-            candidates.push_back(items[i + 1]);
-      candidates.push_back(root);
-      ReadTexts(items, "");
+      const std::vector<Candidate> inner = DictionariesIn(root);
+      for (const Candidate& each : inner)
+        if (!asked.empty() && each.key == asked) candidates = {each};
+      if (candidates.empty()) {
+        for (const std::string_view key : kStateDictKeys)
+          std::ranges::copy_if(inner, std::back_inserter(candidates), [&](const Candidate& c) { return c.key == key; });
+        candidates.push_back({"", root});
+      }
+      ReadTexts(ItemsOf(pickle_, root), "");
     }
-    for (const PickleRef candidate : candidates) {
+    for (const Candidate& candidate : candidates) {
       seen_.clear();
-      RIFFLE_TRY(Collect(candidate, "", 0));
-      if (!file_.tensors.empty()) return FinishNames();
+      RIFFLE_TRY(Collect(candidate.dict, "", 0));
+      if (file_.tensors.empty()) continue;
+      RIFFLE_TRY(FinishNames());
+      file_.key = candidate.key;
+      if (asked.empty() && candidate.dict != root) NoteOthers(candidate.dict);
+      return {};
     }
     return InvalidArgument(
         "it holds {}, and no tensors with names: in Python, write a network's with "
@@ -204,6 +210,33 @@ class StateDictReader {
   static constexpr uint64_t kMostCopies = 4;  // of all that the file has
   static constexpr int kMostDepth = 32;
   static constexpr size_t kMostNameBytes = 1024, kMostTextBytes = 4096, kMostTexts = 64;
+
+  struct Candidate {
+    std::string_view key;
+    PickleRef dict;
+  };
+  std::vector<Candidate> DictionariesIn(PickleRef root) const {
+    std::vector<Candidate> inner;
+    const std::vector<PickleRef> items = ItemsOf(pickle_, root);
+    for (size_t i = 0; i < items.size(); i += 2)
+      if (IsText(pickle_[items[i]]) && IsDict(pickle_, items[i + 1]))
+        inner.push_back({pickle_[items[i]].text, items[i + 1]});
+    return inner;
+  }
+
+  // Dictionaries beside the one that was read which have a tensor of the same name: averages, other networks.
+  void NoteOthers(PickleRef taken) {
+    const std::string name = file_.tensors[0].name, parallel = std::string(kParallelPrefix) + name;
+    for (const Candidate& other : DictionariesIn(pickle_.root())) {
+      if (other.dict == taken) continue;
+      const std::vector<PickleRef> items = ItemsOf(pickle_, other.dict);
+      for (size_t i = 0; i < items.size(); i += 2) {
+        const PickleValue& key = pickle_[items[i]];
+        if (!IsText(key) || (key.text != name && key.text != parallel)) continue;
+        if (TensorArguments(pickle_, items[i + 1]) != nullptr) file_.other_keys.emplace_back(other.key);
+      }
+    }
+  }
 
   // Texts beside the state dict, and within "meta".
   void ReadTexts(const std::vector<PickleRef>& items, const std::string& prefix) {
@@ -313,8 +346,9 @@ Result<std::optional<StorageId>> StorageIdOf(const Pickle& pickle, const PickleV
   return std::optional(id);
 }
 
-Status ReadStateDict(const Pickle& pickle, const StorageBytes& storage_bytes, uint64_t file_bytes, TensorFile* file) {
-  return StateDictReader(pickle, storage_bytes, file_bytes, file).Read();
+Status ReadStateDict(const Pickle& pickle, std::string_view key, const StorageBytes& storage_bytes, uint64_t file_bytes,
+                     TensorFile* file) {
+  return StateDictReader(pickle, storage_bytes, file_bytes, file).Read(key);
 }
 
 }  // namespace riffle

@@ -27,12 +27,14 @@ Result<std::optional<StorageId>> StorageIdOf(const Pickle& pickle, const PickleV
 /// The bytes of a whole storage: `count` numbers of `type`. Owned by the file.
 using StorageBytes = std::function<Result<std::span<const uint8_t>>(const StorageId&)>;
 
-/// Adds to `file` the tensors of a state dict: the pickle's dictionary, or the one under "state_dict" or "model" in it
-/// (state_dict.cc has the list). Names of dictionaries within it are joined by '.'; "module.", which data parallel
-/// training puts before all of them, is taken away. A tensor with strides is copied into rows, others are views on
-/// their storage. Texts beside the state dict become metadata, everything else is passed over.
-/// InvalidArgument, saying what the file holds, if it has no tensors with names; DataLoss if it is damaged: numbers
-/// beyond their storage, a dictionary in itself, or views of which copies would be many times the file.
-Status ReadStateDict(const Pickle& pickle, const StorageBytes& storage_bytes, uint64_t file_bytes, TensorFile* file);
+/// Adds to `file` the tensors of a state dict: the pickle's dictionary, or the one in it under `key`, without such a
+/// one that under "state_dict" or "model" (state_dict.cc has the list), and says where it was and where others are.
+/// Names of dictionaries within it are joined by '.'; "module.", which data parallel training puts before all of them,
+/// is taken away. A tensor with strides is copied into rows, others are views on their storage. Texts beside the state
+/// dict become metadata, everything else is passed over. InvalidArgument, saying what the file holds, if it has no
+/// tensors with names; DataLoss if it is damaged: numbers beyond their storage, a dictionary in itself, or views of
+/// which copies would be many times the file.
+Status ReadStateDict(const Pickle& pickle, std::string_view key, const StorageBytes& storage_bytes, uint64_t file_bytes,
+                     TensorFile* file);
 
 }  // namespace riffle

@@ -69,6 +69,8 @@ BestSoFar FindBest(const Checkpoint& checkpoint, const CheckpointInfo& here, con
     if (const std::string differences = Differences(*info.measured, *here.measured); !differences.empty())
       return anew(info.top1_percent, true, "it was measured otherwise: " + differences);
   }
+  if (there.unvalidated && info.epoch == there.epoch)  // its validation comes again, and is the best again
+    return {.top1_percent = there.best_top1_percent};
   BestSoFar found{.top1_percent = info.top1_percent};
   if (info.epoch > there.epoch && info.top1_percent)
     found.line =

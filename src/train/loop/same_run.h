@@ -21,8 +21,9 @@ struct BestSoFar {
 };
 
 /// Looks at the best checkpoint in `folder`. It does not count for the run `here` if it was measured otherwise, is not
-/// there or cannot be read. One of an epoch after `checkpoint` counts: the run was there before. Figures without a
-/// ValidationSetup are taken as they are.
+/// there or cannot be read. One of an epoch after `checkpoint` counts: the run was there before. Where the validation
+/// of the checkpoint's epoch is still to come, the best is what it was before. Figures without a ValidationSetup are
+/// taken as they are.
 BestSoFar FindBest(const Checkpoint& checkpoint, const CheckpointInfo& here, const std::filesystem::path& folder);
 
 }  // namespace riffle

@@ -20,6 +20,18 @@ namespace {
 /// Steps after which losses are read even if nobody wants to see them: what is not finite shall not go on for long.
 constexpr size_t kMostUnreadSteps = 16;
 
+using Clock = std::chrono::steady_clock;
+
+double SecondsSince(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
+
+/// "epochs 1 to 3", "5 of 12 batches of epoch 1", "epochs 1 to 3 and 5 of 12 batches of epoch 4".
+std::string TrainedText(int epochs, const PartialEpoch& epoch) {
+  const std::string whole = epochs > 0 ? fmt::format("epochs 1 to {}", epochs) : "";
+  if (epoch.batches == 0) return whole;
+  return fmt::format("{}{}{} of {} batches of epoch {}", whole, whole.empty() ? "" : " and ", epoch.batches,
+                     epoch.batches_per_epoch, epochs + 1);
+}
+
 void TellOfPictures(const Batch& batch, TrainObserver& observer) {
   for (const std::string& why : batch.unreadable) observer.OnUnreadable(why);
   for (const std::string& what : batch.flawed) observer.OnFlawed(what);
@@ -63,9 +75,8 @@ Trainer::Trainer(const Execution& execution, const TrainerOptions& options, Chec
 
 Result<std::string> Trainer::StartFrom(const Checkpoint& checkpoint) {
   Snapshot snapshot = TakeSnapshot();
-  RIFFLE_ASSIGN(std::string line, Transfer(checkpoint, info_, *plan_, options_.resume_opt, &snapshot));
+  RIFFLE_ASSIGN(std::string line, Transfer(checkpoint, info_, *plan_, &snapshot));
   TakeUp(snapshot);
-  if (options_.resume_opt) info_.updates = checkpoint.info().updates;
   return line;
 }
 
@@ -74,20 +85,26 @@ Status Trainer::Resume(const Checkpoint& checkpoint) {
   Snapshot snapshot = TakeSnapshot();
   RIFFLE_TRY(checkpoint.Load(plan_->registry, &snapshot));
   TakeUp(snapshot);
-  info_.epoch = checkpoint.info().epoch;
-  info_.step = checkpoint.info().step;
-  info_.updates = checkpoint.info().updates;
-  info_.ema_updates = checkpoint.info().ema_updates;
-  info_.unvalidated = checkpoint.info().unvalidated;
-  info_.best_top1_percent = FindBest(checkpoint, info_, options_.ckpt_save_dir).top1_percent;
-  if (!info_.measured) info_.measured = checkpoint.info().measured;  // of the figures that stay
-  saved_ = {.path = checkpoint.path(), .epoch = info_.epoch, .step = info_.step};
+  const CheckpointInfo& there = checkpoint.info();
+  info_.epoch = there.epoch;
+  info_.step = there.step;
+  info_.updates = there.updates;
+  info_.ema_updates = there.ema_updates;
+  info_.unvalidated = there.unvalidated;
+  epoch_ = there.partial_epoch.value_or(PartialEpoch());
+  run_seconds_ = there.run_seconds.value_or(0);
+  info_.best_top1_percent = there.best_top1_percent;
+  validations_since_best_ = there.validations_since_best.value_or(0);
+  if (!info_.measured) info_.measured = there.measured;  // of the figures that stay
+  NoteSaved(checkpoint.path());
   return {};
 }
 
-void Trainer::GoOnWith(std::string record, Retention retention) {
+void Trainer::GoOnWith(std::string record, Retention retention, std::optional<double> best_top1_percent) {
   info_.options = std::move(record);
   retention_ = retention;
+  info_.best_top1_percent = best_top1_percent;
+  if (!best_top1_percent) validations_since_best_ = 0;
 }
 
 Snapshot Trainer::TakeSnapshot() const {
@@ -107,6 +124,7 @@ void Trainer::TakeUp(const Snapshot& snapshot) {
 }
 
 Status Trainer::Run(const TrainSources& sources, TrainObserver& observer) {
+  lap_begin_ = saved_at_ = Clock::now();
   StartAverage();
   const Status status = RunEpochs(sources, observer);
   return status.ok() ? status : Status(status.code(), status.message() + WhatIsKept());
@@ -121,16 +139,31 @@ Status Trainer::RunEpochs(const TrainSources& sources, TrainObserver& observer) 
                             .images = trained->images,
                             .seconds = trained->seconds},
                            sources, observer));
-  while (info_.epoch < options_.epochs()) {
+  while (end() == RunEnd::kNotYet) {
     const Result<BatchSource*> source = BeginEpoch(sources, observer);
     if (!source.ok()) return SavedBefore(source.status(), observer);
-    RIFFLE_ASSIGN(EpochEvent event, TrainEpoch(**source, observer));
-    if (event.epoch == options_.epochs() && options_.bn_recalibration > 0) RIFFLE_TRY(Recalibrate(**source, observer));
+    RIFFLE_ASSIGN(const std::optional<EpochEvent> event, TrainEpoch(**source, observer));
+    if (!event) break;
+    if (event->epoch == options_.epochs() && options_.bn_recalibration > 0) RIFFLE_TRY(Recalibrate(**source, observer));
     RIFFLE_TRY(CheckFinite());
-    info_.top1_percent.reset();
-    RIFFLE_TRY(FinishEpoch(event, sources, observer));
+    RIFFLE_TRY(FinishEpoch(*event, sources, observer));
   }
-  return {};
+  return SavedBefore({}, observer);
+}
+
+RunEnd Trainer::end() const {
+  if (info_.unvalidated) return RunEnd::kNotYet;
+  if (info_.epoch >= options_.epochs()) return RunEnd::kEpochs;
+  if (options_.patience > 0 && validations_since_best_ >= options_.patience) return RunEnd::kPatience;
+  if (options_.max_minutes > 0 && run_seconds_ >= 60 * options_.max_minutes) return RunEnd::kTime;
+  return RunEnd::kNotYet;
+}
+
+double Trainer::Lap() {
+  const Clock::time_point begin = std::exchange(lap_begin_, Clock::now());
+  const double seconds = std::chrono::duration<double>(lap_begin_ - begin).count();
+  run_seconds_ += seconds;
+  return seconds;
 }
 
 Result<BatchSource*> Trainer::BeginEpoch(const TrainSources& sources, TrainObserver& observer) {
@@ -141,19 +174,21 @@ Result<BatchSource*> Trainer::BeginEpoch(const TrainSources& sources, TrainObser
 }
 
 Status Trainer::SavedBefore(Status why, TrainObserver& observer) {
-  if (info_.step == (saved_ ? saved_->step : 0)) return why;
+  if (info_.step == (saved_ ? saved_->file.step : 0)) return why;
   const Status saving = SaveNumbered(observer);
-  return saving.ok() ? why : Status(why.code(), fmt::format("{}; {}", why.message(), saving.message()));
+  if (saving.ok() || why.ok()) return saving.ok() ? why : saving;
+  return {why.code(), fmt::format("{}; {}", why.message(), saving.message())};
 }
 
 std::string Trainer::WhatIsKept() const {
   if (info_.step == 0) return "";
   std::error_code ignored;
-  if (!saved_ || !std::filesystem::exists(saved_->path, ignored))
+  if (!saved_ || !std::filesystem::exists(saved_->file.path, ignored))
     return "; no epoch is saved: what was trained is lost";
-  return fmt::format("; epochs 1 to {} are in {}, {}; --resume=auto goes on {}", saved_->epoch, saved_->path.string(),
-                     info_.step == saved_->step ? "nothing is lost" : "what came after them is lost",
-                     info_.unvalidated && info_.step == saved_->step ? "with the validation" : "from there");
+  const bool is_all = info_.step == saved_->file.step;
+  return fmt::format("; {} are in {}, {}; --resume=auto goes on {}", saved_->position, saved_->file.path.string(),
+                     is_all ? "nothing is lost" : "what came after them is lost",
+                     info_.unvalidated && is_all ? "with the validation" : "from there");
 }
 
 void Trainer::StartAverage() {
@@ -175,36 +210,56 @@ Status Trainer::TrainOnPicturesOf(const BatchSource& source) {
   return {};
 }
 
-Result<EpochEvent> Trainer::TrainEpoch(BatchSource& source, TrainObserver& observer) {
-  const auto start = std::chrono::steady_clock::now();
+Result<std::optional<EpochEvent>> Trainer::TrainEpoch(BatchSource& source, TrainObserver& observer) {
   const double waited = source.WaitedSeconds();
-  const int64_t batches = source.BatchesPerEpoch();
+  const int64_t batches = source.BatchesPerEpoch(), images_before = epoch_.images;
+  if (epoch_.batches > 0 && epoch_.batches_per_epoch != batches)
+    return InvalidArgument("epoch {} has {} batches now, and had {} as {} of them were trained; {}", info_.epoch + 1,
+                           batches, epoch_.batches_per_epoch, epoch_.batches,
+                           "let it end as it began: the same pictures, --batch_size and processes");
+  epoch_.batches_per_epoch = batches;
   EpochEvent event{.epoch = info_.epoch + 1};
-  loss_sum_ = 0;
-  source.Seek({.epoch = info_.epoch, .batch = 0});
-  for (int64_t b = 0; b < batches; ++b) {
-    RIFFLE_ASSIGN(const Batch* batch, source.Next());
+  source.Seek({.epoch = info_.epoch, .batch = epoch_.batches});
+  Lap();
+  for (bool between_updates = true; epoch_.batches < batches;) {
+    const Result<const Batch*> next = source.Next();
+    if (!next.ok()) return between_updates ? SavedBefore(next.status(), observer) : next.status();
+    const Batch* const batch = *next;
     TellOfPictures(*batch, observer);
-    const UpdateGroup group = GroupOf(b, batches, options_.gradient_accumulation_steps);
-    event.lr = LearningRate(options_.schedule, info_.epoch * batches + b - group.index, batches);
+    const UpdateGroup group = GroupOf(epoch_.batches, batches, options_.gradient_accumulation_steps);
+    event.lr = LearningRate(options_.schedule, info_.epoch * batches + epoch_.batches - group.index, batches);
     RIFFLE_TRY(TrainStep(*batch, group, event.lr));
+    info_.top1_percent.reset();
     ++info_.step;
-    event.images += batch->images;
-    RIFFLE_TRY(observer.OnStep({.epoch = event.epoch,
-                                .batch = b + 1,
-                                .batches = batches,
-                                .lr = event.lr,
-                                .images = event.images,
-                                .waiting_seconds = source.WaitedSeconds() - waited,
-                                .read_loss = [this, &event] { return ReadStepLoss(event.images); }}));
+    ++epoch_.batches;
+    epoch_.images += batch->images;
+    epoch_.seconds += Lap();
+    between_updates = group.last();
+    const bool may_end = between_updates && epoch_.batches < batches;
+    const Status status = observer.OnStep({.epoch = event.epoch,
+                                           .batch = epoch_.batches,
+                                           .batches = batches,
+                                           .lr = event.lr,
+                                           .may_end = may_end,
+                                           .images = epoch_.images - images_before,
+                                           .waiting_seconds = source.WaitedSeconds() - waited,
+                                           .read_loss = [this] { return ReadStepLoss(); }});
+    if (may_end && status.code() == ErrorCode::kInterrupted) return SavedBefore(status, observer);
+    RIFFLE_TRY(status);
+    if (!may_end) continue;
+    if (end() == RunEnd::kTime || IsDue()) RIFFLE_TRY(SaveNumbered(observer));
+    if (end() == RunEnd::kTime) return std::optional<EpochEvent>();
   }
   RIFFLE_TRY(ReadLosses());
   execution_.Synchronize();
+  epoch_.seconds += Lap();
   ++info_.epoch;
   event.step = info_.step;
-  event.train_loss = loss_sum_ / static_cast<double>(event.images);
-  event.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  return event;
+  event.train_loss = epoch_.loss_sum / static_cast<double>(epoch_.images);
+  event.images = epoch_.images;
+  event.seconds = epoch_.seconds;
+  epoch_ = {};
+  return std::optional(event);
 }
 
 // One batch, and an optimizer step where it completes its group.
@@ -238,15 +293,15 @@ Status Trainer::ReadLosses() {
       return InvalidArgument(
           "the loss is not a finite number at step {} (learning rate {:.6g}): lower --lr or lengthen --warmup_epochs",
           steps[i].step, steps[i].lr);
-    loss_sum_ += sums[i];
+    epoch_.loss_sum += sums[i];
     last_batch_loss_ = sums[i] / steps[i].images;
   }
   return {};
 }
 
-Result<StepLoss> Trainer::ReadStepLoss(int64_t images) {
+Result<StepLoss> Trainer::ReadStepLoss() {
   RIFFLE_TRY(ReadLosses());
-  return StepLoss{.batch = last_batch_loss_, .epoch = loss_sum_ / static_cast<double>(images)};
+  return StepLoss{.batch = last_batch_loss_, .epoch = epoch_.loss_sum / static_cast<double>(epoch_.images)};
 }
 
 // Of the weights that are used, over pictures of the epoch that has just ended.
@@ -287,6 +342,7 @@ Status Trainer::Validate(BatchSource& source, EpochEvent* event, TrainObserver& 
   info_.top1_percent = event->validation->top1_percent();
   event->best = !info_.best_top1_percent || *info_.top1_percent > *info_.best_top1_percent;
   if (event->best) info_.best_top1_percent = info_.top1_percent;
+  validations_since_best_ = event->best ? 0 : validations_since_best_ + 1;
   return {};
 }
 
@@ -313,24 +369,30 @@ Result<Pace> Trainer::PaceOfValidation(BatchSource& source) {
 }
 
 Status Trainer::FinishEpoch(EpochEvent event, const TrainSources& sources, TrainObserver& observer) {
+  const bool saves = info_.unvalidated || SavesAfter(event.epoch) || IsDue();
   if (sources.validation && (info_.unvalidated || options_.ValidatesAfter(event.epoch)))
-    RIFFLE_TRY(ValidateSafely(*sources.validation, &event, observer));
+    RIFFLE_TRY(ValidateSafely(*sources.validation, saves, &event, observer));
   info_.unvalidated.reset();
   RIFFLE_TRY(observer.OnEpoch(event));  // first, so that no finished epoch is ahead of the record
+  Lap();
   if (event.best) RIFFLE_TRY(Save(options_.ckpt_save_dir / BestCheckpointName(info_.model), observer));
-  if (!SavesAfter(event.epoch)) return {};
-  RIFFLE_TRY(SaveNumbered(observer));
-  return RemoveOldCheckpoints(options_.ckpt_save_dir, info_.model, retention_);
+  return saves ? SaveNumbered(observer) : Status();
 }
 
 // The epoch is on the disk before its validation where a checkpoint is due, and in any case when that fails.
-Status Trainer::ValidateSafely(BatchSource& source, EpochEvent* event, TrainObserver& observer) {
-  const bool saved = info_.unvalidated.has_value();
+Status Trainer::ValidateSafely(BatchSource& source, bool saves, EpochEvent* event, TrainObserver& observer) {
+  const bool is_saved = info_.unvalidated.has_value();
   info_.unvalidated = {
       .lr = event->lr, .train_loss = event->train_loss, .images = event->images, .seconds = event->seconds};
-  if (!saved && SavesAfter(event->epoch)) RIFFLE_TRY(SaveNumbered(observer));
+  if (!is_saved && saves) RIFFLE_TRY(SaveNumbered(observer));
   const Status status = Validate(source, event, observer);
   return status.ok() ? status : SavedBefore(status, observer);
+}
+
+bool Trainer::IsDue() const {
+  const int64_t steps = options_.ckpt_save_steps, saved = saved_ ? saved_->file.step : 0;
+  if (steps > 0 && info_.step / steps > saved / steps) return true;
+  return options_.ckpt_save_minutes > 0 && SecondsSince(saved_at_) >= 60 * options_.ckpt_save_minutes;
 }
 
 bool Trainer::SavesAfter(int epoch) const {
@@ -338,14 +400,28 @@ bool Trainer::SavesAfter(int epoch) const {
 }
 
 Status Trainer::Save(const std::filesystem::path& path, TrainObserver& observer) {
+  RIFFLE_TRY(ReadLosses());
+  RIFFLE_TRY(CheckFinite());
   RIFFLE_TRY(observer.OnSaveBegin());
+  info_.partial_epoch = epoch_.batches > 0 ? std::optional(epoch_) : std::nullopt;
+  if (options_.patience > 0) info_.validations_since_best = validations_since_best_;
+  // A run that has its epochs has the bits of one that was not stopped, whatever time that took.
+  const bool counts_time = options_.max_minutes > 0 && info_.epoch < options_.epochs();
+  info_.run_seconds = counts_time ? std::optional(run_seconds_) : std::nullopt;
   RIFFLE_TRY(SaveCheckpoint(path, info_, plan_->registry, TakeSnapshot()));
-  saved_ = {.path = path, .epoch = info_.epoch, .step = info_.step};
+  NoteSaved(path);
   return {};
 }
 
+void Trainer::NoteSaved(const std::filesystem::path& path) {
+  saved_ = {.file = {.path = path, .epoch = info_.epoch, .step = info_.step},
+            .position = TrainedText(info_.epoch, epoch_)};
+  saved_at_ = Clock::now();
+}
+
 Status Trainer::SaveNumbered(TrainObserver& observer) {
-  return Save(options_.ckpt_save_dir / CheckpointName(info_.model, info_.epoch, info_.step), observer);
+  RIFFLE_TRY(Save(options_.ckpt_save_dir / CheckpointName(info_.model, info_.epoch, info_.step), observer));
+  return RemoveOldCheckpoints(options_.ckpt_save_dir, info_.model, retention_);
 }
 
 }  // namespace riffle

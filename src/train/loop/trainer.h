@@ -2,6 +2,7 @@
 // prints nothing.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -29,20 +30,31 @@ struct TrainerOptions {
   ObjectiveOptions objective;
   uint64_t seed = 42;
   bool zero_init_residual = true;
-  bool resume_opt = false;
   int gradient_accumulation_steps = 1;
   std::optional<double> clip_norm = std::nullopt;  ///< clip_value where clip_grad is set
   std::optional<double> ema_decay = std::nullopt;  ///< where ema is set
   int bn_recalibration = 0;
   int val_interval = 1;
+  int patience = 0;
+  double max_minutes = 0;
   bool tta_flip = false;
   std::filesystem::path ckpt_save_dir = "./ckpt";
   int ckpt_save_interval = 1;
+  int64_t ckpt_save_steps = 0;
+  double ckpt_save_minutes = 0;
   Retention retention;  ///< ckpt_save_policy and keep_checkpoint_max
 
   int epochs() const { return schedule.epoch_size; }
   /// Whether a run with a validation set validates after this epoch, from 1.
   bool ValidatesAfter(int epoch) const { return epoch % val_interval == 0 || epoch == epochs(); }
+};
+
+/// Why a run is over.
+enum class RunEnd {
+  kNotYet,
+  kEpochs,    ///< it has the epochs that were asked for
+  kPatience,  ///< as many validations as `patience` says were no better than the best one
+  kTime,      ///< its parts took `max_minutes`
 };
 
 /// What batches cost, as means over their pictures.
@@ -57,8 +69,10 @@ struct StepEvent {
   int64_t batch = 0;  ///< from 1
   int64_t batches = 0;
   double lr = 0;
-  int64_t images = 0;          ///< of the epoch so far
-  double waiting_seconds = 0;  ///< of the epoch so far, for data
+  /// Whether the run could end and go on from here: the batch completes an update, and not the epoch.
+  bool may_end = false;
+  int64_t images = 0;          ///< of the epoch so far, without those before a resume
+  double waiting_seconds = 0;  ///< for data, in the same time
   /// Waits for the ops of the batch: to be called when the loss is shown, not in every step, and within OnStep only.
   /// The error of a loss that is not finite, of this batch or one before it.
   std::function<Result<StepLoss>()> read_loss;
@@ -76,7 +90,8 @@ struct EpochEvent {
   bool best = false;  ///< the best validation so far
 };
 
-/// What the command line shows and records. A Status that is not ok ends the run; that is how a signal ends it, too.
+/// What the command line shows and records. A Status that is not ok ends the run. So does a signal, with kInterrupted:
+/// where a step may_end, what was trained is saved first.
 class TrainObserver {
  public:
   virtual ~TrainObserver() = default;
@@ -112,22 +127,32 @@ class Trainer {
   static Result<std::unique_ptr<Trainer>> Create(const Execution& execution, const TrainerOptions& options,
                                                  CheckpointInfo info, const OpTable<float>& ops);
 
-  /// Starts from a checkpoint's weights, and with options.resume_opt its optimizer, as far as Transfer (transfer.h)
-  /// takes them; returns its line. InvalidArgument names what differs.
+  /// Starts from a checkpoint's weights, as far as Transfer (transfer.h) takes them; returns its line. InvalidArgument
+  /// names what differs.
   Result<std::string> StartFrom(const Checkpoint& checkpoint);
-  /// Goes on where a checkpoint of this run ended, with its optimizer, moving average, epoch and step. The best
-  /// validation so far is what FindBest (same_run.h) finds. Errors: those of CheckSameRun and Checkpoint::Load.
+  /// Goes on where a checkpoint of this run was made, between two epochs or within one: with its optimizer, moving
+  /// average, epoch, step, running mean of the loss, patience and time. Errors: those of CheckSameRun and
+  /// Checkpoint::Load.
   Status Resume(const Checkpoint& checkpoint);
 
-  /// What checkpoints say of the options from now on, and which of them stay.
-  void GoOnWith(std::string record, Retention retention);
+  /// After Resume: what checkpoints say of the options from now on, which of them stay, and the best validation so far,
+  /// as FindBest (same_run.h) finds it.
+  void GoOnWith(std::string record, Retention retention, std::optional<double> best_top1_percent);
 
-  /// Trains from the current epoch to the last, and saves into options.ckpt_save_dir. A loss or a parameter that is
-  /// not finite ends the run with an error before it can reach a checkpoint. An epoch is saved before its validation,
-  /// and again with its result: an error or a crash in between costs nothing, since a run that goes on from there
-  /// begins with that validation. What ends the run between two epochs costs nothing either. Each error says at its end
-  /// which epochs are kept, and where.
+  /// Trains from where the run is to its end(), and saves into options.ckpt_save_dir: where ckpt_save_interval,
+  /// ckpt_save_steps and ckpt_save_minutes ask for it, and where it ends. A loss or a parameter that is not finite ends
+  /// the run with an error before it can reach a checkpoint. An epoch is saved before its validation, and again with
+  /// its result: an error or a crash in between costs nothing, since a run that goes on from there begins with that
+  /// validation. A signal, and what ends the run between two epochs, costs nothing either. Each error says at its end
+  /// what is kept, and where. InvalidArgument where the run goes on within an epoch that has another number of batches
+  /// now.
   Status Run(const TrainSources& sources, TrainObserver& observer);
+  /// Whether the run is over: there is nothing left for Run to do.
+  RunEnd end() const;
+  /// What its parts took so far, up to the last update or epoch.
+  double run_seconds() const { return run_seconds_; }
+  /// The newest checkpoint that the run can go on from; "": there is none.
+  std::filesystem::path saved() const { return saved_ ? saved_->file.path : ""; }
 
   /// For a dry run: the pace of real training steps on this source's pictures, and of validation. What the steps change
   /// is saved nowhere. REQUIRES: Run is not called afterwards. Errors: those of Run.
@@ -151,8 +176,11 @@ class Trainer {
   /// Adds the losses of the steps since the last call to the epoch's. InvalidArgument if one is not finite: names the
   /// step.
   Status ReadLosses();
-  Result<StepLoss> ReadStepLoss(int64_t images_of_epoch);
-  Result<EpochEvent> TrainEpoch(BatchSource& source, TrainObserver& observer);
+  Result<StepLoss> ReadStepLoss();
+  /// Seconds since the last call; adds them to those of the run.
+  double Lap();
+  /// From the batch on that is next. None: the run's time is up within it.
+  Result<std::optional<EpochEvent>> TrainEpoch(BatchSource& source, TrainObserver& observer);
   /// What is validated and used: the moving average if the run keeps one.
   const DeviceParameterValues<float>& BestWeights() const { return ema_ ? *ema_ : network_.values(); }
   Status Validate(BatchSource& source, EpochEvent* event, TrainObserver& observer);
@@ -166,20 +194,31 @@ class Trainer {
   Status RunEpochs(const TrainSources& sources, TrainObserver& observer);
   /// What comes before the first batch of the epoch that is next.
   Result<BatchSource*> BeginEpoch(const TrainSources& sources, TrainObserver& observer);
-  /// The error `why`, after which the run ends at the end of an epoch: saves that unless it is saved.
+  /// `why` the run ends, between two updates: saves what was trained unless it is saved.
   Status SavedBefore(Status why, TrainObserver& observer);
   /// "; epochs 1 to 3 are in FILE, nothing is lost; ..."
   std::string WhatIsKept() const;
-  Status ValidateSafely(BatchSource& source, EpochEvent* event, TrainObserver& observer);
+  Status ValidateSafely(BatchSource& source, bool saves, EpochEvent* event, TrainObserver& observer);
+  /// Whether ckpt_save_steps or ckpt_save_minutes ask for a checkpoint.
+  bool IsDue() const;
   bool SavesAfter(int epoch) const;
   Status Save(const std::filesystem::path& path, TrainObserver& observer);
+  void NoteSaved(const std::filesystem::path& path);
   Status SaveNumbered(TrainObserver& observer);
 
   const Execution execution_;
   const TrainerOptions options_;
   CheckpointInfo info_;
   Retention retention_;
-  std::optional<CheckpointFile> saved_;  // the newest, from which the run can go on
+  /// A checkpoint from which the run can go on.
+  struct Saved {
+    CheckpointFile file;
+    std::string position;  // "epochs 1 to 3", "epochs 1 to 3 and 5 batches of epoch 4"
+  };
+  std::optional<Saved> saved_;  // the newest
+  std::chrono::steady_clock::time_point lap_begin_, saved_at_;
+  double run_seconds_ = 0;
+  int validations_since_best_ = 0;
   std::unique_ptr<const Plan> plan_;
   std::unique_ptr<const Plan> train_plan_;  // where training sees pictures of another size than validation
   const OpTable<float>& ops_;
@@ -198,8 +237,8 @@ class Trainer {
     int images;
   };
   std::vector<UnreadStep> unread_;
-  // Of the epoch, as far as it was read:
-  double loss_sum_ = 0, last_batch_loss_ = 0;
+  PartialEpoch epoch_;  // that is trained; its losses as far as they were read
+  double last_batch_loss_ = 0;
 };
 
 }  // namespace riffle

@@ -61,8 +61,7 @@ std::string WhyNewHead(const CheckpointInfo& there, const CheckpointInfo& here) 
 
 }  // namespace
 
-Result<std::string> Transfer(const Checkpoint& checkpoint, const CheckpointInfo& here, const Plan& plan,
-                             bool with_optimizer, Snapshot* to) {
+Result<std::string> Transfer(const Checkpoint& checkpoint, const CheckpointInfo& here, const Plan& plan, Snapshot* to) {
   const CheckpointInfo& there = checkpoint.info();
   RIFFLE_TRY(CheckBodies(checkpoint, here.model));
   // Weights from elsewhere may not say what their classes are: as many as here are taken for the same.
@@ -71,30 +70,21 @@ Result<std::string> Transfer(const Checkpoint& checkpoint, const CheckpointInfo&
                     .summed_stem = there.model.in_channels != here.model.in_channels};
   RIFFLE_ASSIGN(const Plan their_plan, MakePlan(there.model));
   const ParameterRegistry &theirs = their_plan.registry, &ours = plan.registry;
-  std::vector<std::string_view> slot_names;
-  if (with_optimizer)
-    for (const Snapshot::Slot& slot : to->slots) slot_names.push_back(slot.name);
-  Snapshot from(theirs, slot_names);
-  RIFFLE_TRY(checkpoint.Load(theirs, &from));
-  // The average is the better network; the optimizer's state belongs to what it has changed.
-  const WeightSet set = with_optimizer ? WeightSet::kOnline : checkpoint.best_weights();
-  if (set == WeightSet::kEma) RIFFLE_TRY(checkpoint.Load(theirs, set, &from.values));
+  const WeightSet set = checkpoint.best_weights();
+  ParameterValues<float> from(theirs);
+  RIFFLE_TRY(checkpoint.Load(theirs, set, &from));
   for (size_t i = 0; i < ours.trainable().size(); ++i) {
     const Parameter &source = theirs.trainable()[i], &target = ours.trainable()[i];
     const Take take = taken.From(target);
     if (take == Take::kSumColours)
-      SumColours(source, from.values.trainable.data() + source.offset, to->values.trainable.data() + target.offset);
-    if (take != Take::kCopy) continue;
-    CopyParameter(source, from.values.trainable, target, &to->values.trainable);
-    for (size_t s = 0; s < from.slots.size(); ++s)
-      CopyParameter(source, from.slots[s].values, target, &to->slots[s].values);
+      SumColours(source, from.trainable.data() + source.offset, to->values.trainable.data() + target.offset);
+    if (take == Take::kCopy) CopyParameter(source, from.trainable, target, &to->values.trainable);
   }
   for (size_t i = 0; i < ours.statistics().size(); ++i)
-    CopyParameter(theirs.statistics()[i], from.values.statistics, ours.statistics()[i], &to->values.statistics);
+    CopyParameter(theirs.statistics()[i], from.statistics, ours.statistics()[i], &to->values.statistics);
 
-  std::string line = fmt::format("Starting from {}: its body{}{}{}", checkpoint.path(), taken.head ? " and head" : "",
-                                 set == WeightSet::kEma ? " (averaged weights)" : "",
-                                 with_optimizer ? ", with the optimizer's state" : "");
+  std::string line = fmt::format("Starting from {}: its body{}{}", checkpoint.path(), taken.head ? " and head" : "",
+                                 set == WeightSet::kEma ? " (averaged weights)" : "");
   if (unnamed) line += "; its classes have no names and are taken for those of the data, in their order";
   if (!taken.head) line += fmt::format("; the head is new, since {}", WhyNewHead(there, here));
   if (taken.summed_stem) line += "; the first convolution's weights are summed over the colours, for grey pictures";

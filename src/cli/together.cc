@@ -1,0 +1,51 @@
+#include "cli/together.h"
+
+#include <chrono>
+#include <iostream>
+#include <thread>
+
+#include "backend/threads.h"
+#include "cli/run.h"
+#include "dist/cores.h"
+#include "dist/launcher.h"
+#include "dist/world.h"
+#include "report/log.h"
+
+namespace riffle {
+namespace {
+
+/// An error from before the ranks can talk: most likely all have it. Rank 0 has the first word, after which mpirun ends
+/// the others.
+Status AfterRankZero(Status status) {
+  const Result<std::optional<Launch>> launch = FindLaunch();
+  if (!launch.ok() || !*launch || (*launch)->rank == 0) return status;
+  std::this_thread::sleep_for(std::chrono::seconds(1));
+  return std::move(status).In(fmt::format("rank {}", (*launch)->rank));
+}
+
+}  // namespace
+
+Status RunTogether(const Console& console,
+                   const std::function<Status(Communicator& ranks, const Console& console)>& work) {
+  Result<std::unique_ptr<Communicator>> opened = OpenWorld(
+      {.program = "riffle " RIFFLE_VERSION, .tell = [](const Status& why) { return TellError(why, std::cerr); }});
+  if (!opened.ok()) return AfterRankZero(opened.status());
+  std::unique_ptr<Communicator> ranks = std::move(*opened);
+  if (ranks->size() == 1) return work(*ranks, console);
+
+  std::ostream nowhere(nullptr);
+  const Console own = ranks->first() ? console : Console{nowhere};
+  const auto run = [&]() -> Status {
+    RIFFLE_ASSIGN(const CoreShare share, ShareCores(*ranks, UsableCores()));
+    LimitUsableCores(share.cores);
+    if (!share.note.empty()) Log(own.out, own.terminal_width).Line(share.note);
+    return work(*ranks, own);
+  };
+  const Status outcome = ranks->Leave(run());
+  if (outcome.ok()) return outcome;
+  if (ranks->first()) TellError(outcome, std::cerr);
+  ranks.reset();  // together with all others: mpirun ends them when one has ended, and it is to be told before
+  return {outcome.code(), ""};
+}
+
+}  // namespace riffle
