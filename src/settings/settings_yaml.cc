@@ -257,6 +257,9 @@ Status CheckDocuments(const Outline& outline, const std::vector<std::string>& li
                              i + 1, lines[i].substr(0, 3));
     begun = begun || (!Content(lines[i]).empty() && !lines[i].starts_with('%'));
   }
+  for (size_t i = 0; i < lines.size(); ++i)
+    if (Content(lines[i]).find_first_of(",]}") == 0)
+      return InvalidArgument("{} line {}: expected 'option: value', found '{}'", name, i + 1, Content(lines[i]));
   return InvalidArgument("{} line 1: expected one document, found {}", name, outline.documents);
 }
 
@@ -354,7 +357,8 @@ Status ReadOptionsYaml(const std::string& yaml, const std::string& name, Setting
     Outline outline;
     std::istringstream stream(text);
     YAML::Parser parser(stream);
-    while (parser.HandleNextDocument(outline)) {
+    // Not to the end: before a comma or a closing bracket that belongs to nothing it begins documents for ever.
+    while (outline.documents < 2 && parser.HandleNextDocument(outline)) {
     }
     RIFFLE_TRY(CheckOutline(outline, lines, name));
     return ReadEntries(YAML::Load(text), lines, name, settings);
