@@ -258,7 +258,7 @@ Status CheckDocuments(const Outline& outline, const std::vector<std::string>& li
     begun = begun || (!Content(lines[i]).empty() && !lines[i].starts_with('%'));
   }
   for (size_t i = 0; i < lines.size(); ++i)
-    if (Content(lines[i]).find_first_of(",]}") == 0)
+    if (Content(lines[i]).starts_with(','))
       return InvalidArgument("{} line {}: expected 'option: value', found '{}'", name, i + 1, Content(lines[i]));
   return InvalidArgument("{} line 1: expected one document, found {}", name, outline.documents);
 }
@@ -357,7 +357,7 @@ Status ReadOptionsYaml(const std::string& yaml, const std::string& name, Setting
     Outline outline;
     std::istringstream stream(text);
     YAML::Parser parser(stream);
-    // Not to the end: before a comma or a closing bracket that belongs to nothing it begins documents for ever.
+    // Not to the end: before a comma that belongs to nothing it begins documents for ever.
     while (outline.documents < 2 && parser.HandleNextDocument(outline)) {
     }
     RIFFLE_TRY(CheckOutline(outline, lines, name));
