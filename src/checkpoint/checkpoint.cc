@@ -319,7 +319,12 @@ Status Checkpoint::Load(const ParameterRegistry& registry, Snapshot* snapshot) c
   std::set<std::string_view> needed;
   for (const Snapshot::Slot& slot : snapshot->slots) needed.insert(slot.name);
   const std::set<std::string_view> found = SlotsIn(file_);
-  if (!found.empty() && found != needed)
+  if (found.empty())
+    return InvalidArgument(
+        "{}: it holds no state of an optimizer, from which a run could go on; start from its weights "
+        "with --ckpt_path alone",
+        path());
+  if (found != needed)
     return InvalidArgument(
         "{}: the state of another optimizer: it holds {}, this --opt needs {}; go on with the optimizer that the run "
         "had, or start anew from its weights with --ckpt_path",
