@@ -35,6 +35,21 @@ TEST(Json, RefusesWhatWouldOverflow) {
   EXPECT_THAT(ErrorOf("1e999"), HasSubstr("out of range"));
 }
 
+TEST(Json, ANumberIsReadOnlyAsATypeThatHoldsIt) {
+  const auto whole = [](const char* text) { return NumberIn<int>(*ParseJson(text)); };
+  EXPECT_EQ(whole("7"), 7);
+  EXPECT_EQ(whole("-7"), -7);
+  for (const char* other :
+       {"7.0", "1.5", "1e300", "true", "null", "\"7\"", "[7]", "2147483648", "18446744073709551615"})
+    EXPECT_EQ(whole(other), std::nullopt) << other;
+  EXPECT_EQ(NumberIn<int64_t>(*ParseJson("9223372036854775807")), std::numeric_limits<int64_t>::max());
+  EXPECT_EQ(NumberIn<int64_t>(*ParseJson("9223372036854775808")), std::nullopt);
+  EXPECT_EQ(NumberIn<double>(*ParseJson("7")), 7.0);
+  EXPECT_EQ(NumberIn<float>(*ParseJson("-0.5")), -0.5f);
+  EXPECT_EQ(NumberIn<float>(*ParseJson("1e300")), std::nullopt);
+  EXPECT_EQ(NumberIn<double>(*ParseJson("true")), std::nullopt);
+}
+
 TEST(Json, RefusesInvalidUtf8AndTrailingBytes) {
   EXPECT_THAT(ErrorOf("\"\xff\""), HasSubstr("invalid JSON at byte 2"));
   EXPECT_THAT(ErrorOf("{} x"), HasSubstr("invalid JSON at byte 4"));

@@ -6,7 +6,10 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
+
+#include "base/text.h"
 
 namespace riffle {
 
@@ -20,11 +23,12 @@ enum class ErrorCode {
   kInterrupted,      ///< a signal asked for the end: no error, but the work is not done
 };
 
-/// Success, or one message for the user: what was expected, what was found, what to do.
+/// Success, or one message for the user: what was expected, what was found, what to do. It is one line, whatever names
+/// from files stand in it: control characters come out as \x0a.
 class [[nodiscard]] Status {
  public:
   Status() = default;
-  Status(ErrorCode code, std::string message) : error_{{code, std::move(message)}} {}
+  Status(ErrorCode code, std::string_view message) : error_{{code, OneLine(message)}} {}
 
   bool ok() const { return !error_; }
   /// REQUIRES: !ok()
@@ -34,8 +38,8 @@ class [[nodiscard]] Status {
     return error_ ? error_->second : none;
   }
   /// The same error, told where it happened: "context: message".
-  Status In(const std::string& context) && {
-    if (error_) error_->second = context + ": " + error_->second;
+  Status In(std::string_view context) && {
+    if (error_) error_->second = OneLine(context) + ": " + error_->second;
     return std::move(*this);
   }
 

@@ -23,8 +23,11 @@ template <class T>
   return is_number ? std::optional(number) : std::nullopt;
 }
 
-/// The text without blanks and tabs around it.
-std::string_view Trimmed(std::string_view text);
+/// The text without blanks and tabs, or other such characters, around it.
+std::string_view Trimmed(std::string_view text, std::string_view blanks = " \t");
+
+/// The text without the mark that some editors put before UTF-8.
+std::string_view WithoutByteOrderMark(std::string_view text);
 
 /// What stands between separators: of "a,,b" are "a", "", "b", of "" is "".
 std::vector<std::string_view> Split(std::string_view text, char separator);

@@ -3,6 +3,8 @@
 
 #include <gmock/gmock.h>
 
+#include "base/status.h"
+
 namespace riffle {
 namespace {
 
@@ -86,7 +88,6 @@ TEST(Text, WordsAreEnumerated) {
 TEST(Text, EscapesTellApartWhatLooksAlike) {
   EXPECT_EQ(Escaped("K\u00e4fer"), "K\\u00e4fer");
   EXPECT_EQ(Escaped("Ka\u0308fer"), "Ka\\u0308fer");
-  EXPECT_EQ(OneLine("a\nb\tc"), "a\\x0ab\\x09c");
   EXPECT_EQ(Lowercase("TrAin Ä"), "train Ä");
 }
 
@@ -105,6 +106,23 @@ TEST(Text, ATerminalShowsWhatOthersWroteAndDoesNotObeyIt) {
 TEST(Text, CountsOneAndMany) {
   EXPECT_EQ(Counted(1, "tensor"), "1 tensor");
   EXPECT_EQ(Counted(0, "tensor"), "0 tensors");
+}
+
+TEST(Text, WhatStandsAroundItIsTakenAway) {
+  EXPECT_EQ(Trimmed(" \ta b\t "), "a b");
+  EXPECT_EQ(Trimmed(" a\r", " \r"), "a");
+  EXPECT_EQ(Trimmed(" \t"), "");
+  EXPECT_EQ(WithoutByteOrderMark("\xef\xbb\xbf"
+                                 "a"),
+            "a");
+  EXPECT_EQ(WithoutByteOrderMark("\xef\xbb"), "\xef\xbb");
+}
+
+TEST(Status, AMessageIsOneLineWhateverStandsInIt) {
+  const std::string hostile = "a\x1b[2J\nb";
+  EXPECT_EQ(DataLoss("{}", hostile).message(), "a\\x1b[2J\\x0ab");
+  EXPECT_EQ(IoError("full").In(hostile).message(), "a\\x1b[2J\\x0ab: full");
+  EXPECT_EQ(Result<int>(NotFound("{}", hostile)).status().message().find('\n'), std::string::npos);
 }
 
 }  // namespace

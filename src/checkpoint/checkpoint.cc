@@ -84,13 +84,17 @@ std::string ToJson(const TrainedEpoch& epoch) {
       .dump();
 }
 
+bool IsOfTheTypeOf(const nlohmann::json& like, const nlohmann::json& value) {
+  if (like.is_number_integer()) return NumberIn<int64_t>(value).has_value();
+  if (like.is_number()) return NumberIn<double>(value).has_value();
+  return value.type() == like.type();
+}
+
 /// `object` with exactly the keys of `like`, and values of their types.
 bool HasTheKeysOf(const nlohmann::json& like, const nlohmann::json& object) {
   return object.is_object() && object.size() == like.size() && std::ranges::all_of(like.items(), [&](const auto& item) {
            const auto found = object.find(item.key());
-           return found != object.end() && (item.value().is_number_integer() ? found->is_number_integer()
-                                            : item.value().is_number()       ? found->is_number()
-                                                                             : found->type() == item.value().type());
+           return found != object.end() && IsOfTheTypeOf(item.value(), *found);
          });
 }
 
@@ -319,7 +323,12 @@ Status Checkpoint::Load(const ParameterRegistry& registry, Snapshot* snapshot) c
   std::set<std::string_view> needed;
   for (const Snapshot::Slot& slot : snapshot->slots) needed.insert(slot.name);
   const std::set<std::string_view> found = SlotsIn(file_);
-  if (!found.empty() && found != needed)
+  if (found.empty())
+    return InvalidArgument(
+        "{}: it holds no state of an optimizer, from which a run could go on; start from its weights "
+        "with --ckpt_path alone",
+        path());
+  if (found != needed)
     return InvalidArgument(
         "{}: the state of another optimizer: it holds {}, this --opt needs {}; go on with the optimizer that the run "
         "had, or start anew from its weights with --ckpt_path",

@@ -10,10 +10,12 @@
 #include "bench/exchange.h"
 #include "bench/report.h"
 #include "bench/roofs.h"
+#include "cli/bench_comm.h"
 #include "cli/bench_data.h"
 #include "cli/command.h"
 #include "cli/machine.h"
 #include "cli/own_number.h"
+#include "cli/together.h"
 #include "report/log.h"
 
 namespace riffle {
@@ -35,6 +37,7 @@ const std::vector<Kind>& Kinds() {
       {"train", network, "exchange"},
       {"ops", network, "mode"},
       {"peak", {.names = {"threads"}}},
+      {"comm", network},
       {"data",
        {.groups = {kDataset, kBatches, kCrops, kAugmentation},
         .names = {"seed", "train_split", "image_resize", "interpolation", "in_channels", "re_prob"}}}};
@@ -49,15 +52,16 @@ Result<double> SecondsOf(const Invocation& invocation) {
 /// Which kind was asked for; InvalidArgument for a word that is none, and for options that the kind has no use for.
 Result<std::string> KindOf(const Invocation& invocation) {
   if (invocation.arguments.size() != 1)
-    return InvalidArgument("expected one of infer, train, ops, peak and data after 'bench', found {} words",
+    return InvalidArgument("expected one of infer, train, ops, peak, comm and data after 'bench', found {} words",
                            invocation.arguments.size());
   const std::string& word = invocation.arguments[0];
   const auto kind = std::ranges::find(Kinds(), word, &Kind::name);
   if (kind == Kinds().end()) {
     std::vector<std::string_view> names;
     for (const Kind& known : Kinds()) names.push_back(known.name);
-    return InvalidArgument("unknown benchmark '{}': there are infer, train, ops, peak and data; did you mean '{}'?",
-                           word, Nearest(word, names));
+    return InvalidArgument(
+        "unknown benchmark '{}': there are infer, train, ops, peak, comm and data; did you mean '{}'?", word,
+        Nearest(word, names));
   }
   const auto reject = [&](std::string_view option) {
     return InvalidArgument("option {} (command line): 'riffle bench {}' does not use it", option, word);
@@ -135,6 +139,13 @@ class Bench {
 
 Status Run(const Invocation& invocation, const Console& console) {
   RIFFLE_ASSIGN(const std::string kind, KindOf(invocation));
+  if (kind == "comm")
+    return RunTogether(console, [&](Communicator& ranks, const Console& own) -> Status {
+      RIFFLE_ASSIGN(const double seconds, SecondsOf(invocation));
+      RIFFLE_ASSIGN(const CommBench bench, RunCommBench(invocation.settings, ranks, seconds));
+      return ranks.first() ? Say(invocation, own, TextOf(bench), JsonOf(bench)) : Status();
+    });
+  RIFFLE_TRY(RequireOneProcess(fmt::format("riffle bench {}", kind)));
   if (kind == "data") {
     RIFFLE_ASSIGN(const double seconds, SecondsOf(invocation));
     RIFFLE_ASSIGN(const DataBench bench, RunDataBench(invocation.settings, seconds));
@@ -164,19 +175,21 @@ Command BenchCommand() {
                       {.name = "json",
                        .value_name = "FILE",
                        .help = "also writes an object: images_per_second, latency_ms_median, gflops, peak_gflops, "
-                               "percent_of_peak, ...; of ops: steps; of data: stages",
+                               "percent_of_peak, ...; of ops: steps; of data: stages; of comm: sums",
                        .value = OwnValue::kOutput},
                       {.name = "exchange",
                        .value_name = "FOLDER",
                        .help = "of infer and train: also writes weights, pictures and what came out, for comparison "
                                "with other programs",
                        .value = OwnValue::kPath}},
-      .argument_name = "infer|train|ops|peak|data",
+      .argument_name = "infer|train|ops|peak|comm|data",
       .examples = {{"bench infer --batch_size 1 --threads 1", "latency of one picture on one thread"},
                    {"bench train --batch_size 64", "training steps: forward, loss, backward, optimizer"},
                    {"bench ops --mode train --batch_size 64", "each step's time beside the least that it needs"},
                    {"bench peak", "multiply-adds and memory: what the machine can do"},
+                   {"bench comm", "under mpirun -n N: what it costs that N processes sum their gradients"},
                    {"bench data --data_dir photos", "reading, decoding, cropping: pictures/s of one core"}},
+      .runs_together = true,
       .run = Run,
   };
 }

@@ -64,6 +64,7 @@ struct Command {
   std::vector<CommandOption> own_options = {};
   std::string_view argument_name = "";  ///< "PICTURE..."; empty: it takes no positional arguments
   std::vector<Example> examples = {};
+  bool runs_together = false;  ///< in all processes that a launcher started; else it is refused there
   Status (*run)(const Invocation&, const Console&);
 
   bool Uses(std::string_view option) const { return options.Contains(option); }

@@ -14,8 +14,10 @@
 namespace riffle {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::StartsWith;
 using ::testing::UnorderedElementsAre;
 
@@ -152,6 +154,20 @@ TEST(StartupTest, NamesWhatTheRunIs) {
                            "\nNumber of epochs: 20\n", "\nOptimizer: adam\n", "\nLearning rate: 0.1\n"}) {
     EXPECT_THAT(text, HasSubstr(line));
   }
+}
+
+TEST(StartupTest, SaysWhatSeveralProcessesMakeOfTheBatchAndTheRate) {
+  Options options{.batch_size = 64, .lr = 0.05};
+  ResolveAutomatic(options);
+  EXPECT_THAT(EssentialConfigurations(options, {.processes = 1}), Not(HasSubstr("processes")));
+  EXPECT_THAT(EssentialConfigurations(options, {.processes = 8}),
+              AllOf(HasSubstr("\nBatch size: 64\nEffective batch size: 8 processes × 64 = 512\n"),
+                    HasSubstr("\nLearning rate: 0.05\n")));
+  options.scale_lr = true;
+  options.gradient_accumulation_steps = 2;
+  EXPECT_THAT(EssentialConfigurations(options, {.processes = 8}),
+              AllOf(HasSubstr("8 processes × 64 × 2 batches an update = 1024\n"),
+                    HasSubstr("\nLearning rate: 0.05 × 8 = 0.4\n")));
 }
 
 }  // namespace

@@ -105,8 +105,10 @@ DatasetOptions ValDataset(const Options& o, std::vector<std::string> classes) {
           .threads = ThreadsOf(o)};
 }
 
-LoaderOptions TrainLoader(const Options& o) {
+LoaderOptions TrainLoader(const Options& o, const Communicator& world) {
   return {.batch_size = o.batch_size,
+          .ranks = world.size(),
+          .rank = world.rank(),
           .shuffle = o.shuffle,
           .drop_remainder = o.drop_remainder,
           .shuffle_buffer = o.shuffle_buffer,
@@ -117,8 +119,10 @@ LoaderOptions TrainLoader(const Options& o) {
           .max_unreadable_share = o.max_unreadable_share};
 }
 
-LoaderOptions ValLoader(const Options& o) {
+LoaderOptions ValLoader(const Options& o, const Communicator& world) {
   return {.batch_size = o.batch_size,
+          .ranks = world.size(),
+          .rank = world.rank(),
           .shuffle = false,
           .drop_remainder = false,
           .workers = o.num_parallel_workers,

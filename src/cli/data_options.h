@@ -30,9 +30,9 @@ DatasetOptions TrainDataset(const Options& options);
 /// `classes` is what the network knows (DatasetOptions::classes).
 DatasetOptions ValDataset(const Options& options, std::vector<std::string> classes);
 
-/// REQUIRES: ResolveAutomatic(options) was called.
-LoaderOptions TrainLoader(const Options& options);
-LoaderOptions ValLoader(const Options& options);
+/// This process's share of the batches. REQUIRES: ResolveAutomatic(options) was called.
+LoaderOptions TrainLoader(const Options& options, const Communicator& world = ThisProcess());
+LoaderOptions ValLoader(const Options& options, const Communicator& world = ThisProcess());
 
 /// The name of class `label` where a network has more outputs than the data has classes.
 std::string UnusedClass(int label);

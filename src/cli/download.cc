@@ -12,4 +12,8 @@ Status DownloadIfAsked(const Options& options, Log& log) {
                          reporter);
 }
 
+Status DownloadTogether(const Options& options, Log& log, Communicator& world) {
+  return world.Agree(world.local_rank() == 0 ? DownloadIfAsked(options, log) : Status());
+}
+
 }  // namespace riffle

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "dist/communicator.h"
 #include "download/fetch.h"
 #include "report/download_progress.h"
 #include "report/log.h"
@@ -24,5 +25,7 @@ class DownloadReporter : public DownloadObserver {
 
 /// Fetches the data set if dataset_download says so and it is not there (DownloadDataset); the log shows how it goes.
 Status DownloadIfAsked(const Options& options, Log& log);
+/// The same by one process of each host, which may have a disk of its own; the others wait. Collective.
+Status DownloadTogether(const Options& options, Log& log, Communicator& world);
 
 }  // namespace riffle

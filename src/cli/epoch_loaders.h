@@ -15,15 +15,16 @@ namespace riffle {
 /// A loader of augmented pictures of size × size pixels; `preprocessing` says the rest. Errors: those of
 /// Transform::ForTraining and Loader::Create.
 Result<std::unique_ptr<Loader>> MakeTrainLoader(const Options& options, const Dataset& data,
-                                                Preprocessing preprocessing, int size);
+                                                Preprocessing preprocessing, int size,
+                                                const Communicator& world = ThisProcess());
 
 /// One loader at a time: another size is another loader.
 class EpochLoaders {
  public:
-  /// The first epoch's loader is made at once, so that its errors come early. `options` and `data` must outlive it.
-  /// Errors: those of ParseResolutionSchedule and MakeTrainLoader.
+  /// The first epoch's loader is made at once, so that its errors come early. `options`, `data` and `world` must
+  /// outlive it. Errors: those of ParseResolutionSchedule and MakeTrainLoader.
   static Result<std::unique_ptr<EpochLoaders>> Create(const Options& options, const Dataset& data,
-                                                      const Preprocessing& preprocessing);
+                                                      const Preprocessing& preprocessing, const Communicator& world);
 
   /// The size of an epoch's pictures; epochs count from 0.
   int SizeAt(int epoch) const { return ResolutionAt(schedule_, epoch); }
@@ -37,12 +38,13 @@ class EpochLoaders {
   int64_t BatchesPerEpoch() const { return loader_->BatchesPerEpoch(); }
 
  private:
-  EpochLoaders(const Options& options, const Dataset& data, Preprocessing preprocessing)
-      : options_(options), data_(data), preprocessing_(std::move(preprocessing)) {}
+  EpochLoaders(const Options& options, const Dataset& data, Preprocessing preprocessing, const Communicator& world)
+      : options_(options), data_(data), preprocessing_(std::move(preprocessing)), world_(world) {}
 
   const Options& options_;
   const Dataset& data_;
   const Preprocessing preprocessing_;
+  const Communicator& world_;
   std::vector<ResolutionStep> schedule_;
   std::unique_ptr<Loader> loader_;
 };

@@ -8,10 +8,10 @@
 
 #include "base/file.h"
 #include "base/text.h"
-#include "cli/class_names.h"
 #include "cli/command.h"
 #include "cli/machine.h"
 #include "cli/weights.h"
+#include "data/class_list.h"
 #include "exchange/open_weights.h"
 #include "model/plan.h"
 #include "runtime/session.h"
@@ -122,7 +122,7 @@ Status Run(const Invocation& invocation, const Console& console) {
   if (const std::string* conventions = invocation.Own("conventions")) options.conventions = *conventions;
   if (const std::string* channels = invocation.Own("channels")) options.bgr = *channels == "bgr";
   if (const std::string* classes = invocation.Own("classes")) {
-    RIFFLE_ASSIGN(options.classes, ReadClassNames(*classes));
+    RIFFLE_ASSIGN(options.classes, ReadClassList(*classes));
   }
   Log log(console.out, console.terminal_width);
   RIFFLE_ASSIGN(const std::unique_ptr<Machine> machine, OpenMachine(invocation.settings.options));

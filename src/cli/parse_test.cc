@@ -93,7 +93,7 @@ TEST(ParseTest, AFlagIsTurnedOffByNoBeforeItsName) {
     EXPECT_EQ(invocation.settings.options.lr, 1) << word;
   }
   EXPECT_TRUE(Parsed(Plain(), {"--no-shuffle", "--shuffle"}).settings.options.shuffle) << "the last one counts";
-  EXPECT_EQ(Parsed(Plain(), {"--no-distribute"}).settings.accepted.at("distribute"), "false");
+  EXPECT_EQ(Parsed(Plain(), {"--no-distribute"}).settings.options.distribute, std::optional(false));
   EXPECT_THAT(Error(Plain(), {"--no-shuffle=True"}), HasSubstr("it takes no value, found 'True'"));
   EXPECT_THAT(Error(Plain(), {"--no-lr"}), HasSubstr("unknown option 'no-lr'"));
 }

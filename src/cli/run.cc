@@ -15,6 +15,7 @@
 #include "cli/help.h"
 #include "cli/interruption.h"
 #include "cli/parse.h"
+#include "cli/together.h"
 
 namespace riffle {
 namespace {
@@ -41,7 +42,8 @@ constexpr ExitCodeRow kExitCodes[] = {
 
 int ExitCodeOf(const Status& status) {
   if (status.ok()) return 0;
-  if (status.code() == ErrorCode::kInterrupted) return kSignalExitCode + NotedSignal();
+  if (status.code() == ErrorCode::kInterrupted)  // that of another process is most likely a launcher's
+    return kSignalExitCode + (NotedSignal() != 0 ? NotedSignal() : SIGTERM);
   return std::ranges::find(kExitCodes, std::optional(status.code()), &ExitCodeRow::error)->exit_code;
 }
 
@@ -83,8 +85,13 @@ Status Dispatch(std::span<const std::string> words, const Console& console, std:
   RIFFLE_ASSIGN(const Command* command, FindCommand(first));
   words = words.subspan(1);
   if (AsksForHelp(words)) return ShowHelp(first, console);
-  RIFFLE_ASSIGN(const Invocation invocation, ParseCommandLine(*command, words));
-  return Execute(*command, invocation, console, err);
+  const Result<Invocation> invocation = ParseCommandLine(*command, words);
+  if (!invocation.ok()) return AfterRankZero(invocation.status());
+  if (!command->runs_together) {
+    const Status status = RequireOneProcess(fmt::format("riffle {}", command->name));
+    if (!status.ok()) return AfterRankZero(status);
+  }
+  return Execute(*command, *invocation, console, err);
 }
 
 /// What an error quotes may be as long as a file's only line: its beginning and its end are enough.
@@ -132,7 +139,7 @@ int RunCommandLine(std::span<const std::string> words, const Console& console, s
 } catch (const std::length_error&) {  // of a vector that no memory could hold
   return FailForMemory(words, err);
 } catch (const std::exception& error) {
-  return Fail(fmt::format("unexpected: {}", error.what()), kUnexpectedExitCode, err);
+  return Fail(OneLine(fmt::format("unexpected: {}", error.what())), kUnexpectedExitCode, err);
 }
 
 }  // namespace riffle

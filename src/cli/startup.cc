@@ -3,8 +3,20 @@
 #include <fmt/format.h>
 
 #include "report/table.h"
+#include "settings/processes.h"
 
 namespace riffle {
+namespace {
+
+/// "8 processes × 64 = 512": the pictures of an update.
+std::string EffectiveBatchText(const Options& o, int processes) {
+  const int steps = o.gradient_accumulation_steps;
+  return fmt::format("{} processes × {}{} = {}", processes, o.batch_size,
+                     steps > 1 ? fmt::format(" × {} batches an update", steps) : "",
+                     int64_t{processes} * o.batch_size * steps);
+}
+
+}  // namespace
 
 std::string EssentialConfigurations(const Options& o, const RunFacts& facts) {
   std::string text = "Essential Experiment Configurations:\n";
@@ -15,11 +27,14 @@ std::string EssentialConfigurations(const Options& o, const RunFacts& facts) {
   add("Number of classes", facts.num_classes);
   add("Number of batches", facts.batches_per_epoch);
   add("Batch size", o.batch_size);
+  if (facts.processes > 1) add("Effective batch size", EffectiveBatchText(o, facts.processes));
   add("Model", o.model);
   add("Model parameters", facts.parameters);
   add("Number of epochs", o.epoch_size);
   add("Optimizer", o.opt);
-  add("Learning rate", o.lr);
+  const double factor = LearningRateFactor(o, facts.processes);
+  add("Learning rate",
+      factor == 1 ? fmt::to_string(o.lr) : fmt::format("{} × {} = {:.6g}", o.lr, factor, factor * o.lr));
   add("LR Scheduler", fmt::format("{}, {} epochs of warm-up", o.scheduler, o.warmup_epochs));
   add("Momentum", o.momentum);
   add("Weight decay", fmt::format("{} (filter: {})", o.weight_decay, o.weight_decay_filter));

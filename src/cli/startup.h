@@ -15,6 +15,7 @@ struct RunFacts {
   int64_t batches_per_epoch = 0;
   int64_t parameters = 0;  ///< trainable
   int64_t memory_bytes = 0;
+  int processes = 1;  ///< that train together
 };
 
 /// MindCV's "Essential Experiment Configurations:" and its lines `key: value`, then what is ours: conventions, stem,

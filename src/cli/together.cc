@@ -12,10 +12,6 @@
 #include "report/log.h"
 
 namespace riffle {
-namespace {
-
-/// An error from before the ranks can talk: most likely all have it. Rank 0 has the first word, after which mpirun ends
-/// the others.
 Status AfterRankZero(Status status) {
   const Result<std::optional<Launch>> launch = FindLaunch();
   if (!launch.ok() || !*launch || (*launch)->rank == 0) return status;
@@ -23,7 +19,12 @@ Status AfterRankZero(Status status) {
   return std::move(status).In(fmt::format("rank {}", (*launch)->rank));
 }
 
-}  // namespace
+Status RequireOneProcess(std::string_view what) {
+  RIFFLE_ASSIGN(const std::optional<Launch> launch, FindLaunch());
+  if (!launch || launch->size == 1) return {};
+  return InvalidArgument("{} is the work of one process, found {} that {} started; start it alone", what, launch->size,
+                         launch->launcher);
+}
 
 Status RunTogether(const Console& console,
                    const std::function<Status(Communicator& ranks, const Console& console)>& work) {

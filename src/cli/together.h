@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <string_view>
 
 #include "cli/command.h"
 #include "dist/communicator.h"
@@ -13,5 +14,13 @@ namespace riffle {
 /// once, by rank 0 with the name of the rank, and ends all; what the others return has no message.
 Status RunTogether(const Console& console,
                    const std::function<Status(Communicator& ranks, const Console& console)>& work);
+
+/// For a command that is one process's work: InvalidArgument where a launcher started several, which would all do it.
+/// `what`: "riffle predict". Errors: those of FindLaunch.
+Status RequireOneProcess(std::string_view what);
+
+/// An error from before the ranks can talk, which most likely all have. Rank 0 has the first word, after which its
+/// launcher ends the others; those that it does not end say it with their rank.
+Status AfterRankZero(Status status);
 
 }  // namespace riffle

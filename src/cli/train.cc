@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cmath>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <set>
 
@@ -18,6 +19,7 @@
 #include "cli/machine.h"
 #include "cli/run_folder.h"
 #include "cli/startup.h"
+#include "cli/together.h"
 #include "cli/validation_progress.h"
 #include "cli/weights.h"
 #include "data/splits.h"
@@ -28,12 +30,14 @@
 #include "settings/accepted_options.h"
 #include "settings/idle_options.h"
 #include "settings/option_rules.h"
+#include "settings/processes.h"
 #include "settings/resume.h"
 #include "settings/run_notes.h"
 #include "settings/train_options.h"
 #include "train/loop/same_run.h"
 #include "train/loop/trainer.h"
 #include "train/loss/class_weights.h"
+#include "train/parallel/same_state.h"
 
 namespace riffle {
 namespace {
@@ -50,15 +54,15 @@ struct TrainingData {
 };
 
 Result<std::unique_ptr<Loader>> MakeValLoader(const Options& options, const Dataset& data,
-                                              const Preprocessing& preprocessing) {
+                                              const Preprocessing& preprocessing, const Communicator& world) {
   RIFFLE_ASSIGN(const Transform transform, Transform::ForEvaluation(preprocessing));
-  return Loader::Create(data, transform, ValLoader(options));
+  return Loader::Create(data, transform, ValLoader(options, world));
 }
 
 /// Opens the data; `info` gets the model, with the structure of the network that it starts from or goes on with, the
 /// preprocessing, the names of the classes, and what is measured.
 Result<TrainingData> OpenTrainingData(const Settings& settings, const std::optional<ModelDescription>& like,
-                                      CheckpointInfo* info) {
+                                      const Communicator& world, CheckpointInfo* info) {
   const Options& options = settings.options;
   TrainingData data;
   RIFFLE_ASSIGN(info->preprocessing, PreprocessingFrom(options));
@@ -74,10 +78,10 @@ Result<TrainingData> OpenTrainingData(const Settings& settings, const std::optio
                            num_classes);
   }
   for (int i = data_classes; i < num_classes; ++i) info->classes.push_back(UnusedClass(i));
-  RIFFLE_ASSIGN(data.train_loaders, EpochLoaders::Create(options, *data.train, info->preprocessing));
+  RIFFLE_ASSIGN(data.train_loaders, EpochLoaders::Create(options, *data.train, info->preprocessing, world));
   if (options.val_while_train) {
     RIFFLE_ASSIGN(data.validation, OpenDataset(ValDataset(options, data.train->classes())));
-    RIFFLE_ASSIGN(data.validation_loader, MakeValLoader(options, *data.validation, info->preprocessing));
+    RIFFLE_ASSIGN(data.validation_loader, MakeValLoader(options, *data.validation, info->preprocessing, world));
     info->measured = {.val_split = SplitMeasured(*data.validation, options),
                       .images = data.validation->size(),
                       .names_checksum = data.validation->Checksum(),
@@ -98,8 +102,29 @@ void BalanceClasses(const Dataset& data, int num_classes, Options& options) {
   options.class_weights = BalancedClassWeights(pictures);
 }
 
-/// Tells the user, writes the record, and ends the run where a signal asks for it.
-class Reporter : public TrainObserver {
+/// Ends the run where a signal asks for it.
+class SignalObserver : public TrainObserver {
+ public:
+  Status OnEpochBegin(int epoch) override {
+    if (NotedSignal() == 0) return {};
+    return Interrupted("stopped by {} before epoch {}", SignalText(NotedSignal()), epoch);
+  }
+
+  Status OnStep(const StepEvent& e) override {
+    if (NotedSignal() == 0 || !e.may_end) return {};  // an epoch that is trained is not thrown away
+    return Interrupted("stopped by {} in epoch {} after {} of {} batches", SignalText(NotedSignal()), e.epoch, e.batch,
+                       e.batches);
+  }
+
+  Status OnValidation(const Evaluation&, int64_t batch, int64_t batches) override {
+    if (NotedSignal() == 0 || batch == batches) return {};
+    return Interrupted("stopped by {} in a validation, after {} of {} batches", SignalText(NotedSignal()), batch,
+                       batches);
+  }
+};
+
+/// Tells the user, writes the record.
+class Reporter : public SignalObserver {
  public:
   /// The time left goes by the pixels of each epoch. `lock`: of the run's folder.
   Reporter(const Options& options, const EpochLoaders& loaders, Log& log, MetricsLog metrics, const FileLock& lock)
@@ -112,7 +137,7 @@ class Reporter : public TrainObserver {
                   [this](int epoch) { return std::pow(loaders_.SizeAt(epoch - 1), 2); }) {}
 
   Status OnEpochBegin(int epoch) override {
-    if (NotedSignal() != 0) return Interrupted("stopped by {} before epoch {}", SignalText(NotedSignal()), epoch);
+    RIFFLE_TRY(SignalObserver::OnEpochBegin(epoch));
     const int size = loaders_.SizeAt(epoch - 1);
     if (loaders_.Changes() && size != size_)
       log_.Line(fmt::format("Training on pictures of {0} × {0} pixels from epoch {1} on", size, epoch));
@@ -133,11 +158,7 @@ class Reporter : public TrainObserver {
   void OnNotFinite(const std::string& what) override { log_.Line(what); }
 
   Status OnStep(const StepEvent& e) override {
-    // First, since who reads what is printed may have ended by the same signal. An epoch that is trained is not thrown
-    // away.
-    if (NotedSignal() != 0 && e.may_end)
-      return Interrupted("stopped by {} in epoch {} after {} of {} batches", SignalText(NotedSignal()), e.epoch,
-                         e.batch, e.batches);
+    RIFFLE_TRY(SignalObserver::OnStep(e));  // first, since who reads what is printed may have ended by the same signal
     return progress_.Report({.epoch = e.epoch,
                              .epochs = options_.epoch_size,
                              .batch = e.batch,
@@ -154,9 +175,7 @@ class Reporter : public TrainObserver {
   void OnValidationBegin() override { validation_progress_.emplace(log_, options_.log_interval); }
 
   Status OnValidation(const Evaluation& so_far, int64_t batch, int64_t batches) override {
-    if (NotedSignal() != 0 && batch < batches)
-      return Interrupted("stopped by {} in a validation, after {} of {} batches", SignalText(NotedSignal()), batch,
-                         batches);
+    RIFFLE_TRY(SignalObserver::OnValidation(so_far, batch, batches));
     validation_progress_->Report(so_far, batch, batches);
     return {};
   }
@@ -204,15 +223,19 @@ class Reporter : public TrainObserver {
 
 /// Whether the validations to come can use each picture: told before the first epoch, not after it. Pictures in memory
 /// can.
-Status LookAtValidation(const TrainingData& data, Log& log) {
+Status LookAtValidation(const TrainingData& data, Log& log, Communicator& world) {
   if (!data.validation || data.validation->InMemory()) return {};
   constexpr auto kPatience = std::chrono::seconds(2);
   const auto start = std::chrono::steady_clock::now();
-  RIFFLE_ASSIGN(const std::vector<std::string> flawed,
-                LookAtAll(*data.validation_loader, [&](int64_t done, int64_t total) {
-                  if (std::chrono::steady_clock::now() - start < kPatience) return;
-                  log.Live(fmt::format("Looking at the validation pictures: {} of {}", Grouped(done), Grouped(total)));
-                }));
+  RIFFLE_ASSIGN(
+      const std::vector<std::string> flawed,
+      LookAtAll(
+          *data.validation_loader,
+          [&](int64_t done, int64_t total) {
+            if (std::chrono::steady_clock::now() - start < kPatience) return;
+            log.Live(fmt::format("Looking at the validation pictures: {} of {}", Grouped(done), Grouped(total)));
+          },
+          world));
   log.Live("");
   for (const std::string& what : flawed) log.Line(what);
   return {};
@@ -337,39 +360,149 @@ Status FinishDryRun(const TrainerOptions& options, Trainer& trainer, const Train
   return {};
 }
 
-Status Run(const Invocation& invocation, const Console& console) {
+/// Whether all processes see the same pictures: a disk of each host may hold its own.
+Status CheckSameData(const TrainingData& data, Communicator& world) {
+  const auto of = [](const Dataset& pictures) { return fmt::format("{} {}", pictures.size(), pictures.Checksum()); };
+  RIFFLE_TRY(CheckSame(world, of(*data.train), "training pictures"));
+  return data.validation ? CheckSame(world, of(*data.validation), "validation pictures") : Status();
+}
+
+/// The network whose structure the run takes, which rank 0 knows.
+Result<std::optional<ModelDescription>> ShareStructure(std::optional<ModelDescription> like, Communicator& world) {
+  if (world.size() == 1) return like;
+  RIFFLE_ASSIGN(const std::string json, BroadcastText(world, like ? ToJson(*like) : ""));
+  if (json.empty()) return std::optional<ModelDescription>();
+  RIFFLE_ASSIGN(ModelDescription model, ModelFromJson(json));
+  return std::optional(std::move(model));
+}
+
+/// In rank 0, the checkpoints that a run starts from or goes on after, its folder, and what it writes there.
+class RunFiles {
+ public:
+  RunFiles(const Settings& settings, Log& log)
+      : settings_(settings), options_(settings.options), folder_(settings.options.ckpt_save_dir), log_(log) {}
+
+  /// The network whose structure the run takes. Where a run may go on, weights to start from are only needed, and need
+  /// only be there, if it does not.
+  Result<std::optional<ModelDescription>> FindStructure() {
+    std::optional<ModelDescription> like = Like(options_, start_);
+    if (!like) {
+      RIFFLE_ASSIGN(start_, OpenStart(settings_, log_));
+      like = Like(options_, start_);
+    }
+    return like;
+  }
+
+  /// Takes the folder, and gives the trainer what it starts from or goes on after. What ended the run that is there
+  /// already; "" for one that goes on.
+  Result<std::string> Begin(const CheckpointInfo& info, bool dry, Trainer& trainer) {
+    if (start_ && !MayResume())  // its errors come before the folder is made
+      RIFFLE_TRY(options_.resume_opt ? trainer.Resume(*start_) : StartFrom(*start_, trainer, log_));
+    if (!dry) {
+      RIFFLE_ASSIGN(FileLock taken, LockRunFolder(folder_, log_));
+      lock_.emplace(std::move(taken));
+    }
+    RIFFLE_ASSIGN(resumed_, NewestIfAsked(options_, info.model, log_));
+    if (!resumed_ && MayResume()) {
+      for (const std::string& note : NotesOnNewStart(settings_)) log_.Line(note);
+      if (!start_) {
+        RIFFLE_ASSIGN(start_, OpenStart(settings_, log_));
+      }
+      if (start_ && !options_.resume_opt) RIFFLE_TRY(StartFrom(*start_, trainer, log_));
+    }
+    goes_on_from_file_ = !resumed_ && options_.resume_opt;
+    if (goes_on_from_file_) resumed_ = std::move(start_);
+    start_.reset();
+    if (!resumed_) return std::string();
+    RIFFLE_TRY(trainer.Resume(*resumed_));
+    if (const std::string over = AlreadyOver(trainer, options_); !over.empty())
+      return fmt::format("{}: {}", over, resumed_->path());
+    RIFFLE_ASSIGN(record_, GoOn(*resumed_, settings_, info, log_));
+    return std::string();
+  }
+
+  /// Makes room in the folder, and begins the record. Who tells of the run.
+  Result<std::unique_ptr<TrainObserver>> Prepare(const TrainingData& data, const CheckpointInfo& info,
+                                                 Trainer& trainer) {
+    const bool has_the_run = resumed_ && (!goes_on_from_file_ || IsOfRunIn(folder_, resumed_->path()));
+    RIFFLE_TRY(PrepareRunFolder(folder_, has_the_run, log_));
+    if (resumed_) {
+      if (goes_on_from_file_ && has_the_run) RIFFLE_TRY(MoveLaterCheckpoints(folder_, *resumed_, log_));
+      const BestSoFar best = FindBest(*resumed_, info, folder_);
+      if (!best.line.empty()) log_.Line(best.line);
+      if (best.set_aside && data.validation) RIFFLE_TRY(SetBestAside(folder_, info.model, log_));
+      trainer.GoOnWith(record_->yaml, RetentionFrom(record_->options), best.top1_percent);
+    }
+    RIFFLE_TRY(WriteFileAtomically(folder_ / (info.model.name + ".yaml"), trainer.info().options));
+    RIFFLE_ASSIGN(MetricsLog metrics, MetricsLog::Open(folder_, trainer.finished_epochs()));
+    if (metrics.dropped() > 0)
+      log_.Line(fmt::format("Rows of {} later epochs are dropped from the metrics: they are trained again",
+                            metrics.dropped()));
+    if (metrics.missing() > 0)
+      log_.Line(fmt::format("The metrics in {} lack the rows of {} of the {} epochs so far", folder_.string(),
+                            metrics.missing(), trainer.finished_epochs()));
+    return std::unique_ptr<TrainObserver>(
+        new Reporter(options_, *data.train_loaders, log_, std::move(metrics), *lock_));
+  }
+
+  /// The error that ended the run, with its cause where that is the folder.
+  Status Explained(const Status& status) const { return lock_ ? BecauseOfTheFolder(status, *lock_, folder_) : status; }
+
+ private:
+  bool MayResume() const { return options_.resume == "auto"; }
+
+  const Settings& settings_;
+  const Options& options_;
+  const fs::path folder_;
+  Log& log_;
+  std::optional<Checkpoint> start_, resumed_;
+  bool goes_on_from_file_ = false;
+  std::optional<ResumedRecord> record_;
+  std::optional<FileLock> lock_;
+};
+
+/// What rank 0 finds, and the others go without; the error of rank 0 is that of all.
+template <class T>
+Result<T> AtFirst(Communicator& world, const std::function<Result<T>()>& find) {
+  Result<T> found = T();
+  if (world.first()) found = find();
+  RIFFLE_TRY(world.Agree(found.status()));
+  return found;
+}
+
+Status Train(const Invocation& invocation, const Console& console, Communicator& world) {
   Settings settings = invocation.settings;
   Options& options = settings.options;
   RIFFLE_ASSIGN(const DatasetInfo* dataset, FindDataset(options.dataset));
   UseDefaultsOf(*dataset, settings);
   ResolveAutomatic(options);
   RIFFLE_TRY(CheckTogether(options));
+  RIFFLE_TRY(CheckProcesses(options, world.size()));
   RIFFLE_ASSIGN(const std::unique_ptr<Machine> machine, OpenMachine(options));
 
   Log log(console.out, console.terminal_width);
   for (const std::string& note : {AcceptedNote(settings), IdleNote(settings)})
     if (!note.empty()) log.Line(note);
+  for (const std::string& note : NotesOnProcesses(settings, world.size())) log.Line(note);
   for (const std::string& note : NotesOn(settings)) log.Line(note);
-  RIFFLE_TRY(DownloadIfAsked(options, log));
-  const bool may_resume = options.resume == "auto";
-  // Where a run may go on, weights to start from are only needed, and need only be there, if it does not.
-  std::optional<Checkpoint> start;
-  std::optional<ModelDescription> like = Like(options, start);
-  if (!like) {
-    RIFFLE_ASSIGN(start, OpenStart(settings, log));
-    like = Like(options, start);
-  }
+  RIFFLE_TRY(DownloadTogether(options, log, world));
+  RunFiles files(settings, log);
+  RIFFLE_ASSIGN(std::optional<ModelDescription> like,
+                AtFirst<std::optional<ModelDescription>>(world, [&] { return files.FindStructure(); }));
+  RIFFLE_ASSIGN(like, ShareStructure(std::move(like), world));
   CheckpointInfo info;
-  RIFFLE_ASSIGN(TrainingData data, OpenTrainingData(settings, like, &info));
+  RIFFLE_ASSIGN(TrainingData data, OpenTrainingData(settings, like, world, &info));
+  RIFFLE_TRY(CheckSameData(data, world));
   options.conventions = RowOf(info.model.conventions, options.conventions);
   TellOf(data, options, log);
   options.num_classes = info.model.num_classes;
   BalanceClasses(*data.train, info.model.num_classes, options);
   info.options = ToYaml(options);
   RIFFLE_TRY(CheckOutsideRun("teacher_ckpt", options.teacher_ckpt, options.ckpt_save_dir));
-  RIFFLE_ASSIGN(const TrainerOptions trainer_options, TrainerOptionsFrom(options, info.model.num_classes));
+  RIFFLE_ASSIGN(const TrainerOptions trainer_options,
+                TrainerOptionsFrom(options, info.model.num_classes, world.size()));
   RIFFLE_ASSIGN(const std::unique_ptr<Trainer> trainer,
-                Trainer::Create(machine->execution, trainer_options, info, machine->ops));
+                Trainer::Create(machine->execution, trainer_options, info, machine->ops, world));
   const Plan& plan = trainer->plan();
   ModelDescription training_model = plan.model;
   training_model.image_size = options.image_resize;
@@ -382,73 +515,45 @@ Status Run(const Invocation& invocation, const Console& console) {
                                           .parameters = plan.registry.trainable_count(),
                                           .memory_bytes = TrainingMemoryBytes(
                                               training_plan, std::min<int64_t>(options.batch_size, data.train->size()) *
-                                                                 std::max(1, options.aug_splits))})
+                                                                 std::max(1, options.aug_splits)),
+                                          .processes = world.size()})
               << std::endl;
 
   const bool dry = invocation.Has("dry_run");
-  const fs::path folder = options.ckpt_save_dir;
-  if (start && !may_resume)  // its errors come before the folder is made
-    RIFFLE_TRY(options.resume_opt ? trainer->Resume(*start) : StartFrom(*start, *trainer, log));
-  std::optional<FileLock> lock;
-  if (!dry) {
-    RIFFLE_ASSIGN(FileLock taken, LockRunFolder(folder, log));
-    lock.emplace(std::move(taken));
+  RIFFLE_ASSIGN(std::string over, AtFirst<std::string>(world, [&] { return files.Begin(info, dry, *trainer); }));
+  RIFFLE_ASSIGN(over, BroadcastText(world, std::move(over)));
+  if (!over.empty()) {
+    log.Line(over);
+    return {};
   }
-  RIFFLE_ASSIGN(std::optional<Checkpoint> resumed, NewestIfAsked(options, info.model, log));
-  if (!resumed && may_resume) {
-    for (const std::string& note : NotesOnNewStart(settings)) log.Line(note);
-    if (!start) {
-      RIFFLE_ASSIGN(start, OpenStart(settings, log));
-    }
-    if (start && !options.resume_opt) RIFFLE_TRY(StartFrom(*start, *trainer, log));
+  if (dry) {
+    RIFFLE_TRY(trainer->ShareState());
+    return FinishDryRun(trainer_options, *trainer, data, console, log);
   }
-  const bool goes_on_from_file = !resumed && options.resume_opt;
-  if (goes_on_from_file) resumed = std::move(start);
-  start.reset();
-  std::optional<ResumedRecord> record;
-  if (resumed) {
-    RIFFLE_TRY(trainer->Resume(*resumed));
-    if (const std::string over = AlreadyOver(*trainer, options); !over.empty()) {
-      log.Line(fmt::format("{}: {}", over, resumed->path()));
-      return {};
-    }
-    RIFFLE_ASSIGN(record, GoOn(*resumed, settings, info, log));
-  }
-  if (dry) return FinishDryRun(trainer_options, *trainer, data, console, log);
-  RIFFLE_TRY(LookAtValidation(data, log));
-  const bool has_the_run = resumed && (!goes_on_from_file || IsOfRunIn(folder, resumed->path()));
-  RIFFLE_TRY(PrepareRunFolder(folder, has_the_run, log));
-  if (resumed) {
-    if (has_the_run) RIFFLE_TRY(MoveLaterCheckpoints(folder, *resumed, log));
-    const BestSoFar best = FindBest(*resumed, info, folder);
-    if (!best.line.empty()) log.Line(best.line);
-    if (best.set_aside && data.validation) RIFFLE_TRY(SetBestAside(folder, info.model, log));
-    trainer->GoOnWith(record->yaml, RetentionFrom(record->options), best.top1_percent);
-  }
-  RIFFLE_TRY(WriteFileAtomically(folder / (info.model.name + ".yaml"), trainer->info().options));
-  RIFFLE_ASSIGN(MetricsLog metrics, MetricsLog::Open(folder, trainer->finished_epochs()));
-  if (metrics.dropped() > 0)
-    log.Line(
-        fmt::format("Rows of {} later epochs are dropped from the metrics: they are trained again", metrics.dropped()));
-  if (metrics.missing() > 0)
-    log.Line(fmt::format("The metrics in {} lack the rows of {} of the {} epochs so far", folder.string(),
-                         metrics.missing(), trainer->finished_epochs()));
-  Reporter reporter(options, *data.train_loaders, log, std::move(metrics), *lock);
+  RIFFLE_TRY(LookAtValidation(data, log, world));
+  RIFFLE_ASSIGN(std::unique_ptr<TrainObserver> observer,
+                AtFirst<std::unique_ptr<TrainObserver>>(world, [&] { return files.Prepare(data, info, *trainer); }));
+  if (!observer) observer = std::make_unique<SignalObserver>();
   {
     const SignalWatch watch;
     const Status status = trainer->Run({.train = [&](int epoch) { return data.train_loaders->At(epoch); },
                                         .validation = data.validation_loader.get(),
                                         .name_of = [&](int64_t picture) { return data.train->NameOf(picture); }},
-                                       reporter);
-    if (!status.ok()) return BecauseOfTheFolder(status, *lock, folder);
+                                       *observer);
+    if (!status.ok()) return files.Explained(status);
   }
   if (const std::string early = EndedEarly(*trainer, options); !early.empty()) log.Line(early);
+  const fs::path folder = options.ckpt_save_dir;
   if (trainer->info().best_top1_percent) {
     log.Line(fmt::format("Best validation top-1: {:.2f} %, kept as {}", *trainer->info().best_top1_percent,
                          (folder / BestCheckpointName(plan.model)).string()));
   }
   log.Line(fmt::format("Checkpoints, metrics and options are in {}", folder.string()));
   return {};
+}
+
+Status Run(const Invocation& invocation, const Console& console) {
+  return RunTogether(console, [&](Communicator& world, const Console& own) { return Train(invocation, own, world); });
 }
 
 }  // namespace
@@ -473,8 +578,11 @@ Command TrainCommand() {
             "fine-tunes on photos/train/CLASS/*.jpg"},
            {"train -c configs/cifar10/shufflenet_v1_g3_x0_5.yaml --data_dir=data --dry_run",
             "what a recipe will do: its configuration, the memory, the learning rate as a curve, how long it takes"},
+           {"train -c configs/shufflenetv1/shufflenet_v1_g3_x2_0.yaml --data_dir=imagenet --sync_bn",
+            "under 'mpirun -n 8 riffle', in eight processes together"},
            {"train -c configs/cifar10/shufflenet_v1_g3_x0_5.yaml --data_dir=data --resume auto",
             "goes on after the newest checkpoint in ckpt_save_dir"}},
+      .runs_together = true,
       .run = Run,
   };
 }

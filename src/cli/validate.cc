@@ -9,15 +9,18 @@
 #include "cli/data_options.h"
 #include "cli/download.h"
 #include "cli/machine.h"
+#include "cli/together.h"
 #include "cli/validation_progress.h"
 #include "cli/weights.h"
 #include "model/zoo.h"
 #include "runtime/load_session.h"
 #include "settings/option_table.h"
+#include "settings/processes.h"
 #include "settings/run_notes.h"
 #include "settings/train_options.h"
 #include "train/loop/differences.h"
 #include "train/loop/evaluate.h"
+#include "train/parallel/same_state.h"
 
 namespace riffle {
 namespace {
@@ -81,6 +84,14 @@ Status TakeForClassesOf(const Dataset& data, const Checkpoint& checkpoint, Log& 
   return {};
 }
 
+/// Whether all processes have read the same file: a disk of each host may hold its own.
+Status CheckSameWeights(const Checkpoint& checkpoint, WeightSet set, const Plan& plan, Communicator& world) {
+  if (world.size() == 1) return {};
+  Snapshot snapshot(plan.registry);
+  RIFFLE_TRY(checkpoint.Load(plan.registry, set, &snapshot.values));
+  return CheckSame(world, ChecksumOf(snapshot), "weights");
+}
+
 Status Report(const Evaluation& e, const Invocation& invocation, const Console& console) {
   const double images_per_second = static_cast<double>(e.images) / e.seconds;
   console.out << fmt::format("Top-1 {:.2f} %, top-5 {:.2f} %, loss {:.4f}: {} pictures in {:.1f} s, {:.0f} a second\n",
@@ -95,10 +106,11 @@ Status Report(const Evaluation& e, const Invocation& invocation, const Console& 
   return WriteFileAtomically(*file, json.dump(1) + '\n');
 }
 
-Status Run(const Invocation& invocation, const Console& console) {
+Status Validate(const Invocation& invocation, const Console& console, Communicator& world) {
   Settings settings = invocation.settings;
   Options& options = settings.options;
   ResolveAutomatic(options);
+  RIFFLE_TRY(CheckProcesses(options, world.size()));
   RIFFLE_ASSIGN(const std::unique_ptr<Machine> machine, OpenMachine(options));
 
   Log log(console.out, console.terminal_width);
@@ -115,12 +127,14 @@ Status Run(const Invocation& invocation, const Console& console) {
 
   options.in_channels = model.in_channels;
   options.exif_orientation = preprocessing.exif_orientation;
-  RIFFLE_TRY(DownloadIfAsked(options, log));
+  RIFFLE_TRY(DownloadTogether(options, log, world));
   RIFFLE_ASSIGN(const std::unique_ptr<Dataset> data, OpenDataset(ValDataset(options, checkpoint.info().classes)));
   for (const std::string& note : NotesOn(*data, options.val_split)) log.Line(note);
   if (checkpoint.info().classes.empty()) RIFFLE_TRY(TakeForClassesOf(*data, checkpoint, log));
   RIFFLE_ASSIGN(const Transform transform, Transform::ForEvaluation(preprocessing));
-  RIFFLE_ASSIGN(const std::unique_ptr<Loader> loader, Loader::Create(*data, transform, ValLoader(options)));
+  RIFFLE_ASSIGN(const std::unique_ptr<Loader> loader, Loader::Create(*data, transform, ValLoader(options, world)));
+  RIFFLE_TRY(CheckSame(world, fmt::format("{} {}", data->size(), data->Checksum()), "validation pictures"));
+  RIFFLE_TRY(CheckSameWeights(checkpoint, set, session->plan(), world));
   console.out << fmt::format("Validating {}{} on {} pictures ({}), {} × {} pixels\n", OneLine(checkpoint.path()),
                              set == WeightSet::kEma ? " (averaged weights)" : "", data->size(),
                              OneLine(data->stand_in().empty() ? options.val_split : data->stand_in()), model.image_size,
@@ -144,13 +158,20 @@ Status Run(const Invocation& invocation, const Console& console) {
   RIFFLE_ASSIGN(const LabelLossOptions loss, LabelLossOptionsFrom(options, model.num_classes));
   LabelLoss label_loss(machine->execution, loss, model.num_classes, machine->ops);
   ValidationProgress progress(log, options.log_interval);
-  RIFFLE_ASSIGN(const Evaluation result,
-                Evaluate(*session, label_loss, *loader, [&](const Evaluation& so_far, int64_t batch, int64_t batches) {
-                  progress.Report(so_far, batch, batches);
-                  return Status();
-                }));
+  RIFFLE_ASSIGN(const Evaluation result, Evaluate(
+                                             *session, label_loss, *loader,
+                                             [&](const Evaluation& so_far, int64_t batch, int64_t batches) {
+                                               progress.Report(so_far, batch, batches);
+                                               return Status();
+                                             },
+                                             world));
   log.Live("");
-  return Report(result, invocation, console);
+  return world.first() ? Report(result, invocation, console) : Status();
+}
+
+Status Run(const Invocation& invocation, const Console& console) {
+  return RunTogether(console,
+                     [&](Communicator& world, const Console& own) { return Validate(invocation, own, world); });
 }
 
 }  // namespace
@@ -162,8 +183,8 @@ Command ValidateCommand() {
       .summary = "measures a checkpoint on a dataset: top-1, top-5, loss",
       .options = {.groups = {kDataset, kDownload, kValPictures, kBatches, kPreprocessing, kNetwork, kLabelLoss,
                              kValidation},
-                  .names = {"config", "device_target", "threads", "pretrained", "pretrained_url", "ckpt_path",
-                            "ckpt_key"}},
+                  .names = {"config", "device_target", "threads", "distribute", "pretrained", "pretrained_url",
+                            "ckpt_path", "ckpt_key"}},
       .own_options = {{.name = "json",
                        .value_name = "FILE",
                        .help = "write top1_percent, top5_percent, loss, images, images_per_second there",
@@ -178,6 +199,7 @@ Command ValidateCommand() {
            {"validate --model=shufflenet_v1_g3_x2_0 --dataset=imagenet --data_dir=imagenet --val_split=val "
             "--pretrained",
             "published weights, which are fetched once"}},
+      .runs_together = true,
       .run = Run,
   };
 }

@@ -1,9 +1,9 @@
 // CIFAR-10 and CIFAR-100 in the "binary version" (cs.toronto.edu/~kriz/cifar.html): records of one label byte
 // (CIFAR-100: coarse, then fine label), then 1024 red, 1024 green and 1024 blue values.
 #include <algorithm>
-#include <sstream>
 
 #include "base/file.h"
+#include "data/class_list.h"
 #include "data/readers.h"
 
 namespace riffle {
@@ -13,14 +13,8 @@ namespace fs = std::filesystem;
 
 constexpr int kSize = 32, kPixels = kSize * kSize;
 
-Result<std::vector<std::string>> ReadClassNames(const fs::path& path, int num_classes) {
-  RIFFLE_ASSIGN(const std::string text, ReadTextFile(path));
-  std::vector<std::string> names;
-  std::istringstream lines(text);
-  for (std::string line; std::getline(lines, line);) {
-    while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.pop_back();
-    if (!line.empty()) names.push_back(line);
-  }
+Result<std::vector<std::string>> ClassNamesOf(const fs::path& path, int num_classes) {
+  RIFFLE_ASSIGN(std::vector<std::string> names, ReadClassList(path));
   if (static_cast<int>(names.size()) != num_classes)
     return DataLoss("{}: {} class names, one on each line, were expected, {} found", path.string(), num_classes,
                     names.size());
@@ -74,7 +68,7 @@ Result<std::unique_ptr<Dataset>> OpenCifar(const DatasetInfo& info, const SplitI
                  });
   if (!found.ok()) return Status(found.status().code(), found.status().message() + ThereInstead(info, first, data_dir));
   const fs::path& folder = *found;
-  RIFFLE_ASSIGN(std::vector<std::string> classes, ReadClassNames(folder / info.class_names_file, info.num_classes));
+  RIFFLE_ASSIGN(std::vector<std::string> classes, ClassNamesOf(folder / info.class_names_file, info.num_classes));
   const int64_t records = split.pictures / static_cast<int64_t>(split.files.size());
   const int64_t record_bytes = info.label_bytes + 3 * kPixels;
   std::vector<int32_t> labels;

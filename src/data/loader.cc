@@ -6,6 +6,7 @@
 #include <new>
 #include <system_error>
 
+#include "base/text.h"
 #include "data/order.h"
 
 namespace riffle {
@@ -31,6 +32,8 @@ Result<std::unique_ptr<Loader>> Loader::Create(const Dataset& dataset, const Tra
                                                const LoaderOptions& options) {
   if (options.batch_size < 1)
     return InvalidArgument("batch_size: at least 1 was expected, {} found", options.batch_size);
+  if (options.ranks < 1 || options.rank < 0 || options.rank >= options.ranks)
+    return InvalidArgument("rank {} of {} processes: there is no such one", options.rank, options.ranks);
   if (options.workers < 0 || options.workers > kMaxLoaderWorkers)
     return InvalidArgument("num_parallel_workers: 0 to {} were expected, {} found", kMaxLoaderWorkers, options.workers);
   if (options.prefetch_batches < 2)
@@ -43,9 +46,11 @@ Result<std::unique_ptr<Loader>> Loader::Create(const Dataset& dataset, const Tra
     return InvalidArgument("max_unreadable_share: 0 to 1 was expected, {} found", options.max_unreadable_share);
   if (dataset.size() < 1) return InvalidArgument("the data set is empty");
   if (dataset.size() > UINT32_MAX) return Unavailable("{} pictures; at most 2^32 are supported", dataset.size());
-  if (options.drop_remainder && dataset.size() < options.batch_size)
-    return InvalidArgument("batch_size {} is more than the {} pictures there are; with drop_remainder no batch is left",
-                           options.batch_size, dataset.size());
+  if (options.drop_remainder && dataset.size() < int64_t{options.batch_size} * options.ranks)
+    return InvalidArgument(
+        "batch_size {}{} is more than the {} pictures there are; with drop_remainder no batch is left",
+        options.batch_size, options.ranks > 1 ? fmt::format(" at each of {} processes", options.ranks) : "",
+        dataset.size());
   return std::unique_ptr<Loader>(new Loader(dataset, transform, options));
 }
 
@@ -55,14 +60,14 @@ Loader::Loader(const Dataset& dataset, const Transform& transform, const LoaderO
       options_(options),
       claim_size_(PicturesPerClaim(options)),
       tolerated_(Tolerated(options.max_unreadable_share, dataset.size())) {
-  const int64_t size = options.batch_size;
+  const int64_t size = GlobalBatchSize();
   batches_per_epoch_ = options.drop_remainder ? dataset.size() / size : (dataset.size() + size - 1) / size;
   slots_.resize(options.workers == 0 ? 1 : options.prefetch_batches);
 }
 
 Loader::~Loader() { Stop(); }
 
-int64_t Loader::ImagesPerEpoch() const { return std::min(batches_per_epoch_ * options_.batch_size, dataset_.size()); }
+int64_t Loader::ImagesPerEpoch() const { return std::min(batches_per_epoch_ * GlobalBatchSize(), dataset_.size()); }
 
 LoaderPosition Loader::PositionOf(int64_t number) const {
   return {number / batches_per_epoch_, number % batches_per_epoch_};
@@ -115,9 +120,15 @@ void Loader::Seek(LoaderPosition position) {
   next_ = held_ = opened_ = claiming_ = position.epoch * batches_per_epoch_ + position.batch;
 }
 
-int Loader::SamplesAt(LoaderPosition position) const {
-  return static_cast<int>(
-      std::min<int64_t>(options_.batch_size, dataset_.size() - position.batch * options_.batch_size));
+Loader::Places Loader::GlobalPlacesOf(int64_t batch) const {
+  const int64_t begin = batch * GlobalBatchSize();
+  return {begin, std::min(begin + GlobalBatchSize(), dataset_.size())};
+}
+
+Loader::Places Loader::PlacesOf(int64_t batch) const {
+  const Places all = GlobalPlacesOf(batch);
+  const auto end_of = [&](int ranks) { return all.begin + all.count() * ranks / options_.ranks; };
+  return {end_of(options_.rank), end_of(options_.rank + 1)};
 }
 
 std::vector<int64_t> Loader::OrderOf(int64_t epoch) const {
@@ -130,15 +141,14 @@ std::vector<int64_t> Loader::OrderOf(int64_t epoch) const {
 }
 
 // Everything that depends on where a picture stands is decided here, before any is read.
-Loader::Place Loader::PlaceOf(LoaderPosition position, int i) {
-  if (position.epoch != order_epoch_) {
-    order_epoch_ = position.epoch;
+Loader::Place Loader::PlaceOf(int64_t epoch, int64_t place) {
+  if (epoch != order_epoch_) {
+    order_epoch_ = epoch;
     order_ = OrderOf(order_epoch_);
   }
-  const int64_t place = position.batch * options_.batch_size + i;  // in the epoch
   const int64_t index = order_[place];
   const auto stream = [&](RandomPurpose purpose, int64_t version) {
-    return RandomStream(options_.seed, purpose, static_cast<uint32_t>(position.epoch), static_cast<uint32_t>(index),
+    return RandomStream(options_.seed, purpose, static_cast<uint32_t>(epoch), static_cast<uint32_t>(index),
                         static_cast<uint32_t>(version));
   };
   return {.index = index,
@@ -152,9 +162,12 @@ void Loader::Open(int64_t number) {
   Batch& batch = slot.batch;
   batch.position = PositionOf(number);
   batch.splits = transform_.splits();
-  batch.images = SamplesAt(batch.position) * batch.splits;
+  const Places places = PlacesOf(batch.position.batch);
+  batch.images = static_cast<int>(places.count()) * batch.splits;
+  batch.images_elsewhere = GlobalPlacesOf(batch.position.batch).count() * batch.splits - batch.images;
   slot.places.clear();
-  for (int i = 0; i < batch.samples(); ++i) slot.places.push_back(PlaceOf(batch.position, i));
+  for (int64_t place = places.begin; place < places.end; ++place)
+    slot.places.push_back(PlaceOf(batch.position.epoch, place));
   batch.indices.clear();
   batch.labels.clear();
   for (int split = 0; split < batch.splits; ++split)
@@ -279,11 +292,29 @@ Status Loader::Note(Slot& slot) {
   };
   note(slot.flawed, flawed_, slot.batch.flawed);
   note(slot.unreadable, unreadable_, slot.batch.unreadable);
+  return CheckTolerated();
+}
+
+Status Loader::CheckTolerated() const {
   if (static_cast<int64_t>(unreadable_.size()) <= tolerated_) return {};
   return DataLoss(
       "{} of {} pictures cannot be read, and max_unreadable_share {} tolerates {}; one of them is {}; 'riffle data "
       "check' lists all",
       unreadable_.size(), dataset_.size(), options_.max_unreadable_share, tolerated_, unreadable_.begin()->second);
+}
+
+// Each rank says what it has met: a line a picture, its index before the text.
+Status Loader::CheckUnreadable(Communicator& world) {
+  std::string own;
+  for (const auto& [index, text] : unreadable_) own += fmt::format("{} {}\n", index, OneLine(text));
+  RIFFLE_ASSIGN(const std::vector<std::string> all, world.GatherTexts(own));
+  for (const std::string& said : all)
+    for (const std::string_view line : Split(said, '\n')) {
+      const size_t space = line.find(' ');
+      if (space == std::string_view::npos) continue;
+      unreadable_.emplace(*ParseNumber<int64_t>(line.substr(0, space)), std::string(line.substr(space + 1)));
+    }
+  return CheckTolerated();
 }
 
 Result<const Batch*> Loader::Next() {

@@ -23,9 +23,14 @@ namespace riffle {
 inline constexpr int kMaxLoaderWorkers = 1024;
 
 struct LoaderOptions {
-  int batch_size = 128;        ///< samples; a batch holds Transform::splits() versions of each
+  /// Samples of this process's share of a batch, which holds Transform::splits() versions of each.
+  int batch_size = 128;
+  /// Processes that share each batch, and which of them this is: the r-th one's share of the ranks · batch_size samples
+  /// is the r-th part. A last batch that is not full is shared out, too: shares differ by one sample at most, and may
+  /// be empty.
+  int ranks = 1, rank = 0;
   bool shuffle = true;         ///< another order in each epoch; otherwise the data set's
-  bool drop_remainder = true;  ///< leave out the last pictures of an epoch where they do not fill a batch
+  bool drop_remainder = true;  ///< leave out the last pictures of an epoch where they do not fill a batch of all ranks
   /// Pictures that are shuffled among one another where they are read shard after shard (order.h); 0: all of them.
   int64_t shuffle_buffer = 0;
   int aug_repeats = 0;            ///< each picture that an epoch takes comes so often, augmented anew; 0 and 1: once
@@ -47,6 +52,8 @@ struct LoaderOptions {
 ///
 /// A picture that cannot be read or transformed is, where options tolerate it, replaced by another one of the data set,
 /// drawn from (seed, epoch, its index), and keeps its own augmentation: the replacement differs from epoch to epoch.
+///
+/// The shares of all ranks, one after another by rank, are the batches of one process with ranks times the batch_size.
 class Loader : public BatchSource {
  public:
   /// Errors: InvalidArgument for options that give no batch. `dataset` must outlive the loader.
@@ -67,6 +74,9 @@ class Loader : public BatchSource {
   /// replaced, is that of the first such picture of the batch; DataLoss for more unreadable pictures than are
   /// tolerated.
   Result<const Batch*> Next() override;
+
+  /// Pictures that others met count from then on here, too, and are not said again.
+  Status CheckUnreadable(Communicator& world) override;
 
   /// With no workers: the time that Next() worked.
   double WaitedSeconds() const override { return waited_seconds_; }
@@ -98,9 +108,16 @@ class Loader : public BatchSource {
   LoaderPosition PositionOf(int64_t number) const;
   Status Start();
   void Stop();
-  int SamplesAt(LoaderPosition position) const;
+  int64_t GlobalBatchSize() const { return int64_t{options_.batch_size} * options_.ranks; }
+  /// Places of an epoch.
+  struct Places {
+    int64_t begin, end;
+    int64_t count() const { return end - begin; }
+  };
+  Places GlobalPlacesOf(int64_t batch) const;
+  Places PlacesOf(int64_t batch) const;  // this process's
   std::vector<int64_t> OrderOf(int64_t epoch) const;
-  Place PlaceOf(LoaderPosition position, int i);  // REQUIRES: mutex_ is held, as for the next three
+  Place PlaceOf(int64_t epoch, int64_t place);  // REQUIRES: mutex_ is held, as for the next three
   void Open(int64_t number);
   std::optional<Claim> ClaimPictures();  // nothing left that may be made now: none
   void Finish(const Claim& claim, int failed_at, Status status);
@@ -109,6 +126,7 @@ class Loader : public BatchSource {
   Status MakeOrReplace(Slot& slot, int i, TransformScratch& scratch, Picture& picture);
   void Make(const Claim& claim, TransformScratch& scratch, Picture& picture);
   Status Note(Slot& slot);  // what was replaced, what is wrong with what was used
+  Status CheckTolerated() const;
   void Work();
 
   const Dataset& dataset_;

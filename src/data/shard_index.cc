@@ -54,10 +54,16 @@ Status Check(const ShardIndex& index) {
   for (const ShardIndex::Shard& shard : index.shards) {
     if (shard.file.empty() || fs::path(shard.file).filename() != shard.file)
       return InvalidArgument("shard {}: the name of a file beside the index was expected", Quoted(shard.file));
+    if (shard.pictures < 0)
+      return InvalidArgument("shard {}: the number of its pictures was expected, found another value",
+                             Quoted(shard.file));
     if (!files.insert(shard.file).second) return InvalidArgument("the shard {} is there twice", Quoted(shard.file));
   }
   return {};
 }
+
+/// Below 0 for what is no number of pictures.
+int64_t PicturesIn(const nlohmann::json& value) { return NumberIn<int64_t>(value).value_or(-1); }
 
 }  // namespace
 
@@ -79,7 +85,7 @@ Result<ShardIndex> ShardIndexFromJson(std::string_view text) {
     index.classes = json.at("classes").get<std::vector<std::string>>();
     if (json.contains("shards"))
       for (const auto& shard : json["shards"])
-        index.shards.push_back({shard.at("file").get<std::string>(), shard.at("pictures").get<int64_t>()});
+        index.shards.push_back({shard.at("file").get<std::string>(), PicturesIn(shard.at("pictures"))});
   } catch (const nlohmann::json::exception& error) {
     return InvalidArgument("expected an index of shards: classes (names) and shards (file, pictures): {}",
                            error.what());

@@ -173,7 +173,7 @@ class Samples {
 
   Result<ShardContents> Collect() {
     for (const Member& member : members_) {
-      if (fs::path(member.name).filename().native().front() == '.') {  // macOS puts a "._NAME" before each file
+      if (fs::path(member.name).filename().native().starts_with('.')) {  // macOS puts a "._NAME" before each file
         left_out_.AddByName(member.name);
         continue;
       }

@@ -8,6 +8,7 @@
 #include "data/readers.h"
 #include "data/shard_index.h"
 #include "data/splits.h"
+#include "data/testing/tar.h"
 #include "picture/testing/pictures.h"
 
 namespace riffle {
@@ -18,37 +19,9 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-constexpr char kFile = '0', kHardLink = '1', kSymbolicLink = '2', kFolder = '5';
-
-struct TarEntry {
-  std::string name, content;
-  char type = kFile;
-  std::string link = {};
-};
-
 TarEntry Bitmap(const std::string& name, uint8_t shade) {
   const std::vector<uint8_t> file = Bmp(4, 3, shade);
   return {name, {file.begin(), file.end()}};
-}
-
-// In the oldest dialect, by hand: `stated_bytes`, if set, is what each header says of its content's size.
-std::string Tar(const std::vector<TarEntry>& entries, const std::string& stated_bytes = "") {
-  std::string tar;
-  for (const TarEntry& entry : entries) {
-    std::string header(512, '\0');
-    const auto put = [&](size_t at, const std::string& text) { header.replace(at, text.size(), text); };
-    put(0, entry.name);
-    put(100, "0000644");
-    put(124, stated_bytes.empty() ? fmt::format("{:011o}", entry.content.size()) : stated_bytes);
-    put(148, "        ");
-    header[156] = entry.type;
-    put(157, entry.link);
-    int sum = 0;
-    for (const char c : header) sum += static_cast<unsigned char>(c);
-    put(148, fmt::format("{:06o}", sum));
-    tar += header + entry.content + std::string((512 - entry.content.size() % 512) % 512, '\0');
-  }
-  return tar + std::string(1024, '\0');
 }
 
 const std::vector<TarEntry> kTwo = {Bitmap("a.bmp", 10), {"a.cls", "0"}, Bitmap("b.bmp", 20), {"b.cls", "1"}};
@@ -303,6 +276,10 @@ TEST_F(ShardIndexes, IsReadStrictly) {
   EXPECT_THAT(error_of(R"({"classes": ["a", "a"]})"), HasSubstr("\"a\" is there twice"));
   EXPECT_THAT(error_of(R"({"classes": ["a"], "shards": [{"file": "../x.tar", "pictures": 1}]})"),
               HasSubstr("a file beside the index"));
+  for (const char* pictures : {"-1", "1.5", "1e300", "true", "9223372036854775808", "\"1\""})
+    EXPECT_THAT(
+        error_of(fmt::format(R"({{"classes": ["a"], "shards": [{{"file": "x.tar", "pictures": {}}}]}})", pictures)),
+        HasSubstr("shard \"x.tar\": the number of its pictures was expected"));
   EXPECT_THAT(error_of(std::string(kUnfinishedIndex)), HasSubstr("repeat it with --overwrite"));
 }
 

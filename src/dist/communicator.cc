@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 namespace riffle {
 namespace {
@@ -31,14 +32,22 @@ class Alone : public Communicator {
 // A code of one character before the message: what is gathered is one text a rank.
 Status Communicator::Agree(const Status& own) {
   if (size() == 1) return own;
+  std::array<int64_t, 1> failures = {own.ok() ? 0 : 1};
+  RIFFLE_TRY(Sum(failures));
+  if (failures[0] == 0) return {};
   const std::string said = own.ok() ? "" : static_cast<char>('0' + static_cast<int>(own.code())) + own.message();
   RIFFLE_ASSIGN(const std::vector<std::string> all, GatherTexts(said));
   const auto failed = std::ranges::find_if_not(all, &std::string::empty);
-  if (failed == all.end()) return {};
-  return {static_cast<ErrorCode>(failed->front() - '0'),
-          fmt::format("{}: {}", NameOf(static_cast<int>(failed - all.begin())), failed->substr(1))};
+  const auto code = static_cast<ErrorCode>(failed->front() - '0');
+  if (std::ranges::count(all, *failed) == size()) return {code, failed->substr(1)};
+  return {code, fmt::format("{}: {}", NameOf(static_cast<int>(failed - all.begin())), failed->substr(1))};
 }
 
 std::unique_ptr<Communicator> OneProcess() { return std::make_unique<Alone>(); }
+
+Communicator& ThisProcess() {
+  static Alone alone;
+  return alone;
+}
 
 }  // namespace riffle

@@ -47,7 +47,8 @@ class Communicator {
   virtual Result<std::unique_ptr<Communicator>> Duplicate() = 0;
 
   /// Returns when all ranks have called it: `own` where all are ok, else the error of the lowest rank that has one, at
-  /// every rank the same: "rank 2 on HOST: why". So nobody waits for one that has given up.
+  /// every rank the same: "rank 2 on HOST: why"; without a name where all have the same. So nobody waits for one that
+  /// has given up. Cheap where all are ok: the sum of one number.
   Status Agree(const Status& own);
 
   /// Called last, once, whatever the others still do; no collective follows. Returns when all ranks have called it: the
@@ -61,5 +62,7 @@ class Communicator {
 
 /// This process alone: what it says is what all say. Thread-safe.
 std::unique_ptr<Communicator> OneProcess();
+/// The same, for whoever has no others to think of.
+Communicator& ThisProcess();
 
 }  // namespace riffle

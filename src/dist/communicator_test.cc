@@ -41,6 +41,14 @@ TEST(Communicator, AllHearTheErrorOfTheLowestRankThatHasOne) {
   });
 }
 
+TEST(Communicator, AnErrorThatAllHaveIsNobodysOwn) {
+  RunRanks(3, [](Communicator& ranks) {
+    const Status all = ranks.Agree(InvalidArgument("option lr: no number"));
+    EXPECT_EQ(all.code(), ErrorCode::kInvalidArgument);
+    EXPECT_EQ(all.message(), "option lr: no number");
+  });
+}
+
 TEST(Communicator, WhoWaitsForARankThatHasGoneHearsOfIt) {
   RunRanks(2, [](Communicator& ranks) {
     if (ranks.first()) return;

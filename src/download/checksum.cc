@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "base/file.h"
+#include "base/text.h"
 
 namespace riffle {
 namespace {
@@ -100,7 +101,7 @@ FileCheck HasDigest(Digest digest, std::string expected) {
 Result<std::map<std::string, std::string>> ReadChecksums(const std::filesystem::path& path) {
   RIFFLE_ASSIGN(const std::string text, ReadTextFile(path));
   std::map<std::string, std::string> sums;
-  std::istringstream lines(text);
+  std::istringstream lines{std::string(WithoutByteOrderMark(text))};
   std::string line;
   for (int number = 1; std::getline(lines, line); ++number) {
     if (line.ends_with('\r')) line.pop_back();

@@ -1,7 +1,7 @@
 // The model description as JSON: each key is named once and visited in both directions.
 #include <algorithm>
 #include <array>
-#include <limits>
+#include <optional>
 #include <type_traits>
 #include <vector>
 
@@ -135,17 +135,15 @@ struct Reader {
     return {};
   }
   static Status Read(const std::string& key, const json& found, int& value) {
-    // Unsigned values beyond int64 would wrap in get<int64_t>.
-    const bool fits = found.is_number_integer() &&
-                      !(found.is_number_unsigned() && found.get<uint64_t>() > std::numeric_limits<int>::max()) &&
-                      found.get<int64_t>() >= std::numeric_limits<int>::min();
-    if (!fits) return Expected(key, "a whole number of 32 bits", found);
-    value = found.get<int>();
+    const std::optional<int> number = NumberIn<int>(found);
+    if (!number) return Expected(key, "a whole number of 32 bits", found);
+    value = *number;
     return {};
   }
   static Status Read(const std::string& key, const json& found, double& value) {
-    if (!found.is_number()) return Expected(key, "a number", found);
-    value = found.get<double>();
+    const std::optional<double> number = NumberIn<double>(found);
+    if (!number) return Expected(key, "a number", found);
+    value = *number;
     return {};
   }
   static Status Read(const std::string& key, const json& found, bool& value) {

@@ -1,6 +1,8 @@
 #include "model/network.h"
 
 #include <algorithm>
+#include <ranges>
+#include <span>
 #include <utility>
 
 #include "model/memory_plan.h"
@@ -41,6 +43,24 @@ std::vector<BufferLife> Lives(const Plan& plan, int64_t images, size_t value_byt
   return lives;
 }
 
+// The gradients that are final once backward has done a step: those behind all parameters of the steps before it.
+std::vector<int64_t> FinalFrom(const Plan& plan) {
+  const std::span<const Parameter> parameters = plan.registry.trainable();
+  const auto end_of = [&](size_t p) {
+    return p + 1 < parameters.size() ? parameters[p + 1].offset : plan.registry.trainable_arena_values();
+  };
+  std::vector<int64_t> final_from;
+  int64_t from = 0;
+  for (const Step& step : plan.steps) {
+    final_from.push_back(from);
+    std::vector<int> own = {step.weight, step.bias};
+    if (step.op == Op::kBatchNorm) own = {plan.norms[step.norm].gamma, plan.norms[step.norm].beta};
+    for (const int p : own)
+      if (p >= 0) from = std::max(from, end_of(p));
+  }
+  return final_from;
+}
+
 }  // namespace
 
 int64_t TrainingArenaBytes(const Plan& plan, int64_t images) {
@@ -61,7 +81,8 @@ Network<T>::Network(const Execution& execution, const Plan& plan, const OpTable<
       ops_(ops),
       row_indices_(execution.device, plan),
       values_(execution.device, plan.registry),
-      gradients_(execution.device, plan.registry.trainable_arena_values()) {
+      gradients_(execution.device, plan.registry.trainable_arena_values()),
+      final_from_(FinalFrom(plan)) {
   // Moments and sums are two values a row, PullBack three, scale and shift one each.
   constexpr int kValuesPerRow = (sizeof(Moments<T>) + sizeof(GradientSums<T>) + sizeof(PullBack<T>)) / sizeof(T) + 2;
   int64_t rows = 0;
@@ -83,6 +104,14 @@ template <class T>
 void Network<T>::UsePlan(const Plan& plan) {
   plan_ = &plan;
   images_ = 0;  // the next Forward lays the arena out anew
+}
+
+template <class T>
+void Network<T>::SetStatisticsExchange(StatisticsExchange<T>* exchange) {
+  exchange_ = exchange;
+  if (!exchange) return;
+  const auto most = std::ranges::max(plan_->norms, {}, &Norm::channels);
+  shared_sums_.Reserve(execution_.device, most.channels);
 }
 
 template <class T>
@@ -150,6 +179,13 @@ GroupConvShape Network<T>::GroupConvShapeOf(const Step& step) const {
 
 template <class T>
 const T* Network<T>::Forward(int64_t images, Rows<const T> pictures, Statistics statistics) {
+  if (images == 0) {
+    images_ = 0;
+    for (const Step& step : plan_->steps)
+      if (step.op == Op::kBatchNorm && exchange_ && statistics == Statistics::kBatch)
+        ForwardBatchNorm(step, statistics);
+    return nullptr;
+  }
   Bind(images);
   maps_[0] = {const_cast<T*>(pictures.data), pictures.stride};  // read only: no step writes map 0
   for (size_t i = 0; i < plan_->steps.size(); ++i) {
@@ -196,20 +232,8 @@ void Network<T>::ForwardStep(const Step& step, Statistics statistics) {
           execution_,
           {{step.channels, in, plan_->model.conventions.pool_padding}, plan_->model.conventions.average_divisor},
           {.y = y, .x = x});
-    case Op::kBatchNorm: {
-      const Norm& n = plan_->norms[step.norm];
-      const auto trainable = [&](int i) { return values_.trainable.data() + plan_->registry.trainable()[i].offset; };
-      const auto running = [&](int i) { return values_.statistics.data() + plan_->registry.statistics()[i].offset; };
-      return ops_.batch_norm_forward(execution_, {n.channels, in.pixels(), plan_->model.bn_eps, bn_momentum_},
-                                     {.scale = norms_[step.norm].scale,
-                                      .shift = norms_[step.norm].shift,
-                                      .moments = moments,
-                                      .gamma = trainable(n.gamma),
-                                      .beta = trainable(n.beta),
-                                      .running_mean = running(n.running_mean),
-                                      .running_variance = running(n.running_variance),
-                                      .parameter_row = row_indices_.From(n.parameter_rows)});
-    }
+    case Op::kBatchNorm:
+      return ForwardBatchNorm(step, statistics);
     case Op::kResidual:
       return ForwardResidual(step, y);
     case Op::kGlobalAveragePool:
@@ -218,6 +242,48 @@ void Network<T>::ForwardStep(const Step& step, Statistics statistics) {
       return ops_.linear_forward(execution_, {images_, plan_->maps[step.x].channels, step.channels},
                                  {.logits = y.data, .features = x.data, .weight = Weight(step), .bias = Bias(step)});
   }
+}
+
+template <class T>
+void Network<T>::ForwardBatchNorm(const Step& step, Statistics statistics) {
+  const Norm& n = plan_->norms[step.norm];
+  NormState& state = norms_[step.norm];
+  state.pixels = PlaneOf(step.x).pixels();
+  const bool of_batch = statistics == Statistics::kBatch;
+  if (of_batch && exchange_) state.pixels = ShareMoments(state, n.channels, state.pixels);
+  const auto trainable = [&](int i) { return values_.trainable.data() + plan_->registry.trainable()[i].offset; };
+  const auto running = [&](int i) { return values_.statistics.data() + plan_->registry.statistics()[i].offset; };
+  ops_.batch_norm_forward(execution_, {n.channels, state.pixels, plan_->model.bn_eps, bn_momentum_},
+                          {.scale = state.scale,
+                           .shift = state.shift,
+                           .moments = of_batch ? state.moments : nullptr,
+                           .gamma = trainable(n.gamma),
+                           .beta = trainable(n.beta),
+                           .running_mean = running(n.running_mean),
+                           .running_variance = running(n.running_variance),
+                           .parameter_row = row_indices_.From(n.parameter_rows)});
+}
+
+template <class T>
+int64_t Network<T>::ShareMoments(const NormState& state, int channels, int64_t pixels) {
+  std::vector<Moments<T>> moments(channels);
+  const size_t bytes = channels * sizeof(Moments<T>);
+  execution_.device.Download(moments.data(), state.moments, bytes);
+  execution_.Synchronize();
+  const int64_t all = exchange_->Combine(pixels, moments);
+  execution_.device.Upload(state.moments, moments.data(), bytes);
+  return all;
+}
+
+template <class T>
+const GradientSums<T>* Network<T>::ShareSums(const NormState& state, int channels) {
+  std::vector<GradientSums<T>> sums(channels, GradientSums<T>{});
+  const size_t bytes = channels * sizeof(GradientSums<T>);
+  if (images_ > 0) execution_.device.Download(sums.data(), state.sums, bytes);
+  execution_.Synchronize();
+  exchange_->Add(sums);
+  execution_.device.Upload(shared_sums_.data(), sums.data(), bytes);
+  return shared_sums_.data();
 }
 
 template <class T>
@@ -233,24 +299,35 @@ void Network<T>::ForwardResidual(const Step& step, Rows<T> y) {
 
 template <class T>
 T* Network<T>::dlogits() {
-  return GradientOf(plan_->output()).data;
+  return images_ == 0 ? nullptr : GradientOf(plan_->output()).data;
 }
 
 template <class T>
 void Network<T>::Backward() {
-  for (size_t i = plan_->steps.size(); i-- > 0;) {
-    if (observer_) observer_->Begin(i, Pass::kBackward);
-    BackwardStep(plan_->steps[i]);
-    if (observer_) observer_->End(i, Pass::kBackward);
+  if (images_ == 0) {
+    gradients_.Zero();
+    for (const Step& step : plan_->steps | std::views::reverse)
+      if (step.op == Op::kBatchNorm && exchange_) ShareSums(norms_[step.norm], plan_->norms[step.norm].channels);
+    if (gradient_listener_) gradient_listener_->OnFinal(0);
+    return;
   }
+  for (size_t i = plan_->steps.size(); i-- > 0;) BackwardObserved(i);
+}
+
+template <class T>
+void Network<T>::BackwardObserved(size_t step) {
+  if (observer_) observer_->Begin(step, Pass::kBackward);
+  BackwardStep(plan_->steps[step]);
+  if (observer_) observer_->End(step, Pass::kBackward);
+  if (gradient_listener_) gradient_listener_->OnFinal(final_from_[step]);
 }
 
 template <class T>
 void Network<T>::BackwardHead() {
   const size_t head = plan_->steps.size() - 1;
-  if (observer_) observer_->Begin(head, Pass::kBackward);
-  BackwardStep(plan_->steps[head]);
-  if (observer_) observer_->End(head, Pass::kBackward);
+  if (images_ > 0) return BackwardObserved(head);
+  gradients_.Zero();
+  if (gradient_listener_) gradient_listener_->OnFinal(final_from_[head]);
 }
 
 template <class T>
@@ -286,20 +363,8 @@ void Network<T>::BackwardStep(const Step& step) {
           execution_,
           {{step.channels, in, plan_->model.conventions.pool_padding}, plan_->model.conventions.average_divisor},
           {.dx = GradientOf(step.x), .dy = dy});
-    case Op::kBatchNorm: {
-      const Norm& n = plan_->norms[step.norm];
-      const NormState& state = norms_[step.norm];
-      const auto offset = [&](int i) { return plan_->registry.trainable()[i].offset; };
-      return ops_.batch_norm_backward(execution_, {n.channels, in.pixels(), plan_->model.bn_eps, bn_momentum_},
-                                      {.pull_back = state.pull_back,
-                                       .dgamma = gradients_.data() + offset(n.gamma),
-                                       .dbeta = gradients_.data() + offset(n.beta),
-                                       .sums = state.sums,
-                                       .own_sums = state.sums,
-                                       .moments = state.moments,
-                                       .gamma = values_.trainable.data() + offset(n.gamma),
-                                       .parameter_row = row_indices_.From(n.parameter_rows)});
-    }
+    case Op::kBatchNorm:
+      return BackwardBatchNorm(step);
     case Op::kResidual:
       if (BackwardOf(step).sums_gathered) return;
       return ops_.residual_backward(
@@ -317,6 +382,22 @@ void Network<T>::BackwardStep(const Step& step) {
                                    .features = x.data,
                                    .weight = Weight(step)});
   }
+}
+
+template <class T>
+void Network<T>::BackwardBatchNorm(const Step& step) {
+  const Norm& n = plan_->norms[step.norm];
+  const NormState& state = norms_[step.norm];
+  const auto offset = [&](int i) { return plan_->registry.trainable()[i].offset; };
+  ops_.batch_norm_backward(execution_, {n.channels, state.pixels, plan_->model.bn_eps, bn_momentum_},
+                           {.pull_back = state.pull_back,
+                            .dgamma = gradients_.data() + offset(n.gamma),
+                            .dbeta = gradients_.data() + offset(n.beta),
+                            .sums = exchange_ ? ShareSums(state, n.channels) : state.sums,
+                            .own_sums = state.sums,
+                            .moments = state.moments,
+                            .gamma = values_.trainable.data() + offset(n.gamma),
+                            .parameter_row = row_indices_.From(n.parameter_rows)});
 }
 
 template <class T>

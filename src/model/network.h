@@ -7,6 +7,7 @@
 #include "backend/device_array.h"
 #include "model/plan.h"
 #include "model/row_indices.h"
+#include "model/shared_batch.h"
 #include "model/step_observer.h"
 #include "ops/op_table.h"
 
@@ -35,12 +36,15 @@ class Network {
 
   /// The logits [images][classes], there after Synchronize() and valid until the next Forward.
   /// pictures: [in_channels][images·H·W], normalised; must stay as it is until Backward has returned.
+  /// No images: null; a process that has none of a shared batch takes part in the exchange of statistics alone.
   const T* Forward(int64_t images, Rows<const T> pictures, Statistics statistics);
 
   /// [images][classes] for the images of the last Forward: the loss writes here what Backward starts from.
+  /// Null where it had none.
   T* dlogits();
 
-  /// Gradients of all trainable parameters. REQUIRES: a Forward with Statistics::kBatch, and dlogits() written.
+  /// Gradients of all trainable parameters; zero where the last Forward had no images. REQUIRES: a Forward with
+  /// Statistics::kBatch, and dlogits() written.
   void Backward();
 
   /// The gradient of the head alone, for a body that is frozen: no pass through it; the other gradients stay as they
@@ -64,6 +68,13 @@ class Network {
   /// Told of each step of the plan from now on; null: nobody. Must outlive the passes.
   void SetObserver(StepObserver* observer) { observer_ = observer; }
 
+  /// Told how much of gradients() is final, by Backward and BackwardHead; null: nobody. Must outlive the passes.
+  void SetGradientListener(GradientListener* listener) { gradient_listener_ = listener; }
+
+  /// From now on batches are shared: batch norm normalises by the statistics of all their pictures, which `exchange`
+  /// gives, and gradients() are this process's share of theirs. Null: a batch is one's own. Must outlive the passes.
+  void SetStatisticsExchange(StatisticsExchange<T>* exchange);
+
  private:
   // Of one batch norm; all arrays by row of its raw map.
   struct NormState {
@@ -71,12 +82,20 @@ class Network {
     GradientSums<T>* sums;
     PullBack<T>* pull_back;
     T *scale, *shift;
+    int64_t pixels = 0;  // that the moments are of
   };
 
   void Bind(int64_t images);
   void ForwardStep(const Step& step, Statistics statistics);
   void ForwardResidual(const Step& step, Rows<T> y);
+  void ForwardBatchNorm(const Step& step, Statistics statistics);
+  void BackwardBatchNorm(const Step& step);
+  // What the exchange makes of the moments; their pixels.
+  int64_t ShareMoments(const NormState& state, int channels, int64_t pixels);
+  // What the exchange makes of the sums.
+  const GradientSums<T>* ShareSums(const NormState& state, int channels);
   void BackwardStep(const Step& step);
+  void BackwardObserved(size_t step);  // and what is told of it
   /// A map's rows; of one that was given up, after computing them once more.
   Rows<const T> RowsInBackward(int map);
   void BackwardGroupConv(const Step& step);
@@ -115,6 +134,10 @@ class Network {
   std::vector<Rows<T>> maps_, gradients_of_maps_;
   std::vector<Rows<T>> recomputed_;  // in backward, of the maps that are
   StepObserver* observer_ = nullptr;
+  GradientListener* gradient_listener_ = nullptr;
+  const std::vector<int64_t> final_from_;  // by step: what the listener is told after its backward
+  StatisticsExchange<T>* exchange_ = nullptr;
+  DeviceArray<GradientSums<T>> shared_sums_;  // of the batch norm whose backward runs
 };
 
 /// Bytes of maps and gradients that training on batches of `images` takes: the arena of a Network<float>.

@@ -296,5 +296,107 @@ TEST(Network, ChangesTheSizeOfItsPicturesAndBack) {
   EXPECT_EQ(PassOf(network, small_plan, CpuOps(), small_batch), FreshPass(small_plan, CpuOps(), small_batch));
 }
 
+// What backward says is final, as it was then.
+struct FinalGradients : GradientListener {
+  explicit FinalGradients(Network<float>& asked) : network(asked) { network.SetGradientListener(this); }
+  void OnFinal(int64_t from) override {
+    const std::vector<float> now = HostCopy(network.gradients());
+    told.emplace_back(from, std::vector<float>(now.begin() + from, now.end()));
+  }
+  Network<float>& network;
+  std::vector<std::pair<int64_t, std::vector<float>>> told;
+};
+
+TEST(Network, TellsWhichGradientsAreFinalWhileBackwardGoesOn) {
+  for (const ModelDescription& model : Models()) {
+    const Plan plan = *MakePlan(model);
+    Network<float> network(OnThreads(), plan, CpuOps());
+    FillRandom(plan.registry, 1, &network.values());
+    FinalGradients listener(network);
+    TrainingPass(network, CpuOps(), TestBatch<float>(model, kImages, 2), kClasses);
+    const std::vector<float> gradients = HostCopy(network.gradients());
+    ASSERT_EQ(listener.told.size(), plan.steps.size());
+    EXPECT_EQ(listener.told.back().first, 0) << "all in the end";
+    EXPECT_EQ(listener.told.front().first, plan.registry.trainable()[plan.steps.back().weight].offset) << "the head";
+    int64_t before = network.gradients().size();
+    for (const auto& [from, then] : listener.told) {
+      EXPECT_LE(from, before) << "more and more";
+      before = from;
+      EXPECT_TRUE(std::equal(then.begin(), then.end(), gradients.begin() + from)) << from << ": " << ToJson(model);
+    }
+  }
+}
+
+// A process whose batch is the half of one that holds it twice: moments stay, sums are twice its own.
+struct Twice : StatisticsExchange<float> {
+  int64_t Combine(int64_t pixels, std::span<Moments<float>>) override {
+    forward.push_back(pixels);
+    return 2 * pixels;
+  }
+  void Add(std::span<GradientSums<float>> sums) override {
+    ++backward;
+    for (GradientSums<float>& sum : sums) sum = {2 * sum.dz, 2 * sum.dz_centred};
+  }
+  std::vector<int64_t> forward;
+  size_t backward = 0;
+};
+
+TEST(Network, NormalisesASharedBatchByTheStatisticsOfAll) {
+  for (const ModelDescription& model : Models()) {
+    const Plan plan = *MakePlan(model);
+    const TestBatch<float> batch(model, kImages, 2);
+    GuardedDevice device;
+    Network<float> network({OnThreads(3).pool, device}, plan, GuardedOps());
+    FillRandom(plan.registry, 1, &network.values());
+    Twice twice;
+    network.SetStatisticsExchange(&twice);
+    EXPECT_EQ(PassOf(network, plan, GuardedOps(), batch), FreshPass(plan, CpuOps(), batch)) << ToJson(model);
+    EXPECT_EQ(twice.forward.size(), plan.norms.size());
+    EXPECT_EQ(twice.backward, plan.norms.size());
+    network.Forward(kImages, batch.pictures(), Statistics::kRunning);
+    EXPECT_EQ(twice.forward.size(), plan.norms.size()) << "the running statistics are all processes' already";
+  }
+}
+
+// All pixels are elsewhere, and their moments are 3 and 4.
+struct Elsewhere : StatisticsExchange<float> {
+  int64_t Combine(int64_t pixels, std::span<Moments<float>> moments) override {
+    EXPECT_EQ(pixels, 0);
+    std::ranges::fill(moments, Moments<float>{3, 4});
+    return 100;
+  }
+  void Add(std::span<GradientSums<float>> sums) override {
+    ++backward;
+    for (const GradientSums<float>& sum : sums) EXPECT_EQ(sum.dz, 0);
+  }
+  size_t backward = 0;
+};
+
+TEST(Network, WithNoPicturesOfASharedBatchItFollowsTheStatisticsOfTheOthers) {
+  const ModelDescription model = Models()[0];
+  const Plan plan = *MakePlan(model);
+  Network<float> network(OnThreads(), plan, CpuOps());
+  FillRandom(plan.registry, 1, &network.values());
+  for (const bool first : {true, false}) {  // before and after a batch with pictures
+    const std::vector<float> before = HostCopy(network.values().statistics);
+    Elsewhere elsewhere;
+    network.SetStatisticsExchange(&elsewhere);
+    FinalGradients listener(network);
+    EXPECT_EQ(network.Forward(0, {}, Statistics::kBatch), nullptr);
+    network.Backward();
+    EXPECT_EQ(elsewhere.backward, plan.norms.size());
+    ASSERT_EQ(listener.told.size(), 1u);
+    EXPECT_EQ(listener.told[0].second, std::vector<float>(network.gradients().size())) << "nothing of its own";
+    const std::vector<float> after = HostCopy(network.values().statistics);
+    for (const Parameter& p : plan.registry.statistics()) {
+      const double now = p.kind == ParameterKind::kRunningMean ? 3 : 400.0 / 99, kept = network.bn_momentum();
+      EXPECT_NEAR(after[p.offset], kept * before[p.offset] + (1 - kept) * now, 1e-5) << p.name;
+    }
+    network.SetStatisticsExchange(nullptr);
+    network.SetGradientListener(nullptr);
+    if (first) PassOf(network, plan, CpuOps(), TestBatch<float>(model, kImages, 2));
+  }
+}
+
 }  // namespace
 }  // namespace riffle

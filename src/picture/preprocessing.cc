@@ -22,6 +22,22 @@ Status CheckValues(const char* name, const std::vector<float>& values, int chann
   return {};
 }
 
+/// Whether `found` is of the type of `value`, which then gets it.
+bool Read(const Json& found, bool& value) { return found.is_boolean() && (value = found.get<bool>(), true); }
+bool Read(const Json& found, std::string& value) {
+  return found.is_string() && (value = found.get<std::string>(), true);
+}
+template <class T>
+bool Read(const Json& found, T& value) {
+  const std::optional<T> number = NumberIn<T>(found);
+  value = number.value_or(value);
+  return number.has_value();
+}
+bool Read(const Json& found, std::vector<float>& values) {
+  return found.is_array() &&
+         std::ranges::all_of(found, [&](const Json& value) { return Read(value, values.emplace_back()); });
+}
+
 }  // namespace
 
 int Preprocessing::ResizedShortSide() const { return static_cast<int>(std::floor(image_size / crop_pct)); }
@@ -62,20 +78,21 @@ Result<Preprocessing> PreprocessingFromJson(std::string_view text) {
   for (const auto& [key, value] : json.items())
     if (std::find(kKeys.begin(), kKeys.end(), key) == kKeys.end())
       return DataLoss("preprocessing: the key {} is unknown; the nearest is '{}'", Quoted(key), Nearest(key, kKeys));
-  std::string key;
   Preprocessing p;
   std::string interpolation;
-  try {
-    json.at(key = "image_size").get_to(p.image_size);
-    json.at(key = "channels").get_to(p.channels);
-    json.at(key = "crop_pct").get_to(p.crop_pct);
-    json.at(key = "interpolation").get_to(interpolation);
-    json.at(key = "mean").get_to(p.mean);
-    json.at(key = "std").get_to(p.std);
-    if (json.contains(key = kExif)) json.at(key).get_to(p.exif_orientation);
-  } catch (const Json::exception&) {
-    return DataLoss("preprocessing: '{}' has a value of the wrong type: {}", key, Quoted(json.at(key).dump()));
-  }
+  std::string_view wrong;
+  const auto read = [&](std::string_view key, auto& value) {
+    if (wrong.empty() && !Read(json.at(key), value)) wrong = key;
+  };
+  read("image_size", p.image_size);
+  read("channels", p.channels);
+  read("crop_pct", p.crop_pct);
+  read("interpolation", interpolation);
+  read("mean", p.mean);
+  read("std", p.std);
+  if (json.contains(kExif)) read(kExif, p.exif_orientation);
+  if (!wrong.empty())
+    return DataLoss("preprocessing: '{}' has a value of the wrong type: {}", wrong, Quoted(json.at(wrong).dump()));
   RIFFLE_ASSIGN(p.interpolation, ParseInterpolation(interpolation));
   if (Status status = Check(p); !status.ok()) return std::move(status).In("preprocessing");
   return p;

@@ -35,6 +35,12 @@ TEST(Preprocessing, WrongJsonNamesTheKey) {
   EXPECT_NE(error("image_size", "imagesize").find("'image_size' is missing"), std::string::npos);
   EXPECT_NE(error("{", "{\"scale\":1,").find("\"scale\" is unknown"), std::string::npos);
   EXPECT_NE(error("\"image_size\":32", "\"image_size\":\"x\"").find("'image_size'"), std::string::npos);
+  for (const char* value : {"32.5", "true", "1e300"})
+    EXPECT_NE(error("\"image_size\":32", fmt::format("\"image_size\":{}", value))
+                  .find("'image_size' has a value of the wrong"),
+              std::string::npos)
+        << value << " would be read as another number";
+  EXPECT_NE(error("\"mean\":[", "\"mean\":[true,").find("'mean' has a value of the wrong"), std::string::npos);
   EXPECT_NE(error("\"image_size\":32", "\"image_size\":0").find("image_resize"), std::string::npos);
   EXPECT_NE(error("\"crop_pct\":1.0", "\"crop_pct\":1.5").find("crop_pct"), std::string::npos);
   EXPECT_NE(error("bilinear", "bilinaer").find("'bilinear'"), std::string::npos);

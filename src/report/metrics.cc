@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/text.h"
 
 namespace riffle {
@@ -58,8 +59,7 @@ std::string JsonRow(const EpochMetrics& m) {
 /// The epoch of a complete row; nullopt for anything else.
 std::optional<int> EpochOfJsonRow(const std::string& line) {
   const auto row = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
-  if (!row.is_object() || !row.contains("epoch") || !row["epoch"].is_number_integer()) return std::nullopt;
-  return row["epoch"].get<int>();
+  return row.is_object() && row.contains("epoch") ? NumberIn<int>(row["epoch"]) : std::nullopt;
 }
 
 std::optional<int> EpochOfResultRow(const std::string& line) {

@@ -137,6 +137,14 @@ TEST_F(MetricsTest, RowsThatACrashCutShortAreDropped) {
   EXPECT_THAT(ResultEpochs(), ElementsAre(1, 2, 4));
 }
 
+TEST_F(MetricsTest, ARowOfNoEpochIsNone) {
+  Run(0, 1, 1);
+  for (const char* epoch : {"4294967298", "2.0", "true", "\"2\""})
+    AppendText("metrics.jsonl", fmt::format("{{\"epoch\":{}}}\n", epoch));
+  Run(2, 3, 3);
+  EXPECT_THAT(JsonEpochs(), ElementsAre(1, 3)) << "4294967298 is 2 in 32 bits";
+}
+
 TEST_F(MetricsTest, ResumingWhereTheFilesAreMissingStartsThemAndCountsTheRowsThatLack) {
   Run(7, 8, 8);
   EXPECT_THAT(JsonEpochs(), ElementsAre(8));

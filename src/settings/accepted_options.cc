@@ -23,7 +23,6 @@ std::vector<AcceptedOption> MakeTable() {
   };
   return {
       {row("mode", kText, "there is one way to execute", {.choices = {"0", "1"}}), {}},
-      {row("distribute", kFlag, "one process trains, with batch_size pictures a step"), {"false"}},
       {row("dataset_sink_mode", kFlag, "the loader feeds the network directly"), {}},
       {row("amp_level", kText, kFp32, levels), {"O0"}},
       {row("val_amp_level", kText, kFp32, levels), {"O0"}},

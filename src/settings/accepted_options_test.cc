@@ -34,7 +34,7 @@ TEST(AcceptedOptions, ChangeNothingButTheNote) {
 }
 
 TEST(AcceptedOptions, AreNotWorthAWordAtTheirUsualValues) {
-  EXPECT_EQ(AcceptedNote(After("distribute: False\namp_level: o0\nloss_scale: 1.0\ndrop_rate: null\n"
+  EXPECT_EQ(AcceptedNote(After("amp_level: o0\nloss_scale: 1.0\ndrop_rate: null\n"
                                "drop_path_rate: 0.0\nsave_checkpoint: yes\namp_cast_list:\n")),
             "");
   EXPECT_EQ(AcceptedNote(Settings{}), "");
@@ -51,7 +51,7 @@ TEST(AcceptedOptions, HaveValuesOfTheirTypeAndNoOther) {
   EXPECT_EQ(refused("amp_level", "O4"),
             "option amp_level (command line): expected one of O0, O1, O2, O3, found 'O4'; the nearest one is 'O0'");
   EXPECT_THAT(refused("loss_scale", "big"), HasSubstr("a number"));
-  EXPECT_THAT(refused("distribute", "maybe"), HasSubstr("yes or no"));
+  EXPECT_THAT(refused("summary", "maybe"), HasSubstr("yes or no"));
   EXPECT_TRUE(settings.accepted.empty());
 }
 

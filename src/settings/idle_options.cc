@@ -74,6 +74,7 @@ std::vector<Dependence> MakeTable() {
       {"shuffle_buffer", "--shuffle", [](const Options& o) { return o.shuffle; }},
       {"zero_init_residual", "a start from nothing, without --ckpt_path and --pretrained",
        [](const Options& o) { return o.ckpt_path.empty() && o.pretrained.empty(); }},
+      {"sync_bn", "a body that learns, without --freeze", [](const Options& o) { return o.freeze.empty(); }},
       {"keep_checkpoint_max", "--ckpt_save_policy=latest_k or top_k",
        [](const Options& o) { return o.ckpt_save_policy.ends_with("_k"); }},
       OnTheOptimizer("momentum", [](const UpdateRule& rule) { return rule.uses_momentum; }),

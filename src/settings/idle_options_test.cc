@@ -59,6 +59,7 @@ TEST(IdleOptions, AllAreOptionsAndNoneCountsWithoutWhatItNeeds) {
                         .ckpt_save_policy = "all",
                         .opt = "lion",
                         .weight_decay = 0,
+                        .freeze = "body",
                         .scheduler = "constant",
                         .warmup_epochs = 0};
   std::set<std::string_view> seen;

@@ -45,9 +45,9 @@ std::string_view Title(OptionGroup group);
 
 /// Where a row keeps its value. A new type of option is one alternative here.
 using OptionField =
-    std::variant<bool Options::*, int Options::*, int64_t Options::*, double Options::*, std::string Options::*,
-                 std::optional<int> Options::*, std::optional<int64_t> Options::*, std::optional<double> Options::*,
-                 std::array<double, 2> Options::*, std::vector<double> Options::*,
+    std::variant<bool Options::*, std::optional<bool> Options::*, int Options::*, int64_t Options::*, double Options::*,
+                 std::string Options::*, std::optional<int> Options::*, std::optional<int64_t> Options::*,
+                 std::optional<double> Options::*, std::array<double, 2> Options::*, std::vector<double> Options::*,
                  std::optional<std::vector<double>> Options::*>;
 
 /// What values are right, beyond their type. Numbers in lists are checked one by one.
@@ -73,7 +73,8 @@ std::string RangeText(const Limits& limits);
 enum class OnResume {
   kSaid,           ///< it counts from now on: a line says so, and the record keeps both
   kBetweenEpochs,  ///< as kSaid, but an error within an epoch, whose batches it decides
-  kFree,           ///< no result depends on it
+  kPlace,          ///< no result depends on it, and the record says what it is now
+  kFree,           ///< no result depends on it: the record keeps what it was
   kStays,          ///< it stays as it was where none is given now; otherwise as kSaid
   kStart,          ///< it counts at the start of a run only: the record keeps what it was
   kFixed,  ///< part of what Trainer::Resume compares, and another one is an error there: the network, the average

@@ -174,7 +174,8 @@ std::string RangeText(const Limits& l) {
 }
 
 bool IsFlag(const OptionRow& row) {
-  return std::holds_alternative<bool Options::*>(row.field) || !row.limits.alone.empty();
+  return std::holds_alternative<bool Options::*>(row.field) ||
+         std::holds_alternative<std::optional<bool> Options::*>(row.field) || !row.limits.alone.empty();
 }
 
 std::string Expected(const OptionRow& row) {
@@ -197,7 +198,7 @@ std::string_view ValueName(const OptionRow& row) {
         if (row.limits.is_path) return "PATH";
         if constexpr (kIsPair<T>) return "LOW,HIGH";
         if constexpr (kIsList<T> || std::is_same_v<T, std::optional<std::vector<double>>>) return "X,X,X";
-        if constexpr (std::is_same_v<T, bool>) return "[BOOL]";
+        if constexpr (std::is_same_v<T, bool> || std::is_same_v<T, std::optional<bool>>) return "[BOOL]";
         if constexpr (std::is_same_v<T, std::string>) return "TEXT";
         if constexpr (std::is_same_v<T, double> || std::is_same_v<T, std::optional<double>>) return "X";
         return "N";

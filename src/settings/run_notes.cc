@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "backend/threads.h"
 #include "train/loop/resolution.h"
 #include "train/update/schedule.h"
 
@@ -111,6 +112,14 @@ std::string RareValidation(const Options& o) {
                      o.epoch_size);
 }
 
+std::string UnreachedRecalibration(const Options& o) {
+  if (o.patience == 0 || o.bn_recalibration == 0) return "";
+  return fmt::format(
+      "bn_recalibration={} comes after the last epoch, which a run that patience={} ends does not reach; 'riffle "
+      "recalibrate' does it",
+      o.bn_recalibration, o.patience);
+}
+
 std::string RareCheckpoints(const Options& o) {
   if (o.ckpt_save_interval <= o.epoch_size) return "";
   return fmt::format("ckpt_save_interval={}: the run has {} epochs and saves once, after the last",
@@ -129,6 +138,15 @@ std::string MomentaryAverage(const Options& o) {
   return o.ema && o.ema_decay == 0 ? "ema_decay=0: the average is the weights of the last step" : "";
 }
 
+std::string CrowdedCores(const Options& o) {
+  const int cores = UsableCores();
+  if (o.threads <= cores) return "";
+  return fmt::format(
+      "threads={}: this process may use {} core{}, on which they take turns; if mpirun has bound it there, --bind-to "
+      "none leaves it free",
+      o.threads, cores, cores == 1 ? "" : "s");
+}
+
 }  // namespace
 
 std::span<const RunNote> RunNotes() {
@@ -144,10 +162,12 @@ std::span<const RunNote> RunNotes() {
       {{"bn_momentum"}, FixedStatistics},
       {{"lr"}, NoLearning},
       {{"val_interval"}, RareValidation},
+      {{"patience", "bn_recalibration"}, UnreachedRecalibration},
       {{"ckpt_save_interval"}, RareCheckpoints},
       {{"cutmix_prob"}, UnmixedBatches},
       {{"distill_weight"}, UnheardTeacher},
       {{"ema_decay"}, MomentaryAverage},
+      {{"threads"}, CrowdedCores},
   };
   return table;
 }

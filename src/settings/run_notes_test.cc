@@ -60,6 +60,7 @@ const Case kCases[] = {
     {{{"resolution_schedule", "0:128,90:224"}},
      "never trains on 224 pixels, from epoch 90 on",
      {{"resolution_schedule", "0:128,89:224"}}},
+    {{{"patience", "5"}, {"bn_recalibration", "10"}}, "'riffle recalibrate' does it", {{"patience", "5"}}},
     {{{"bn_momentum", "1"}}, "never move", {{"bn_momentum", "0.99"}}},
     {{{"bn_momentum", "0"}}, "of the last batch alone", {{"bn_momentum", "0.5"}}},
     {{{"bn_momentum", "0.1"}},
@@ -77,6 +78,7 @@ const Case kCases[] = {
     {{{"ckpt_save_interval", "91"}}, "saves once", {{"ckpt_save_interval", "90"}}},
     {{{"mixup", "0.2"}, {"cutmix_prob", "0"}}, "no batch is mixed", {{"mixup", "0.2"}, {"cutmix_prob", "0.1"}}},
     {{{"teacher_ckpt", "a"}, {"distill_weight", "0"}}, "counts for nothing", {{"distill_weight", "0"}}},
+    {{{"threads", "1024"}}, "on which they take turns", {{"threads", "1"}}},
     {{{"ema", "True"}, {"ema_decay", "0"}}, "of the last step", {{"ema", "True"}, {"ema_decay", "0.5"}}},
 };
 

@@ -25,6 +25,7 @@ struct Options {
   int64_t seed = 42;
   std::string device_target = "CPU";
   int threads = 0;  ///< 0: see ResolveAutomatic
+  std::optional<bool> distribute = std::nullopt;
 
   // Data
   std::string dataset = "imagenet";
@@ -111,10 +112,12 @@ struct Options {
   bool ema = false;
   double ema_decay = 0.9999;
   int bn_recalibration = 0;
+  bool sync_bn = false;
 
   // Learning rate
   std::string scheduler = "cosine_decay";
   double lr = 0.001;
+  bool scale_lr = false;
   double min_lr = 1e-6;
   int warmup_epochs = 3;
   double warmup_factor = 0.0;

@@ -19,7 +19,6 @@ namespace riffle {
 namespace {
 
 constexpr uint64_t kMaxYamlBytes = 1 << 20;
-constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 constexpr std::string_view kWordLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
 
 std::vector<std::string> LinesOf(std::string_view text) {
@@ -342,7 +341,7 @@ Status ReadEntries(const YAML::Node& root, const std::vector<std::string>& lines
 }  // namespace
 
 Status ReadOptionsYaml(const std::string& yaml, const std::string& name, Settings& settings) {
-  std::string text = yaml.substr(yaml.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0);
+  std::string text(WithoutByteOrderMark(yaml));
   if (text.ends_with('\r')) text.pop_back();  // a line end that was cut off
   const std::vector<std::string> lines = LinesOf(text);
   RIFFLE_TRY(CheckEncoding(yaml, lines, name));

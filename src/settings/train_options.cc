@@ -1,5 +1,6 @@
 #include "settings/train_options.h"
 
+#include "settings/processes.h"
 #include "train/loss/class_weights.h"
 
 namespace riffle {
@@ -32,11 +33,12 @@ OptimizerOptions OptimizerOptionsFrom(const Options& o) {
 
 Retention RetentionFrom(const Options& o) { return {.policy = RetentionPolicyFrom(o), .keep = o.keep_checkpoint_max}; }
 
-ScheduleOptions ScheduleOptionsFrom(const Options& o) {
+ScheduleOptions ScheduleOptionsFrom(const Options& o, int processes) {
+  const double factor = LearningRateFactor(o, processes);
   return {.schedule = &FindSchedule(o.scheduler),
           .epoch_size = o.epoch_size,
-          .lr = o.lr,
-          .min_lr = o.min_lr,
+          .lr = factor * o.lr,
+          .min_lr = factor * o.min_lr,
           .warmup_epochs = o.warmup_epochs,
           .warmup_factor = o.warmup_factor,
           .decay_epochs = *o.decay_epochs,
@@ -62,11 +64,11 @@ OnNan OnNanFrom(const Options& o) {
   return o.on_nan == "rollback" ? OnNan::kRollback : OnNan::kStop;
 }
 
-Result<TrainerOptions> TrainerOptionsFrom(const Options& o, int classes) {
+Result<TrainerOptions> TrainerOptionsFrom(const Options& o, int classes, int processes) {
   const auto seed = static_cast<uint64_t>(o.seed);
   RIFFLE_ASSIGN(LabelLossOptions label, LabelLossOptionsFrom(o, classes));
   return TrainerOptions{
-      .schedule = ScheduleOptionsFrom(o),
+      .schedule = ScheduleOptionsFrom(o, processes),
       .optimizer = OptimizerOptionsFrom(o),
       .objective = {.label = std::move(label),
                     .mix = {.mixup = o.mixup, .cutmix = o.cutmix, .cutmix_prob = o.cutmix_prob, .seed = seed},
@@ -80,6 +82,7 @@ Result<TrainerOptions> TrainerOptionsFrom(const Options& o, int classes) {
       .clip_norm = o.clip_grad ? std::optional(o.clip_value) : std::nullopt,
       .ema_decay = o.ema ? std::optional(o.ema_decay) : std::nullopt,
       .bn_recalibration = o.bn_recalibration,
+      .sync_bn = o.sync_bn,
       .val_interval = o.val_interval,
       .patience = o.patience,
       .max_minutes = o.max_minutes,

@@ -5,6 +5,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -35,6 +36,25 @@ inline std::unique_ptr<Dataset> TinyData(int images, uint32_t number = 0) {
                                          PictureView{nullptr, 8, 8, 3, 8 * 3}, std::move(pixels));
 }
 
+/// The pictures of another data set, of which some cannot be read.
+class DamagedData : public Dataset {
+ public:
+  DamagedData(std::unique_ptr<Dataset> whole, std::set<int64_t> broken)
+      : whole_(std::move(whole)), broken_(std::move(broken)) {
+    classes_ = whole_->classes();
+    for (int64_t i = 0; i < whole_->size(); ++i) labels_.push_back(whole_->label(i));
+  }
+  std::string NameOf(int64_t i) const override { return fmt::format("picture {}", i); }
+  Result<PictureView> Read(int64_t i, Picture& scratch) const override {
+    if (broken_.contains(i)) return DataLoss("picture {} is broken", i);
+    return whole_->Read(i, scratch);
+  }
+
+ private:
+  const std::unique_ptr<Dataset> whole_;
+  const std::set<int64_t> broken_;
+};
+
 /// TinyInfo for pictures of size × size pixels.
 inline CheckpointInfo InfoOfSize(int size) {
   CheckpointInfo info = TinyInfo();
@@ -44,10 +64,16 @@ inline CheckpointInfo InfoOfSize(int size) {
 
 /// REQUIRES: the options give batches.
 inline std::unique_ptr<Loader> EvaluationLoader(const Dataset& data, int batch_size,
-                                                const CheckpointInfo& info = TinyInfo()) {
+                                                const CheckpointInfo& info = TinyInfo(),
+                                                const Communicator& world = ThisProcess()) {
   const Transform transform = *Transform::ForEvaluation(info.preprocessing);
-  return std::move(*Loader::Create(
-      data, transform, {.batch_size = batch_size, .shuffle = false, .drop_remainder = false, .workers = 0}));
+  return std::move(*Loader::Create(data, transform,
+                                   {.batch_size = batch_size,
+                                    .ranks = world.size(),
+                                    .rank = world.rank(),
+                                    .shuffle = false,
+                                    .drop_remainder = false,
+                                    .workers = 0}));
 }
 
 /// One epoch of batches that a test has made; for each, how long Next() says to have waited for it.
@@ -125,19 +151,27 @@ struct Recorder : TrainObserver {
 struct TinyMachine {
   int batch_size = 6;
   int threads = DefaultThreads();
+  Communicator& world = ThisProcess();
+  bool drop_remainder = true;
 };
 
 /// A run of TinyData.
 struct TinyRun {
   explicit TinyRun(const TrainerOptions& run_options, CheckpointInfo info = TinyInfo(), TinyMachine machine = {})
-      : options(run_options) {
+      : options(run_options), pool(machine.threads) {
     Augmentation augmentation = DefaultAugmentation(**FindDataset("cifar10"));
     augmentation.padding = 1;  // four pixels would be most of the picture
     const Transform transform = *Transform::ForTraining(info.preprocessing, augmentation);
-    train_loader = std::move(*Loader::Create(
-        *train, transform, {.batch_size = machine.batch_size, .seed = 5, .workers = 2, .end_epoch = options.epochs()}));
-    validation_loader = EvaluationLoader(*validation, 4, info);
-    trainer = std::move(*Trainer::Create(OnThreads(machine.threads), options, std::move(info), TestOps()));
+    train_loader = std::move(*Loader::Create(*train, transform,
+                                             {.batch_size = machine.batch_size,
+                                              .ranks = machine.world.size(),
+                                              .rank = machine.world.rank(),
+                                              .drop_remainder = machine.drop_remainder,
+                                              .seed = 5,
+                                              .workers = 2,
+                                              .end_epoch = options.epochs()}));
+    validation_loader = EvaluationLoader(*validation, 4, info, machine.world);
+    trainer = std::move(*Trainer::Create({pool}, options, std::move(info), TestOps(), machine.world));
   }
   Status Train(TrainObserver& observer) {
     return trainer->Run({train_at, validate ? validation_loader.get() : nullptr}, observer);
@@ -148,6 +182,7 @@ struct TinyRun {
   }
 
   TrainerOptions options;
+  ThreadPool pool;
   bool validate = true;
   std::unique_ptr<Dataset> train = TinyData(20, 1), validation = TinyData(14, 2);
   std::unique_ptr<Loader> train_loader, validation_loader;

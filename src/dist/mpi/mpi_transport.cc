@@ -20,7 +20,7 @@ constexpr int kBeatTag = 0;
 // Messages are cut into pieces, since MPI counts in int. That some of a large one has arrived shows, too.
 constexpr size_t kPieceBytes = size_t{1} << 20;
 // Waiting for others costs a quarter of a wait at most, and no core: the longer nothing happened, the longer the sleep.
-constexpr auto kSpin = microseconds(50);
+constexpr auto kSpin = microseconds(200);
 constexpr auto kLongestSleep = microseconds(500), kLongestIdleSleep = microseconds(5000);
 constexpr auto kAbortWithin = seconds(15);
 

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "backend/testing/execution.h"
+#include "dist/testing/thread_group.h"
 #include "model/initialise.h"
 #include "train/testing.h"
 
@@ -14,6 +15,7 @@ namespace riffle {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::StartsWith;
 
 TEST(RankOf, CountsTheClassesBefore) {
   const std::array<float, 4> logits = {0.5f, 3, -1, 2};
@@ -105,6 +107,67 @@ TEST_F(Evaluating, TellsItsProgressAfterEachBatch) {
                 return Status();
               }).ok());
   EXPECT_THAT(images, ElementsAre(10, 20, 23));
+}
+
+// 23 pictures; with four ranks and 100 a batch some have a share and others less; with 22 a batch one picture is left.
+TEST_F(Evaluating, OverProcessesIsExactlyWhatOneProcessFinds) {
+  const Evaluation one = Run(5);
+  for (const int ranks : {2, 3, 4})
+    for (const int batch_size : {1, 4, 11, 100})
+      RunRanks(ranks, [&](Communicator& world) {
+        ThreadPool pool(1);
+        Session session({pool}, plan_, TestOps());
+        session.SetWeights(values_);
+        const std::unique_ptr<Loader> loader = EvaluationLoader(*data_, batch_size, TinyInfo(), world);
+        LabelLoss loss({pool}, {}, 2, TestOps());
+        const Result<Evaluation> found = Evaluate(session, loss, *loader, {}, world);
+        ASSERT_TRUE(found.ok()) << found.status().message();
+        EXPECT_EQ(found->images, 23);
+        EXPECT_EQ(found->top1, one.top1);
+        EXPECT_EQ(found->top5, one.top5);
+        EXPECT_EQ(found->loss_sum, one.loss_sum) << "to the last bit, " << ranks << " ranks, batch " << batch_size;
+      });
+}
+
+TEST_F(Evaluating, EndsAtAllProcessesWhereOneOfThemEndsIt) {
+  RunRanks(3, [&](Communicator& world) {
+    ThreadPool pool(1);
+    Session session({pool}, plan_, TestOps());
+    session.SetWeights(values_);
+    const std::unique_ptr<Loader> loader = EvaluationLoader(*data_, 2, TinyInfo(), world);
+    LabelLoss loss({pool}, {}, 2, TestOps());
+    for (const int64_t last : {1, 4}) {  // in the middle, and after the last batch
+      int64_t batches = 0;
+      const Result<Evaluation> found = Evaluate(
+          session, loss, *loader,
+          [&](const Evaluation&, int64_t batch, int64_t) {
+            batches = batch;
+            return world.rank() == 1 && batch == last ? Interrupted("stopped") : Status();
+          },
+          world);
+      EXPECT_EQ(found.status().code(), ErrorCode::kInterrupted);
+      EXPECT_EQ(found.status().message(), "rank 1 on this host: stopped");
+      EXPECT_EQ(batches, last);
+    }
+  });
+}
+
+// Picture 9 is of the second batch, and of rank 1's share.
+TEST_F(Evaluating, APictureThatOneProcessCannotReadIsTheErrorOfAll) {
+  RunRanks(3, [&](Communicator& world) {
+    const DamagedData data(TinyData(23), {9});
+    const std::unique_ptr<Loader> loader = EvaluationLoader(data, 2, TinyInfo(), world);
+    ThreadPool pool(1);
+    Session session({pool}, plan_, TestOps());
+    session.SetWeights(values_);
+    LabelLoss loss({pool}, {}, 2, TestOps());
+    const Status evaluating = Evaluate(session, loss, *loader, {}, world).status();
+    const Status looking = LookAtAll(*loader, {}, world).status();
+    for (const Status& status : {evaluating, looking}) {
+      EXPECT_EQ(status.code(), ErrorCode::kDataLoss);
+      EXPECT_THAT(status.message(), StartsWith("rank 1 on this host: picture 9 is broken; every picture"));
+    }
+  });
 }
 
 }  // namespace

@@ -15,7 +15,8 @@ struct Pace {
 
 /// Does `work` on batches from the source's first on, over and over where they are few: two that are not counted, since
 /// they find cold memory and prefetched pictures, then more for two seconds, at least three. Errors: those of
-/// BatchSource::Next and of `work`.
-Result<Pace> MeasurePace(BatchSource& source, const std::function<Status(const Batch&)>& work);
+/// BatchSource::Next and of `work`. Collective: as many batches at all processes, by the clock of the first.
+Result<Pace> MeasurePace(BatchSource& source, const std::function<Status(const Batch&)>& work,
+                         Communicator& world = ThisProcess());
 
 }  // namespace riffle

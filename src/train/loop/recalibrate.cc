@@ -9,7 +9,7 @@
 namespace riffle {
 
 Result<int64_t> RecalibrateStatistics(int64_t batches, int64_t epoch, BatchSource& source, Network<float>* network,
-                                      const std::function<void(const Batch&)>& on_batch) {
+                                      const std::function<void(const Batch&)>& on_batch, Communicator& world) {
   batches = std::min(batches, source.BatchesPerEpoch());
   std::vector<float> statistics(network->values().statistics.size());  // of a batch
   std::vector<double> sums(statistics.size());
@@ -17,15 +17,17 @@ Result<int64_t> RecalibrateStatistics(int64_t batches, int64_t epoch, BatchSourc
   source.Seek({.epoch = epoch, .batch = 0});
   const double kept = network->bn_momentum();
   for (int64_t b = 0; b < batches; ++b) {
-    RIFFLE_ASSIGN(const Batch* batch, source.Next());
-    RIFFLE_TRY(CheckPictures(*batch, network->plan().model));
+    const Result<const Batch*> next = source.Next();
+    RIFFLE_TRY(world.Agree(next.ok() ? CheckPictures(**next, network->plan().model) : next.status()));
+    const Batch* const batch = *next;
     if (on_batch) on_batch(*batch);
     network->SetBnMomentum(0);  // the running statistics become those of the batch
     network->Forward(batch->images, input.PicturesOf(*batch), Statistics::kBatch);
     network->SetBnMomentum(kept);
     network->values().statistics.Download(statistics);
-    for (size_t i = 0; i < sums.size(); ++i) sums[i] += statistics[i];
+    for (size_t i = 0; i < sums.size(); ++i) sums[i] += batch->share() * statistics[i];
   }
+  RIFFLE_TRY(world.Sum(sums));
   for (size_t i = 0; i < sums.size(); ++i) statistics[i] = static_cast<float>(sums[i] / static_cast<double>(batches));
   network->values().statistics.Upload(statistics);
   return batches;

@@ -5,6 +5,7 @@
 
 #include "backend/testing/execution.h"
 #include "backend/testing/host_copy.h"
+#include "dist/testing/thread_group.h"
 #include "model/initialise.h"
 #include "train/testing.h"
 
@@ -86,6 +87,37 @@ TEST_F(Recalibrating, WhatStoodThereBeforeCountsForNothingAndTrainingGoesOnAsBef
 
 TEST_F(Recalibrating, MoreBatchesThanAnEpochAreAnEpoch) {
   EXPECT_EQ(*RecalibrateStatistics(100, 0, *loader_, &network_), 3);
+}
+
+// Local statistics of each share, by its pictures: of the last batch three and four.
+TEST_F(Recalibrating, OverProcessesItIsTheAverageOfThoseOfTheShares) {
+  const std::unique_ptr<Dataset> data = TinyData(19);
+  const auto loader_of = [&](int ranks, int rank) {
+    return std::move(*Loader::Create(
+        *data, transform_,
+        {.batch_size = 6, .ranks = ranks, .rank = rank, .shuffle = false, .drop_remainder = false, .workers = 0}));
+  };
+  std::vector<double> expected;
+  for (int rank = 0; rank < 2; ++rank) {
+    const std::unique_ptr<Loader> loader = loader_of(2, rank);
+    for (int b = 0; b < 2; ++b) {
+      const Batch& batch = **loader->Next();
+      for (size_t c = 0; c < Of("stem.bn.running_mean").size(); ++c) {
+        if (expected.size() <= c) expected.push_back(0);
+        expected[c] += MomentsOf(batch, c).first * batch.share() / 2;
+      }
+    }
+  }
+  RunRanks(2, [&](Communicator& world) {
+    ThreadPool pool(1);
+    Network<float> network({pool}, plan_, TestOps());
+    network.values().Upload(initial_);
+    const std::unique_ptr<Loader> loader = loader_of(2, world.rank());
+    ASSERT_EQ(*RecalibrateStatistics(100, 0, *loader, &network, {}, world), 2);
+    const std::vector<float> found = HostCopy(network.values().statistics);
+    const auto mean = std::ranges::find(plan_.registry.statistics(), "stem.bn.running_mean", &Parameter::name);
+    for (size_t c = 0; c < expected.size(); ++c) EXPECT_NEAR(found[mean->offset + c], expected[c], 1e-6);
+  });
 }
 
 }  // namespace

@@ -8,13 +8,16 @@
 #include <cmath>
 #include <filesystem>
 #include <ranges>
+#include <span>
 #include <utility>
 
+#include "base/text.h"
 #include "model/initialise.h"
 #include "train/batch_check.h"
 #include "train/loop/recalibrate.h"
 #include "train/loop/same_run.h"
 #include "train/loop/transfer.h"
+#include "train/parallel/same_state.h"
 #include "train/update/ema.h"
 
 namespace riffle {
@@ -56,15 +59,43 @@ void TellOfPictures(const Batch& batch, TrainObserver& observer) {
   for (const std::string& what : batch.flawed) observer.OnFlawed(what);
 }
 
+// What TellOfPictures tells, to pass on: a letter and a text for each.
+constexpr char kUnreadable = 'u', kFlawed = 'f', kEnd = '\0';
+
+std::string NewsOf(const Batch& batch) {
+  std::string news;
+  for (const std::string& why : batch.unreadable) news += kUnreadable + why + kEnd;
+  for (const std::string& what : batch.flawed) news += kFlawed + what + kEnd;
+  return news;
+}
+
+void TellNews(std::string_view news, TrainObserver& observer) {
+  for (const std::string_view line : Split(news, kEnd)) {
+    if (line.empty()) continue;
+    const std::string text(line.substr(1));
+    line.front() == kUnreadable ? observer.OnUnreadable(text) : observer.OnFlawed(text);
+  }
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Trainer>> Trainer::Create(const Execution& execution, const TrainerOptions& options,
-                                                 CheckpointInfo info, const OpTable<float>& ops) {
+                                                 CheckpointInfo info, const OpTable<float>& ops, Communicator& world) {
+  Result<std::unique_ptr<Trainer>> trainer = CreateAlone(execution, options, std::move(info), ops, world);
+  RIFFLE_TRY(world.Agree(trainer.status()));
+  RIFFLE_TRY((*trainer)->Join());
+  return trainer;
+}
+
+Result<std::unique_ptr<Trainer>> Trainer::CreateAlone(const Execution& execution, const TrainerOptions& options,
+                                                      CheckpointInfo info, const OpTable<float>& ops,
+                                                      Communicator& world) {
   RIFFLE_TRY(CheckClassNames(info.classes));
   RIFFLE_ASSIGN(Plan plan, MakePlan(info.model));
   RIFFLE_ASSIGN(std::unique_ptr<Objective> objective, Objective::Create(execution, options.objective, info, ops));
-  std::unique_ptr<Trainer> trainer(new Trainer(
-      execution, options, std::move(info), std::make_unique<const Plan>(std::move(plan)), std::move(objective), ops));
+  std::unique_ptr<Trainer> trainer(new Trainer(execution, options, std::move(info),
+                                               std::make_unique<const Plan>(std::move(plan)), std::move(objective), ops,
+                                               world));
   ParameterValues<float> initial(trainer->plan_->registry);
   Initialise(*trainer->plan_, {.seed = options.seed, .zero_init_residual = options.zero_init_residual}, &initial);
   trainer->network_.values().Upload(initial);
@@ -72,13 +103,16 @@ Result<std::unique_ptr<Trainer>> Trainer::Create(const Execution& execution, con
 }
 
 Trainer::Trainer(const Execution& execution, const TrainerOptions& options, CheckpointInfo info,
-                 std::unique_ptr<const Plan> plan, std::unique_ptr<Objective> objective, const OpTable<float>& ops)
+                 std::unique_ptr<const Plan> plan, std::unique_ptr<Objective> objective, const OpTable<float>& ops,
+                 Communicator& world)
     : execution_(execution),
       options_(options),
       info_(std::move(info)),
       retention_(options.retention),
       plan_(std::move(plan)),
       ops_(ops),
+      world_(world),
+      synced_statistics_(world),
       network_(execution, *plan_, ops),
       objective_(std::move(objective)),
       optimizer_(execution.device, plan_->registry, options.optimizer, ops),
@@ -94,6 +128,40 @@ Trainer::Trainer(const Execution& execution, const TrainerOptions& options, Chec
                   *options.clip_norm, ops);
 }
 
+Status Trainer::Join() {
+  if (world_.size() == 1) return {};
+  const auto& parameters = plan_->registry.trainable();
+  const auto head = std::ranges::find_if(parameters, &Parameter::head);
+  RIFFLE_ASSIGN(reducer_,
+                GradientReducer::Create(world_, execution_.device, plan_->registry, FreezesBody() ? head->offset : 0));
+  if (options_.gradient_accumulation_steps == 1) network_.SetGradientListener(reducer_.get());
+  if (options_.sync_bn) network_.SetStatisticsExchange(&synced_statistics_);
+  return {};
+}
+
+Status Trainer::ShareState() {
+  StartAverage();
+  if (world_.size() == 1) return {};
+  NoteProgress();
+  Result<std::string> own = std::string();
+  if (world_.first()) own = EncodeCheckpoint(info_, plan_->registry, TakeSnapshot());
+  RIFFLE_TRY(world_.Agree(own.status()));
+  RIFFLE_ASSIGN(const std::string state, BroadcastText(world_, std::move(*own)));
+  const auto take = [&]() -> Status {
+    const std::span bytes(reinterpret_cast<const uint8_t*>(state.data()), state.size());
+    RIFFLE_ASSIGN(const Checkpoint checkpoint, Checkpoint::FromBytes(bytes, "the state of " + world_.NameOf(0)));
+    RIFFLE_TRY(CheckSameRun(checkpoint, info_, options_.ema_decay.has_value()));
+    Snapshot snapshot = TakeSnapshot();
+    RIFFLE_TRY(checkpoint.Load(plan_->registry, &snapshot));
+    TakeUp(snapshot);
+    TakeProgress(checkpoint.info());
+    if (info_.step > 0) NoteSaved({});  // by rank 0
+    return {};
+  };
+  RIFFLE_TRY(world_.Agree(world_.first() ? Status() : take()));
+  return CheckSameState(world_, TakeSnapshot(), "at the start");
+}
+
 Result<std::string> Trainer::StartFrom(const Checkpoint& checkpoint) {
   Snapshot snapshot = TakeSnapshot();
   RIFFLE_ASSIGN(std::string line, Transfer(checkpoint, info_, *plan_, &snapshot));
@@ -106,20 +174,33 @@ Status Trainer::Resume(const Checkpoint& checkpoint) {
   Snapshot snapshot = TakeSnapshot();
   RIFFLE_TRY(checkpoint.Load(plan_->registry, &snapshot));
   TakeUp(snapshot);
-  const CheckpointInfo& there = checkpoint.info();
+  TakeProgress(checkpoint.info());
+  NoteSaved(checkpoint.path());
+  return {};
+}
+
+void Trainer::NoteProgress() {
+  info_.partial_epoch = epoch_.batches > 0 ? std::optional(epoch_) : std::nullopt;
+  info_.steps_left_out = left_out_in_a_row_ > 0 ? std::optional(left_out_in_a_row_) : std::nullopt;
+  if (options_.patience > 0) info_.validations_since_best = validations_since_best_;
+  // A run that has its epochs has the bits of one that was not stopped, whatever time that took.
+  const bool counts_time = options_.max_minutes > 0 && info_.epoch < options_.epochs();
+  info_.run_seconds = counts_time ? std::optional(run_seconds_) : std::nullopt;
+}
+
+void Trainer::TakeProgress(const CheckpointInfo& there) {
   info_.epoch = there.epoch;
   info_.step = there.step;
   info_.updates = there.updates;
   info_.ema_updates = there.ema_updates;
   info_.unvalidated = there.unvalidated;
   epoch_ = there.partial_epoch.value_or(PartialEpoch());
+  collected_images_ = epoch_.images;
   run_seconds_ = there.run_seconds.value_or(0);
   info_.best_top1_percent = there.best_top1_percent;
   validations_since_best_ = there.validations_since_best.value_or(0);
   left_out_in_a_row_ = there.steps_left_out.value_or(0);
   if (!info_.measured) info_.measured = there.measured;  // of the figures that stay
-  NoteSaved(checkpoint.path());
-  return {};
 }
 
 void Trainer::GoOnWith(std::string record, Retention retention, std::optional<double> best_top1_percent) {
@@ -148,9 +229,12 @@ void Trainer::TakeUp(const Snapshot& snapshot) {
 Status Trainer::Run(const TrainSources& sources, TrainObserver& observer) {
   lap_begin_ = saved_at_ = Clock::now();
   name_of_ = sources.name_of;
-  StartAverage();
-  const Status status = RunEpochs(sources, observer);
-  return status.ok() ? status : Status(status.code(), status.message() + WhatIsKept());
+  Status status = ShareState();
+  if (status.ok()) status = RunEpochs(sources, observer);
+  if (status.ok()) return status;
+  const std::string message = status.message() + WhatIsKept();
+  const Result<std::string> of_first = BroadcastText(world_, message);  // who knows what is kept
+  return {status.code(), of_first.ok() ? *of_first : message};
 }
 
 Status Trainer::RunEpochs(const TrainSources& sources, TrainObserver& observer) {
@@ -190,9 +274,14 @@ double Trainer::Lap() {
 }
 
 Result<BatchSource*> Trainer::BeginEpoch(const TrainSources& sources, TrainObserver& observer) {
-  RIFFLE_TRY(observer.OnEpochBegin(info_.epoch + 1));
-  RIFFLE_ASSIGN(BatchSource* const source, sources.train(info_.epoch));
-  RIFFLE_TRY(TrainOnPicturesOf(*source));
+  const auto begin = [&]() -> Result<BatchSource*> {
+    RIFFLE_TRY(observer.OnEpochBegin(info_.epoch + 1));
+    RIFFLE_ASSIGN(BatchSource* const source, sources.train(info_.epoch));
+    RIFFLE_TRY(TrainOnPicturesOf(*source));
+    return source;
+  };
+  const Result<BatchSource*> source = begin();
+  RIFFLE_TRY(world_.Agree(source.status()));
   return source;
 }
 
@@ -221,8 +310,7 @@ void Trainer::StartAverage() {
 }
 
 Status Trainer::TrainOnPicturesOf(const BatchSource& source) {
-  const Plan& now = train_plan_ ? *train_plan_ : *plan_;
-  if (source.image_size() == now.model.image_size) return {};
+  if (source.image_size() == TrainingPlan().model.image_size) return {};
   ModelDescription model = plan_->model;
   model.image_size = source.image_size();
   RIFFLE_ASSIGN(Plan plan, MakePlan(model));
@@ -237,26 +325,28 @@ Result<std::optional<EpochEvent>> Trainer::TrainEpoch(BatchSource& source, Train
   const double waited = source.WaitedSeconds();
   const int64_t batches = source.BatchesPerEpoch(), images_before = epoch_.images;
   if (epoch_.batches > 0 && epoch_.batches_per_epoch != batches)
-    return InvalidArgument("epoch {} has {} batches now, and had {} as {} of them were trained; {}", info_.epoch + 1,
-                           batches, epoch_.batches_per_epoch, epoch_.batches,
-                           "let it end as it began: the same pictures, --batch_size and processes");
+    return InvalidArgument(
+        "epoch {} has {} batches now, and had {} as {} of them were trained; end it with the pictures, the "
+        "--batch_size "
+        "and the processes that it began with",
+        info_.epoch + 1, batches, epoch_.batches_per_epoch, epoch_.batches);
   epoch_.batches_per_epoch = batches;
   EpochEvent event{.epoch = info_.epoch + 1};
   source.Seek({.epoch = info_.epoch, .batch = epoch_.batches});
   Lap();
   for (bool between_updates = true, leaves_out = false; epoch_.batches < batches;) {
     const Result<const Batch*> next = source.Next();
-    if (!next.ok()) return between_updates ? SavedBefore(next.status(), observer) : next.status();
+    if (const Status status = AgreeOnBatch(next, observer); !status.ok())
+      return between_updates ? SavedBefore(status, observer) : status;
     const Batch* const batch = *next;
-    TellOfPictures(*batch, observer);
     const UpdateGroup group = GroupOf(epoch_.batches, batches, options_.gradient_accumulation_steps);
     event.lr = LearningRate(options_.schedule, info_.epoch * batches + epoch_.batches - group.index, batches);
     if (group.first() && options_.on_nan == OnNan::kSkip) network_.values().statistics.Download(statistics_before_);
     leaves_out = leaves_out && !group.first();
     if (!leaves_out) {
       RIFFLE_ASSIGN(const bool sound, TrainStep(*batch, group, event.lr));
-      if (!sound) RIFFLE_TRY(LeaveOut(not_finite_, observer));
-      if (sound) epoch_.images += batch->images;
+      if (!sound) RIFFLE_TRY(LeaveOut(observer));
+      if (sound) epoch_.images += batch->global_images();
       leaves_out = !sound;
     }
     info_.top1_percent.reset();
@@ -265,58 +355,109 @@ Result<std::optional<EpochEvent>> Trainer::TrainEpoch(BatchSource& source, Train
     epoch_.seconds += Lap();
     between_updates = group.last();
     const bool may_end = between_updates && epoch_.batches < batches;
-    const Status status = observer.OnStep({.epoch = event.epoch,
-                                           .batch = epoch_.batches,
-                                           .batches = batches,
-                                           .lr = event.lr,
-                                           .may_end = may_end,
-                                           .images = epoch_.images - images_before,
-                                           .waiting_seconds = source.WaitedSeconds() - waited,
-                                           .read_loss = [this] { return ReadStepLoss(); }});
-    if (may_end && status.code() == ErrorCode::kInterrupted) return SavedBefore(status, observer);
-    RIFFLE_TRY(status);
+    const Status status = AgreeOnStep(observer.OnStep({.epoch = event.epoch,
+                                                       .batch = epoch_.batches,
+                                                       .batches = batches,
+                                                       .lr = event.lr,
+                                                       .may_end = may_end,
+                                                       .images = epoch_.images - images_before,
+                                                       .waiting_seconds = source.WaitedSeconds() - waited,
+                                                       .read_loss = [this] { return ReadStepLoss(); }}));
+    if (!status.ok())
+      return may_end && status.code() == ErrorCode::kInterrupted ? SavedBefore(status, observer) : status;
     if (!may_end) continue;
     if (end() == RunEnd::kTime || IsDue()) RIFFLE_TRY(SaveNumbered(observer));
     if (end() == RunEnd::kTime) return std::optional<EpochEvent>();
   }
-  RIFFLE_TRY(ReadLosses());
+  RIFFLE_TRY(CollectLosses());
   execution_.Synchronize();
   epoch_.seconds += Lap();
   ++info_.epoch;
+  if (world_.size() > 1) {
+    RIFFLE_TRY(source.CheckUnreadable(world_));
+    RIFFLE_TRY(CheckSameState(world_, TakeSnapshot(), fmt::format("after epoch {}", info_.epoch)));
+  }
   event.step = info_.step;
   event.train_loss = MeanOf(epoch_);
   event.images = epoch_.images;
   event.seconds = epoch_.seconds;
   epoch_ = {};
+  collected_images_ = 0;
   return std::optional(event);
 }
 
+Status Trainer::CheckBeforeStep(const Result<const Batch*>& next) {
+  if (unread_.size() >= kMostUnreadSteps) RIFFLE_TRY(ReadLosses());
+  return next.ok() ? CheckBatch(**next, TrainingPlan().model) : next.status();
+}
+
+Status Trainer::AgreeOnBatch(const Result<const Batch*>& next, TrainObserver& observer) {
+  const Status own = CheckBeforeStep(next);
+  const std::string news = next.ok() ? NewsOf(**next) : "";
+  std::array<int64_t, 2> processes = {own.ok() ? 0 : 1, news.empty() ? 0 : 1};
+  RIFFLE_TRY(world_.Sum(processes));
+  const auto [failed, know_news] = processes;
+  if (know_news > 0) {
+    RIFFLE_ASSIGN(const std::vector<std::string> all, world_.GatherTexts(news));
+    for (const std::string& said : all) TellNews(said, observer);
+  }
+  return failed > 0 ? AgreeOnStep(own) : Status();
+}
+
+Status Trainer::AgreeOnStep(Status own) {
+  std::array<double, 3> sums = {own.ok() ? 0.0 : 1.0};
+  if (world_.first()) sums = {sums[0], run_seconds_, SecondsSince(saved_at_)};
+  RIFFLE_TRY(world_.Sum(sums));
+  run_seconds_ = sums[1];
+  unsaved_seconds_ = sums[2];
+  if (sums[0] == 0) return {};
+  if (own.ok()) own = ReadLosses();
+  // A loss that is not finite spreads to all with the next step, and who reads first need not be where it began.
+  std::vector<int64_t> steps(world_.size());
+  RIFFLE_TRY(world_.Gather(std::as_bytes(std::span(&broken_step_, 1)), std::as_writable_bytes(std::span(steps))));
+  const int64_t first = std::ranges::min(steps);
+  return world_.Agree(first == broken_step_ ? own : Status());
+}
+
 // One batch, and an optimizer step where it completes its group. Where steps may be left out the loss is waited for
-// before the gradients, and these before the update.
+// before the backward pass, and the gradients before the update.
 Result<bool> Trainer::TrainStep(const Batch& batch, const UpdateGroup& group, double lr) {
-  const bool frozen_body = options_.optimizer.policy.freezes_body, may_leave_out = options_.on_nan != OnNan::kStop;
-  const double loss_sum = epoch_.loss_sum;
+  const bool may_leave_out = options_.on_nan != OnNan::kStop;
   RIFFLE_ASSIGN(const Rows<const float> pictures, objective_->Begin(batch));
   const float* logits =
-      network_.Forward(batch.images, pictures, frozen_body ? Statistics::kRunning : Statistics::kBatch);
+      network_.Forward(batch.images, pictures, FreezesBody() ? Statistics::kRunning : Statistics::kBatch);
+  const bool is_local = reducer_ && !FreezesBody() && !options_.sync_bn;
+  if (is_local) reducer_->Average(&network_.values().statistics, batch.share());
   objective_->Loss(logits, 1 / static_cast<double>(group.size), network_.dlogits());
   const UnreadStep step = {.step = info_.step + 1, .lr = lr, .images = batch.images, .pictures = PicturesOf(batch)};
   unread_.push_back(step);
-  if (unread_.size() == kMostUnreadSteps) RIFFLE_TRY(ReadLosses());
-  if (may_leave_out && !ReadLosses().ok()) return false;
-  frozen_body ? network_.BackwardHead() : network_.Backward();
-  DeviceArray<float>* gradients = &network_.gradients();
-  if (may_leave_out && !IsFinite(*gradients)) {
-    not_finite_ = NotFinite(step, "gradients are not finite numbers");
-    epoch_.loss_sum = loss_sum;
-    return false;
+  if (may_leave_out) {
+    not_finite_.clear();
+    std::array<int64_t, 1> broken = {ReadLosses().ok() ? 0 : 1};
+    if (reducer_) RIFFLE_TRY(reducer_->Wait());  // for the statistics
+    RIFFLE_TRY(world_.Sum(broken));
+    if (broken[0] > 0) return false;
   }
-  if (options_.gradient_accumulation_steps > 1) {
+  DeviceArray<float>* gradients = &network_.gradients();
+  const bool accumulates = options_.gradient_accumulation_steps > 1;
+  if (reducer_ && !accumulates) reducer_->Begin(gradients);
+  FreezesBody() ? network_.BackwardHead() : network_.Backward();
+  if (accumulates) {
     ops_.accumulate(execution_, static_cast<int64_t>(accumulated_.size()),
                     {.sum = accumulated_.data(), .values = gradients->data(), .first = group.first()});
     gradients = &accumulated_;
+    if (reducer_ && group.last()) {
+      reducer_->Begin(gradients);
+      reducer_->OnFinal(0);
+    }
   }
+  if (reducer_) RIFFLE_TRY(reducer_->Wait());
+  RIFFLE_TRY(synced_statistics_.status());
   if (!group.last()) return true;
+  if (may_leave_out && !IsFinite(*gradients)) {  // of all processes
+    not_finite_ = NotFinite(step, "gradients are not finite numbers");
+    return false;
+  }
   if (clip_) clip_->Clip(execution_, gradients);
   optimizer_.Step(execution_, ++info_.updates, lr, *gradients, &network_.values().trainable);
   if (ema_) UpdateEma(execution_, ops_, *options_.ema_decay, ++*info_.ema_updates, network_.values(), &*ema_);
@@ -343,7 +484,15 @@ std::string Trainer::NotFinite(const UnreadStep& step, std::string_view what) co
                      fmt::join(names, ", "), more == 0 ? "" : fmt::format(" and {} more", more));
 }
 
-Status Trainer::LeaveOut(const std::string& why, TrainObserver& observer) {
+Status Trainer::LeaveOut(TrainObserver& observer) {
+  // The losses of the other processes for this step do not count either.
+  if (broken_step_ == INT64_MAX) uncollected_.pop_back();
+  broken_step_ = INT64_MAX;
+  RIFFLE_ASSIGN(const std::vector<std::string> broken, world_.GatherTexts(not_finite_));
+  const auto first = std::ranges::find_if(broken, [](const std::string& text) { return !text.empty(); });
+  const std::string why =
+      world_.size() == 1 ? *first
+                         : fmt::format("{}, at {}", *first, world_.NameOf(static_cast<int>(first - broken.begin())));
   if (++left_out_in_a_row_ > kMostLeftOut)
     return InvalidArgument("the {}, and {} steps before it were left out: {}", why, kMostLeftOut, kAgainstNan);
   if (options_.on_nan == OnNan::kSkip) {
@@ -361,26 +510,43 @@ Status Trainer::LeaveOut(const std::string& why, TrainObserver& observer) {
   return {};
 }
 
+// Rank 0 reads the file, which the others need not see.
 Result<std::filesystem::path> Trainer::GoBack(TrainObserver& observer) {
+  Result<std::filesystem::path> path = std::filesystem::path();
+  if (world_.first()) path = NewestWhole(observer);
+  RIFFLE_TRY(world_.Agree(path.status()));
+  Result<std::string> own = std::string();
+  if (world_.first()) own = ReadTextFile(*path);
+  RIFFLE_TRY(world_.Agree(own.status()));
+  RIFFLE_ASSIGN(const std::string bytes, BroadcastText(world_, std::move(*own)));
+  const Result<Checkpoint> checkpoint = Checkpoint::FromBytes(
+      {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}, "the checkpoint of " + world_.NameOf(0));
+  RIFFLE_TRY(world_.Agree(checkpoint.ok() ? TakeUpWeights(*checkpoint) : checkpoint.status()));
+  return path;
+}
+
+Result<std::filesystem::path> Trainer::NewestWhole(TrainObserver& observer) const {
   std::vector<std::filesystem::path> candidates;
   for (const CheckpointFile& file : ListCheckpoints(options_.ckpt_save_dir, info_.model))
     if (file.step <= info_.step) candidates.push_back(file.path);
   if (saved_) candidates.push_back(saved_->file.path);  // the newest, and perhaps none of the numbered ones
   for (const std::filesystem::path& path : candidates | std::views::reverse) {
     const Result<Checkpoint> checkpoint = Checkpoint::Open(path);
-    Snapshot snapshot = TakeSnapshot();
-    const Status loaded = checkpoint.ok() ? checkpoint->Load(plan_->registry, &snapshot) : checkpoint.status();
-    if (!loaded.ok()) {
-      observer.OnNotFinite(fmt::format("Passing over a checkpoint that cannot be read: {}", loaded.message()));
-      continue;
-    }
-    TakeUp(snapshot);
-    info_.updates = checkpoint->info().updates;
-    info_.ema_updates = checkpoint->info().ema_updates;
-    return path;
+    if (checkpoint.ok()) return path;
+    observer.OnNotFinite(
+        fmt::format("Passing over a checkpoint that cannot be read: {}", checkpoint.status().message()));
   }
   return InvalidArgument("there is no checkpoint to go back to; {}, or save sooner with --ckpt_save_steps",
                          kAgainstNan);
+}
+
+Status Trainer::TakeUpWeights(const Checkpoint& checkpoint) {
+  Snapshot snapshot = TakeSnapshot();
+  RIFFLE_TRY(checkpoint.Load(plan_->registry, &snapshot));
+  TakeUp(snapshot);
+  info_.updates = checkpoint.info().updates;
+  info_.ema_updates = checkpoint.info().ema_updates;
+  return {};
 }
 
 Status Trainer::ReadLosses() {
@@ -388,25 +554,43 @@ Status Trainer::ReadLosses() {
   const std::vector<UnreadStep> steps = std::exchange(unread_, {});
   for (size_t i = 0; i < steps.size(); ++i) {
     if (!std::isfinite(sums[i])) {
+      broken_step_ = std::min(broken_step_, steps[i].step);
       not_finite_ = NotFinite(steps[i], "loss is not a finite number");
       return InvalidArgument("the {}: {}", not_finite_, kAgainstNan);
     }
-    epoch_.loss_sum += sums[i];
-    last_batch_loss_ = sums[i] / steps[i].images;
+    uncollected_.push_back({.sum = sums[i], .images = steps[i].images});
+    if (steps[i].images > 0) last_batch_loss_ = sums[i] / steps[i].images;
   }
+  return {};
+}
+
+// Step by step, and in the order of the ranks: whenever it is done, the sum has the same bits.
+Status Trainer::CollectLosses() {
+  RIFFLE_TRY(AgreeOnStep(ReadLosses()));
+  std::vector<double> own;
+  for (const OwnLoss& loss : std::exchange(uncollected_, {})) own.push_back(loss.sum);
+  std::vector<double> all(own.size() * world_.size());
+  RIFFLE_TRY(world_.Gather(std::as_bytes(std::span(own)), std::as_writable_bytes(std::span(all))));
+  for (size_t step = 0; step < own.size(); ++step)
+    for (size_t i = step; i < all.size(); i += own.size()) epoch_.loss_sum += all[i];
+  collected_images_ = epoch_.images;
   return {};
 }
 
 Result<StepLoss> Trainer::ReadStepLoss() {
   RIFFLE_TRY(ReadLosses());
-  return StepLoss{.batch = last_batch_loss_, .epoch = MeanOf(epoch_)};
+  double sum = epoch_.loss_sum;
+  int64_t images = collected_images_;
+  for (const OwnLoss& loss : uncollected_) sum += loss.sum, images += loss.images;
+  return StepLoss{.batch = last_batch_loss_, .epoch = images == 0 ? 0 : sum / static_cast<double>(images)};
 }
 
 // Of the weights that are used, over pictures of the epoch that has just ended.
 Status Trainer::Recalibrate(BatchSource& source, TrainObserver& observer) {
   if (ema_) std::swap(network_.values(), *ema_);
-  const Result<int64_t> batches = RecalibrateStatistics(options_.bn_recalibration, info_.epoch - 1, source, &network_,
-                                                        [&](const Batch& batch) { TellOfPictures(batch, observer); });
+  const Result<int64_t> batches = RecalibrateStatistics(
+      options_.bn_recalibration, info_.epoch - 1, source, &network_,
+      [&](const Batch& batch) { TellOfPictures(batch, observer); }, world_);
   if (ema_) std::swap(network_.values(), *ema_);
   if (!batches.ok()) return batches.status();
   observer.OnRecalibrated(*batches);
@@ -432,10 +616,12 @@ Status Trainer::CheckFinite() {
 Status Trainer::Validate(BatchSource& source, EpochEvent* event, TrainObserver& observer) {
   observer.OnValidationBegin();
   session_.SetWeights(HostValues(plan_->registry, BestWeights()));
-  RIFFLE_ASSIGN(event->validation, Evaluate(session_, objective_->label_loss(), source,
-                                            [&](const Evaluation& so_far, int64_t batch, int64_t batches) {
-                                              return observer.OnValidation(so_far, batch, batches);
-                                            }));
+  RIFFLE_ASSIGN(event->validation, Evaluate(
+                                       session_, objective_->label_loss(), source,
+                                       [&](const Evaluation& so_far, int64_t batch, int64_t batches) {
+                                         return observer.OnValidation(so_far, batch, batches);
+                                       },
+                                       world_));
   info_.top1_percent = event->validation->top1_percent();
   event->best = !info_.best_top1_percent || *info_.top1_percent > *info_.best_top1_percent;
   if (event->best) info_.best_top1_percent = info_.top1_percent;
@@ -446,23 +632,26 @@ Status Trainer::Validate(BatchSource& source, EpochEvent* event, TrainObserver& 
 Result<Pace> Trainer::PaceOfTraining(BatchSource& source) {
   StartAverage();
   RIFFLE_TRY(TrainOnPicturesOf(source));
-  return MeasurePace(source, [&](const Batch& batch) {
+  const auto train = [&](const Batch& batch) -> Status {
+    RIFFLE_TRY(AgreeOnStep(CheckBeforeStep(&batch)));
     const UpdateGroup group =
         GroupOf(batch.position.batch, source.BatchesPerEpoch(), options_.gradient_accumulation_steps);
     const int64_t position = info_.epoch * source.BatchesPerEpoch() + batch.position.batch;
     return TrainStep(batch, group, LearningRate(options_.schedule, position, source.BatchesPerEpoch())).status();
-  });
+  };
+  return MeasurePace(source, train, world_);
 }
 
 Result<Pace> Trainer::PaceOfValidation(BatchSource& source) {
   session_.SetWeights(HostValues(plan_->registry, BestWeights()));
   std::vector<float> logits;
-  return MeasurePace(source, [&](const Batch& batch) -> Status {
+  const auto validate = [&](const Batch& batch) -> Status {
     RIFFLE_TRY(CheckPictures(batch, plan_->model));
     logits.resize(static_cast<size_t>(batch.images) * plan_->model.num_classes);
-    session_.Run(batch.images, batch.pixels, logits.data());
+    if (batch.images > 0) session_.Run(batch.images, batch.pixels, logits.data());
     return {};
-  });
+  };
+  return MeasurePace(source, validate, world_);
 }
 
 Status Trainer::FinishEpoch(EpochEvent event, const TrainSources& sources, TrainObserver& observer) {
@@ -470,8 +659,8 @@ Status Trainer::FinishEpoch(EpochEvent event, const TrainSources& sources, Train
   if (sources.validation && (info_.unvalidated || options_.ValidatesAfter(event.epoch)))
     RIFFLE_TRY(ValidateSafely(*sources.validation, saves, &event, observer));
   info_.unvalidated.reset();
-  RIFFLE_TRY(observer.OnEpoch(event));  // first, so that no finished epoch is ahead of the record
   Lap();
+  RIFFLE_TRY(AgreeOnStep(observer.OnEpoch(event)));  // first, so that no finished epoch is ahead of the record
   if (event.best) RIFFLE_TRY(Save(options_.ckpt_save_dir / BestCheckpointName(info_.model), observer));
   return saves ? SaveNumbered(observer) : Status();
 }
@@ -489,7 +678,7 @@ Status Trainer::ValidateSafely(BatchSource& source, bool saves, EpochEvent* even
 bool Trainer::IsDue() const {
   const int64_t steps = options_.ckpt_save_steps, saved = saved_ ? saved_->file.step : 0;
   if (steps > 0 && info_.step / steps > saved / steps) return true;
-  return options_.ckpt_save_minutes > 0 && SecondsSince(saved_at_) >= 60 * options_.ckpt_save_minutes;
+  return options_.ckpt_save_minutes > 0 && unsaved_seconds_ >= 60 * options_.ckpt_save_minutes;
 }
 
 bool Trainer::SavesAfter(int epoch) const {
@@ -497,18 +686,17 @@ bool Trainer::SavesAfter(int epoch) const {
 }
 
 Status Trainer::Save(const std::filesystem::path& path, TrainObserver& observer) {
-  RIFFLE_TRY(ReadLosses());
+  RIFFLE_TRY(CollectLosses());
   RIFFLE_TRY(CheckFinite());
-  RIFFLE_TRY(observer.OnSaveBegin());
-  info_.partial_epoch = epoch_.batches > 0 ? std::optional(epoch_) : std::nullopt;
-  info_.steps_left_out = left_out_in_a_row_ > 0 ? std::optional(left_out_in_a_row_) : std::nullopt;
-  if (options_.patience > 0) info_.validations_since_best = validations_since_best_;
-  // A run that has its epochs has the bits of one that was not stopped, whatever time that took.
-  const bool counts_time = options_.max_minutes > 0 && info_.epoch < options_.epochs();
-  info_.run_seconds = counts_time ? std::optional(run_seconds_) : std::nullopt;
-  RIFFLE_TRY(SaveCheckpoint(path, info_, plan_->registry, TakeSnapshot()));
+  NoteProgress();
+  RIFFLE_TRY(world_.Agree(world_.first() ? Write(path, observer) : Status()));
   NoteSaved(path);
   return {};
+}
+
+Status Trainer::Write(const std::filesystem::path& path, TrainObserver& observer) {
+  RIFFLE_TRY(observer.OnSaveBegin());
+  return SaveCheckpoint(path, info_, plan_->registry, TakeSnapshot());
 }
 
 void Trainer::NoteSaved(const std::filesystem::path& path) {
@@ -516,11 +704,13 @@ void Trainer::NoteSaved(const std::filesystem::path& path) {
   saved_ = {.file = {.path = path, .epoch = info_.epoch, .step = info_.step},
             .position = TrainedText(info_.epoch, epoch_)};
   saved_at_ = Clock::now();
+  unsaved_seconds_ = 0;
 }
 
 Status Trainer::SaveNumbered(TrainObserver& observer) {
   RIFFLE_TRY(Save(options_.ckpt_save_dir / CheckpointName(info_.model, info_.epoch, info_.step), observer));
-  return RemoveOldCheckpoints(options_.ckpt_save_dir, info_.model, retention_);
+  return world_.Agree(world_.first() ? RemoveOldCheckpoints(options_.ckpt_save_dir, info_.model, retention_)
+                                     : Status());
 }
 
 }  // namespace riffle

@@ -11,12 +11,15 @@
 
 #include "checkpoint/checkpoint.h"
 #include "data/batch.h"
+#include "dist/communicator.h"
 #include "model/network.h"
 #include "runtime/session.h"
 #include "train/loop/evaluate.h"
 #include "train/loop/pace.h"
 #include "train/loop/retention.h"
 #include "train/loss/objective.h"
+#include "train/parallel/gradient_reducer.h"
+#include "train/parallel/synced_statistics.h"
 #include "train/update/gradients.h"
 #include "train/update/optimizer.h"
 #include "train/update/schedule.h"
@@ -42,6 +45,7 @@ struct TrainerOptions {
   std::optional<double> clip_norm = std::nullopt;  ///< clip_value where clip_grad is set
   std::optional<double> ema_decay = std::nullopt;  ///< where ema is set
   int bn_recalibration = 0;
+  bool sync_bn = false;
   int val_interval = 1;
   int patience = 0;
   double max_minutes = 0;
@@ -65,7 +69,7 @@ enum class RunEnd {
   kTime,      ///< its parts took `max_minutes`
 };
 
-/// What batches cost, as means over their pictures.
+/// What batches cost, as means over their pictures; in a world of several processes over those of this one.
 struct StepLoss {
   double batch = 0;  ///< of the last one
   double epoch = 0;  ///< of the epoch so far
@@ -98,8 +102,9 @@ struct EpochEvent {
   bool best = false;  ///< the best validation so far
 };
 
-/// What the command line shows and records. A Status that is not ok ends the run. So does a signal, with kInterrupted:
-/// where a step may_end, what was trained is saved first.
+/// What the command line shows and records; of several processes the first one. Pictures that any of them could not
+/// use are told at each, and the Status of any counts for all. A Status that is not ok ends the run. So does a signal,
+/// with kInterrupted: where a step may_end, what was trained is saved first.
 class TrainObserver {
  public:
   virtual ~TrainObserver() = default;
@@ -132,12 +137,20 @@ struct TrainSources {
 
 /// One run. Everything that it does is a function of (options, data): batches come from positions, random numbers from
 /// places.
+///
+/// Where a world has several processes, each has a trainer, and a source for its share of every batch; a step is that
+/// of one process with all of the batch. All have the same parameters, statistics, averages and optimizer's state after
+/// each step: gradients are summed, and batch norm's running statistics averaged by pictures, or with options.sync_bn
+/// those of all pictures. They begin with the state of rank 0, which alone reads and writes checkpoints; at the start
+/// and after each epoch the states are compared. The error of one ends all at the same step, and reaches all.
 class Trainer {
  public:
   /// Errors: those of MakePlan, CheckClassNames and Objective::Create. Its ops run on `execution`, whose pool must
-  /// outlive the trainer, as `ops` must; the parameters are initialised from options.seed.
+  /// outlive the trainer, as `ops` and `world` must; the parameters are initialised from options.seed. Collective, as
+  /// are Run, PaceOfTraining and PaceOfValidation.
   static Result<std::unique_ptr<Trainer>> Create(const Execution& execution, const TrainerOptions& options,
-                                                 CheckpointInfo info, const OpTable<float>& ops);
+                                                 CheckpointInfo info, const OpTable<float>& ops,
+                                                 Communicator& world = ThisProcess());
 
   /// Starts from a checkpoint's weights, as far as Transfer (transfer.h) takes them; returns its line. InvalidArgument
   /// names what differs.
@@ -150,6 +163,10 @@ class Trainer {
   /// After Resume: what checkpoints say of the options from now on, which of them stay, and the best validation so far,
   /// as FindBest (same_run.h) finds it.
   void GoOnWith(std::string record, Retention retention, std::optional<double> best_top1_percent);
+
+  /// All processes take up the state of rank 0, where only that one has started from a checkpoint or goes on after one;
+  /// Run begins with it. DataLoss unless all then have the same bits. Collective.
+  Status ShareState();
 
   /// Trains from where the run is to its end(), and saves into options.ckpt_save_dir: where ckpt_save_interval,
   /// ckpt_save_steps and ckpt_save_minutes ask for it, and where it ends. A loss that is not finite ends the run, or
@@ -167,7 +184,8 @@ class Trainer {
   std::filesystem::path saved() const { return saved_ ? saved_->file.path : ""; }
 
   /// For a dry run: the pace of real training steps on this source's pictures, and of validation. What the steps change
-  /// is saved nowhere. REQUIRES: Run is not called afterwards. Errors: those of Run.
+  /// is saved nowhere. REQUIRES: several processes have called ShareState; Run is not called afterwards. Errors: those
+  /// of Run.
   Result<Pace> PaceOfTraining(BatchSource& source);
   Result<Pace> PaceOfValidation(BatchSource& source);
 
@@ -182,8 +200,26 @@ class Trainer {
 
  private:
   Trainer(const Execution& execution, const TrainerOptions& options, CheckpointInfo info,
-          std::unique_ptr<const Plan> plan, std::unique_ptr<Objective> objective, const OpTable<float>& ops);
+          std::unique_ptr<const Plan> plan, std::unique_ptr<Objective> objective, const OpTable<float>& ops,
+          Communicator& world);
+  static Result<std::unique_ptr<Trainer>> CreateAlone(const Execution& execution, const TrainerOptions& options,
+                                                      CheckpointInfo info, const OpTable<float>& ops,
+                                                      Communicator& world);
+  /// What training with the others needs.
+  Status Join();
+  /// Where a run stands, as checkpoints say it: to info_, and from there.
+  void NoteProgress();
+  void TakeProgress(const CheckpointInfo& there);
 
+  const Plan& TrainingPlan() const { return train_plan_ ? *train_plan_ : *plan_; }
+  bool FreezesBody() const { return options_.optimizer.policy.freezes_body; }
+  /// What can fail at one process alone before a step: reading the losses of earlier ones, and the batch.
+  Status CheckBeforeStep(const Result<const Batch*>& next);
+  /// The same of all processes; tells what is wrong with pictures of the batch.
+  Status AgreeOnBatch(const Result<const Batch*>& next, TrainObserver& observer);
+  /// The error of any process after a step, and the clock of the first, by which all decide. Of losses that are not
+  /// finite the first one is the error.
+  Status AgreeOnStep(Status own);
   /// A step whose loss was not read yet.
   struct UnreadStep {
     int64_t step;
@@ -192,18 +228,25 @@ class Trainer {
     std::vector<int64_t> pictures;  // their indices, each once
   };
 
-  /// False: its update is to be left out, as options.on_nan says.
+  /// False, at all processes: its update is to be left out, as options.on_nan says.
   Result<bool> TrainStep(const Batch& batch, const UpdateGroup& group, double lr);
   bool IsFinite(const DeviceArray<float>& gradients);
   /// "loss is not a finite number at step 5 (learning rate 0.1; pictures a.jpg, b.jpg, c.jpg and 29 more)"
   std::string NotFinite(const UnreadStep& step, std::string_view what) const;
-  /// Undoes what the update that `why` tells of has changed. InvalidArgument where that happens too often.
-  Status LeaveOut(const std::string& why, TrainObserver& observer);
-  /// Weights, statistics, average and optimizer become those of the newest whole checkpoint of the run; its path.
+  /// Undoes what the update that TrainStep wants to be left out has changed. InvalidArgument where that happens too
+  /// often. Collective.
+  Status LeaveOut(TrainObserver& observer);
+  /// Weights, statistics, average and optimizer become those of the newest whole checkpoint of the run; its path, at
+  /// rank 0. Collective.
   Result<std::filesystem::path> GoBack(TrainObserver& observer);
-  /// Adds the losses of the steps since the last call to the epoch's. InvalidArgument if one is not finite: names the
-  /// step.
+  /// That checkpoint. Errors: InvalidArgument if there is none.
+  Result<std::filesystem::path> NewestWhole(TrainObserver& observer) const;
+  Status TakeUpWeights(const Checkpoint& checkpoint);
+  /// Takes note of the losses of the steps since the last call, of this process. InvalidArgument if one is not finite:
+  /// names the step.
   Status ReadLosses();
+  /// Adds those of all processes to the epoch's. Collective.
+  Status CollectLosses();
   Result<StepLoss> ReadStepLoss();
   /// Seconds since the last call; adds them to those of the run.
   double Lap();
@@ -231,6 +274,8 @@ class Trainer {
   bool IsDue() const;
   bool SavesAfter(int epoch) const;
   Status Save(const std::filesystem::path& path, TrainObserver& observer);
+  /// By the first process.
+  Status Write(const std::filesystem::path& path, TrainObserver& observer);
   void NoteSaved(const std::filesystem::path& path);
   Status SaveNumbered(TrainObserver& observer);
 
@@ -246,10 +291,14 @@ class Trainer {
   std::optional<Saved> saved_;  // the newest
   std::chrono::steady_clock::time_point lap_begin_, saved_at_;
   double run_seconds_ = 0;
+  double unsaved_seconds_ = 0;  // since saved_at_, at the last step
   int validations_since_best_ = 0;
   std::unique_ptr<const Plan> plan_;
   std::unique_ptr<const Plan> train_plan_;  // where training sees pictures of another size than validation
   const OpTable<float>& ops_;
+  Communicator& world_;
+  SyncedStatistics synced_statistics_;
+  std::unique_ptr<GradientReducer> reducer_;  // null: one process
   Network<float> network_;
   const std::unique_ptr<Objective> objective_;
   std::optional<NormClip> clip_;
@@ -259,12 +308,20 @@ class Trainer {
   Session session_;
 
   std::vector<UnreadStep> unread_;
-  std::string not_finite_;                     // of the step that TrainStep wants to be left out
+  std::string not_finite_;                     // of the step that is to be left out; empty at processes whose part was
   AlignedArray<float> statistics_before_;      // the update that is under way; empty where none is left out
   int left_out_in_a_row_ = 0, gone_back_ = 0;  // steps since the last update; times since the last checkpoint
   std::function<std::string(int64_t)> name_of_;
-  PartialEpoch epoch_;  // that is trained; its losses as far as they were read
+  /// What the pictures of a step cost.
+  struct OwnLoss {
+    double sum;
+    int images;
+  };
+  PartialEpoch epoch_;  // that is trained; its losses as far as they were collected
+  int64_t collected_images_ = 0;
+  std::vector<OwnLoss> uncollected_;
   double last_batch_loss_ = 0;
+  int64_t broken_step_ = INT64_MAX;  // the first whose loss is not finite
 };
 
 }  // namespace riffle

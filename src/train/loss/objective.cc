@@ -41,7 +41,9 @@ Status Objective::SetImageSize(int size) {
 Result<Rows<const float>> Objective::Begin(const Batch& batch) {
   RIFFLE_TRY(CheckBatch(batch, model_));
   images_ = batch.images;
+  global_images_ = batch.global_images();
   splits_ = batch.splits;
+  if (images_ == 0) return Rows<const float>{};
   const int64_t size = model_.image_size;
   host_targets_.resize(static_cast<size_t>(images_) * model_.num_classes);
   label_loss_.MakeTargets(batch.labels, host_targets_.data());
@@ -68,12 +70,14 @@ Rows<const float> Objective::Mixed(const Mix& mix, Rows<const float> pictures) {
 
 void Objective::Loss(const float* logits, double share, float* dlogits) {
   const int classes = model_.num_classes, samples = images_ / splits_;
-  const double of_mean = options_.label.sums ? share * images_ : share;
+  // What the mean over this process's pictures counts.
+  const double of_mean = share * (images_ / static_cast<double>(options_.label.sums ? 1 : global_images_));
   Device& device = execution_.device;
   BatchLosses& losses =
       unread_.emplace_back(BatchLosses{.splits = splits_,
                                        .label = DeviceArray<float>(device, samples),
                                        .distillation = DeviceArray<float>(device, teacher_ ? images_ : 0)});
+  if (images_ == 0) return;
   const double sample_weight = of_mean * LabelShare() / samples;
   label_loss_.Run(samples, logits, targets_.data(), sample_weight, losses.label.data(), dlogits);
   if (splits_ > 1)

@@ -39,12 +39,13 @@ class Objective {
   Status SetImageSize(int size);
 
   /// Mixes pictures, makes their targets and asks the teacher. The pictures to train on: [in_channels][images·H·W],
-  /// valid until the next Begin and as long as the batch. Errors: those of CheckBatch.
+  /// valid until the next Begin and as long as the batch; nothing where it has none. Errors: those of CheckBatch.
   Result<Rows<const float>> Begin(const Batch& batch);
 
   /// The gradient of the pictures of the last Begin, enqueued as an op is; logits and dlogits: [images][classes]. It is
   /// that of `share` times the batch's loss, by the option `reduction` the mean over its pictures or their sum: 1 where
-  /// each batch makes a step, 1 / steps where several are accumulated. The loss of a picture is
+  /// each batch makes a step, 1 / steps where several are accumulated. Of a batch that processes share, the gradient of
+  /// each is a part, and their sum is that of the batch. The loss of a picture is
   ///   its label's; of a sample in several versions, the clean one's, plus 12 times their Jensen-Shannon divergence;
   ///   with a teacher, that times 1 − distill_weight, plus distill_weight times the divergence from the teacher.
   /// What they are is found by ReadLosses.
@@ -79,6 +80,7 @@ class Objective {
   const std::unique_ptr<Teacher> teacher_;  // null: none
   // Of the last Begin:
   int images_ = 0, splits_ = 1;
+  int64_t global_images_ = 0;
   BatchInput input_;
   DeviceArray<float> mixed_;
   std::vector<float> host_targets_;

@@ -118,6 +118,29 @@ TEST(Objective, TheGradientIsThatOfTheMeanOrTheSumAndTheShare) {
   }
 }
 
+// What two processes do to their shares, of four pictures and two, is what one does to all six.
+TEST(Objective, TheGradientsOfSharesAreThatOfTheBatch) {
+  const NoiseBatch whole(6);
+  for (const bool sums : {false, true}) {
+    ObjectiveOptions options;
+    options.label.sums = sums;
+    const std::vector<float> expected = Both(*Make(options), whole, 0.5).dlogits;
+    NoiseBatch share(4);
+    share.logits.assign(whole.logits.begin(), whole.logits.begin() + 8);
+    share.batch.images_elsewhere = 2;
+    const std::vector<float> found = Both(*Make(options), share, 0.5).dlogits;
+    for (int i = 0; i < 8; ++i) EXPECT_FLOAT_EQ(found[i], expected[i]) << sums;
+  }
+}
+
+TEST(Objective, AShareWithoutPicturesCostsNothing) {
+  Batch none{.images_elsewhere = 3, .image_size = 8, .channels = 3};
+  const std::unique_ptr<Objective> objective = Make({});
+  EXPECT_EQ(objective->Begin(none)->data, nullptr);
+  objective->Loss(nullptr, 1, nullptr);
+  EXPECT_THAT(objective->ReadLosses(), ElementsAre(0));
+}
+
 TEST(Objective, VersionsOfASampleAreJudgedByTheCleanOnesLabelAndByTheirDivergence) {
   const NoiseBatch noise(6, 3);  // two samples
   NoiseBatch clean(2);

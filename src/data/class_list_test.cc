@@ -1,4 +1,4 @@
-#include "cli/class_names.h"
+#include "data/class_list.h"
 
 #include <gmock/gmock.h>
 
@@ -15,10 +15,10 @@ using ::testing::HasSubstr;
 Result<std::vector<std::string>> Read(const std::string& text) {
   const std::filesystem::path file = TestFolder() / "classes.txt";
   std::ofstream(file, std::ios::binary) << text;
-  return ReadClassNames(file);
+  return ReadClassList(file);
 }
 
-TEST(ClassNames, AreLinesWithoutWhatIsAroundThem) {
+TEST(ClassList, AreLinesWithoutWhatIsAroundThem) {
   EXPECT_THAT(*Read("ants\n  wild bees\t\nGr\u00fcnspecht\n\n"), ElementsAre("ants", "wild bees", "Gr\u00fcnspecht"));
   EXPECT_THAT(*Read("\xEF\xBB\xBF"
                     "ants\r\nbees\r\n"),
@@ -26,7 +26,7 @@ TEST(ClassNames, AreLinesWithoutWhatIsAroundThem) {
       << "as Windows writes them";
 }
 
-TEST(ClassNames, ErrorsNameTheLine) {
+TEST(ClassList, ErrorsNameTheLine) {
   const struct {
     std::string text;
     const char* told;
@@ -40,7 +40,7 @@ TEST(ClassNames, ErrorsNameTheLine) {
       {std::string("\x89PNG\r\n\x1a\n\0", 9), "line 1: "},
   };
   for (const auto& c : cases) EXPECT_THAT(Read(c.text).status().message(), HasSubstr(c.told));
-  EXPECT_EQ(ReadClassNames(TestFolder() / "none").status().code(), ErrorCode::kNotFound);
+  EXPECT_EQ(ReadClassList(TestFolder() / "none").status().code(), ErrorCode::kNotFound);
 }
 
 }  // namespace

@@ -1,0 +1,129 @@
+#include "bench/comm.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <set>
+
+#include "base/arena.h"
+#include "bench/statistics.h"
+#include "report/table.h"
+
+namespace riffle {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int kBuckets[] = {1, 2, 4};
+constexpr int64_t kFewestRuns = 5, kMostRuns = 2000;
+
+double Milliseconds(Clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
+
+int HostsOf(const Communicator& ranks) {
+  std::set<std::string> hosts;
+  for (int r = 0; r < ranks.size(); ++r) {
+    const std::string name = ranks.NameOf(r);
+    hosts.insert(name.substr(name.rfind(' ') + 1));
+  }
+  return static_cast<int>(hosts.size());
+}
+
+/// Sums all values in buckets, again and again; as often as rank 0 finds right after the first time.
+Result<SumTime> TimeSums(Communicator& ranks, const std::string& model, std::span<float> values, int buckets,
+                         double seconds) {
+  const auto run = [&]() -> Result<double> {
+    const Clock::time_point start = Clock::now();
+    for (int b = 0; b < buckets; ++b) {
+      const size_t begin = values.size() * b / buckets, end = values.size() * (b + 1) / buckets;
+      RIFFLE_TRY(ranks.Sum(values.subspan(begin, end - begin)));
+    }
+    return Milliseconds(start);
+  };
+  RIFFLE_ASSIGN(double ms, run());  // connects, and touches memory for the first time
+  RIFFLE_ASSIGN(ms, run());
+  int64_t runs = std::clamp(static_cast<int64_t>(1e3 * seconds / ms), kFewestRuns, kMostRuns);
+  RIFFLE_TRY(ranks.Broadcast(std::as_writable_bytes(std::span(&runs, 1))));
+  std::vector<double> times;
+  for (int64_t i = 0; i < runs; ++i) {
+    RIFFLE_ASSIGN(const double each, run());
+    times.push_back(each);
+  }
+  return SumTime{.model = model,
+                 .bytes = static_cast<int64_t>(values.size_bytes()),
+                 .buckets = buckets,
+                 .ms_median = Median(times),
+                 .ms_p90 = Quantile(times, 0.9)};
+}
+
+double GigabitsPerSecond(const SumTime& sum, int processes) {
+  return 8e-6 * static_cast<double>(sum.bytes) * SentShare(processes) / sum.ms_median;
+}
+
+}  // namespace
+
+double SentShare(int processes) { return 2.0 * (processes - 1) / processes; }
+
+// Least squares of (model - time) / time: latency · a + (seconds a byte) · b ≈ 1 for each sum.
+LinkModel FitLink(const std::vector<SumTime>& sums, int processes) {
+  double aa = 0, ab = 0, bb = 0, a1 = 0, b1 = 0;
+  for (const SumTime& sum : sums) {
+    const double a = sum.buckets / sum.ms_median,
+                 b = SentShare(processes) * static_cast<double>(sum.bytes) / sum.ms_median;
+    aa += a * a;
+    ab += a * b;
+    bb += b * b;
+    a1 += a;
+    b1 += b;
+  }
+  const double determinant = aa * bb - ab * ab;
+  const double latency_ms = (a1 * bb - b1 * ab) / determinant, ms_per_byte = (b1 * aa - a1 * ab) / determinant;
+  return {.latency_us = 1e3 * latency_ms, .gigabits_per_second = 8e-6 / ms_per_byte};
+}
+
+Result<CommBench> MeasureComm(Communicator& ranks, const std::vector<Plan>& plans, double seconds) {
+  CommBench bench{.processes = ranks.size(), .hosts = HostsOf(ranks)};
+  const double seconds_each = seconds / static_cast<double>(plans.size() * std::size(kBuckets));
+  for (const Plan& plan : plans)
+    for (const int buckets : kBuckets) {
+      AlignedArray<float> gradients(plan.registry.trainable_count());
+      RIFFLE_ASSIGN(const SumTime time,
+                    TimeSums(ranks, plan.model.name, {gradients.data(), gradients.size()}, buckets, seconds_each));
+      bench.sums.push_back(time);
+    }
+  bench.link = FitLink(bench.sums, bench.processes);
+  return bench;
+}
+
+std::string TextOf(const CommBench& bench) {
+  Table table({"gradients of", "MB", "buckets", "ms", "90 %: ms", "Gbit/s each way"});
+  for (const SumTime& sum : bench.sums)
+    table.AddRow({sum.model, fmt::format("{:.1f}", 1e-6 * static_cast<double>(sum.bytes)), std::to_string(sum.buckets),
+                  fmt::format("{:.2f}", sum.ms_median), fmt::format("{:.2f}", sum.ms_p90),
+                  fmt::format("{:.2f}", GigabitsPerSecond(sum, bench.processes))});
+  return fmt::format(
+      "{} processes on {} host{}: their gradients are summed\n\n{}\nabout {:.0f} µs for each bucket, and "
+      "{:.2f} Gbit/s each way\n",
+      bench.processes, bench.hosts, bench.hosts == 1 ? "" : "s", table.Text(), bench.link.latency_us,
+      bench.link.gigabits_per_second);
+}
+
+nlohmann::ordered_json JsonOf(const CommBench& bench) {
+  nlohmann::ordered_json sums = nlohmann::ordered_json::array();
+  for (const SumTime& sum : bench.sums)
+    sums.push_back({{"model", sum.model},
+                    {"bytes", sum.bytes},
+                    {"buckets", sum.buckets},
+                    {"ms_median", sum.ms_median},
+                    {"ms_p90", sum.ms_p90},
+                    {"gigabits_per_second", GigabitsPerSecond(sum, bench.processes)}});
+  return {{"processes", bench.processes},
+          {"hosts", bench.hosts},
+          {"sums", std::move(sums)},
+          {"latency_us", bench.link.latency_us},
+          {"gigabits_per_second", bench.link.gigabits_per_second}};
+}
+
+}  // namespace riffle
