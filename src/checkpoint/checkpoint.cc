@@ -124,7 +124,7 @@ Result<PartialEpoch> PartialEpochFromJson(std::string_view text) {
                            .loss_sum = json["loss_sum"],
                            .images = json["images"],
                            .seconds = json["seconds"]};
-  if (epoch.batches < 1 || epoch.batches >= epoch.batches_per_epoch || epoch.images < 1)
+  if (epoch.batches < 1 || epoch.batches >= epoch.batches_per_epoch || epoch.images < 0)
     return InvalidArgument("expected a part of an epoch, found {}", Quoted(text));
   return epoch;
 }

@@ -142,34 +142,24 @@ Status Trainer::Join() {
 Status Trainer::ShareState() {
   StartAverage();
   if (world_.size() == 1) return {};
-  RIFFLE_ASSIGN(const CheckpointInfo state, TakeStateOfFirst());
-  if (!world_.first()) {
-    TakeProgress(state);
-    if (info_.step > 0) NoteSaved({});  // by rank 0
-  }
-  return CheckSameState(world_, TakeSnapshot(), "at the start");
-}
-
-Result<CheckpointInfo> Trainer::TakeStateOfFirst() {
   NoteProgress();
-  CheckpointInfo state = info_;
-  if (world_.size() == 1) return state;
   Result<std::string> own = std::string();
   if (world_.first()) own = EncodeCheckpoint(info_, plan_->registry, TakeSnapshot());
   RIFFLE_TRY(world_.Agree(own.status()));
-  RIFFLE_ASSIGN(const std::string text, BroadcastText(world_, std::move(*own)));
+  RIFFLE_ASSIGN(const std::string state, BroadcastText(world_, std::move(*own)));
   const auto take = [&]() -> Status {
-    const std::span bytes(reinterpret_cast<const uint8_t*>(text.data()), text.size());
+    const std::span bytes(reinterpret_cast<const uint8_t*>(state.data()), state.size());
     RIFFLE_ASSIGN(const Checkpoint checkpoint, Checkpoint::FromBytes(bytes, "the state of " + world_.NameOf(0)));
     RIFFLE_TRY(CheckSameRun(checkpoint, info_, options_.ema_decay.has_value()));
     Snapshot snapshot = TakeSnapshot();
     RIFFLE_TRY(checkpoint.Load(plan_->registry, &snapshot));
     TakeUp(snapshot);
-    state = checkpoint.info();
+    TakeProgress(checkpoint.info());
+    if (info_.step > 0) NoteSaved({});  // by rank 0
     return {};
   };
   RIFFLE_TRY(world_.Agree(world_.first() ? Status() : take()));
-  return state;
+  return CheckSameState(world_, TakeSnapshot(), "at the start");
 }
 
 Result<std::string> Trainer::StartFrom(const Checkpoint& checkpoint) {
@@ -355,7 +345,7 @@ Result<std::optional<EpochEvent>> Trainer::TrainEpoch(BatchSource& source, Train
     leaves_out = leaves_out && !group.first();
     if (!leaves_out) {
       RIFFLE_ASSIGN(const bool sound, TrainStep(*batch, group, event.lr));
-      if (!sound) RIFFLE_TRY(LeaveOut(not_finite_, observer));
+      if (!sound) RIFFLE_TRY(LeaveOut(observer));
       if (sound) epoch_.images += batch->global_images();
       leaves_out = !sound;
     }
@@ -429,24 +419,10 @@ Status Trainer::AgreeOnStep(Status own) {
   return world_.Agree(first == broken_step_ ? own : Status());
 }
 
-Result<bool> Trainer::AllSound(bool sound) {
-  RIFFLE_ASSIGN(std::vector<std::string> all, world_.GatherTexts(sound ? "" : not_finite_));
-  const auto unsound = std::ranges::find_if_not(all, &std::string::empty);
-  if (unsound == all.end()) return true;
-  not_finite_ = std::move(*unsound);
-  return false;
-}
-
 // One batch, and an optimizer step where it completes its group. Where steps may be left out the loss is waited for
-// before the gradients, and these before the update.
+// before the backward pass, and the gradients before the update.
 Result<bool> Trainer::TrainStep(const Batch& batch, const UpdateGroup& group, double lr) {
   const bool may_leave_out = options_.on_nan != OnNan::kStop;
-  const size_t losses = uncollected_.size();
-  const auto left_out = [&] {
-    uncollected_.resize(losses);
-    broken_step_ = INT64_MAX;
-    return false;
-  };
   RIFFLE_ASSIGN(const Rows<const float> pictures, objective_->Begin(batch));
   const float* logits =
       network_.Forward(batch.images, pictures, FreezesBody() ? Statistics::kRunning : Statistics::kBatch);
@@ -456,22 +432,16 @@ Result<bool> Trainer::TrainStep(const Batch& batch, const UpdateGroup& group, do
   const UnreadStep step = {.step = info_.step + 1, .lr = lr, .images = batch.images, .pictures = PicturesOf(batch)};
   unread_.push_back(step);
   if (may_leave_out) {
-    RIFFLE_ASSIGN(const bool sound, AllSound(ReadLosses().ok()));
-    if (!sound && reducer_) RIFFLE_TRY(reducer_->Wait());  // for the statistics, which are taken back
-    if (!sound) return left_out();
+    not_finite_.clear();
+    std::array<int64_t, 1> broken = {ReadLosses().ok() ? 0 : 1};
+    if (reducer_) RIFFLE_TRY(reducer_->Wait());  // for the statistics
+    RIFFLE_TRY(world_.Sum(broken));
+    if (broken[0] > 0) return false;
   }
   DeviceArray<float>* gradients = &network_.gradients();
   const bool accumulates = options_.gradient_accumulation_steps > 1;
   if (reducer_ && !accumulates) reducer_->Begin(gradients);
   FreezesBody() ? network_.BackwardHead() : network_.Backward();
-  if (reducer_) RIFFLE_TRY(reducer_->Wait());
-  RIFFLE_TRY(synced_statistics_.status());
-  if (may_leave_out) {
-    const bool finite = IsFinite(*gradients);
-    if (!finite) not_finite_ = NotFinite(step, "gradients are not finite numbers");
-    RIFFLE_ASSIGN(const bool sound, AllSound(finite));
-    if (!sound) return left_out();
-  }
   if (accumulates) {
     ops_.accumulate(execution_, static_cast<int64_t>(accumulated_.size()),
                     {.sum = accumulated_.data(), .values = gradients->data(), .first = group.first()});
@@ -479,10 +449,15 @@ Result<bool> Trainer::TrainStep(const Batch& batch, const UpdateGroup& group, do
     if (reducer_ && group.last()) {
       reducer_->Begin(gradients);
       reducer_->OnFinal(0);
-      RIFFLE_TRY(reducer_->Wait());
     }
   }
+  if (reducer_) RIFFLE_TRY(reducer_->Wait());
+  RIFFLE_TRY(synced_statistics_.status());
   if (!group.last()) return true;
+  if (may_leave_out && !IsFinite(*gradients)) {  // of all processes
+    not_finite_ = NotFinite(step, "gradients are not finite numbers");
+    return false;
+  }
   if (clip_) clip_->Clip(execution_, gradients);
   optimizer_.Step(execution_, ++info_.updates, lr, *gradients, &network_.values().trainable);
   if (ema_) UpdateEma(execution_, ops_, *options_.ema_decay, ++*info_.ema_updates, network_.values(), &*ema_);
@@ -509,7 +484,15 @@ std::string Trainer::NotFinite(const UnreadStep& step, std::string_view what) co
                      fmt::join(names, ", "), more == 0 ? "" : fmt::format(" and {} more", more));
 }
 
-Status Trainer::LeaveOut(const std::string& why, TrainObserver& observer) {
+Status Trainer::LeaveOut(TrainObserver& observer) {
+  // The losses of the other processes for this step do not count either.
+  if (broken_step_ == INT64_MAX) uncollected_.pop_back();
+  broken_step_ = INT64_MAX;
+  RIFFLE_ASSIGN(const std::vector<std::string> broken, world_.GatherTexts(not_finite_));
+  const auto first = std::ranges::find_if(broken, [](const std::string& text) { return !text.empty(); });
+  const std::string why =
+      world_.size() == 1 ? *first
+                         : fmt::format("{}, at {}", *first, world_.NameOf(static_cast<int>(first - broken.begin())));
   if (++left_out_in_a_row_ > kMostLeftOut)
     return InvalidArgument("the {}, and {} steps before it were left out: {}", why, kMostLeftOut, kAgainstNan);
   if (options_.on_nan == OnNan::kSkip) {
@@ -527,36 +510,43 @@ Status Trainer::LeaveOut(const std::string& why, TrainObserver& observer) {
   return {};
 }
 
+// Rank 0 reads the file, which the others need not see.
 Result<std::filesystem::path> Trainer::GoBack(TrainObserver& observer) {
   Result<std::filesystem::path> path = std::filesystem::path();
-  if (world_.first()) path = ReadBack(observer);
+  if (world_.first()) path = NewestWhole(observer);
   RIFFLE_TRY(world_.Agree(path.status()));
-  RIFFLE_ASSIGN(const CheckpointInfo state, TakeStateOfFirst());
-  info_.updates = state.updates;
-  info_.ema_updates = state.ema_updates;
+  Result<std::string> own = std::string();
+  if (world_.first()) own = ReadTextFile(*path);
+  RIFFLE_TRY(world_.Agree(own.status()));
+  RIFFLE_ASSIGN(const std::string bytes, BroadcastText(world_, std::move(*own)));
+  const Result<Checkpoint> checkpoint = Checkpoint::FromBytes(
+      {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}, "the checkpoint of " + world_.NameOf(0));
+  RIFFLE_TRY(world_.Agree(checkpoint.ok() ? TakeUpWeights(*checkpoint) : checkpoint.status()));
   return path;
 }
 
-Result<std::filesystem::path> Trainer::ReadBack(TrainObserver& observer) {
+Result<std::filesystem::path> Trainer::NewestWhole(TrainObserver& observer) const {
   std::vector<std::filesystem::path> candidates;
   for (const CheckpointFile& file : ListCheckpoints(options_.ckpt_save_dir, info_.model))
     if (file.step <= info_.step) candidates.push_back(file.path);
   if (saved_) candidates.push_back(saved_->file.path);  // the newest, and perhaps none of the numbered ones
   for (const std::filesystem::path& path : candidates | std::views::reverse) {
     const Result<Checkpoint> checkpoint = Checkpoint::Open(path);
-    Snapshot snapshot = TakeSnapshot();
-    const Status loaded = checkpoint.ok() ? checkpoint->Load(plan_->registry, &snapshot) : checkpoint.status();
-    if (!loaded.ok()) {
-      observer.OnNotFinite(fmt::format("Passing over a checkpoint that cannot be read: {}", loaded.message()));
-      continue;
-    }
-    TakeUp(snapshot);
-    info_.updates = checkpoint->info().updates;
-    info_.ema_updates = checkpoint->info().ema_updates;
-    return path;
+    if (checkpoint.ok()) return path;
+    observer.OnNotFinite(
+        fmt::format("Passing over a checkpoint that cannot be read: {}", checkpoint.status().message()));
   }
   return InvalidArgument("there is no checkpoint to go back to; {}, or save sooner with --ckpt_save_steps",
                          kAgainstNan);
+}
+
+Status Trainer::TakeUpWeights(const Checkpoint& checkpoint) {
+  Snapshot snapshot = TakeSnapshot();
+  RIFFLE_TRY(checkpoint.Load(plan_->registry, &snapshot));
+  TakeUp(snapshot);
+  info_.updates = checkpoint.info().updates;
+  info_.ema_updates = checkpoint.info().ema_updates;
+  return {};
 }
 
 Status Trainer::ReadLosses() {
@@ -589,10 +579,10 @@ Status Trainer::CollectLosses() {
 
 Result<StepLoss> Trainer::ReadStepLoss() {
   RIFFLE_TRY(ReadLosses());
-  PartialEpoch read = epoch_;
-  read.images = collected_images_;
-  for (const OwnLoss& loss : uncollected_) read.loss_sum += loss.sum, read.images += loss.images;
-  return StepLoss{.batch = last_batch_loss_, .epoch = MeanOf(read)};
+  double sum = epoch_.loss_sum;
+  int64_t images = collected_images_;
+  for (const OwnLoss& loss : uncollected_) sum += loss.sum, images += loss.images;
+  return StepLoss{.batch = last_batch_loss_, .epoch = images == 0 ? 0 : sum / static_cast<double>(images)};
 }
 
 // Of the weights that are used, over pictures of the epoch that has just ended.

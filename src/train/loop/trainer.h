@@ -211,17 +211,6 @@ class Trainer {
   void NoteProgress();
   void TakeProgress(const CheckpointInfo& there);
 
-  /// A step whose loss was not read yet.
-  struct UnreadStep {
-    int64_t step;
-    double lr;
-    int images;
-    std::vector<int64_t> pictures;  // their indices, each once
-  };
-
-  /// All processes have the network, average and optimizer of rank 0 then; what its checkpoint would say besides.
-  /// Collective.
-  Result<CheckpointInfo> TakeStateOfFirst();
   const Plan& TrainingPlan() const { return train_plan_ ? *train_plan_ : *plan_; }
   bool FreezesBody() const { return options_.optimizer.policy.freezes_body; }
   /// What can fail at one process alone before a step: reading the losses of earlier ones, and the batch.
@@ -231,19 +220,28 @@ class Trainer {
   /// The error of any process after a step, and the clock of the first, by which all decide. Of losses that are not
   /// finite the first one is the error.
   Status AgreeOnStep(Status own);
-  /// False: its update is to be left out, as options.on_nan says.
+  /// A step whose loss was not read yet.
+  struct UnreadStep {
+    int64_t step;
+    double lr;
+    int images;
+    std::vector<int64_t> pictures;  // their indices, each once
+  };
+
+  /// False, at all processes: its update is to be left out, as options.on_nan says.
   Result<bool> TrainStep(const Batch& batch, const UpdateGroup& group, double lr);
-  /// Whether a step is sound at all processes; otherwise all have not_finite_ of the first where it is not. Collective.
-  Result<bool> AllSound(bool sound);
   bool IsFinite(const DeviceArray<float>& gradients);
   /// "loss is not a finite number at step 5 (learning rate 0.1; pictures a.jpg, b.jpg, c.jpg and 29 more)"
   std::string NotFinite(const UnreadStep& step, std::string_view what) const;
-  /// Undoes what the update that `why` tells of has changed. InvalidArgument where that happens too often.
-  Status LeaveOut(const std::string& why, TrainObserver& observer);
-  /// Weights, statistics, average and optimizer become those of the newest whole checkpoint of the run, which rank 0
-  /// reads; its path, at rank 0.
+  /// Undoes what the update that TrainStep wants to be left out has changed. InvalidArgument where that happens too
+  /// often. Collective.
+  Status LeaveOut(TrainObserver& observer);
+  /// Weights, statistics, average and optimizer become those of the newest whole checkpoint of the run; its path, at
+  /// rank 0. Collective.
   Result<std::filesystem::path> GoBack(TrainObserver& observer);
-  Result<std::filesystem::path> ReadBack(TrainObserver& observer);
+  /// That checkpoint. Errors: InvalidArgument if there is none.
+  Result<std::filesystem::path> NewestWhole(TrainObserver& observer) const;
+  Status TakeUpWeights(const Checkpoint& checkpoint);
   /// Takes note of the losses of the steps since the last call, of this process. InvalidArgument if one is not finite:
   /// names the step.
   Status ReadLosses();
@@ -310,18 +308,18 @@ class Trainer {
   Session session_;
 
   std::vector<UnreadStep> unread_;
+  std::string not_finite_;                     // of the step that is to be left out; empty at processes whose part was
+  AlignedArray<float> statistics_before_;      // the update that is under way; empty where none is left out
+  int left_out_in_a_row_ = 0, gone_back_ = 0;  // steps since the last update; times since the last checkpoint
+  std::function<std::string(int64_t)> name_of_;
   /// What the pictures of a step cost.
   struct OwnLoss {
-    double sum = 0;
-    int images = 0;
+    double sum;
+    int images;
   };
   PartialEpoch epoch_;  // that is trained; its losses as far as they were collected
   int64_t collected_images_ = 0;
   std::vector<OwnLoss> uncollected_;
-  std::string not_finite_;                     // of the step that TrainStep wants to be left out
-  AlignedArray<float> statistics_before_;      // the update that is under way; empty where none is left out
-  int left_out_in_a_row_ = 0, gone_back_ = 0;  // steps since the last update; times since the last checkpoint
-  std::function<std::string(int64_t)> name_of_;
   double last_batch_loss_ = 0;
   int64_t broken_step_ = INT64_MAX;  // the first whose loss is not finite
 };
