@@ -11,6 +11,7 @@
 #include <span>
 #include <utility>
 
+#include "base/file.h"
 #include "base/text.h"
 #include "model/initialise.h"
 #include "train/batch_check.h"
