@@ -73,7 +73,8 @@ std::string RangeText(const Limits& limits);
 enum class OnResume {
   kSaid,           ///< it counts from now on: a line says so, and the record keeps both
   kBetweenEpochs,  ///< as kSaid, but an error within an epoch, whose batches it decides
-  kFree,           ///< no result depends on it
+  kPlace,          ///< no result depends on it, and the record says what it is now
+  kFree,           ///< no result depends on it: the record keeps what it was
   kStays,          ///< it stays as it was where none is given now; otherwise as kSaid
   kStart,          ///< it counts at the start of a run only: the record keeps what it was
   kFixed,  ///< part of what Trainer::Resume compares, and another one is an error there: the network, the average

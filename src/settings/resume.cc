@@ -70,8 +70,11 @@ Result<ResumedRecord> ContinueRecord(const Checkpoint& checkpoint, const Checkpo
     const std::string was = YamlValue(row, before.options), is = YamlValue(row, options);
     if (was == is || (IsAutomatic(row, before.options) && IsAutomatic(row, settings.options))) continue;
     switch (row.on_resume) {
-      case OnResume::kFree:
+      case OnResume::kPlace:
       case OnResume::kFixed:
+        break;
+      case OnResume::kFree:
+        as_before(row);
         break;
       case OnResume::kStart:
         if (is != YamlValue(row, Options()))

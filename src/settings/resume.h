@@ -17,9 +17,9 @@ struct ResumedRecord {
 };
 
 /// Compares the options, and the training pictures, with the checkpoint's record, as OptionRow::on_resume says. Options
-/// that count at the start of a run only are recorded as they were then. Options that the record does not know are not
-/// compared. Errors: those of ReadOptionsYaml; InvalidArgument where the checkpoint lies within an epoch, and an option
-/// or the training pictures would give that epoch other batches.
+/// that count at the start of a run only, and those on which no result depends, are recorded as they were then. Options
+/// that the record does not know are not compared. Errors: those of ReadOptionsYaml; InvalidArgument where the
+/// checkpoint lies within an epoch, and an option or the training pictures would give that epoch other batches.
 Result<ResumedRecord> ContinueRecord(const Checkpoint& checkpoint, const CheckpointInfo& here,
                                      const Settings& settings);
 

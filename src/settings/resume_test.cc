@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 #include <gmock/gmock.h>
 
+#include "base/file.h"
 #include "checkpoint/testing/tiny.h"
 #include "settings/option_table.h"
 
@@ -70,15 +71,29 @@ TEST(ContinueRecord, EachOptionThatDiffersIsALineAndTheRecordKeepsBothOverSevera
 TEST(ContinueRecord, WhatNoResultDependsOnIsFree) {
   std::vector<std::string_view> free;
   for (const OptionRow& row : OptionTable())
-    if (row.on_resume == OnResume::kFree) free.push_back(row.name);
+    if (row.on_resume == OnResume::kFree || row.on_resume == OnResume::kPlace) free.push_back(row.name);
   EXPECT_THAT(free, ElementsAre("config", "threads", "distribute", "dataset_download", "dataset_url",
                                 "dataset_checksums", "num_parallel_workers", "max_unreadable_share", "pretrained_url",
                                 "resume", "ckpt_save_dir", "ckpt_save_interval", "ckpt_save_steps", "ckpt_save_minutes",
                                 "max_minutes", "val_interval", "log_interval"));
   Options now = Recorded();
   now.threads += 3;
+  now.resume = "auto";
+  now.ckpt_save_steps = 10;
+  EXPECT_EQ(Continue(ToYaml(Recorded()), 3, now).yaml, ToYaml(Recorded())) << "files do not depend on it, either";
   now.ckpt_save_dir = "elsewhere";
-  EXPECT_THAT(Continue(ToYaml(Recorded()), 3, now).lines, IsEmpty());
+  const ResumedRecord record = Continue(ToYaml(Recorded()), 3, now);
+  EXPECT_THAT(record.lines, IsEmpty());
+  EXPECT_THAT(record.yaml, HasSubstr("\nckpt_save_dir: elsewhere\n")) << "-c goes on with the folder where the run is";
+}
+
+TEST(ContinueRecord, ThePageOnTrainingNamesWhatMayChangeAndWhatMayNot) {
+  const Result<std::string> page = ReadTextFile(std::string(RIFFLE_SOURCE_DIR) + "/docs/training.md");
+  ASSERT_TRUE(page.ok());
+  for (const OptionRow& row : OptionTable())
+    if (row.on_resume != OnResume::kSaid && row.on_resume != OnResume::kFixed) {
+      EXPECT_THAT(*page, HasSubstr(fmt::format("`{}`", row.name)));
+    }
 }
 
 TEST(ContinueRecord, SaysWhatChangesTraining) {

@@ -112,6 +112,14 @@ std::string RareValidation(const Options& o) {
                      o.epoch_size);
 }
 
+std::string UnreachedRecalibration(const Options& o) {
+  if (o.patience == 0 || o.bn_recalibration == 0) return "";
+  return fmt::format(
+      "bn_recalibration={} comes after the last epoch, which a run that patience={} ends does not reach; 'riffle "
+      "recalibrate' does it",
+      o.bn_recalibration, o.patience);
+}
+
 std::string RareCheckpoints(const Options& o) {
   if (o.ckpt_save_interval <= o.epoch_size) return "";
   return fmt::format("ckpt_save_interval={}: the run has {} epochs and saves once, after the last",
@@ -154,6 +162,7 @@ std::span<const RunNote> RunNotes() {
       {{"bn_momentum"}, FixedStatistics},
       {{"lr"}, NoLearning},
       {{"val_interval"}, RareValidation},
+      {{"patience", "bn_recalibration"}, UnreachedRecalibration},
       {{"ckpt_save_interval"}, RareCheckpoints},
       {{"cutmix_prob"}, UnmixedBatches},
       {{"distill_weight"}, UnheardTeacher},

@@ -60,6 +60,7 @@ const Case kCases[] = {
     {{{"resolution_schedule", "0:128,90:224"}},
      "never trains on 224 pixels, from epoch 90 on",
      {{"resolution_schedule", "0:128,89:224"}}},
+    {{{"patience", "5"}, {"bn_recalibration", "10"}}, "'riffle recalibrate' does it", {{"patience", "5"}}},
     {{{"bn_momentum", "1"}}, "never move", {{"bn_momentum", "0.99"}}},
     {{{"bn_momentum", "0"}}, "of the last batch alone", {{"bn_momentum", "0.5"}}},
     {{{"bn_momentum", "0.1"}},

@@ -67,15 +67,5 @@ TEST_F(FineTuning, FromAnotherToolsFileGoesOnWithoutIt) {
               AllOf(HasSubstr("Conventions: pytorchcv"), HasSubstr("Resuming after epoch 1")));
 }
 
-TEST_F(FineTuning, TheOptimizersStateComesWhenItIsAskedFor) {
-  const Words rest = {Start(), "--lr=0", "--min_lr=0", "--momentum=0.5", "--weight_decay=0"};
-  Words with = rest;
-  with.push_back("--resume_opt");
-  EXPECT_THAT(Train("colours", "without", rest), Not(HasSubstr("optimizer's state")));
-  EXPECT_THAT(Train("colours", "with", with), HasSubstr("its body and head, with the optimizer's state"));
-  EXPECT_NE(Tensor(Numbered("with", 3), "optimizer.velocity.head.weight"),
-            Tensor(Numbered("without", 3), "optimizer.velocity.head.weight"));
-}
-
 }  // namespace
 }  // namespace riffle

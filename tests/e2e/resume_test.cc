@@ -29,8 +29,8 @@ class Resume : public EndToEnd {
   std::string Record() const { return Text(folder_ / "out" / (std::string(kModelName) + ".yaml")); }
   std::vector<nlohmann::json> Metrics() const { return JsonLines(Text(folder_ / "out/metrics.jsonl")); }
 
-  /// Starts `riffle words...`; its process, once it has printed `text`.
-  pid_t Start(Words words, const std::string& text) const {
+  /// Starts `riffle words...`, which prints into started.out and started.err; its process.
+  pid_t Launch(Words words) const {
     const fs::path out = folder_ / "started.out", err = folder_ / "started.err";
     fs::remove(out);
     words.insert(words.begin(), RIFFLE_BINARY);
@@ -43,6 +43,12 @@ class Resume : public EndToEnd {
       execv(arguments[0], arguments.data());
       _exit(99);
     }
+    return process;
+  }
+  /// The same, once it has printed `text`.
+  pid_t Start(const Words& words, const std::string& text) const {
+    const fs::path out = folder_ / "started.out";
+    const pid_t process = Launch(words);
     for (int i = 0; i < 3000; ++i) {
       if (fs::exists(out) && Text(out).find(text) != std::string::npos) return process;
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
@@ -221,6 +227,144 @@ TEST_F(Resume, ASignalEndsARunWithAWordOnWhatIsLostAndHowToGoOn) {
         said.substr(said.find(" are in ") + 8, said.find(".safetensors,") + 12 - said.find(" are in ") - 8);
     EXPECT_TRUE(fs::exists(file)) << file;
   }
+}
+
+TEST_F(Resume, ASignalWithinAnEpochLeavesACheckpointThatEveryCommandTakes) {
+  const pid_t run = Start(TrainWords({"--epoch_size=100000", "--batch_size=1", "--seed=3"}), "Epoch: [2/");
+  EXPECT_EQ(End(run, SIGTERM), 128 + SIGTERM);
+  const std::string said = Text(folder_ / "started.err");
+  EXPECT_THAT(said, AllOf(HasSubstr(" of 48 batches of epoch "), HasSubstr(", nothing is lost;")));
+  const size_t begin = said.find(" are in ") + 8;
+  const std::string file = said.substr(begin, said.find(", nothing") - begin);
+  EXPECT_EQ(Validate(file)["images"], 21);
+  Riffle({"predict", (folder_ / "colours/val/red/2.bmp").string(), "--ckpt_path=" + file});
+  const std::string exported = (folder_ / "weights.safetensors").string();
+  Riffle({"export", "--format=safetensors", "--ckpt_path=" + file, "-o", exported});
+  EXPECT_FALSE(SafetensorsFile::Open(exported)->metadata().contains("partial_epoch"));
+
+  const Words again = {"--epoch_size=100000", "--resume=auto"};
+  Words other = again, same = again;
+  other.insert(other.end(), {"--batch_size=2", "--seed=3"});
+  Fails(TrainWords(other), kInvalid, "option batch_size: expected 1 as before, found 2");
+  same.insert(same.end(), {"--batch_size=1", "--seed=3", "--max_minutes=0.002"});
+  EXPECT_THAT(Train(same),
+              AllOf(HasSubstr("Resuming after epoch "), HasSubstr(", batch "), HasSubstr("The time is up")));
+}
+
+TEST_F(Resume, ARunThatIsKilledAgainAndAgainEndsWithTheTensorsAndRowsOfOneThatWasNot) {
+  Riffle({"data", "pack", (folder_ / "colours").string(), "--out", (folder_ / "shards/colours").string(),
+          "--shard_size=10"});
+  const std::vector<Words> runs = {{"--ckpt_save_steps=1", "--ema", "--gradient_accumulation_steps=2", "--clip_grad",
+                                    "--mixup=0.5", "--batch_size=5", "--resolution_schedule=0:16,2:32"},
+                                   {"--ckpt_save_steps=2", "--drop_remainder=False", "--batch_size=5", "--opt=adamw",
+                                    "--data_dir=" + (folder_ / "shards").string(), "--shuffle_buffer=12"}};
+  RandomStream random(7, RandomPurpose::kTest, 0, 0);
+  int kills = 0;
+  for (Words run : runs) {
+    run.insert(run.end(), {"--epoch_size=3", "--val_while_train", "--resume=auto"});
+    Train(run);
+    const std::vector<nlohmann::json> rows = Metrics();
+    const auto last = [&] { return EndToEnd::Numbered("out", 3, run[0] == "--ckpt_save_steps=1" ? 9 : 10); };
+    const fs::path best = folder_ / "out" / (std::string(kModelName) + "-best.safetensors");
+    fs::rename(last(), folder_ / "last");
+    fs::rename(best, folder_ / "best");
+    fs::remove_all(folder_ / "out");
+    for (int part = 0; part < 100; ++part) {
+      Words words = run;
+      words.push_back(fmt::format("--threads={}", 1 + part % 3));
+      words.push_back(fmt::format("--num_parallel_workers={}", 1 + part % 2));
+      const pid_t process = Launch(TrainWords(words));
+      std::this_thread::sleep_for(std::chrono::milliseconds(20 + random.Below(300)));
+      const int end = End(process, SIGKILL);
+      ASSERT_TRUE(end == 0 || end == -SIGKILL) << Text(folder_ / "started.err");
+      if (end == 0) break;
+      ++kills;
+    }
+    EXPECT_TRUE(SameTensors(last(), folder_ / "last"));
+    EXPECT_TRUE(SameTensors(best, folder_ / "best"));
+    ASSERT_EQ(Metrics().size(), rows.size());
+    for (size_t i = 0; i < rows.size(); ++i)
+      for (const char* key : {"epoch", "step", "lr", "train_loss", "val_top1_percent", "val_loss"})
+        EXPECT_EQ(Metrics()[i][key], rows[i][key]) << key;
+  }
+  EXPECT_GE(kills, 4);
+}
+
+TEST_F(Resume, ACheckpointThatIsNamedGoesOnInAnotherFolder) {
+  const Words words = {"--epoch_size=3", "--val_while_train", "--ckpt_save_steps=2"};
+  Train(words);
+  const fs::path whole = folder_ / "whole", from = whole / (std::string(kModelName) + "-1_6.safetensors");
+  fs::rename(folder_ / "out", whole);
+  Words next = words;
+  next.insert(next.end(), {"--ckpt_path=" + from.string(), "--resume_opt"});
+  EXPECT_THAT(Train(next),
+              AllOf(HasSubstr("Resuming after epoch 2, batch 2: " + from.string()), Not(HasSubstr("moved")),
+                    HasSubstr("The metrics in"), HasSubstr("does not count from now on: there is no"),
+                    Not(HasSubstr("ckpt_path counts"))));
+  EXPECT_TRUE(SameTensors(Numbered(3), EndToEnd::Numbered("whole", 3, 4)));
+  ASSERT_EQ(Metrics().size(), 2u);
+  EXPECT_EQ(Metrics()[0]["epoch"], 2);
+
+  next.push_back("--resume=auto");
+  next.push_back("--epoch_size=4");
+  EXPECT_THAT(Train(next),
+              AllOf(HasSubstr("Resuming after epoch 3: " + Numbered(3).string()), Not(HasSubstr("ckpt_path counts"))))
+      << "what is in the folder comes first";
+  fs::remove_all(folder_ / "out");
+  EXPECT_THAT(Train(next), AllOf(HasSubstr("Nothing to resume in"), HasSubstr("Resuming after epoch 2, batch 2")));
+}
+
+TEST_F(Resume, ACheckpointOfTheFolderThatIsNamedIsGoneBackTo) {
+  const Words words = {"--epoch_size=4", "--val_while_train", "--ckpt_save_steps=3"};
+  Train(words);
+  fs::copy_file(Numbered(4), folder_ / "last");
+  Words back = words;
+  const fs::path within = folder_ / "out" / (std::string(kModelName) + "-1_6.safetensors");
+  back.insert(back.end(), {"--ckpt_path=" + within.string(), "--resume_opt"});
+  EXPECT_THAT(Train(back), AllOf(HasSubstr("Resuming after epoch 2, batch 2"),
+                                 HasSubstr("Checkpoints of the run that come after epoch 2, batch 2 are moved to"),
+                                 HasSubstr("Rows of 3 later epochs are dropped")));
+  EXPECT_TRUE(fs::exists(folder_ / "out/run-1" / Numbered(4).filename()));
+  EXPECT_TRUE(fs::exists(Numbered(1)));
+  EXPECT_TRUE(SameTensors(Numbered(4), folder_ / "last"));
+  EXPECT_EQ(Metrics().size(), 4u);
+}
+
+TEST_F(Resume, WhatNoRunCouldGoOnFromIsRefused) {
+  Train({"--epoch_size=1"});
+  const std::string weights = (folder_ / "weights.safetensors").string();
+  Riffle({"export", "--format=safetensors", "--ckpt_path=" + Numbered(1).string(), "-o", weights});
+  const std::string out = "--ckpt_save_dir=" + (folder_ / "next").string();
+  Fails(TrainWords({"--ckpt_path=" + weights, "--resume_opt", "--epoch_size=2", out}), kInvalid,
+        "holds no state of an optimizer");
+  fs::rename(folder_ / "colours/train/red", folder_ / "colours/train/zinc");
+  fs::rename(folder_ / "colours/val/red", folder_ / "colours/val/zinc");
+  Fails(TrainWords({"--ckpt_path=" + Numbered(1).string(), "--resume_opt", "--epoch_size=2", out}), kInvalid,
+        "its classes are others");
+  EXPECT_FALSE(fs::exists(folder_ / "next")) << "before anything is made";
+}
+
+TEST_F(Resume, PatienceAndTimeEndARunWithALineAndAreSaidWhereItHasHadThem) {
+  const Words still = {"--epoch_size=50", "--val_while_train", "--lr=0", "--min_lr=0", "--bn_momentum=1"};
+  Words patient = still;
+  patient.push_back("--patience=2");
+  EXPECT_THAT(Train(patient), HasSubstr("Ended early: 2 validations in a row were no better than"));
+  EXPECT_EQ(Metrics().size(), 3u);
+  patient.push_back("--resume=auto");
+  EXPECT_THAT(Train(patient),
+              HasSubstr("The run ended after epoch 3, for want of a better validation; raise --patience"));
+  patient.push_back("--patience=4");
+  EXPECT_THAT(Train(patient), AllOf(HasSubstr("patience was 2 until epoch 3, is 4"), HasSubstr("Ended early: 4")));
+  EXPECT_EQ(Metrics().size(), 5u);
+
+  fs::remove_all(folder_ / "out");
+  EXPECT_THAT(Train({"--epoch_size=100000", "--max_minutes=0.01"}),
+              HasSubstr("The time is up, 0.01 minutes; --resume=auto with more --max_minutes goes on from"));
+  const size_t rows = Metrics().size();
+  EXPECT_THAT(Train({"--epoch_size=100000", "--max_minutes=0.01", "--resume=auto"}),
+              HasSubstr("The run has had its 0.01 minutes; raise --max_minutes to go on"));
+  Train({"--epoch_size=100000", "--max_minutes=0.02", "--resume=auto"});
+  EXPECT_GT(Metrics().size(), rows);
 }
 
 }  // namespace

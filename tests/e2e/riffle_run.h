@@ -36,7 +36,9 @@ class EndToEnd : public testing::Test {
  protected:
   /// Runs `riffle words...`, whatever comes of it.
   Outcome Run(const Words& words) const {
-    std::string command = Quoted(RIFFLE_BINARY);
+    std::string command;
+    for (const std::string& word : launcher_) command += Quoted(word) + ' ';
+    command += Quoted(RIFFLE_BINARY);
     for (const std::string& word : words) command += ' ' + Quoted(word);
     const fs::path out = folder_ / "stdout", err = folder_ / "stderr";
     command += " >" + Quoted(out) + " 2>" + Quoted(err) + " </dev/null";
@@ -108,6 +110,7 @@ class EndToEnd : public testing::Test {
   }
 
   const fs::path folder_ = TestFolder();
+  Words launcher_;  ///< what starts the binary; none: itself
 
  private:
   static std::string Quoted(const std::string& word) { return "'" + word + "'"; }

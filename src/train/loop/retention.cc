@@ -13,23 +13,25 @@ std::optional<ValidationSetup> MeasuredIn(const CheckpointFile& file) {
   return checkpoint.ok() ? checkpoint->info().measured : std::nullopt;
 }
 
-// Of the epoch that a checkpoint stands for; below each true one where it was not validated, where that was measured
-// otherwise than `now`, or where it cannot be read.
-double Top1Percent(const CheckpointFile& file, const std::optional<ValidationSetup>& now) {
-  constexpr double kNone = -1;
+// What top_k goes by, larger before smaller: the validation of the epoch that a checkpoint stands for; less than each
+// true one where it was not validated, where that was measured otherwise than `now`, or where it cannot be read; and
+// least of all, the newer the larger, within an epoch.
+std::pair<double, int64_t> Rank(const CheckpointFile& file, const std::optional<ValidationSetup>& now) {
+  constexpr double kNone = -1, kWithinEpoch = -2;
   const Result<Checkpoint> checkpoint = Checkpoint::Open(file.path);
-  if (!checkpoint.ok()) return kNone;
+  if (!checkpoint.ok()) return {kNone, 0};
   const CheckpointInfo& info = checkpoint->info();
-  if (info.measured && now && !Differences(*info.measured, *now).empty()) return kNone;
-  return info.top1_percent.value_or(kNone);
+  if (info.partial_epoch) return {kWithinEpoch, info.step};
+  if (info.measured && now && !Differences(*info.measured, *now).empty()) return {kNone, 0};
+  return {info.top1_percent.value_or(kNone), 0};
 }
 
 void SortByTop1(std::vector<CheckpointFile>* files) {
   const std::optional<ValidationSetup> now = MeasuredIn(files->back());
-  std::vector<std::pair<double, CheckpointFile>> scored;
-  for (CheckpointFile& file : *files) scored.emplace_back(Top1Percent(file, now), std::move(file));
-  std::ranges::stable_sort(scored, [](const auto& a, const auto& b) { return a.first > b.first; });
-  std::ranges::transform(scored, files->begin(), [](auto& pair) { return std::move(pair.second); });
+  std::vector<std::pair<std::pair<double, int64_t>, CheckpointFile>> ranked;
+  for (CheckpointFile& file : *files) ranked.emplace_back(Rank(file, now), std::move(file));
+  std::ranges::stable_sort(ranked, [](const auto& a, const auto& b) { return a.first > b.first; });
+  std::ranges::transform(ranked, files->begin(), [](auto& pair) { return std::move(pair.second); });
 }
 
 }  // namespace

@@ -12,12 +12,12 @@ namespace riffle {
 enum class RetentionPolicy {
   kLatest,  ///< latest_k: the newest `keep`
   kBest,    ///< top_k: the `keep` best by the validation top-1 of their epoch, of equal ones the older; last those of
-            ///< epochs without validation, or measured otherwise than the newest's; and the newest, from which a run
-            ///< goes on
+            ///< epochs without validation, or measured otherwise than the newest's, after these the newest within
+            ///< epochs; and the newest of all, from which a run goes on
   kAll,     ///< all, None: all of them
 };
 
-/// Which numbered checkpoints stay.
+/// Which numbered checkpoints stay, those of ends of epochs and those within epochs.
 struct Retention {
   RetentionPolicy policy = RetentionPolicy::kLatest;
   int keep = 10;

@@ -47,6 +47,35 @@ TEST(Retention, FiguresThatWereMeasuredOtherwiseDoNotCompare) {
       << "the 70 % of epoch 2 are of another split";
 }
 
+// What is left of four checkpoints: within epoch 1, at its end, and two within epoch 2.
+std::vector<int64_t> LeftWithinEpochs(RetentionPolicy policy, int keep) {
+  const std::filesystem::path folder = TestFolder();
+  CheckpointInfo info = TinyInfo();
+  const Plan plan = *MakePlan(info.model);
+  for (info.step = 4; info.step <= 16; info.step += 4) {
+    info.epoch = info.step < 8 ? 0 : 1;
+    info.partial_epoch.reset();
+    info.top1_percent.reset();
+    if (info.step == 8)
+      info.top1_percent = 50;
+    else
+      info.partial_epoch = {.batches = 1, .batches_per_epoch = 8, .images = 6};
+    const std::filesystem::path path = folder / CheckpointName(info.model, info.epoch, info.step);
+    EXPECT_TRUE(SaveCheckpoint(path, info, plan.registry, Snapshot(plan.registry)).ok());
+  }
+  EXPECT_EQ(RemoveOldCheckpoints(folder, info.model, {.policy = policy, .keep = keep}).message(), "");
+  std::vector<int64_t> left;
+  for (const CheckpointFile& file : ListCheckpoints(folder, info.model)) left.push_back(file.step);
+  return left;
+}
+
+TEST(Retention, ThoseWithinEpochsCountAsTheOthersAndNeverBeforeAValidatedOne) {
+  EXPECT_THAT(LeftWithinEpochs(RetentionPolicy::kLatest, 2), ElementsAre(12, 16));
+  EXPECT_THAT(LeftWithinEpochs(RetentionPolicy::kBest, 1), ElementsAre(8, 16));
+  EXPECT_THAT(LeftWithinEpochs(RetentionPolicy::kBest, 3), ElementsAre(8, 12, 16)) << "the newest of them";
+  EXPECT_THAT(LeftWithinEpochs(RetentionPolicy::kAll, 1), ElementsAre(4, 8, 12, 16));
+}
+
 TEST(Retention, AllKeepsAll) { EXPECT_THAT(Left(RetentionPolicy::kAll, 1), ElementsAre(1, 2, 3, 4, 5, 6)); }
 
 }  // namespace
