@@ -6,20 +6,19 @@
 #include "checkpoint/testing/tiny.h"
 #include "formats/safetensors_testing.h"
 #include "fuzz/formats.h"
+#include "fuzz/networks.h"
 #include "fuzz/target.h"
 #include "model/plan.h"
 
 namespace riffle {
 namespace {
 
-constexpr int64_t kMostValues = 1 << 20;
-
 void Check(std::string_view input) {
   const auto checkpoint = Checkpoint::FromBytes(BytesOf(input), "x.safetensors");
   if (!IsFine(checkpoint, input)) return;
   Require(checkpoint->best_weights() == WeightSet::kOnline || checkpoint->info().ema_updates, "an average is there");
   const auto plan = MakePlan(checkpoint->info().model);
-  if (!IsFine(plan, input) || plan->registry.trainable_arena_values() > kMostValues) return;
+  if (!IsFine(plan, input) || plan->registry.trainable_arena_values() > kMostNetworkValues) return;
   Snapshot snapshot(plan->registry, {}, checkpoint->info().ema_updates.has_value());
   (void)IsFine(checkpoint->Load(plan->registry, &snapshot), input);
   const auto written = EncodeCheckpoint(checkpoint->info(), plan->registry, snapshot);
@@ -41,14 +40,16 @@ std::string Header(const CheckpointInfo& info) {
 }
 
 std::vector<std::string> Seeds() {
-  CheckpointInfo full = TinyInfo();
+  CheckpointInfo bare = TinyInfo();
+  bare.model = Narrowed(bare.model);
+  CheckpointInfo full = bare;
   full.epoch = 3, full.step = 12, full.updates = 12, full.ema_updates = 12;
   full.train_images = 100, full.train_checksum = "0123456789abcdef";
   full.top1_percent = 12.5, full.best_top1_percent = 50;
   full.measured =
       ValidationSetup{.val_split = "val", .images = 10, .names_checksum = "ab", .preprocessing = full.preprocessing};
   full.unvalidated = TrainedEpoch{.lr = 0.1, .train_loss = 2.5, .images = 100, .seconds = 1.5};
-  return {Header(TinyInfo()), Header(full)};
+  return {Header(bare), Header(full)};
 }
 
 std::vector<std::string> Words() {

@@ -1,7 +1,5 @@
 // The command line: a word a line, the first is the command. Words with a '/' are left out: files of the machine are no
 // part of an input. What is read is written as YAML and read again as the same.
-#include <unistd.h>
-
 #include <cstdlib>
 
 #include "base/json.h"
@@ -13,23 +11,25 @@
 namespace riffle {
 namespace {
 
-/// A folder with a file of options in it, and another home.
-void EnterFolder() {
-  static const bool entered = [] {
-    FuzzFile("o.yaml", "lr: 0.5\nopt: sgd\n");
-    return chdir(FuzzFolder().c_str()) == 0 && setenv("HOME", "/home/somebody", 1) == 0;
-  }();
-  Require(entered, "the folder can be entered");
+/// Reads the words in a folder with a file of options, and with another home.
+Result<Invocation> Parse(const Command& command, std::span<const std::string> words) {
+  static const bool ready =
+      !FuzzFile("o.yaml", "lr: 0.5\nopt: sgd\n").empty() && setenv("HOME", "/home/somebody", 1) == 0;
+  Require(ready, "there is a folder");
+  const std::filesystem::path here = std::filesystem::current_path();
+  std::filesystem::current_path(FuzzFolder());
+  Result<Invocation> invocation = ParseCommandLine(command, words);
+  std::filesystem::current_path(here);
+  return invocation;
 }
 
 void Check(std::string_view input) {
   if (input.find('/') != std::string_view::npos || input.find('\0') != std::string_view::npos) return;
-  EnterFolder();
   std::vector<std::string> words;
   for (const std::string_view word : Split(input, '\n')) words.emplace_back(word);
   const auto command = FindCommand(words[0]);
   if (!IsFine(command, input)) return;
-  const auto invocation = ParseCommandLine(**command, std::span(words).subspan(1));
+  const auto invocation = Parse(**command, std::span(words).subspan(1));
   if (!IsFine(invocation, input)) return;
   Require(!(*command)->argument_name.empty() || invocation->arguments.empty(), "only some commands take arguments");
   const std::string yaml = ToYaml(invocation->settings.options);

@@ -90,7 +90,8 @@ void Check(std::string_view input) {
   std::filesystem::remove(part);
   const FetchRequest request = {.urls = {server->url() + "/file"},
                                 .to = to,
-                                .check = HasDigest(Digest::kMd5, "781e5e245d69b566979b86e28d23f2c7")};
+                                .check = HasDigest(Digest::kMd5, "781e5e245d69b566979b86e28d23f2c7"),
+                                .most_bytes = 200};
   const FetchPolicy policy = {.attempts = 2,
                               .first_pause = {},
                               .connect_timeout = std::chrono::seconds(1),

@@ -34,15 +34,17 @@ std::string QuotedWord(std::string_view word) {
   return text + "\"\n";
 }
 
-[[noreturn]] void Write(const fs::path& folder) {
+bool Write(const fs::path& folder) {
   const fs::path seeds = folder / chosen->name;
   fs::create_directories(seeds);
   const std::vector<std::string> contents = chosen->seeds();
   for (size_t i = 0; i < contents.size(); ++i)
     std::ofstream(seeds / fmt::format("seed-{:03}", i), std::ios::binary) << contents[i];
   std::ofstream words(folder / fmt::format("{}.dict", chosen->name));
+  words << "# of " << chosen->name << '\n';  // an empty file is none to libFuzzer
   for (const std::string& word : chosen->words()) words << QuotedWord(word);
-  std::exit(words.good() ? 0 : 1);
+  words.close();
+  return words.good();
 }
 
 void ReadArguments(int count, char** arguments) {
@@ -54,7 +56,7 @@ void ReadArguments(int count, char** arguments) {
     if (argument.starts_with("--write=")) folder = arguments[i] + std::strlen("--write=");
   }
   if (!chosen) Usage();
-  if (folder) Write(folder);
+  if (folder) std::exit(Write(folder) ? 0 : 1);
 }
 
 }  // namespace

@@ -26,7 +26,7 @@ void Check(std::string_view input) {
     return std::span(numbers).first(static_cast<size_t>(id.count * id.type.bytes));
   };
   TensorFile file;
-  const Status read = ReadStateDict(*pickle, bytes, numbers.size(), &file);
+  const Status read = ReadStateDict(*pickle, "", bytes, numbers.size(), &file);
   if (IsFine(read, input)) CheckTensors(std::move(file), input);
 }
 

@@ -45,7 +45,7 @@ std::string Deflated() {
   const std::string sizes = Little(8, 2) + Little(0, 8) + Little(content.size(), 4) + Little(600, 4) + Little(3, 2);
   const std::string local = "PK\x03\x04" + Little(20, 2) + Little(0, 2) + sizes + Little(0, 2) + name + content;
   const std::string central =
-      "PK\x01\x02" + Little(20, 2) + Little(20, 2) + Little(0, 2) + sizes + Little(0, 16) + name;
+      "PK\x01\x02" + Little(20, 2) + Little(20, 2) + Little(0, 2) + sizes + std::string(16, '\0') + name;
   return local + central + "PK\x05\x06" + Little(0, 4) + Little(1, 2) + Little(1, 2) + Little(central.size(), 4) +
          Little(local.size(), 4) + Little(0, 2);
 }

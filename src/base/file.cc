@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,7 +11,6 @@
 #include <cstring>
 #include <optional>
 
-#include "base/descriptor.h"
 #include "base/text.h"
 
 namespace riffle {
@@ -49,22 +49,34 @@ Result<std::vector<uint8_t>> ReadToEnd(int fd, uint64_t max_bytes, const fs::pat
   }
 }
 
+/// An error for what is no file, unless it ends by itself and whoever writes to it is there. REQUIRES: `info` is that
+/// of the path.
+Status CheckKind(const fs::path& path, const struct stat& info) {
+  if (S_ISREG(info.st_mode)) return {};
+  if (S_ISDIR(info.st_mode)) return IsAFolder(path);
+  const int given = DescriptorOf(path);
+  if (S_ISFIFO(info.st_mode) || S_ISSOCK(info.st_mode))
+    return given >= 0 ? Status() : InvalidArgument("{}: is a pipe (FIFO), a file was expected", path.string());
+  const dev_t null = makedev(1, 3);
+  if (S_ISCHR(info.st_mode) && (info.st_rdev == null || (given >= 0 && ::isatty(given) == 1))) return {};
+  return InvalidArgument("{}: is a device, a file was expected", path.string());
+}
+
 template <class Bytes>
 Result<Bytes> ReadInto(const fs::path& path, uint64_t max_bytes) {
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (file.fd < 0) return SystemError(path, "open");
+  RIFFLE_ASSIGN(const Descriptor file, OpenToRead(path));
   struct stat info;
   if (::fstat(file.fd, &info) != 0) return SystemError(path, "stat");
-  if (S_ISDIR(info.st_mode)) return IsAFolder(path);
   const auto size = static_cast<uint64_t>(info.st_size);
   if (!S_ISREG(info.st_mode) || size == 0) {  // files of /proc have no size either
-    RIFFLE_ASSIGN(const std::vector<uint8_t> read, ReadToEnd(file.fd, std::min(max_bytes, kMaxReadBytes), path));
+    RIFFLE_ASSIGN(const std::vector<uint8_t> read, ReadToEnd(file.fd, std::min(max_bytes, kMaxStreamBytes), path));
     Bytes bytes(read.size());
     std::ranges::copy(read, bytes.begin());
     return bytes;
   }
   if (size > max_bytes)
-    return InvalidArgument("{}: {} bytes, at most {} were expected", path.string(), size, max_bytes);
+    return InvalidArgument("{}: {} bytes, at most {} were expected; is it another file that was meant?", path.string(),
+                           size, max_bytes);
   Bytes bytes(static_cast<size_t>(size));
   for (size_t done = 0; done < bytes.size();) {
     const ssize_t n = ::read(file.fd, bytes.data() + done, bytes.size() - done);
@@ -244,12 +256,21 @@ bool KeepsPlace(int error) { return error == EBUSY || error == EPERM || error ==
 
 }  // namespace
 
+Result<Descriptor> OpenToRead(const fs::path& path) {
+  struct stat info;
+  if (::stat(path.c_str(), &info) != 0) return SystemError(path, "open");
+  RIFFLE_TRY(CheckKind(path, info));  // before it is opened, which may wait, or wind a tape
+  Descriptor file(::open(path.c_str(), O_RDONLY | O_NOCTTY | O_CLOEXEC));
+  if (file.fd < 0) return SystemError(path, "open");
+  return file;
+}
+
 Result<std::vector<uint8_t>> ReadFile(const fs::path& path, uint64_t max_bytes) {
   return ReadInto<std::vector<uint8_t>>(path, max_bytes);
 }
 
 Result<AlignedArray<uint8_t>> ReadLargeFile(const fs::path& path) {
-  return ReadInto<AlignedArray<uint8_t>>(path, UINT64_MAX);
+  return ReadInto<AlignedArray<uint8_t>>(path, kMaxReadBytes);
 }
 
 Result<std::string> ReadTextFile(const fs::path& path) {

@@ -9,16 +9,24 @@
 #include <vector>
 
 #include "base/arena.h"
+#include "base/descriptor.h"
 #include "base/status.h"
 
 namespace riffle {
 
-inline constexpr uint64_t kMaxReadBytes = uint64_t{16} << 30;
+inline constexpr uint64_t kMaxReadBytes = uint64_t{4} << 30;
 
-/// The whole file; a FIFO, a device or a file of /proc, whose size nobody knows, is read to its end. Errors: NotFound
-/// (names the path), IoError, DataLoss if it shrinks meanwhile; a folder or more than `max_bytes` is InvalidArgument.
+/// Opens a file to read. What would let its reader wait for somebody or never end is InvalidArgument: a FIFO by its
+/// name, a device. What this process was given is read whatever it is (/dev/stdin, the shell's <(...)), but for devices
+/// that are no terminals; so is /dev/null. Errors: NotFound (names the path), IoError; a folder is InvalidArgument.
+Result<Descriptor> OpenToRead(const std::filesystem::path& path);
+
+/// The whole file; a pipe or a file of /proc, whose size nobody knows, is read to its end, but for at most
+/// kMaxStreamBytes. Errors: those of OpenToRead, DataLoss if it shrinks meanwhile; more than `max_bytes` is
+/// InvalidArgument.
 Result<std::vector<uint8_t>> ReadFile(const std::filesystem::path& path, uint64_t max_bytes = kMaxReadBytes);
-/// The same into huge pages, for files of megabytes: they are there sooner.
+inline constexpr uint64_t kMaxStreamBytes = uint64_t{1} << 30;
+/// The same into huge pages, for files of megabytes: they are there sooner. At most kMaxReadBytes.
 Result<AlignedArray<uint8_t>> ReadLargeFile(const std::filesystem::path& path);
 Result<std::string> ReadTextFile(const std::filesystem::path& path);
 

@@ -80,22 +80,63 @@ TEST(File, ErrorsNameThePath) {
   EXPECT_TRUE(ReadFile(folder / "big", 10).ok());
 }
 
+// The path by which this process has the end of a pipe, to which somebody writes `content`.
+struct GivenPipe {
+  explicit GivenPipe(const std::string& content) {
+    EXPECT_EQ(::pipe(ends), 0);
+    writer = std::async(std::launch::async, [this, content] {
+      (void)!::write(ends[1], content.data(), content.size());
+      ::close(ends[1]);
+    });
+  }
+  ~GivenPipe() {
+    ::close(ends[0]);
+    writer.get();
+  }
+  fs::path Path() const { return "/dev/fd/" + std::to_string(ends[0]); }
+
+  int ends[2];
+  std::future<void> writer;
+};
+
 TEST(File, WhatHasNoSizeIsReadToItsEnd) {
-  const fs::path fifo = TestFolder() / "fifo";
-  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
   const std::string content(300'000, 'x');
-  auto write = [&] { std::ofstream(fifo) << content; };
-  auto writer = std::async(std::launch::async, write);
-  EXPECT_EQ(*ReadTextFile(fifo), content);
-  writer.get();
-  writer = std::async(std::launch::async, write);
-  const auto large = ReadLargeFile(fifo);
+  EXPECT_EQ(*ReadTextFile(GivenPipe(content).Path()), content);
+  const auto large = ReadLargeFile(GivenPipe(content).Path());
   ASSERT_TRUE(large.ok());
   EXPECT_EQ(std::string(large->begin(), large->end()), content);
-  writer.get();
+  EXPECT_THAT(ReadFile(GivenPipe("12345678").Path(), 7).status().message(), HasSubstr("more than 7 bytes"));
   EXPECT_THAT(*ReadTextFile("/proc/self/status"), HasSubstr("Pid:"));
   EXPECT_EQ(*ReadTextFile("/dev/null"), "");
-  EXPECT_THAT(ReadFile("/dev/zero", 1000).status().message(), HasSubstr("more than 1000 bytes"));
+}
+
+TEST(File, WhatWouldLetAReaderWaitOrNeverEndIsRefused) {
+  const fs::path folder = TestFolder(), fifo = folder / "fifo", link = folder / "link";
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);  // nobody writes to it
+  fs::create_symlink("fifo", link);
+  const int zeros = ::open("/dev/zero", O_RDONLY);
+  for (const auto& [path, kind] : {std::pair{fifo, "is a pipe (FIFO)"},
+                                   {link, "is a pipe (FIFO)"},
+                                   {"/dev/zero", "is a device"},
+                                   {"/dev/urandom", "is a device"},
+                                   {"/dev/fd/" + std::to_string(zeros), "is a device"}}) {
+    for (const Status& status : {ReadFile(path).status(), ReadLargeFile(path).status(), ReadTextFile(path).status(),
+                                 OpenToRead(path).status()}) {
+      EXPECT_EQ(status.code(), ErrorCode::kInvalidArgument);
+      EXPECT_EQ(status.message(), fmt::format("{}: {}, a file was expected", path.string(), kind));
+    }
+  }
+  ::close(zeros);
+}
+
+// What has a size that no file of ours has is refused before there is memory for it.
+TEST(File, AFileOfHolesIsRefusedBeforeItFillsTheMemory) {
+  const fs::path file = TestFolder() / "holes";
+  std::ofstream(file) << "x";
+  fs::resize_file(file, uint64_t{100} << 30);
+  EXPECT_THAT(ReadLargeFile(file).status().message(),
+              HasSubstr("107374182400 bytes, at most 4294967296 were expected"));
+  EXPECT_EQ(ReadFile(file).status().code(), ErrorCode::kInvalidArgument);
 }
 
 TEST(File, ALinkStaysAndWhatItLeadsToIsReplaced) {
@@ -124,7 +165,11 @@ TEST(File, LinksInACircleAreAnError) {
 TEST(File, WhatIsNoFileIsWrittenToAndStays) {
   const fs::path folder = TestFolder(), fifo = folder / "fifo";
   ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
-  auto reader = std::async(std::launch::async, [&] { return *ReadTextFile(fifo); });
+  auto reader = std::async(std::launch::async, [&] {
+    std::string text;
+    std::ifstream(fifo) >> text;
+    return text;
+  });
   ASSERT_TRUE(WriteFileAtomically(fifo, "through").ok());
   EXPECT_EQ(reader.get(), "through");
   EXPECT_TRUE(fs::is_fifo(fifo));

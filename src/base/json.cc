@@ -30,6 +30,8 @@ class Strictness {
 }  // namespace
 
 Result<json> ParseJson(std::string_view text) {
+  if (const size_t nul = text.find('\0'); nul != std::string_view::npos)  // for the library it is the text's end
+    return InvalidArgument("invalid JSON at byte {} of {}", nul + 1, text.size());
   try {
     // The library takes the callback by copy; its state must be one.
     Strictness strictness;

@@ -53,6 +53,7 @@ TEST(Json, ANumberIsReadOnlyAsATypeThatHoldsIt) {
 TEST(Json, RefusesInvalidUtf8AndTrailingBytes) {
   EXPECT_THAT(ErrorOf("\"\xff\""), HasSubstr("invalid JSON at byte 2"));
   EXPECT_THAT(ErrorOf("{} x"), HasSubstr("invalid JSON at byte 4"));
+  EXPECT_THAT(ErrorOf(std::string_view("{}\0", 3)), HasSubstr("invalid JSON at byte 3 of 3"));
 }
 
 TEST(Json, CanHoldUtf8AndNothingElse) {

@@ -16,7 +16,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr int kBuckets[] = {1, 2, 4};
-constexpr int64_t kFewestRuns = 5, kMostRuns = 2000;
+constexpr int64_t kFewestRuns = 3, kMostRuns = 2000;
+constexpr size_t kFewValues[] = {1, 1 << 10, 1 << 16};
 
 double Milliseconds(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
@@ -32,7 +33,7 @@ int HostsOf(const Communicator& ranks) {
 }
 
 /// Sums all values in buckets, again and again; as often as rank 0 finds right after the first time.
-Result<SumTime> TimeSums(Communicator& ranks, const std::string& model, std::span<float> values, int buckets,
+Result<SumTime> TimeSums(Communicator& ranks, const std::string& what, std::span<float> values, int buckets,
                          double seconds) {
   const auto run = [&]() -> Result<double> {
     const Clock::time_point start = Clock::now();
@@ -51,7 +52,7 @@ Result<SumTime> TimeSums(Communicator& ranks, const std::string& model, std::spa
     RIFFLE_ASSIGN(const double each, run());
     times.push_back(each);
   }
-  return SumTime{.model = model,
+  return SumTime{.what = what,
                  .bytes = static_cast<int64_t>(values.size_bytes()),
                  .buckets = buckets,
                  .ms_median = Median(times),
@@ -85,26 +86,30 @@ LinkModel FitLink(const std::vector<SumTime>& sums, int processes) {
 
 Result<CommBench> MeasureComm(Communicator& ranks, const std::vector<Plan>& plans, double seconds) {
   CommBench bench{.processes = ranks.size(), .hosts = HostsOf(ranks)};
-  const double seconds_each = seconds / static_cast<double>(plans.size() * std::size(kBuckets));
+  const double seconds_each = seconds / static_cast<double>(std::size(kFewValues) + plans.size() * std::size(kBuckets));
+  const auto time = [&](const std::string& what, size_t count, int buckets) -> Status {
+    AlignedArray<float> values(count);
+    RIFFLE_ASSIGN(const SumTime sum, TimeSums(ranks, what, {values.data(), count}, buckets, seconds_each));
+    bench.sums.push_back(sum);
+    return {};
+  };
+  for (const size_t count : kFewValues)
+    RIFFLE_TRY(time(fmt::format("{} number{}", Grouped(static_cast<int64_t>(count)), count == 1 ? "" : "s"), count, 1));
   for (const Plan& plan : plans)
-    for (const int buckets : kBuckets) {
-      AlignedArray<float> gradients(plan.registry.trainable_count());
-      RIFFLE_ASSIGN(const SumTime time,
-                    TimeSums(ranks, plan.model.name, {gradients.data(), gradients.size()}, buckets, seconds_each));
-      bench.sums.push_back(time);
-    }
+    for (const int buckets : kBuckets)
+      RIFFLE_TRY(time("gradients of " + plan.model.name, plan.registry.trainable_count(), buckets));
   bench.link = FitLink(bench.sums, bench.processes);
   return bench;
 }
 
 std::string TextOf(const CommBench& bench) {
-  Table table({"gradients of", "MB", "buckets", "ms", "90 %: ms", "Gbit/s each way"});
+  Table table({"sum of", "MB", "buckets", "ms", "90 %: ms", "Gbit/s each way"});
   for (const SumTime& sum : bench.sums)
-    table.AddRow({sum.model, fmt::format("{:.1f}", 1e-6 * static_cast<double>(sum.bytes)), std::to_string(sum.buckets),
-                  fmt::format("{:.2f}", sum.ms_median), fmt::format("{:.2f}", sum.ms_p90),
+    table.AddRow({sum.what, fmt::format("{:.3f}", 1e-6 * static_cast<double>(sum.bytes)), std::to_string(sum.buckets),
+                  fmt::format("{:.3f}", sum.ms_median), fmt::format("{:.3f}", sum.ms_p90),
                   fmt::format("{:.2f}", GigabitsPerSecond(sum, bench.processes))});
   return fmt::format(
-      "{} processes on {} host{}: their gradients are summed\n\n{}\nabout {:.0f} µs for each bucket, and "
+      "{} processes on {} host{} sum their numbers\n\n{}\nabout {:.0f} µs for each bucket, and "
       "{:.2f} Gbit/s each way\n",
       bench.processes, bench.hosts, bench.hosts == 1 ? "" : "s", table.Text(), bench.link.latency_us,
       bench.link.gigabits_per_second);
@@ -113,7 +118,7 @@ std::string TextOf(const CommBench& bench) {
 nlohmann::ordered_json JsonOf(const CommBench& bench) {
   nlohmann::ordered_json sums = nlohmann::ordered_json::array();
   for (const SumTime& sum : bench.sums)
-    sums.push_back({{"model", sum.model},
+    sums.push_back({{"what", sum.what},
                     {"bytes", sum.bytes},
                     {"buckets", sum.buckets},
                     {"ms_median", sum.ms_median},

@@ -11,9 +11,9 @@
 
 namespace riffle {
 
-/// Gradients of one network, summed over all processes in so many parts of one size.
+/// Gradients of one network, or another number of values, summed over all processes in so many parts of one size.
 struct SumTime {
-  std::string model;
+  std::string what;
   int64_t bytes = 0;  ///< in all
   int buckets = 1;
   double ms_median = 0, ms_p90 = 0;

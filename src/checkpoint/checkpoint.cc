@@ -20,7 +20,8 @@ constexpr std::string_view kModel = "model", kPreprocessing = "preprocessing", k
                            kEmaUpdates = "ema_updates", kTrainImages = "train_images",
                            kTrainChecksum = "train_checksum", kTop1 = "top1_percent", kBest = "best_top1_percent",
                            kMeasured = "measured", kUnvalidated = "unvalidated", kPartialEpoch = "partial_epoch",
-                           kSinceBest = "validations_since_best", kRunSeconds = "run_seconds";
+                           kSinceBest = "validations_since_best", kLeftOut = "steps_left_out",
+                           kRunSeconds = "run_seconds";
 
 constexpr const char* kNamesChecksum = "names_checksum";  // within "measured"
 
@@ -123,7 +124,7 @@ Result<PartialEpoch> PartialEpochFromJson(std::string_view text) {
                            .loss_sum = json["loss_sum"],
                            .images = json["images"],
                            .seconds = json["seconds"]};
-  if (epoch.batches < 1 || epoch.batches >= epoch.batches_per_epoch || epoch.images < 1)
+  if (epoch.batches < 1 || epoch.batches >= epoch.batches_per_epoch || epoch.images < 0)
     return InvalidArgument("expected a part of an epoch, found {}", Quoted(text));
   return epoch;
 }
@@ -180,6 +181,7 @@ Result<CheckpointInfo> ParseInfo(const SafetensorsFile& file) {
   RIFFLE_TRY(ReadOptional(metadata, kUnvalidated, file.path(), &info.unvalidated, TrainedEpochFromJson));
   RIFFLE_TRY(ReadOptional(metadata, kPartialEpoch, file.path(), &info.partial_epoch, PartialEpochFromJson));
   RIFFLE_TRY(ReadOptional(metadata, kSinceBest, file.path(), &info.validations_since_best));
+  RIFFLE_TRY(ReadOptional(metadata, kLeftOut, file.path(), &info.steps_left_out));
   RIFFLE_TRY(ReadOptional(metadata, kRunSeconds, file.path(), &info.run_seconds));
   if (!info.classes.empty() && static_cast<int>(info.classes.size()) != info.model.num_classes)
     return DataLoss("{}: {} class names for a head of {} classes", file.path(), info.classes.size(),
@@ -222,6 +224,7 @@ Metadata MetadataOf(const CheckpointInfo& info) {
   if (info.unvalidated) metadata[std::string(kUnvalidated)] = ToJson(*info.unvalidated);
   if (info.partial_epoch) metadata[std::string(kPartialEpoch)] = ToJson(*info.partial_epoch);
   if (info.validations_since_best) metadata[std::string(kSinceBest)] = std::to_string(*info.validations_since_best);
+  if (info.steps_left_out) metadata[std::string(kLeftOut)] = std::to_string(*info.steps_left_out);
   if (info.run_seconds) metadata[std::string(kRunSeconds)] = fmt::format("{}", *info.run_seconds);
   return metadata;
 }
@@ -237,6 +240,7 @@ void CheckpointInfo::ForgetRun() {
   unvalidated.reset();
   partial_epoch.reset();
   validations_since_best.reset();
+  steps_left_out.reset();
   run_seconds.reset();
 }
 

@@ -3,7 +3,7 @@
 //             "optimizer.<slot>.<parameter>"
 //   metadata  model, preprocessing, classes (JSON), options (YAML), epoch, step, updates, ema_updates, train_images,
 //             train_checksum, top1_percent, best_top1_percent, measured (JSON), unvalidated (JSON), partial_epoch
-//             (JSON), validations_since_best, run_seconds
+//             (JSON), validations_since_best, steps_left_out, run_seconds
 #pragma once
 
 #include <filesystem>
@@ -44,7 +44,7 @@ struct TrainedEpoch {
 
 /// An epoch that has begun and is not done: where it stands, and what its line of the record will be made of.
 struct PartialEpoch {
-  int64_t batches = 0;            ///< that are done, and of each of which the optimizer has seen the gradient
+  int64_t batches = 0;            ///< that are done: the optimizer has seen the gradient of each, or it was left out
   int64_t batches_per_epoch = 0;  ///< more than `batches`
   double loss_sum = 0;            ///< over the pictures so far
   int64_t images = 0;
@@ -70,6 +70,7 @@ struct CheckpointInfo {
   std::optional<TrainedEpoch> unvalidated;
   std::optional<PartialEpoch> partial_epoch;  ///< set where epoch number `epoch` + 1 has begun
   std::optional<int> validations_since_best;  ///< none: the run has no patience
+  std::optional<int> steps_left_out;          ///< in a row, up to here, since their losses were not finite; none: 0
   std::optional<double> run_seconds;          ///< of all its parts; none: the run has no limit, or has its epochs
 
   /// "epoch 3", or "epoch 3, batch 5": up to where it was trained.

@@ -176,6 +176,22 @@ TEST(Checkpoint, AForeignSafetensorsFileIsToldApartFromADamagedOne) {
   ErrorOfOpen(path, ErrorCode::kNotFound);
 }
 
+TEST(Checkpoint, AFlippedBitIsFoundWhereverItIsAndItsTensorNamed) {
+  const std::filesystem::path path = TestFolder() / "x.safetensors";
+  ASSERT_EQ(Content(TinyModel()).Save(path, TinyInfo()).message(), "");
+  const std::vector<uint8_t> whole = *ReadFile(path);
+  const SafetensorsFile file = std::move(*SafetensorsFile::Open(path));
+  size_t begin = whole.size();
+  for (const TensorView& tensor : file.tensors()) begin -= tensor.bytes.size();
+  for (const TensorView& tensor : file.tensors()) {
+    std::vector<uint8_t> damaged = whole;
+    damaged[begin + tensor.bytes.size() / 2] ^= 1;
+    begin += tensor.bytes.size();
+    WriteBytes(path, damaged);
+    EXPECT_THAT(ErrorOfOpen(path, ErrorCode::kDataLoss), HasSubstr("damaged: tensor \"" + tensor.name + "\":"));
+  }
+}
+
 // The metadata of a whole checkpoint with one entry changed, and the error.
 std::string ErrorOfMetadata(const std::string& key, const std::string& value, ErrorCode code) {
   const std::filesystem::path path = TestFolder() / "x.safetensors";

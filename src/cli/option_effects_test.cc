@@ -129,6 +129,7 @@ const std::vector<Effect>& Effects() {
       {"gradient_accumulation_steps", "3", "rate " + updates},
       {"clip_grad", "True", updates, {"--clip_value=0.01"}},
       {"clip_value", "0.01", updates, {"--clip_grad"}},
+      {"on_nan", "skip", ""},  // where losses are numbers; train/loop/not_finite_test.cc has others
       {"ema", "True", "state figures"},
       {"ema_decay", "0.5", "figures", {"--ema"}},
       {"bn_recalibration", "2", updates},

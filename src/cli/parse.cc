@@ -39,13 +39,14 @@ class Parser {
     // Without dashes it is an option if it reads as one. Where the command takes files, a=b.jpg may be one of them.
     const bool takes_arguments = !command_.argument_name.empty();
     if (value && (!takes_arguments || command_.Uses(before))) return ReadOption(before, value);
-    if (takes_arguments) return TakeArgument(word);
-    return InvalidArgument(
-        "unexpected '{}' (command line): expected options such as --name=value; try 'riffle help {}'", word,
-        command_.name);
+    return TakeArgument(word);
   }
 
   Status TakeArgument(const std::string& word) {
+    if (command_.argument_name.empty())
+      return InvalidArgument(
+          "unexpected '{}' (command line): expected options such as --name=value; try 'riffle help {}'", word,
+          command_.name);
     Result<std::string> path = ExpandHome(word);
     if (!path.ok()) return Status(path.status()).In(fmt::format("'{}' (command line)", word));
     invocation_.arguments.push_back(std::move(*path));

@@ -178,6 +178,7 @@ TEST(ParseTest, WhatIsUnknownNamesTheNearest) {
   EXPECT_THAT(Error(Plain(), {"--jsn"}), HasSubstr("'--json'"));
   EXPECT_THAT(Error(Plain(), {"-x"}), HasSubstr("unknown option '-x'"));
   EXPECT_THAT(Error(Plain(), {"cifar10"}), HasSubstr("unexpected 'cifar10'"));
+  EXPECT_THAT(Error(Plain(), {"--", "cifar10"}), HasSubstr("unexpected 'cifar10'"));
   EXPECT_EQ(Error(Plain(), {"--seed=1"}),
             "option seed (command line): 'riffle plain' does not use it; 'riffle help plain' lists its options");
 }

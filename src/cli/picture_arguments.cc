@@ -21,9 +21,10 @@ constexpr std::string_view kStandardInput = "-";
 /// Whether it begins as pictures of any kind do and lists of names do not. JPEG and WebP have marks; the headers of all
 /// others, of those that are not read as well, have two zeros in sequence, which a list has nowhere.
 bool BeginsAsPicture(std::string_view bytes) {
-  constexpr size_t kHeader = 512;
-  return bytes.starts_with("\xFF\xD8\xFF") || (bytes.starts_with("RIFF") && bytes.substr(8).starts_with("WEBP")) ||
-         bytes.substr(0, kHeader).find("\0\0"sv) != std::string_view::npos;
+  constexpr size_t kHeader = 512, kWebpAt = 8;
+  const std::string_view header = bytes.substr(0, kHeader);
+  return header.starts_with("\xFF\xD8\xFF") || (header.starts_with("RIFF") && header.find("WEBP") == kWebpAt) ||
+         header.find("\0\0"sv) != std::string_view::npos;
 }
 
 class Collector {

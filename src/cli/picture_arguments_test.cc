@@ -36,6 +36,11 @@ TEST(NamesListed, OneBeforeEachNulWhereThereIsOne) {
   EXPECT_THAT(Listed("BM.jpg\0"sv), Optional(ElementsAre("BM.jpg")));
 }
 
+TEST(NamesListed, AShortNameIsOneWhateverItBeginsWith) {
+  for (const char* name : {"RIFF", "RIFFS", "RIFF.jpg", "BM", "a"})
+    EXPECT_THAT(Listed(name), Optional(ElementsAre(name)));
+}
+
 TEST(NamesListed, APictureIsNoList) {
   const Picture picture = SomePicture(9, 9, 3);
   EXPECT_EQ(Listed(*EncodePng(picture.View())), std::nullopt);

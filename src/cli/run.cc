@@ -94,10 +94,17 @@ Status Dispatch(std::span<const std::string> words, const Console& console, std:
   return Execute(*command, *invocation, console, err);
 }
 
+/// What an error quotes may be as long as a file's only line: its beginning and its end are enough.
+std::string Shortened(std::string_view message) {
+  constexpr size_t kBeginning = 1500, kEnd = 500;
+  if (message.size() <= kBeginning + kEnd) return std::string(message);
+  return fmt::format("{} [...] {}", message.substr(0, kBeginning), message.substr(message.size() - kEnd));
+}
+
 int Fail(std::string_view message, int exit_code, std::ostream& err) {
   if (message.empty()) return exit_code;
   // Names from files may hold anything: it stays one line.
-  err << (exit_code > kSignalExitCode ? "riffle: " : "riffle: error: ") << OneLine(message) << std::endl;
+  err << (exit_code > kSignalExitCode ? "riffle: " : "riffle: error: ") << OneLine(Shortened(message)) << std::endl;
   return exit_code;
 }
 

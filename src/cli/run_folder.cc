@@ -117,11 +117,12 @@ Result<fs::path> MoveAside(const fs::path& folder, const std::vector<fs::path>& 
   return aside;
 }
 
-/// Whether a run can pass over a file that has the name of a checkpoint and is none.
+/// Whether a run can pass over a file that has the name of a checkpoint: it is damaged, none, or the system does not
+/// let it be read (permissions, a broken disk).
 bool MayPassOver(const fs::path& file, const Status& status) {
   std::error_code error;
   return status.code() == ErrorCode::kDataLoss || status.code() == ErrorCode::kNotFound ||
-         fs::is_directory(file, error);
+         status.code() == ErrorCode::kIo || fs::is_directory(file, error);
 }
 
 }  // namespace
@@ -144,7 +145,7 @@ Result<std::optional<Checkpoint>> NewestCheckpoint(const fs::path& folder, const
       continue;
     }
     if (!MayPassOver(file, checkpoint.status())) return checkpoint.status();
-    log.Line(fmt::format("Passing over a damaged checkpoint: {}", checkpoint.status().message()));
+    log.Line(fmt::format("Passing over a checkpoint that cannot be read: {}", checkpoint.status().message()));
   }
   if (newest) return newest;
   if (!files.empty())
@@ -163,9 +164,8 @@ Status CheckStillOurs(const FileLock& lock, const fs::path& folder) {
 Status SetBestAside(const fs::path& folder, const ModelDescription& model, Log& log) {
   const fs::path best = folder / BestCheckpointName(model);
   const fs::path aside = FreeName(folder, best.stem().string() + '_', best.extension().string());
-  std::error_code error;
-  fs::copy_file(best, aside, error);
-  if (error) return IoError("{}: cannot be copied to {}: {}", best.string(), aside.string(), error.message());
+  RIFFLE_ASSIGN(const AlignedArray<uint8_t> bytes, ReadLargeFile(best));
+  RIFFLE_TRY(WriteFileAtomically(aside, {reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
   log.Line(fmt::format("It is kept as {}", aside.string()));
   return {};
 }

@@ -203,6 +203,13 @@ TEST_F(RunFolder, NothingStartsAnewWhereAllIsDamagedOrWasMovedAway) {
   EXPECT_THAT(damaged.message(), AllOf(HasSubstr(Path(3).filename().string()), HasSubstr("leave out --resume")));
 }
 
+TEST_F(RunFolder, WhatTheSystemDoesNotLetBeReadIsPassedOver) {
+  Save(1);
+  std::filesystem::create_symlink(Path(2).filename(), Path(2));  // in a circle: no permissions stop root
+  EXPECT_EQ(Newest(), 1);
+  EXPECT_THAT(out_.str(), HasSubstr("Passing over a checkpoint that cannot be read: " + Path(2).string()));
+}
+
 TEST_F(RunFolder, LinksThatLeadNowhereAndFoldersArePassedOver) {
   Save(1);
   std::filesystem::create_symlink("nowhere", Path(2));

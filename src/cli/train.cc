@@ -155,6 +155,8 @@ class Reporter : public SignalObserver {
     if (told_.insert(what).second) log_.Line(what);
   }
 
+  void OnNotFinite(const std::string& what) override { log_.Line(what); }
+
   Status OnStep(const StepEvent& e) override {
     RIFFLE_TRY(SignalObserver::OnStep(e));  // first, since who reads what is printed may have ended by the same signal
     return progress_.Report({.epoch = e.epoch,
@@ -534,8 +536,10 @@ Status Train(const Invocation& invocation, const Console& console, Communicator&
   if (!observer) observer = std::make_unique<SignalObserver>();
   {
     const SignalWatch watch;
-    const Status status = trainer->Run(
-        {[&](int epoch) { return data.train_loaders->At(epoch); }, data.validation_loader.get()}, *observer);
+    const Status status = trainer->Run({.train = [&](int epoch) { return data.train_loaders->At(epoch); },
+                                        .validation = data.validation_loader.get(),
+                                        .name_of = [&](int64_t picture) { return data.train->NameOf(picture); }},
+                                       *observer);
     if (!status.ok()) return files.Explained(status);
   }
   if (const std::string early = EndedEarly(*trainer, options); !early.empty()) log.Line(early);

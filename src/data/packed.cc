@@ -1,5 +1,4 @@
 // Shards of packed pictures as a data set: their headers are read once, the pictures where they lie.
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,7 +10,6 @@
 #include <set>
 
 #include "backend/threads.h"
-#include "base/descriptor.h"
 #include "base/file.h"
 #include "data/encoded_dataset.h"
 #include "data/left_out.h"
@@ -47,8 +45,7 @@ struct Shard {
 
 Status ReadAt(const Shard& shard, uint64_t offset, std::vector<uint8_t>& bytes) {
   const std::string name = shard.file.string();
-  const Descriptor file(open(name.c_str(), O_RDONLY | O_CLOEXEC));
-  if (file.fd < 0) return IoError("{}: cannot be opened: {}", name, std::strerror(errno));
+  RIFFLE_ASSIGN(const Descriptor file, OpenToRead(shard.file));
   size_t done = 0;
   struct stat now;
   int error = fstat(file.fd, &now) == 0 ? 0 : errno;

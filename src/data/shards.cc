@@ -2,7 +2,6 @@
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,7 +13,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "base/descriptor.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "data/encoded_dataset.h"
@@ -40,14 +39,13 @@ struct Member {
 /// Its headers, one after the other, and its bytes.
 class TarFile {
  public:
-  explicit TarFile(const fs::path& path)
-      : reader_(archive_read_new()), file_(open(path.c_str(), O_RDONLY | O_CLOEXEC)) {}
+  explicit TarFile(Descriptor file) : reader_(archive_read_new()), file_(std::move(file)) {}
   TarFile(const TarFile&) = delete;
   TarFile& operator=(const TarFile&) = delete;
   ~TarFile() { archive_read_free(reader_); }
 
   Result<std::vector<Member>> List() {
-    const off_t end = file_.fd >= 0 ? lseek(file_.fd, 0, SEEK_END) : -1;
+    const off_t end = lseek(file_.fd, 0, SEEK_END);
     if (end < 0) return IoError("cannot be read: {}", std::strerror(errno));
     if (end == 0) return DataLoss("the file is empty");
     bytes_ = static_cast<uint64_t>(end);
@@ -276,7 +274,8 @@ class Samples {
 }  // namespace
 
 Result<ShardContents> ReadShard(const fs::path& path) {
-  TarFile file(path);
+  RIFFLE_ASSIGN(Descriptor opened, OpenToRead(path));
+  TarFile file(std::move(opened));
   const Result<std::vector<Member>> members = file.List();
   if (!members.ok()) return Status(members.status()).In(path.string());
   Result<ShardContents> contents = Samples(file, *members).Collect();

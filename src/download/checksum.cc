@@ -1,10 +1,12 @@
 #include "download/checksum.h"
 
 #include <openssl/evp.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <fstream>
+#include <cerrno>
+#include <cstring>
 #include <memory>
 #include <sstream>
 
@@ -66,13 +68,14 @@ std::string_view NameOf(Digest digest) {
 }
 
 Result<std::string> DigestOfFile(Digest digest, const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return NotFound("{}: no such file, or it cannot be read", path.string());
+  RIFFLE_ASSIGN(const Descriptor file, OpenToRead(path));
   RIFFLE_ASSIGN(Sum sum, Sum::Begin(digest));
   std::vector<char> block(1 << 20);
-  while (file.read(block.data(), static_cast<std::streamsize>(block.size())) || file.gcount() > 0)
-    sum.Add(block.data(), static_cast<size_t>(file.gcount()));
-  if (file.bad()) return IoError("{}: cannot be read", path.string());
+  for (ssize_t size = 0; (size = ::read(file.fd, block.data(), block.size())) != 0;) {
+    if (size < 0 && errno == EINTR) continue;
+    if (size < 0) return IoError("{}: cannot read: {}", path.string(), std::strerror(errno));
+    sum.Add(block.data(), static_cast<size_t>(size));
+  }
   return sum.Digits();
 }
 
@@ -103,16 +106,18 @@ Result<std::map<std::string, std::string>> ReadChecksums(const std::filesystem::
   for (int number = 1; std::getline(lines, line); ++number) {
     if (line.ends_with('\r')) line.pop_back();
     if (line.empty() || line[0] == '#') continue;
-    std::string sum = line.substr(0, kMd5Digits), name = line.substr(std::min(line.size(), kMd5Digits));
+    std::string sum = line.substr(0, kMd5Digits);
+    const std::string name = line.substr(std::min(line.size(), kMd5Digits));
     std::ranges::transform(sum, sum.begin(), [](char c) { return c >= 'A' && c <= 'F' ? c - 'A' + 'a' : c; });
     const bool is_sum = sum.size() == kMd5Digits && sum.find_first_not_of("0123456789abcdef") == std::string::npos;
-    if (!is_sum || name.size() < 3 || name[0] != ' ' || (name[1] != ' ' && name[1] != '*'))
+    const bool is_name = name.starts_with("  ") || name.starts_with(" *");
+    const std::string file = is_name ? std::filesystem::path(name.substr(2)).filename().string() : "";
+    if (!is_sum || file.empty())
       return InvalidArgument("{} line {}: expected 'MD5SUM  FILE' as md5sum writes it, found '{}'", path.string(),
                              number, line);
-    name = std::filesystem::path(name.substr(2)).filename().string();
-    const auto [entry, is_new] = sums.try_emplace(name, sum);
+    const auto [entry, is_new] = sums.try_emplace(file, sum);
     if (!is_new && entry->second != sum)
-      return InvalidArgument("{} line {}: {} stands there with two sums", path.string(), number, name);
+      return InvalidArgument("{} line {}: {} stands there with two sums", path.string(), number, file);
   }
   return sums;
 }

@@ -44,7 +44,7 @@ TEST(ChecksumTest, AFewFirstDigitsAreEnough) {
 TEST(ChecksumTest, ListsReadAsMd5sumWritesThem) {
   const std::filesystem::path list = TestFolder() / "MD5SUMS";
   WriteText(list,
-            "# of a mirror\n\n"
+            "\xef\xbb\xbf# of a mirror, saved by an editor of Windows\n\n"
             "d41d8cd98f00b204e9800998ecf8427e  a.gz\n"
             "F96B697D7CB7938D525A2F31AAF161D0 *./below/b c.gz\r\n");
   EXPECT_THAT(*ReadChecksums(list), ElementsAre(Pair("a.gz", "d41d8cd98f00b204e9800998ecf8427e"),
@@ -55,7 +55,8 @@ TEST(ChecksumTest, ALineThatIsNoneIsNamed) {
   const std::filesystem::path list = TestFolder() / "MD5SUMS";
   const std::string good = "d41d8cd98f00b204e9800998ecf8427e  a.gz\n";
   for (const char* line : {"a.gz", "d41d8cd98f00b204e9800998ecf8427  a.gz", "d41d8cd98f00b204e9800998ecf8427e a.gz",
-                           "g41d8cd98f00b204e9800998ecf8427e  b.gz", "f96b697d7cb7938d525a2f31aaf161d0  a.gz"}) {
+                           "g41d8cd98f00b204e9800998ecf8427e  b.gz", "d41d8cd98f00b204e9800998ecf8427e  folder/",
+                           "f96b697d7cb7938d525a2f31aaf161d0  a.gz"}) {
     WriteText(list, good + line + "\n");
     const auto sums = ReadChecksums(list);
     ASSERT_FALSE(sums.ok()) << line;

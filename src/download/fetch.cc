@@ -3,7 +3,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <memory>
 #include <thread>
 
@@ -52,15 +54,13 @@ class Request {
 
   Outcome Run() {
     file_.reset(std::fopen(part_.c_str(), "ab"));
-    if (!file_) return {Outcome::kGiveUp, ErrorCode::kIo, fmt::format("cannot write {}", part_.string())};
+    if (!file_) return CannotWrite(errno);
     curl_ = {lib_.easy_init(), lib_.easy_cleanup};
     if (!curl_) return {Outcome::kGiveUp, ErrorCode::kUnavailable, "libcurl cannot start"};
     Configure();
     const CURLcode result = lib_.easy_perform(curl_.get());
     const bool written = std::fclose(file_.release()) == 0;
-    if (!written)
-      return {Outcome::kGiveUp, ErrorCode::kIo, fmt::format("cannot write {}; is the disk full?", part_.string())};
-    return Judge(result);
+    return written ? Judge(result) : CannotWrite(errno);
   }
 
   /// Whether bytes of an earlier attempt are part of the file.
@@ -101,12 +101,20 @@ class Request {
 
   size_t OnData(const char* data, size_t bytes) {
     if (offset_ > 0 && HttpStatus() == 200) {  // it sends the whole file
-      if (ftruncate(fileno(file_.get()), 0) != 0) return 0;
+      if (ftruncate(fileno(file_.get()), 0) != 0) return NoteWriteError();
       offset_ = 0;
     }
     arrived_ += bytes;
     is_too_long_ = offset_ + std::max(arrived_, AnnouncedBytes()) > most_bytes_;
-    return is_too_long_ ? 0 : std::fwrite(data, 1, bytes, file_.get());
+    if (is_too_long_) return 0;
+    const size_t written = std::fwrite(data, 1, bytes, file_.get());
+    return written == bytes ? bytes : NoteWriteError();
+  }
+
+  /// No bytes were written, which ends the transfer.
+  size_t NoteWriteError() {
+    write_error_ = errno;
+    return 0;
   }
 
   /// What this answer has in all; 0: the server did not say.
@@ -146,7 +154,7 @@ class Request {
                 reason};
       }
       case CURLE_WRITE_ERROR:
-        return {Outcome::kGiveUp, ErrorCode::kIo, fmt::format("cannot write {}; is the disk full?", part_.string())};
+        return CannotWrite(write_error_);
       case CURLE_PEER_FAILED_VERIFICATION:
       case CURLE_SSL_CACERT_BADFILE:
         return {Outcome::kGiveUp, ErrorCode::kIo, "its certificate is not trusted: " + text};
@@ -159,6 +167,11 @@ class Request {
       default:
         return {Outcome::kTryAgain, ErrorCode::kIo, text};
     }
+  }
+
+  Outcome CannotWrite(int error) const {
+    return {Outcome::kGiveUp, ErrorCode::kIo,
+            fmt::format("{}: cannot write: {}", part_.string(), std::strerror(error))};
   }
 
   struct Closer {
@@ -174,6 +187,7 @@ class Request {
   DownloadObserver& observer_;
   uint64_t offset_, arrived_ = 0;
   bool is_too_long_ = false;
+  int write_error_ = 0;  // why OnData failed, as errno has it
   std::unique_ptr<std::FILE, Closer> file_;
   std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> curl_{nullptr, nullptr};
   char explanation_[CURL_ERROR_SIZE] = {};

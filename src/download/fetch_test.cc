@@ -153,6 +153,14 @@ TEST_F(FetchTest, RedirectionsAreFollowedButNotForEver) {
   ExpectWhole(FetchFrom(server));
 }
 
+TEST_F(FetchTest, AFullDiskIsToldByItsNameAndLeavesNoPart) {
+  HttpServer server([](const HttpRequest&) { return HttpAnswer{.body = Content()}; });
+  std::filesystem::create_symlink("/dev/full", part());
+  ExpectError(FetchFrom(server), ErrorCode::kIo, part().string() + ": cannot write: No space left on device");
+  EXPECT_EQ(server.requests().size(), 1u) << "another try would find it full, too";
+  EXPECT_FALSE(std::filesystem::exists(std::filesystem::symlink_status(part())));
+}
+
 TEST_F(FetchTest, AMissingFileIsNamedAtOnce) {
   HttpServer server([](const HttpRequest&) { return HttpAnswer{.status = 404, .body = "<html>not here</html>"}; });
   ExpectError(FetchFrom(server), ErrorCode::kNotFound, server.url() + "data.bin: the server answered 404");

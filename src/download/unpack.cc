@@ -3,6 +3,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -13,6 +14,9 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kBlockBytes = 1 << 20;
+// gzip packs a thousand zeros into a byte: what has more than this is none of the data sets that are fetched.
+constexpr int64_t kMostUnpackedBytes = int64_t{8} << 30;
+constexpr int64_t kLeastBytesOnDisk = 4096;  // of a file, though it be empty
 
 struct Closer {
   void operator()(archive* a) const { archive_free(a); }
@@ -49,7 +53,7 @@ Status Redirect(archive_entry* entry, const std::string& name, const fs::path& f
 Status ReadAll(const Archive& reader, const fs::path& folder) {
   const Archive disk(archive_write_disk_new());
   archive_write_disk_set_options(disk.get(), ARCHIVE_EXTRACT_SECURE_SYMLINKS | ARCHIVE_EXTRACT_SECURE_NODOTDOT);
-  for (;;) {
+  for (int64_t room = kMostUnpackedBytes;;) {
     archive_entry* entry = nullptr;
     const int result = archive_read_next_header(reader.get(), &entry);
     if (result == ARCHIVE_EOF) return {};
@@ -57,6 +61,11 @@ Status ReadAll(const Archive& reader, const fs::path& folder) {
     const char* pathname = archive_entry_pathname(entry);
     const std::string name = pathname ? pathname : "";
     RIFFLE_TRY(Redirect(entry, name, folder));
+    const int64_t bytes = std::max(archive_entry_size(entry), kLeastBytesOnDisk);
+    if (bytes > room)
+      return DataLoss("it unpacks to more than the {} bytes that are allowed, as no data set does: fetch it elsewhere",
+                      kMostUnpackedBytes);
+    room -= bytes;
     if (archive_read_extract2(reader.get(), entry, disk.get()) == ARCHIVE_OK) continue;
     const int refused = archive_errno(disk.get());  // the system's number, or none where the entry itself is at fault
     if (refused > 0) return IoError("{}: cannot be written: {}", (folder / name).string(), std::strerror(refused));

@@ -12,6 +12,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 TEST(UnpackTest, FilesAndFoldersComeOutAndReplaceWhatStoodThere) {
   const fs::path folder = TestFolder(), archive = folder / "a.tar.gz";
@@ -63,6 +64,35 @@ TEST(UnpackTest, ADamagedArchiveChangesNothing) {
     EXPECT_FALSE(fs::exists(folder / ".unpacking"));
   }
   EXPECT_EQ(Unpack(folder / "nowhere.tar.gz", folder).code(), ErrorCode::kDataLoss);
+}
+
+// The header of a file in a tar archive, which may promise more than the archive has.
+std::string TarHeader(const std::string& name, const std::string& octal_bytes) {
+  std::string header(512, '\0');
+  const auto put = [&](size_t at, const std::string& text) { header.replace(at, text.size(), text); };
+  put(0, name);
+  put(100, "0000644");
+  put(124, octal_bytes);
+  put(148, "        ");
+  header[156] = '0';
+  int sum = 0;
+  for (const char c : header) sum += static_cast<unsigned char>(c);
+  put(148, fmt::format("{:06o}", sum));
+  return header;
+}
+
+TEST(UnpackTest, ABombIsRefusedBeforeItFillsTheDisk) {
+  const fs::path folder = TestFolder(), archive = folder / "a.tar.gz";
+  // As large as octal digits can say, a block of which is there: one alone is allowed, and is cut off.
+  const std::string huge = TarHeader("huge", "77777777777") + std::string(512, 'x');
+  WriteText(archive, huge);
+  EXPECT_THAT(Unpack(archive, folder).message(), Not(HasSubstr("more than")));
+  WriteText(archive, TarHeader("small", "00000000001") + std::string(512, 'x') + huge);
+  const Status status = Unpack(archive, folder);
+  EXPECT_EQ(status.code(), ErrorCode::kDataLoss);
+  EXPECT_THAT(status.message(), HasSubstr("a.tar.gz: it unpacks to more than the 8589934592 bytes that are allowed"));
+  EXPECT_FALSE(fs::exists(folder / "small"));
+  EXPECT_FALSE(fs::exists(folder / ".unpacking"));
 }
 
 TEST(UnpackTest, NothingIsWrittenOutsideTheFolder) {

@@ -3,7 +3,8 @@
 //   N bytes     JSON {"name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [begin, end]}, ...}, where
 //               "__metadata__" maps strings to strings; spaces at the end
 //   the rest    the tensors' bytes, without holes or overlaps; offsets count from here
-// Files that Riffle writes carry a checksum of all their contents, and one that does not match is an error.
+// Files that Riffle writes carry a checksum of each tensor and one of all their contents; what does not match is an
+// error that names the tensor.
 #pragma once
 
 #include <cstdint>
@@ -49,7 +50,7 @@ class SafetensorsFile {
  private:
   SafetensorsFile() = default;
   Status Parse();
-  Status VerifyChecksum();
+  Status VerifyChecksums();
 
   std::string path_;
   AlignedArray<uint8_t> bytes_;
@@ -59,7 +60,7 @@ class SafetensorsFile {
 
 /// Writes the tensors in the order given, completely or not at all (WriteFileAtomically). The same input gives the same
 /// bytes. InvalidArgument: a name twice, bytes that do not fit the shape, text that is not UTF-8, a metadata key that
-/// is ours ("riffle.format", "riffle.crc32").
+/// is ours ("riffle.format", "riffle.crc32" and what begins with "riffle.crc32.").
 Status WriteSafetensors(const std::filesystem::path& path, std::span<const TensorView> tensors,
                         const Metadata& metadata);
 

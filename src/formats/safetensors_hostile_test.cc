@@ -147,14 +147,38 @@ TEST(SafetensorsIntegrity, EachTruncationIsFound) {
     EXPECT_NE(ErrorOf({whole.begin(), whole.begin() + static_cast<ptrdiff_t>(size)}), "no error") << size << " bytes";
 }
 
-TEST(SafetensorsIntegrity, DamagedNumbersAreCalledDamaged) {
-  std::vector<uint8_t> bytes = SmallFile();
-  bytes.back() ^= 0x80;
-  EXPECT_THAT(ErrorOf(bytes), HasSubstr("w.safetensors: damaged: expected the checksum \""));
+// Where the numbers of SmallFile() begin: four floats of "w", then the eight bytes of "step".
+size_t BeginOfData(const std::vector<uint8_t>& file) { return file.size() - 4 * sizeof(float) - sizeof(int64_t); }
+
+TEST(SafetensorsIntegrity, ADamagedTensorIsNamed) {
+  const std::vector<uint8_t> whole = SmallFile();
+  for (size_t at = BeginOfData(whole); at < whole.size(); ++at) {
+    std::vector<uint8_t> damaged = whole;
+    damaged[at] ^= 0x10;
+    const char* tensor = at < BeginOfData(whole) + 4 * sizeof(float) ? "\"w\"" : "\"step\"";
+    EXPECT_THAT(ErrorOf(damaged),
+                HasSubstr(fmt::format("w.safetensors: damaged: tensor {}: expected the checksum \"", tensor)));
+  }
 }
 
-TEST(SafetensorsIntegrity, AnotherProgramMayRearrangeTheFile) {
-  // The tensors of WritesTheBytesOfTheFormat and their checksum, in another order and with other spaces.
+TEST(SafetensorsIntegrity, OfSeveralDamagedTensorsOneIsNamedAndTheOthersAreCounted) {
+  std::vector<uint8_t> bytes = SmallFile();
+  bytes[BeginOfData(bytes)] ^= 1;
+  bytes.back() ^= 1;
+  EXPECT_THAT(ErrorOf(bytes), HasSubstr("damaged: tensor \"w\" and 1 more: expected the checksum"));
+}
+
+TEST(SafetensorsIntegrity, DamagedMetadataAreNotSaidToBeATensor) {
+  std::string text;
+  for (const uint8_t byte : SmallFile()) text += static_cast<char>(byte);
+  const size_t epoch = text.find("\"epoch\":\"3\"");
+  ASSERT_NE(epoch, std::string::npos);
+  text[epoch + std::string_view("\"epoch\":\"").size()] = '2';
+  EXPECT_THAT(ErrorOf(Bytes(text)), HasSubstr("w.safetensors: damaged: expected the checksum \""));
+}
+
+TEST(SafetensorsIntegrity, AnotherProgramMayRearrangeAFileAndOlderOnesHaveNoChecksumsOfTensors) {
+  // The tensors of WritesTheBytesOfTheFormat and the checksum of all, in another order and with other spaces.
   std::vector<uint8_t> bytes = Foreign(
       R"({ "b":{"shape":[],"dtype":"U8","data_offsets":[0,1]}, "pair":{"dtype":"F32","shape":[2],"data_offsets":[1,9]},)"
       R"("__metadata__":{"riffle.format":"1","riffle.crc32":"4fefb74e","k":"v"}})",

@@ -113,6 +113,23 @@ Status CheckLayout(std::span<const Entry> in_order, uint64_t data_bytes) {
   return {};
 }
 
+// An error if the bytes of tensors are not what the metadata say of them.
+Status NameDamaged(std::span<const SummedTensor> tensors, const Metadata& metadata) {
+  std::string first, expectation;
+  int more = -1;
+  for (const auto& [tensor, checksum] : tensors) {
+    const auto expected = metadata.find(TensorChecksumKey(tensor->name));
+    const std::string found = ChecksumText(checksum);
+    if (expected == metadata.end() || expected->second == found) continue;
+    if (++more > 0) continue;
+    first = Quoted(tensor->name);
+    expectation = fmt::format("expected the checksum {}, found {}", Quoted(expected->second), found);
+  }
+  if (more < 0) return {};
+  return DataLoss("damaged: tensor {}{}: {}. Use another copy of the file", first,
+                  more == 0 ? "" : fmt::format(" and {} more", more), expectation);
+}
+
 }  // namespace
 
 Result<SafetensorsFile> SafetensorsFile::Open(const std::filesystem::path& path) {
@@ -131,7 +148,7 @@ Result<SafetensorsFile> SafetensorsFile::FromBytes(AlignedArray<uint8_t> bytes, 
   file.bytes_ = std::move(bytes);
   file.path_ = std::move(path);
   Status status = file.Parse();
-  if (status.ok()) status = file.VerifyChecksum();
+  if (status.ok()) status = file.VerifyChecksums();
   if (!status.ok()) return std::move(status).In(file.path_);
   return file;
 }
@@ -166,19 +183,21 @@ Status SafetensorsFile::Parse() {
 }
 
 // Of a file of ours, and then takes our own keys out of the metadata.
-Status SafetensorsFile::VerifyChecksum() {
+Status SafetensorsFile::VerifyChecksums() {
   const bool ours = std::any_of(metadata_.begin(), metadata_.end(),
                                 [](const auto& item) { return item.first.starts_with("riffle."); });
   if (!ours) return {};
-  const std::string expected = metadata_[kChecksumKey], found = ContentChecksum(tensors_, metadata_);
-  if (found != expected)
+  const std::vector<SummedTensor> summed = Summed(tensors_);
+  const std::string expected = metadata_[kChecksumKey], found = ContentChecksum(summed, metadata_);
+  if (found != expected) {
+    RIFFLE_TRY(NameDamaged(summed, metadata_));
     return DataLoss("damaged: expected the checksum {} of the contents, found {}. Use another copy of the file",
                     Quoted(expected), found);
+  }
   if (metadata_[kFormatKey] != kFormatVersion)
     return Unavailable("written by a newer Riffle: expected format {}, found {}", kFormatVersion,
                        Quoted(metadata_[kFormatKey]));
-  metadata_.erase(kFormatKey);
-  metadata_.erase(kChecksumKey);
+  std::erase_if(metadata_, [](const auto& item) { return IsWritersKey(item.first); });
   return {};
 }
 

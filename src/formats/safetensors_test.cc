@@ -22,14 +22,16 @@ TEST(Safetensors, WritesTheBytesOfTheFormat) {
   const std::vector<uint8_t> b = {7};
   const std::vector<TensorView> tensors = {ViewOf<float>("pair", {2}, pair), ViewOf<uint8_t>("b", {}, b)};
   ASSERT_EQ(WriteSafetensors(file, tensors, {{"k", "v"}}).message(), "");
-  // The checksum is Python's zlib.crc32 of [{"k":"v","riffle.format":"1"},["b","U8",[]],["pair","F32",[2]]], the byte
-  // 07 and the two floats.
+  // The checksums are Python's zlib.crc32: of b's byte 07, of pair's two floats, and of
+  // [{"k":"v","riffle.crc32.b":"4c667a2e","riffle.crc32.pair":"c3872656","riffle.format":"1"},["b","U8",[]],
+  // ["pair","F32",[2]]] (without the line break), the byte and the floats.
   const std::string header =
-      R"({"__metadata__":{"k":"v","riffle.crc32":"4fefb74e","riffle.format":"1"},)"
+      R"({"__metadata__":{"k":"v","riffle.crc32":"21b722c6","riffle.crc32.b":"4c667a2e","riffle.crc32.pair":"c3872656",)"
+      R"("riffle.format":"1"},)"
       R"("pair":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"U8","shape":[],"data_offsets":[8,9]}})";
   const size_t padded = (header.size() + 7) / 8 * 8;
-  std::string expected = std::string(1, static_cast<char>(padded)) + std::string(7, '\0') + header +
-                         std::string(padded - header.size(), ' ');
+  std::string expected = std::string{static_cast<char>(padded % 256), static_cast<char>(padded / 256)} +
+                         std::string(6, '\0') + header + std::string(padded - header.size(), ' ');
   expected += std::string("\x00\x00\x80\x3f\x00\x00\x00\xc0\x07", 9);
   EXPECT_EQ(*ReadTextFile(file), expected);
 }
@@ -111,6 +113,7 @@ TEST(SafetensorsWriter, RefusesWhatAReaderCouldNotRead) {
   EXPECT_THAT(error({ViewOf<float>("\xff", {2}, x)}), HasSubstr("UTF-8"));
   EXPECT_THAT(error({good}, {{"k", "\xff"}}), HasSubstr("UTF-8"));
   EXPECT_THAT(error({good}, {{"riffle.crc32", "0"}}), HasSubstr("\"riffle.crc32\" is the writer's own"));
+  EXPECT_THAT(error({good}, {{"riffle.crc32.x", "0"}}), HasSubstr("\"riffle.crc32.x\" is the writer's own"));
   EXPECT_THAT(error({good}, {{"k", std::string(100'000'000, 'x')}}), HasSubstr("shorten the metadata"));
 }
 

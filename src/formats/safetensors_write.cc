@@ -19,8 +19,8 @@ Status CheckInput(std::span<const TensorView> tensors, const Metadata& metadata)
       return InvalidArgument("tensor {}: {} {} needs {} bytes, {} were given", Quoted(tensor.name),
                              NameOf(tensor.dtype), ShapeText(tensor.shape), *expected, tensor.bytes.size());
   }
-  for (const char* ours : {kFormatKey, kChecksumKey})
-    if (metadata.contains(ours)) return InvalidArgument("the metadata key \"{}\" is the writer's own", ours);
+  for (const auto& [key, value] : metadata)
+    if (IsWritersKey(key)) return InvalidArgument("the metadata key {} is the writer's own", Quoted(key));
   return {};
 }
 
@@ -48,7 +48,9 @@ Result<std::string> LengthAndHeader(std::span<const TensorView> tensors, const M
   try {
     Metadata all = metadata;
     all.emplace(kFormatKey, kFormatVersion);
-    all.emplace(kChecksumKey, ContentChecksum(tensors, all));
+    const std::vector<SummedTensor> summed = Summed(tensors);
+    for (const auto& [tensor, checksum] : summed) all.emplace(TensorChecksumKey(tensor->name), ChecksumText(checksum));
+    all.emplace(kChecksumKey, ContentChecksum(summed, all));
     header = Header(tensors, all);
   } catch (const nlohmann::json::exception&) {
     return InvalidArgument("names and metadata must be UTF-8");

@@ -276,6 +276,52 @@ TEST(Decode, NoPictureAndHostileSizesAreClearErrors) {
   EXPECT_NE(Decode(jpeg, 3, picture).message().find("65278 × 65278"), std::string::npos);
 }
 
+// Headers that promise 60,000 × 60,000 pixels, over ten gigabytes, in files of some hundred bytes.
+TEST(Decode, APictureThatPromisesTooMuchIsRefusedInEachFormatBeforeThereIsMemoryForIt) {
+  const auto folder = TestFolder();
+  RunPython(R"(
+import io, struct, sys, zlib
+from PIL import Image
+SIZE = 60000
+def save(name, data): open(f'{sys.argv[1]}/{name}', 'wb').write(data)
+def encoded(**how):
+    file = io.BytesIO()
+    Image.new('RGB', (64, 64), (200, 10, 10)).save(file, **how)
+    return bytearray(file.getvalue())
+for name, frame, progressive in ('baseline.jpg', b'\xff\xc0', False), ('progressive.jpg', b'\xff\xc2', True):
+    jpeg = encoded(format='JPEG', progressive=progressive)
+    at = jpeg.index(frame) + 5
+    jpeg[at:at + 4] = struct.pack('>HH', SIZE, SIZE)
+    save(name, jpeg)
+for interlaced in 0, 1:
+    png = encoded(format='PNG')
+    png[16:29] = struct.pack('>IIBBBBB', SIZE, SIZE, 8, 2, 0, 0, interlaced)
+    png[29:33] = struct.pack('>I', zlib.crc32(png[12:29]))
+    save(f'{interlaced}.png', png)
+bmp = encoded(format='BMP')
+bmp[18:26] = struct.pack('<ii', SIZE, SIZE)
+save('plain.bmp', bmp)
+bmp[18:26] = struct.pack('<ii', SIZE, -SIZE)
+save('top_down.bmp', bmp)
+webp = encoded(format='WEBP')
+canvas = b'VP8X' + struct.pack('<II', 10, 0) + struct.pack('<I', SIZE - 1)[:3] * 2
+save('extended.webp', webp[:4] + struct.pack('<I', len(webp) - 8 + len(canvas)) + b'WEBP' + canvas + webp[12:])
+)",
+            {folder.string()});
+  int files = 0;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    Picture picture;
+    const Status status = Decode(ReadBytes(entry.path()), 3, picture);
+    EXPECT_EQ(status.code(), ErrorCode::kDataLoss) << entry.path();
+    EXPECT_NE(status.message().find("of 60000 × 60000 pixels: more than the 268435456 that are allowed"),
+              std::string::npos)
+        << entry.path() << ": " << status.message();
+    EXPECT_LT(picture.pixels.capacity(), size_t{1} << 20) << entry.path();
+    ++files;
+  }
+  EXPECT_EQ(files, 7);
+}
+
 TEST(Decode, RealPhotographsEqualPillow) {
   if (TestData() == nullptr) GTEST_SKIP() << "RIFFLE_TEST_DATA is not set";
   const fs::path ants = fs::path(TestData()) / "hymenoptera/val/ants";

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <string_view>
 
 #include "picture/decode_formats.h"
 
@@ -19,9 +20,19 @@ int DecodeWhatIsThere(std::span<const uint8_t> file, Picture& out) {
   return rows;
 }
 
+/// The canvas of an extended file may be declared larger than any picture in it can be; libwebp calls that broken.
+Status CheckCanvas(std::span<const uint8_t> file) {
+  constexpr size_t kChunkAt = 12, kWidthAt = 24, kHeightAt = 27, kEnd = 30;
+  constexpr std::string_view kExtended = "VP8X";
+  if (file.size() < kEnd || !std::ranges::equal(file.subspan(kChunkAt, kExtended.size()), kExtended)) return {};
+  const auto dimension = [&](size_t at) { return 1 + (file[at] | file[at + 1] << 8 | file[at + 2] << 16); };
+  return CheckPictureSize("WebP", dimension(kHeightAt), dimension(kWidthAt));
+}
+
 }  // namespace
 
 Status DecodeWebp(std::span<const uint8_t> file, Picture& out) {
+  RIFFLE_TRY(CheckCanvas(file));
   WebPBitstreamFeatures features;
   if (WebPGetFeatures(file.data(), file.size(), &features) != VP8_STATUS_OK) return DataLoss("broken WebP header");
   if (features.has_animation) return Unavailable("animated WebP; a single picture is needed: convert the file");

@@ -252,6 +252,9 @@ std::vector<OptionRow> MakeTable() {
        "batches per update, which takes the mean of their gradients", kBetweenEpochs},
       {"clip_grad", kTraining, &O::clip_grad, Any(), "clip the gradients by their global norm"},
       {"clip_value", kTraining, &O::clip_value, Above(0), "norm at which clip_grad clips"},
+      {"on_nan", kTraining, &O::on_nan, OneOf({"stop", "skip", "rollback"}),
+       "where a loss is not a finite number: end the run, leave the update out, or also go back to the weights of the "
+       "newest checkpoint"},
       {"ema", kTraining, &O::ema, Any(), "keep a moving average of the weights; it is validated and used", kFixed},
       {"ema_decay", kTraining, &O::ema_decay, FromToBelow(0, 1),
        "share of the old average that an update keeps; smaller during the first few thousand"},

@@ -150,6 +150,8 @@ std::string Yaml(const T& value) {
     return value ? Yaml(*value) : "null";
   } else if constexpr (std::is_same_v<T, std::string>) {
     YAML::Emitter quoted;
+    if (OneLine(value) != value)
+      quoted << YAML::DoubleQuoted;  // of its own accord it leaves a carriage return as it is
     quoted << value;
     return quoted.c_str();
   } else {

@@ -108,6 +108,7 @@ struct Options {
   int gradient_accumulation_steps = 1;
   bool clip_grad = false;
   double clip_value = 15.0;
+  std::string on_nan = "stop";
   bool ema = false;
   double ema_decay = 0.9999;
   int bn_recalibration = 0;

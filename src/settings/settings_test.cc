@@ -249,6 +249,8 @@ TEST(OptionsYamlTest, NoLineIsPassedOverOrTakenIntoAnother) {
       {"lr: 1\nopt: 'sgd\nmodel: 'x'\nseed: 1\n", 2, "expected a quote"},
       {"ckpt_save_dir: 'it''s\nlr: 1'\n", 1, "expected a quote"},
       {"'lr: 1\nseed: 2\n", 1, "expected a quote"},
+      {",2 , 6]\n", 1, "expected 'option: value', found ',2 , 6]'"},
+      {"# of a list\n, 3", 2, "expected 'option: value', found ', 3'"},
       {"lr: 0.1\n---\nepoch_sise: 3\n", 2, "a second document begins here"},
       {"---\nlr: 0.1\n---\n", 3, "a second document begins here"},
       {"lr: 0.1\n...\nepoch_size: 3\n", 2, "a second document begins here"},
@@ -368,6 +370,8 @@ TEST(OptionsYamlTest, ATildeAloneIsTheHomeFolderWhereAPathStandsAndNothingElsewh
   for (const char* yaml : {"seed: 1\ndata_dir: ~\n", "data_dir:   ~ # home", "{seed: 1, data_dir: ~}", "data_dir: '~'"})
     EXPECT_EQ(read(yaml).data_dir, *ExpandHome("~")) << yaml;
   EXPECT_EQ(read("ckpt_path:\nckpt_save_dir: null\n").ckpt_save_dir, "");
+  for (const char* yaml : {"data_dir:", "data_dir: \n", "data_dir: # none\n", "seed: 1\ndata_dir:\n\n"})
+    EXPECT_EQ(read(yaml).data_dir, "") << "the value that is not there has its place behind the last line: " << yaml;
   EXPECT_EQ(read("num_samples: ~\nauto_augment: ~\n").num_samples, std::nullopt);
 }
 
@@ -402,8 +406,8 @@ TEST(OptionsYamlTest, TheRecordReadsBackToTheSameOptions) {
   options.dataset = "";
   options.interpolation = "bicubic";
   options.resume = "auto";
-  for (const char* text :
-       {"", "null", "a: b", "# no", "it's \"quoted\"\n\tand odd", "- x", "./~", "12", "a b", "d/\xC3\xBC"}) {
+  for (const char* text : {"", "null", "a: b", "# no", "it's \"quoted\"\n\tand odd", "- x", "./~", "12", "a b",
+                           "d/\xC3\xBC", "a\rb", "a\r", "\x1b[2J", "a\u0085"}) {
     options.data_dir = text;
     Settings read;
     const Status status = ReadOptionsYaml(ToYaml(options), "record", read);

@@ -31,6 +31,13 @@ std::vector<std::string> LinesOf(std::string_view text) {
   return lines;
 }
 
+/// What a line has from that place on; "" where it lies behind the last line, as a value does that is not there.
+std::string_view RestAt(const std::vector<std::string>& lines, const YAML::Mark& mark) {
+  if (mark.is_null() || mark.line >= static_cast<int>(lines.size())) return {};
+  const std::string_view line = lines[mark.line];
+  return line.substr(std::min(static_cast<size_t>(mark.column), line.size()));
+}
+
 /// Whether the character at `place` is the line's last, or a blank comes after it.
 bool FollowedByBlank(std::string_view line, size_t place) {
   return place + 1 == line.size() || line[place + 1] == ' ' || line[place + 1] == '\t';
@@ -250,6 +257,9 @@ Status CheckDocuments(const Outline& outline, const std::vector<std::string>& li
                              i + 1, lines[i].substr(0, 3));
     begun = begun || (!Content(lines[i]).empty() && !lines[i].starts_with('%'));
   }
+  for (size_t i = 0; i < lines.size(); ++i)
+    if (Content(lines[i]).starts_with(','))
+      return InvalidArgument("{} line {}: expected 'option: value', found '{}'", name, i + 1, Content(lines[i]));
   return InvalidArgument("{} line 1: expected one document, found {}", name, outline.documents);
 }
 
@@ -257,9 +267,8 @@ Status CheckDocuments(const Outline& outline, const std::vector<std::string>& li
 Status CheckOutline(const Outline& outline, const std::vector<std::string>& lines, const std::string& name) {
   RIFFLE_TRY(CheckDocuments(outline, lines, name));
   if (outline.no_text) {
-    const std::string_view rest = std::string_view(lines[outline.no_text->line]).substr(outline.no_text->column);
     return InvalidArgument("{} line {}: {} means something of its own in YAML; put it in quotes", name,
-                           outline.no_text->line + 1, Content(rest));
+                           outline.no_text->line + 1, Content(RestAt(lines, *outline.no_text)));
   }
   for (size_t i = 0; i < lines.size(); ++i) {
     const std::string_view content = Content(lines[i]);
@@ -293,9 +302,7 @@ Status CheckEncoding(const std::string& text, const std::vector<std::string>& li
 /// nothing, a path's the home folder.
 std::optional<std::string> TextOf(const YAML::Node& node, const OptionRow& row, const std::vector<std::string>& lines) {
   const bool is_text = std::holds_alternative<std::string Options::*>(row.field);
-  const YAML::Mark& mark = node.Mark();
-  if (node.IsNull() && row.limits.is_path && !mark.is_null() && lines[mark.line].substr(mark.column).starts_with('~'))
-    return "~";
+  if (node.IsNull() && row.limits.is_path && RestAt(lines, node.Mark()).starts_with('~')) return "~";
   if (node.IsNull()) return is_text ? "" : "None";
   if (node.IsScalar()) return node.Scalar();
   if (!node.IsSequence()) return std::nullopt;
@@ -350,7 +357,8 @@ Status ReadOptionsYaml(const std::string& yaml, const std::string& name, Setting
     Outline outline;
     std::istringstream stream(text);
     YAML::Parser parser(stream);
-    while (parser.HandleNextDocument(outline)) {
+    // Not to the end: before a comma that belongs to nothing it begins documents for ever.
+    while (outline.documents < 2 && parser.HandleNextDocument(outline)) {
     }
     RIFFLE_TRY(CheckOutline(outline, lines, name));
     return ReadEntries(YAML::Load(text), lines, name, settings);

@@ -58,6 +58,12 @@ Result<LabelLossOptions> LabelLossOptionsFrom(const Options& o, int classes) {
                           .sums = o.reduction == "sum"};
 }
 
+/// REQUIRES: one of the table's choices.
+OnNan OnNanFrom(const Options& o) {
+  if (o.on_nan == "skip") return OnNan::kSkip;
+  return o.on_nan == "rollback" ? OnNan::kRollback : OnNan::kStop;
+}
+
 Result<TrainerOptions> TrainerOptionsFrom(const Options& o, int classes, int processes) {
   const auto seed = static_cast<uint64_t>(o.seed);
   RIFFLE_ASSIGN(LabelLossOptions label, LabelLossOptionsFrom(o, classes));
@@ -72,6 +78,7 @@ Result<TrainerOptions> TrainerOptionsFrom(const Options& o, int classes, int pro
       .seed = seed,
       .zero_init_residual = o.zero_init_residual,
       .gradient_accumulation_steps = o.gradient_accumulation_steps,
+      .on_nan = OnNanFrom(o),
       .clip_norm = o.clip_grad ? std::optional(o.clip_value) : std::nullopt,
       .ema_decay = o.ema ? std::optional(o.ema_decay) : std::nullopt,
       .bn_recalibration = o.bn_recalibration,

@@ -155,8 +155,6 @@ TEST_F(Outputs, APictureThatNoMemoryCanHoldIsNamed) {
   EXPECT_THAT(Text(folder_ / "told"), testing::HasSubstr(why));
   EXPECT_EQ(Limited("-v 300000", {"data", "check", (folder_ / "colours").string(), "--threads=1"}), 0);
   EXPECT_THAT(Text(folder_ / "said"), testing::AllOf(testing::HasSubstr("Unreadable: 1"), testing::HasSubstr(why)));
-  EXPECT_EQ(Limited("-v 1000000", {"predict", picture.string(), "--ckpt_path=/dev/zero", "--threads=1"}), kUnavailable);
-  EXPECT_EQ(Text(folder_ / "told"), "riffle: error: out of memory\n") << "predict has no --batch_size";
 }
 
 TEST_F(Outputs, APipeThatCloses) {

@@ -98,7 +98,7 @@ TEST_F(Workflow, AnEarlierRunIsMovedAndADamagedCheckpointPassedOver) {
   Train("out", {"--epoch_size=2"});
   fs::resize_file(Numbered("out", 2), 5000);
   const std::string log = Train("out", {"--epoch_size=2", "--resume=auto"});
-  EXPECT_THAT(log, HasSubstr("Passing over a damaged checkpoint: " + Numbered("out", 2).string()));
+  EXPECT_THAT(log, HasSubstr("Passing over a checkpoint that cannot be read: " + Numbered("out", 2).string()));
   EXPECT_THAT(log, HasSubstr("Resuming after epoch 1"));
   EXPECT_THAT(Train("out", {"--epoch_size=1"}), HasSubstr("moved to " + (folder_ / "out/run-1").string()));
   EXPECT_TRUE(fs::exists(folder_ / "out/run-1" / Numbered("out", 2).filename()));

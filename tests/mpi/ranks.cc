@@ -105,6 +105,7 @@ Status Do(std::string_view what, Communicator& ranks) {
   if (what == "threads") return Threads(ranks);
   if (what == "large") return Large(ranks);
   if (what == "busy") return Busy(ranks);
+  if (what == "sums") return SumForever(ranks);
   if (what == "killed") return RankOneDoes(ranks, []() -> Status { return raise(SIGKILL), Status(); });
   if (what == "stopped") return RankOneDoes(ranks, []() -> Status { return raise(SIGSTOP), Status(); });
   if (what == "first_stopped") {

@@ -1,48 +1,31 @@
 // Processes under a real mpirun: what they tell one another, and how a job ends when one of them does.
 #include <gmock/gmock.h>
 
-#include <algorithm>
 #include <chrono>
 #include <filesystem>
 
-#include "base/child.h"
 #include "base/testing/test_folder.h"
+#include "mpi_run.h"
 
 namespace riffle {
 namespace {
 
 namespace fs = std::filesystem;
 using testing::AllOf;
-using testing::AnyOf;
 using testing::HasSubstr;
 using testing::Not;
-using Words = std::vector<std::string>;
 
-/// What came of `program words...` in `size` processes. A job that hangs ends after two minutes, as no job may.
+/// What came of `program words...` in `size` processes.
 ChildOutcome RunRanks(int size, const Words& words, const std::string& program = RIFFLE_MPI_RANKS) {
-  Words all = {"timeout", "120", "mpirun", "--allow-run-as-root", "--oversubscribe", "-n", std::to_string(size),
-               program};
+  Words all = {"mpirun", "--allow-run-as-root", "--oversubscribe", "-n", std::to_string(size), program};
   all.insert(all.end(), words.begin(), words.end());
-  const Result<ChildOutcome> outcome = RunChild(all);
-  EXPECT_TRUE(outcome.ok()) << outcome.status().message();
-  return outcome.ok() ? *outcome : ChildOutcome{.exit_code = -1};
+  return RunForTwoMinutes(std::move(all));
 }
 
 void SucceedsWith(int size, const std::string& what) {
   const ChildOutcome outcome = RunRanks(size, {what});
   EXPECT_EQ(outcome.exit_code, 0) << what << outcome.err;
   EXPECT_EQ(outcome.out, std::to_string(size) + " ranks: ok\n");
-}
-
-/// The lines of the error stream that are the program's own, not mpirun's.
-Words Told(const ChildOutcome& outcome) {
-  Words told;
-  for (size_t begin = 0, end = 0; (end = outcome.err.find('\n', begin)) != std::string::npos; begin = end + 1) {
-    const std::string line = outcome.err.substr(begin, end - begin);
-    if (line.starts_with("lost: ") || line.starts_with("no world: ") || line.find(" ranks: ") != std::string::npos)
-      told.push_back(line);
-  }
-  return told;
 }
 
 TEST(World, CollectivesOfTwoThreeAndFourProcesses) {
@@ -97,19 +80,16 @@ TEST(World, ProcessesOfDifferentProgramsDoNotBegin) {
 }
 
 TEST(World, ALauncherThatIsNotOfThisMpiIsNamed) {
-  const Result<ChildOutcome> outcome =
-      RunChild({"env", "PMI_SIZE=2", "PMI_RANK=0", "OMPI_ALLOW_RUN_AS_ROOT=1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1",
-                "timeout", "60", RIFFLE_MPI_RANKS, "collectives"});
-  ASSERT_TRUE(outcome.ok());
-  EXPECT_EQ(outcome->exit_code, 2) << outcome->err;
-  EXPECT_THAT(outcome->err, HasSubstr("no world: mpiexec started 2 processes, but MPI knows of 1"));
+  const ChildOutcome outcome = RunForTwoMinutes({"env", "PMI_SIZE=2", "PMI_RANK=0", "OMPI_ALLOW_RUN_AS_ROOT=1",
+                                                 "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1", RIFFLE_MPI_RANKS, "collectives"});
+  EXPECT_EQ(outcome.exit_code, 2) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("no world: mpiexec started 2 processes, but MPI knows of 1"));
 }
 
 TEST(World, WithoutALauncherMpiIsNotLoaded) {
-  const Result<ChildOutcome> outcome = RunChild({"env", "LD_DEBUG=files", RIFFLE_MPI_RANKS, "collectives"});
-  ASSERT_TRUE(outcome.ok());
-  EXPECT_EQ(outcome->out, "1 ranks: ok\n");
-  EXPECT_THAT(outcome->err, Not(HasSubstr("libmpi")));
+  const ChildOutcome outcome = RunForTwoMinutes({"env", "LD_DEBUG=files", RIFFLE_MPI_RANKS, "collectives"});
+  EXPECT_EQ(outcome.out, "1 ranks: ok\n");
+  EXPECT_THAT(outcome.err, Not(HasSubstr("libmpi")));
 }
 
 TEST(World, AProgramWithoutItsModuleSaysWhatIsMissing) {

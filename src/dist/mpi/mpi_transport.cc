@@ -7,6 +7,8 @@
 #include <csignal>
 #include <cstdlib>
 
+#include "dist/mpi/launcher_process.h"
+
 namespace riffle {
 namespace {
 
@@ -17,12 +19,12 @@ using std::chrono::seconds;
 constexpr auto kBeatEvery = seconds(1);
 constexpr auto kCheckEvery = milliseconds(100);
 constexpr int kBeatTag = 0;
-// Messages are cut into pieces, since MPI counts in int. That some of a large one has arrived shows, too.
-constexpr size_t kPieceBytes = size_t{1} << 20;
+// MPI counts in int, so messages are cut into pieces; large ones, which its transport over TCP carries twice as fast.
+constexpr size_t kPieceBytes = size_t{1} << 26;
 // Waiting for others costs a quarter of a wait at most, and no core: the longer nothing happened, the longer the sleep.
 constexpr auto kSpin = microseconds(200);
 constexpr auto kLongestSleep = microseconds(500), kLongestIdleSleep = microseconds(5000);
-constexpr auto kAbortWithin = seconds(15);
+constexpr auto kAbortWithin = seconds(10);
 
 int TagOf(int channel) { return channel + 1; }
 
@@ -263,6 +265,7 @@ void MpiTransport::Check(int error) {
 void MpiTransport::End(std::optional<int> rank, const Status& why) {
   const int exit_code = options_.on_loss(rank, why);
   alarm(kAbortWithin.count());  // where MPI itself hangs
+  EndLauncherAfter(kAbortWithin);
   MPI_Abort(world_, exit_code);
   std::_Exit(exit_code);
 }

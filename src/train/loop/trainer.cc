@@ -1,13 +1,17 @@
 #include "train/loop/trainer.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <array>
 #include <chrono>
 #include <cmath>
 #include <filesystem>
+#include <ranges>
 #include <span>
 #include <utility>
 
+#include "base/file.h"
 #include "base/text.h"
 #include "model/initialise.h"
 #include "train/batch_check.h"
@@ -23,6 +27,12 @@ namespace {
 /// Steps after which losses are read even if nobody wants to see them: what is not finite shall not go on for long.
 constexpr size_t kMostUnreadSteps = 16;
 
+/// Steps in a row that may be left out, and how often a run may go back to the same checkpoint: what fails more often
+/// than that fails for good.
+constexpr int kMostLeftOut = 10, kMostGoneBack = 3;
+
+constexpr const char* kAgainstNan = "lower --lr or lengthen --warmup_epochs";
+
 using Clock = std::chrono::steady_clock;
 
 double SecondsSince(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
@@ -33,6 +43,16 @@ std::string TrainedText(int epochs, const PartialEpoch& epoch) {
   if (epoch.batches == 0) return whole;
   return fmt::format("{}{}{} of {} batches of epoch {}", whole, whole.empty() ? "" : " and ", epoch.batches,
                      epoch.batches_per_epoch, epochs + 1);
+}
+
+/// 0 where all was left out.
+double MeanOf(const PartialEpoch& epoch) {
+  return epoch.images == 0 ? 0 : epoch.loss_sum / static_cast<double>(epoch.images);
+}
+
+/// The pictures of a batch, of which it may hold several versions.
+std::vector<int64_t> PicturesOf(const Batch& batch) {
+  return {batch.indices.begin(), batch.indices.begin() + batch.samples()};
 }
 
 void TellOfPictures(const Batch& batch, TrainObserver& observer) {
@@ -102,6 +122,8 @@ Trainer::Trainer(const Execution& execution, const TrainerOptions& options, Chec
       session_(execution, *plan_, ops) {
   session_.SetFlip(options.tta_flip);
   if (options.ema_decay) ema_.emplace(execution.device, plan_->registry);
+  if (options.on_nan == OnNan::kSkip)
+    statistics_before_ = AlignedArray<float>(plan_->registry.statistics_arena_values());
   if (options.clip_norm)
     clip_.emplace(execution.device, plan_->registry, ParameterPolicies(plan_->registry, options.optimizer.policy),
                   *options.clip_norm, ops);
@@ -160,6 +182,7 @@ Status Trainer::Resume(const Checkpoint& checkpoint) {
 
 void Trainer::NoteProgress() {
   info_.partial_epoch = epoch_.batches > 0 ? std::optional(epoch_) : std::nullopt;
+  info_.steps_left_out = left_out_in_a_row_ > 0 ? std::optional(left_out_in_a_row_) : std::nullopt;
   if (options_.patience > 0) info_.validations_since_best = validations_since_best_;
   // A run that has its epochs has the bits of one that was not stopped, whatever time that took.
   const bool counts_time = options_.max_minutes > 0 && info_.epoch < options_.epochs();
@@ -177,6 +200,7 @@ void Trainer::TakeProgress(const CheckpointInfo& there) {
   run_seconds_ = there.run_seconds.value_or(0);
   info_.best_top1_percent = there.best_top1_percent;
   validations_since_best_ = there.validations_since_best.value_or(0);
+  left_out_in_a_row_ = there.steps_left_out.value_or(0);
   if (!info_.measured) info_.measured = there.measured;  // of the figures that stay
 }
 
@@ -205,6 +229,7 @@ void Trainer::TakeUp(const Snapshot& snapshot) {
 
 Status Trainer::Run(const TrainSources& sources, TrainObserver& observer) {
   lap_begin_ = saved_at_ = Clock::now();
+  name_of_ = sources.name_of;
   Status status = ShareState();
   if (status.ok()) status = RunEpochs(sources, observer);
   if (status.ok()) return status;
@@ -310,18 +335,24 @@ Result<std::optional<EpochEvent>> Trainer::TrainEpoch(BatchSource& source, Train
   EpochEvent event{.epoch = info_.epoch + 1};
   source.Seek({.epoch = info_.epoch, .batch = epoch_.batches});
   Lap();
-  for (bool between_updates = true; epoch_.batches < batches;) {
+  for (bool between_updates = true, leaves_out = false; epoch_.batches < batches;) {
     const Result<const Batch*> next = source.Next();
     if (const Status status = AgreeOnBatch(next, observer); !status.ok())
       return between_updates ? SavedBefore(status, observer) : status;
     const Batch* const batch = *next;
     const UpdateGroup group = GroupOf(epoch_.batches, batches, options_.gradient_accumulation_steps);
     event.lr = LearningRate(options_.schedule, info_.epoch * batches + epoch_.batches - group.index, batches);
-    RIFFLE_TRY(TrainStep(*batch, group, event.lr));
+    if (group.first() && options_.on_nan == OnNan::kSkip) network_.values().statistics.Download(statistics_before_);
+    leaves_out = leaves_out && !group.first();
+    if (!leaves_out) {
+      RIFFLE_ASSIGN(const bool sound, TrainStep(*batch, group, event.lr));
+      if (!sound) RIFFLE_TRY(LeaveOut(observer));
+      if (sound) epoch_.images += batch->global_images();
+      leaves_out = !sound;
+    }
     info_.top1_percent.reset();
     ++info_.step;
     ++epoch_.batches;
-    epoch_.images += batch->global_images();
     epoch_.seconds += Lap();
     between_updates = group.last();
     const bool may_end = between_updates && epoch_.batches < batches;
@@ -348,7 +379,7 @@ Result<std::optional<EpochEvent>> Trainer::TrainEpoch(BatchSource& source, Train
     RIFFLE_TRY(CheckSameState(world_, TakeSnapshot(), fmt::format("after epoch {}", info_.epoch)));
   }
   event.step = info_.step;
-  event.train_loss = epoch_.loss_sum / static_cast<double>(epoch_.images);
+  event.train_loss = MeanOf(epoch_);
   event.images = epoch_.images;
   event.seconds = epoch_.seconds;
   epoch_ = {};
@@ -389,15 +420,25 @@ Status Trainer::AgreeOnStep(Status own) {
   return world_.Agree(first == broken_step_ ? own : Status());
 }
 
-// One batch, and an optimizer step where it completes its group.
-Status Trainer::TrainStep(const Batch& batch, const UpdateGroup& group, double lr) {
+// One batch, and an optimizer step where it completes its group. Where steps may be left out the loss is waited for
+// before the backward pass, and the gradients before the update.
+Result<bool> Trainer::TrainStep(const Batch& batch, const UpdateGroup& group, double lr) {
+  const bool may_leave_out = options_.on_nan != OnNan::kStop;
   RIFFLE_ASSIGN(const Rows<const float> pictures, objective_->Begin(batch));
   const float* logits =
       network_.Forward(batch.images, pictures, FreezesBody() ? Statistics::kRunning : Statistics::kBatch);
   const bool is_local = reducer_ && !FreezesBody() && !options_.sync_bn;
   if (is_local) reducer_->Average(&network_.values().statistics, batch.share());
   objective_->Loss(logits, 1 / static_cast<double>(group.size), network_.dlogits());
-  unread_.push_back({.step = info_.step + 1, .lr = lr, .images = batch.images});
+  const UnreadStep step = {.step = info_.step + 1, .lr = lr, .images = batch.images, .pictures = PicturesOf(batch)};
+  unread_.push_back(step);
+  if (may_leave_out) {
+    not_finite_.clear();
+    std::array<int64_t, 1> broken = {ReadLosses().ok() ? 0 : 1};
+    if (reducer_) RIFFLE_TRY(reducer_->Wait());  // for the statistics
+    RIFFLE_TRY(world_.Sum(broken));
+    if (broken[0] > 0) return false;
+  }
   DeviceArray<float>* gradients = &network_.gradients();
   const bool accumulates = options_.gradient_accumulation_steps > 1;
   if (reducer_ && !accumulates) reducer_->Begin(gradients);
@@ -413,10 +454,99 @@ Status Trainer::TrainStep(const Batch& batch, const UpdateGroup& group, double l
   }
   if (reducer_) RIFFLE_TRY(reducer_->Wait());
   RIFFLE_TRY(synced_statistics_.status());
-  if (!group.last()) return {};
+  if (!group.last()) return true;
+  if (may_leave_out && !IsFinite(*gradients)) {  // of all processes
+    not_finite_ = NotFinite(step, "gradients are not finite numbers");
+    return false;
+  }
   if (clip_) clip_->Clip(execution_, gradients);
   optimizer_.Step(execution_, ++info_.updates, lr, *gradients, &network_.values().trainable);
   if (ema_) UpdateEma(execution_, ops_, *options_.ema_decay, ++*info_.ema_updates, network_.values(), &*ema_);
+  left_out_in_a_row_ = 0;
+  return true;
+}
+
+bool Trainer::IsFinite(const DeviceArray<float>& gradients) {
+  int32_t finite = 0;
+  DeviceArray<int32_t> found(execution_.device, 1);
+  ops_.all_finite(execution_, static_cast<int64_t>(gradients.size()),
+                  {.finite = found.data(), .values = gradients.data()});
+  found.Download(std::span(&finite, 1));
+  return finite == 1;
+}
+
+std::string Trainer::NotFinite(const UnreadStep& step, std::string_view what) const {
+  constexpr size_t kNamed = 3;
+  std::vector<std::string> names;
+  for (size_t i = 0; i < std::min(kNamed, step.pictures.size()); ++i)
+    names.push_back(name_of_ ? name_of_(step.pictures[i]) : fmt::format("number {}", step.pictures[i]));
+  const size_t more = step.pictures.size() - names.size();
+  return fmt::format("{} at step {} (learning rate {:.6g}; pictures {}{})", what, step.step, step.lr,
+                     fmt::join(names, ", "), more == 0 ? "" : fmt::format(" and {} more", more));
+}
+
+Status Trainer::LeaveOut(TrainObserver& observer) {
+  // The losses of the other processes for this step do not count either.
+  if (broken_step_ == INT64_MAX) uncollected_.pop_back();
+  broken_step_ = INT64_MAX;
+  RIFFLE_ASSIGN(const std::vector<std::string> broken, world_.GatherTexts(not_finite_));
+  const auto first = std::ranges::find_if(broken, [](const std::string& text) { return !text.empty(); });
+  const std::string why =
+      world_.size() == 1 ? *first
+                         : fmt::format("{}, at {}", *first, world_.NameOf(static_cast<int>(first - broken.begin())));
+  if (++left_out_in_a_row_ > kMostLeftOut)
+    return InvalidArgument("the {}, and {} steps before it were left out: {}", why, kMostLeftOut, kAgainstNan);
+  if (options_.on_nan == OnNan::kSkip) {
+    network_.values().statistics.Upload(statistics_before_);
+    observer.OnNotFinite(fmt::format("The {}: its update is left out", why));
+    return {};
+  }
+  if (++gone_back_ > kMostGoneBack)
+    return InvalidArgument("the {}, and the run went back to {} {} times: {}", why, saved().string(), kMostGoneBack,
+                           kAgainstNan);
+  const Result<std::filesystem::path> checkpoint = GoBack(observer);
+  if (!checkpoint.ok()) return Status(checkpoint.status()).In("the " + why);
+  observer.OnNotFinite(
+      fmt::format("The {}: back to the weights of {}, and on with the next batch", why, checkpoint->string()));
+  return {};
+}
+
+// Rank 0 reads the file, which the others need not see.
+Result<std::filesystem::path> Trainer::GoBack(TrainObserver& observer) {
+  Result<std::filesystem::path> path = std::filesystem::path();
+  if (world_.first()) path = NewestWhole(observer);
+  RIFFLE_TRY(world_.Agree(path.status()));
+  Result<std::string> own = std::string();
+  if (world_.first()) own = ReadTextFile(*path);
+  RIFFLE_TRY(world_.Agree(own.status()));
+  RIFFLE_ASSIGN(const std::string bytes, BroadcastText(world_, std::move(*own)));
+  const Result<Checkpoint> checkpoint = Checkpoint::FromBytes(
+      {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}, "the checkpoint of " + world_.NameOf(0));
+  RIFFLE_TRY(world_.Agree(checkpoint.ok() ? TakeUpWeights(*checkpoint) : checkpoint.status()));
+  return path;
+}
+
+Result<std::filesystem::path> Trainer::NewestWhole(TrainObserver& observer) const {
+  std::vector<std::filesystem::path> candidates;
+  for (const CheckpointFile& file : ListCheckpoints(options_.ckpt_save_dir, info_.model))
+    if (file.step <= info_.step) candidates.push_back(file.path);
+  if (saved_) candidates.push_back(saved_->file.path);  // the newest, and perhaps none of the numbered ones
+  for (const std::filesystem::path& path : candidates | std::views::reverse) {
+    const Result<Checkpoint> checkpoint = Checkpoint::Open(path);
+    if (checkpoint.ok()) return path;
+    observer.OnNotFinite(
+        fmt::format("Passing over a checkpoint that cannot be read: {}", checkpoint.status().message()));
+  }
+  return InvalidArgument("there is no checkpoint to go back to; {}, or save sooner with --ckpt_save_steps",
+                         kAgainstNan);
+}
+
+Status Trainer::TakeUpWeights(const Checkpoint& checkpoint) {
+  Snapshot snapshot = TakeSnapshot();
+  RIFFLE_TRY(checkpoint.Load(plan_->registry, &snapshot));
+  TakeUp(snapshot);
+  info_.updates = checkpoint.info().updates;
+  info_.ema_updates = checkpoint.info().ema_updates;
   return {};
 }
 
@@ -426,9 +556,8 @@ Status Trainer::ReadLosses() {
   for (size_t i = 0; i < steps.size(); ++i) {
     if (!std::isfinite(sums[i])) {
       broken_step_ = std::min(broken_step_, steps[i].step);
-      return InvalidArgument(
-          "the loss is not a finite number at step {} (learning rate {:.6g}): lower --lr or lengthen --warmup_epochs",
-          steps[i].step, steps[i].lr);
+      not_finite_ = NotFinite(steps[i], "loss is not a finite number");
+      return InvalidArgument("the {}: {}", not_finite_, kAgainstNan);
     }
     uncollected_.push_back({.sum = sums[i], .images = steps[i].images});
     if (steps[i].images > 0) last_batch_loss_ = sums[i] / steps[i].images;
@@ -454,7 +583,7 @@ Result<StepLoss> Trainer::ReadStepLoss() {
   double sum = epoch_.loss_sum;
   int64_t images = collected_images_;
   for (const OwnLoss& loss : uncollected_) sum += loss.sum, images += loss.images;
-  return StepLoss{.batch = last_batch_loss_, .epoch = sum / static_cast<double>(images)};
+  return StepLoss{.batch = last_batch_loss_, .epoch = images == 0 ? 0 : sum / static_cast<double>(images)};
 }
 
 // Of the weights that are used, over pictures of the epoch that has just ended.
@@ -482,8 +611,7 @@ Status Trainer::CheckFinite() {
   check(BestWeights().statistics, found.data() + 3);
   found.Download(finite);
   if (std::ranges::count(finite, 1) == std::ssize(finite)) return {};
-  return InvalidArgument("the parameters are not finite numbers after step {}: lower --lr or lengthen --warmup_epochs",
-                         info_.step);
+  return InvalidArgument("the parameters are not finite numbers after step {}: {}", info_.step, kAgainstNan);
 }
 
 Status Trainer::Validate(BatchSource& source, EpochEvent* event, TrainObserver& observer) {
@@ -510,7 +638,7 @@ Result<Pace> Trainer::PaceOfTraining(BatchSource& source) {
     const UpdateGroup group =
         GroupOf(batch.position.batch, source.BatchesPerEpoch(), options_.gradient_accumulation_steps);
     const int64_t position = info_.epoch * source.BatchesPerEpoch() + batch.position.batch;
-    return TrainStep(batch, group, LearningRate(options_.schedule, position, source.BatchesPerEpoch()));
+    return TrainStep(batch, group, LearningRate(options_.schedule, position, source.BatchesPerEpoch())).status();
   };
   return MeasurePace(source, train, world_);
 }
@@ -573,6 +701,7 @@ Status Trainer::Write(const std::filesystem::path& path, TrainObserver& observer
 }
 
 void Trainer::NoteSaved(const std::filesystem::path& path) {
+  gone_back_ = 0;
   saved_ = {.file = {.path = path, .epoch = info_.epoch, .step = info_.step},
             .position = TrainedText(info_.epoch, epoch_)};
   saved_at_ = Clock::now();

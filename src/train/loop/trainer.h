@@ -26,6 +26,13 @@
 
 namespace riffle {
 
+/// What becomes of a step whose loss, or whose gradients, are not finite numbers.
+enum class OnNan {
+  kStop,      ///< the loss ends the run
+  kSkip,      ///< its update is left out, as if its batches had not been
+  kRollback,  ///< the same, and weights and optimizer become those of the newest checkpoint
+};
+
 /// What a run does: how long, how it steps, what it keeps. Fields are options of the same names unless they say more.
 struct TrainerOptions {
   ScheduleOptions schedule;
@@ -34,6 +41,7 @@ struct TrainerOptions {
   uint64_t seed = 42;
   bool zero_init_residual = true;
   int gradient_accumulation_steps = 1;
+  OnNan on_nan = OnNan::kStop;
   std::optional<double> clip_norm = std::nullopt;  ///< clip_value where clip_grad is set
   std::optional<double> ema_decay = std::nullopt;  ///< where ema is set
   int bn_recalibration = 0;
@@ -106,6 +114,8 @@ class TrainObserver {
   /// A picture was used though something is wrong with it; once for each. `what` names it.
   virtual void OnFlawed(const std::string& /*what*/) {}
   virtual Status OnStep(const StepEvent&) { return {}; }
+  /// A loss was not finite: `what` names the step and its pictures, and says what was done (OnNan).
+  virtual void OnNotFinite(const std::string& /*what*/) {}
   virtual void OnValidationBegin() {}
   virtual Status OnValidation(const Evaluation& /*so_far*/, int64_t /*batch*/, int64_t /*batches*/) { return {}; }
   virtual Status OnEpoch(const EpochEvent&) { return {}; }
@@ -121,6 +131,8 @@ struct TrainSources {
   std::function<Result<BatchSource*>(int epoch)> train;
   /// May be null. Outlives the trainer.
   BatchSource* validation = nullptr;
+  /// What messages call a picture of the training set, by its index in batches; none: its index.
+  std::function<std::string(int64_t index)> name_of = {};
 };
 
 /// One run. Everything that it does is a function of (options, data): batches come from positions, random numbers from
@@ -157,12 +169,12 @@ class Trainer {
   Status ShareState();
 
   /// Trains from where the run is to its end(), and saves into options.ckpt_save_dir: where ckpt_save_interval,
-  /// ckpt_save_steps and ckpt_save_minutes ask for it, and where it ends. A loss or a parameter that is not finite ends
-  /// the run with an error before it can reach a checkpoint. An epoch is saved before its validation, and again with
-  /// its result: an error or a crash in between costs nothing, since a run that goes on from there begins with that
-  /// validation. A signal, and what ends the run between two epochs, costs nothing either. Each error says at its end
-  /// what is kept, and where. InvalidArgument where the run goes on within an epoch that has another number of batches
-  /// now.
+  /// ckpt_save_steps and ckpt_save_minutes ask for it, and where it ends. A loss that is not finite ends the run, or
+  /// what options.on_nan says; a parameter ends it, before either can reach a checkpoint. An epoch is saved before its
+  /// validation, and again with its result: an error or a crash in between costs nothing, since a run that goes on from
+  /// there begins with that validation. A signal, and what ends the run between two epochs, costs nothing either. Each
+  /// error says at its end what is kept, and where. InvalidArgument where the run goes on within an epoch that has
+  /// another number of batches now.
   Status Run(const TrainSources& sources, TrainObserver& observer);
   /// Whether the run is over: there is nothing left for Run to do.
   RunEnd end() const;
@@ -208,7 +220,28 @@ class Trainer {
   /// The error of any process after a step, and the clock of the first, by which all decide. Of losses that are not
   /// finite the first one is the error.
   Status AgreeOnStep(Status own);
-  Status TrainStep(const Batch& batch, const UpdateGroup& group, double lr);
+  /// A step whose loss was not read yet.
+  struct UnreadStep {
+    int64_t step;
+    double lr;
+    int images;
+    std::vector<int64_t> pictures;  // their indices, each once
+  };
+
+  /// False, at all processes: its update is to be left out, as options.on_nan says.
+  Result<bool> TrainStep(const Batch& batch, const UpdateGroup& group, double lr);
+  bool IsFinite(const DeviceArray<float>& gradients);
+  /// "loss is not a finite number at step 5 (learning rate 0.1; pictures a.jpg, b.jpg, c.jpg and 29 more)"
+  std::string NotFinite(const UnreadStep& step, std::string_view what) const;
+  /// Undoes what the update that TrainStep wants to be left out has changed. InvalidArgument where that happens too
+  /// often. Collective.
+  Status LeaveOut(TrainObserver& observer);
+  /// Weights, statistics, average and optimizer become those of the newest whole checkpoint of the run; its path, at
+  /// rank 0. Collective.
+  Result<std::filesystem::path> GoBack(TrainObserver& observer);
+  /// That checkpoint. Errors: InvalidArgument if there is none.
+  Result<std::filesystem::path> NewestWhole(TrainObserver& observer) const;
+  Status TakeUpWeights(const Checkpoint& checkpoint);
   /// Takes note of the losses of the steps since the last call, of this process. InvalidArgument if one is not finite:
   /// names the step.
   Status ReadLosses();
@@ -274,13 +307,11 @@ class Trainer {
   DeviceArray<float> accumulated_;  // gradients of an update's batches so far; empty where each batch is an update
   Session session_;
 
-  /// A step whose loss was not read yet.
-  struct UnreadStep {
-    int64_t step;
-    double lr;
-    int images;
-  };
   std::vector<UnreadStep> unread_;
+  std::string not_finite_;                     // of the step that is to be left out; empty at processes whose part was
+  AlignedArray<float> statistics_before_;      // the update that is under way; empty where none is left out
+  int left_out_in_a_row_ = 0, gone_back_ = 0;  // steps since the last update; times since the last checkpoint
+  std::function<std::string(int64_t)> name_of_;
   /// What the pictures of a step cost.
   struct OwnLoss {
     double sum;
