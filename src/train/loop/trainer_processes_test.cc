@@ -17,7 +17,20 @@ using ::testing::IsEmpty;
 using ::testing::StartsWith;
 using Tensors = std::map<std::string, std::vector<float>>;
 
-std::filesystem::path FolderOf(int rank) { return TestFolder() / fmt::format("rank {}", rank); }
+/// Where a rank of this test saves, if it does: that of rank 0, which is to, is there.
+std::filesystem::path FolderOf(int rank) {
+  static std::mutex mutex;
+  static const testing::TestInfo* test = nullptr;
+  static std::filesystem::path root;
+  const std::lock_guard lock(mutex);
+  if (const auto* const now = testing::UnitTest::GetInstance()->current_test_info(); now != test) {
+    test = now;
+    root = TestFolder();
+  }
+  const std::filesystem::path folder = root / fmt::format("rank {}", rank);
+  if (rank == 0) std::filesystem::create_directories(folder);
+  return folder;
+}
 
 /// What a world of so many ranks leaves, each of which trains on `batch_size` pictures a step; `change` may alter the
 /// options of a rank, and its run before it starts. The statuses by rank are all ok, or the same.
@@ -265,6 +278,32 @@ TEST(Processes, ALossThatIsNoNumberIsToldOfTheRankAndTheStepWhereItBegan) {
   const Status status = world.Run();
   EXPECT_EQ(status.code(), ErrorCode::kInvalidArgument);
   EXPECT_THAT(status.message(), StartsWith("rank 2 on this host: the loss is not a finite number at step 2"));
+}
+
+TEST(Processes, AStepThatOneLeavesOutIsLeftOutByAll) {
+  struct Listener : TrainObserver {
+    void OnNotFinite(const std::string& what) override { said.push_back(what); }
+    std::vector<std::string> said;
+  };
+  for (const OnNan on_nan : {OnNan::kSkip, OnNan::kRollback}) {
+    World world{.ranks = 3, .batch_size = 2, .options = TinyOptions("", 1)};
+    world.options.on_nan = on_nan;
+    world.options.ckpt_save_steps = 1;
+    Listener listener;
+    world.train = [&](int rank, TinyRun& run) {
+      std::vector<float> memory;
+      const auto batches = NoiseWithNan(&memory, rank == 2 ? 1 : -1);
+      run.train_at = [&](int) -> Result<BatchSource*> { return batches.get(); };
+      TrainObserver silent;
+      return run.Train(rank == 0 ? listener : silent);
+    };
+    EXPECT_EQ(world.Run().message(), "") << "the ranks end with the same weights, or not so";
+    ASSERT_EQ(listener.said.size(), 1u);
+    EXPECT_THAT(listener.said[0], StartsWith("The loss is not a finite number at step 2 "));
+    EXPECT_THAT(listener.said[0], HasSubstr("at rank 2 on this host: "));
+    EXPECT_EQ(Checkpoint::Open(Newest())->info().updates, 4) << "of five batches";
+    std::filesystem::remove_all(FolderOf(0));
+  }
 }
 
 /// Changes a weight of its trainer within an epoch, as memory with an error would.
