@@ -28,7 +28,8 @@ std::filesystem::path FolderOf(int rank) {
     root = TestFolder();
   }
   const std::filesystem::path folder = root / fmt::format("rank {}", rank);
-  if (rank == 0) std::filesystem::create_directories(folder);
+  std::error_code there_is_a_file;
+  if (rank == 0) std::filesystem::create_directories(folder, there_is_a_file);
   return folder;
 }
 
@@ -391,7 +392,9 @@ TEST(Processes, ASignalAtOneStopsAllAtOnceAndTheRunGoesOnToTheSameBits) {
 // The folder of rank 0 is a file.
 TEST(Processes, ADiskThatRefusesTheFirstEndsAll) {
   World world{.ranks = 2, .batch_size = 2, .options = TinyOptions("", 1)};
-  ASSERT_TRUE(WriteFileAtomically(FolderOf(0), "").ok());
+  const std::filesystem::path folder = FolderOf(0);
+  std::filesystem::remove(folder);
+  ASSERT_TRUE(WriteFileAtomically(folder, "").ok());
   const Status status = world.Run();
   EXPECT_EQ(status.code(), ErrorCode::kIo) << status.message();
   EXPECT_THAT(status.message(), StartsWith("rank 0 on this host: "));
