@@ -284,6 +284,32 @@ TEST_F(Processes, ALossThatIsNoNumberIsToldOfTheRankAndTheStepWhereItBegan) {
   EXPECT_THAT(status.message(), StartsWith("rank 2 on this host: the loss is not a finite number at step 2"));
 }
 
+TEST_F(Processes, AStepThatOneLeavesOutIsLeftOutByAll) {
+  struct Listener : TrainObserver {
+    void OnNotFinite(const std::string& what) override { said.push_back(what); }
+    std::vector<std::string> said;
+  };
+  for (const OnNan on_nan : {OnNan::kSkip, OnNan::kRollback}) {
+    World world{.ranks = 3, .batch_size = 2, .options = TinyOptions("", 1)};
+    world.options.on_nan = on_nan;
+    world.options.ckpt_save_steps = 1;
+    Listener listener;
+    world.train = [&](int rank, TinyRun& run) {
+      std::vector<float> memory;
+      const auto batches = NoiseWithNan(&memory, rank == 2 ? 1 : -1);
+      run.train_at = [&](int) -> Result<BatchSource*> { return batches.get(); };
+      TrainObserver silent;
+      return run.Train(rank == 0 ? listener : silent);
+    };
+    EXPECT_EQ(world.Run().message(), "") << "the ranks end with the same weights, or not so";
+    ASSERT_EQ(listener.said.size(), 1u);
+    EXPECT_THAT(listener.said[0], StartsWith("The loss is not a finite number at step 2 "));
+    EXPECT_THAT(listener.said[0], HasSubstr("at rank 2 on this host: "));
+    EXPECT_EQ(Checkpoint::Open(Newest())->info().updates, 4) << "of five batches";
+    std::filesystem::remove_all(FolderOf(0));
+  }
+}
+
 /// Changes a weight of its trainer within an epoch, as memory with an error would.
 struct Drifting : TrainObserver {
   explicit Drifting(Trainer& of) : trainer(of) {}
