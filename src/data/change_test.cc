@@ -64,8 +64,8 @@ Status ReadEpoch(const Dataset& data, double max_unreadable_share, std::vector<s
                                                 {.batch_size = 5,
                                                  .workers = 2,
                                                  .end_epoch = 1,
-                                                 .max_unreadable_share = max_unreadable_share,
-                                                 .allow_incomplete = max_unreadable_share > 0}));
+                                                 .allow_incomplete = max_unreadable_share > 0,
+                                                 .max_unreadable_share = max_unreadable_share}));
   for (int b = 0; b < kPictures / 5; ++b) {
     const Result<const Batch*> batch = loader->Next();
     if (!batch.ok()) return batch.status();

@@ -1,5 +1,7 @@
 #include "data/loader.h"
 
+#include <gmock/gmock.h>
+
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -576,8 +578,7 @@ TEST(Loader, UnreadablePicturesOfAllRanksCountTogether) {
       EXPECT_EQ((*batch)->unreadable.size(), 2u);
       const Status status = (*loader)->CheckUnreadable(world);
       EXPECT_EQ(status.ok(), share == 0.1);
-      if (!status.ok())
-        EXPECT_TRUE(status.message().starts_with("4 of 40 pictures cannot be read")) << status.message();
+      if (!status.ok()) EXPECT_THAT(status.message(), testing::StartsWith("4 of 40 pictures cannot be read"));
       EXPECT_TRUE((*loader)->CheckUnreadable(world).ok() == status.ok()) << "none counts twice";
     });
 }

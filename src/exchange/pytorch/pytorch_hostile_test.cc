@@ -34,18 +34,18 @@ std::string ErrorOf(const std::string& text) {
 // Of a zip with this state dict's one tensor.
 std::string ErrorOfTensor(const std::string& tensor) { return ErrorOf(ZipOf(Dict({{"w", tensor}}))); }
 
-std::vector<float> Floats(const TensorView& tensor) { return *Values<float>(tensor); }
+std::vector<float> FloatsOf(const TensorView& tensor) { return *Values<float>(tensor); }
 
 // ----
 
 TEST(PyTorchByHand, IsReadWhereItIsWell) {
   const auto zip = Read(SmallZip());
   ASSERT_TRUE(zip.ok()) << zip.status().message();
-  EXPECT_THAT(Floats(zip->tensors[0]), ElementsAre(0, 1, 2, 3, 4, 5));
-  EXPECT_THAT(Floats(zip->tensors[1]), ElementsAre(1, 4));
+  EXPECT_THAT(FloatsOf(zip->tensors[0]), ElementsAre(0, 1, 2, 3, 4, 5));
+  EXPECT_THAT(FloatsOf(zip->tensors[1]), ElementsAre(1, 4));
   const auto legacy = Read(SmallLegacy());
   ASSERT_TRUE(legacy.ok()) << legacy.status().message();
-  EXPECT_THAT(Floats(legacy->tensors[0]), ElementsAre(0, 1, 2, 3, 4, 5));
+  EXPECT_THAT(FloatsOf(legacy->tensors[0]), ElementsAre(0, 1, 2, 3, 4, 5));
 }
 
 // As PyTorch before 0.4 wrote them: _rebuild_tensor, storages of CUDA's, storages within storages, Python 2's
@@ -59,7 +59,7 @@ TEST(PyTorchByHand, ReadsWhatOldPyTorchWrote) {
   const auto file = Read(LegacyOf(object, List({Str("0")}), Little(6, 8) + Floats()));
   ASSERT_TRUE(file.ok()) << file.status().message();
   EXPECT_EQ(file->tensors[0].name, "w");
-  EXPECT_THAT(Floats(file->tensors[0]), ElementsAre(3, 4));
+  EXPECT_THAT(FloatsOf(file->tensors[0]), ElementsAre(3, 4));
 }
 
 TEST(PyTorchHostile, APickleThatCallsAFunctionIsOnlyRead) {
