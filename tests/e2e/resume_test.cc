@@ -262,6 +262,7 @@ TEST_F(Resume, ARunThatIsKilledAgainAndAgainEndsWithTheTensorsAndRowsOfOneThatWa
   int kills = 0;
   for (Words run : runs) {
     run.insert(run.end(), {"--epoch_size=3", "--val_while_train", "--resume=auto"});
+    fs::remove_all(folder_ / "out");
     Train(run);
     const std::vector<nlohmann::json> rows = Metrics();
     const auto last = [&] { return EndToEnd::Numbered("out", 3, run[0] == "--ckpt_save_steps=1" ? 9 : 10); };
