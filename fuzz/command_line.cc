@@ -33,7 +33,7 @@ void Check(std::string_view input) {
   if (!IsFine(invocation, input)) return;
   Require(!(*command)->argument_name.empty() || invocation->arguments.empty(), "only some commands take arguments");
   const std::string yaml = ToYaml(invocation->settings.options);
-  if (!IsUtf8(yaml)) return;  // a path may be anything, a file of options not
+  if (!IsUtf8(input)) return;  // a path may be anything, a file of options not
   Settings again;
   const Status read = ReadOptionsYaml(yaml, "o.yaml", again);
   Require(read.ok(), "what is written is read: " + read.message());

@@ -43,13 +43,13 @@ std::vector<std::string_view> OptionsOf(std::string_view name) {
 }
 
 TEST(CommandOptions, AreThoseThatChangeWhatTheCommandDoes) {
-  EXPECT_THAT(
-      OptionsOf("validate"),
-      UnorderedElementsAre("config", "device_target", "threads", "dataset", "data_dir", "val_split", "dataset_download",
-                           "dataset_url", "dataset_checksums", "num_parallel_workers", "batch_size", "allow_incomplete",
-                           "image_resize", "val_resize", "interpolation", "mean", "std", "crop_pct", "exif_orientation",
-                           "model", "num_classes", "in_channels", "pretrained", "pretrained_url", "ckpt_path",
-                           "ckpt_key", "loss", "label_smoothing", "class_weights", "tta_flip", "log_interval"));
+  EXPECT_THAT(OptionsOf("validate"),
+              UnorderedElementsAre("config", "device_target", "threads", "distribute", "dataset", "data_dir",
+                                   "val_split", "dataset_download", "dataset_url", "dataset_checksums",
+                                   "num_parallel_workers", "batch_size", "allow_incomplete", "image_resize",
+                                   "val_resize", "interpolation", "mean", "std", "crop_pct", "exif_orientation",
+                                   "model", "num_classes", "in_channels", "pretrained", "pretrained_url", "ckpt_path",
+                                   "ckpt_key", "loss", "label_smoothing", "class_weights", "tta_flip", "log_interval"));
   EXPECT_THAT(OptionsOf("augment"),
               UnorderedElementsAre("config", "seed", "dataset", "data_dir", "train_split", "dataset_download",
                                    "dataset_url", "dataset_checksums", "shuffle", "num_samples", "image_resize",

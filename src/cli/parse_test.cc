@@ -30,13 +30,13 @@ using Words = std::vector<std::string>;
 
 /// A command that takes options only.
 Command Plain() {
-  return {
-      .name = "plain",
-      .summary = "",
-      .options = {.names = {"config", "lr", "epoch_size", "dataset", "shuffle", "val_while_train", "opt", "data_dir"}},
-      .own_options =
-          {{.name = "json", .value_name = "FILE", .help = "", .short_name = 'o', .value = OwnValue::kOutput}},
-      .run = nullptr};
+  return {.name = "plain",
+          .summary = "",
+          .options = {.names = {"config", "distribute", "lr", "epoch_size", "dataset", "shuffle", "val_while_train",
+                                "opt", "data_dir"}},
+          .own_options =
+              {{.name = "json", .value_name = "FILE", .help = "", .short_name = 'o', .value = OwnValue::kOutput}},
+          .run = nullptr};
 }
 
 /// A command that takes files, too.

@@ -290,6 +290,8 @@ TEST_F(Processes, AStepThatOneLeavesOutIsLeftOutByAll) {
     std::vector<std::string> said;
   };
   for (const OnNan on_nan : {OnNan::kSkip, OnNan::kRollback}) {
+    std::filesystem::remove_all(FolderOf(0));
+    std::filesystem::create_directory(FolderOf(0));
     World world{.ranks = 3, .batch_size = 2, .options = TinyOptions("", 1)};
     world.options.on_nan = on_nan;
     world.options.ckpt_save_steps = 1;
@@ -306,7 +308,6 @@ TEST_F(Processes, AStepThatOneLeavesOutIsLeftOutByAll) {
     EXPECT_THAT(listener.said[0], StartsWith("The loss is not a finite number at step 2 "));
     EXPECT_THAT(listener.said[0], HasSubstr("at rank 2 on this host: "));
     EXPECT_EQ(Checkpoint::Open(Newest())->info().updates, 4) << "of five batches";
-    std::filesystem::remove_all(FolderOf(0));
   }
 }
 
