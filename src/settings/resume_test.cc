@@ -90,17 +90,10 @@ TEST(ContinueRecord, WhatNoResultDependsOnIsFree) {
 TEST(ContinueRecord, ThePageOnTrainingNamesWhatMayChangeAndWhatMayNot) {
   const Result<std::string> page = ReadTextFile(std::string(RIFFLE_SOURCE_DIR) + "/docs/training.md");
   ASSERT_TRUE(page.ok());
-<<<<<<< HEAD
   for (const OptionRow& row : OptionTable()) {
     if (row.on_resume == OnResume::kSaid || row.on_resume == OnResume::kFixed) continue;
     EXPECT_NE(page->find(fmt::format("`{}`", row.name)), std::string::npos) << row.name;
   }
-=======
-  for (const OptionRow& row : OptionTable())
-    if (row.on_resume != OnResume::kSaid && row.on_resume != OnResume::kFixed) {
-      EXPECT_THAT(*page, HasSubstr(fmt::format("`{}`", row.name)));
-    }
->>>>>>> main
 }
 
 TEST(ContinueRecord, SaysWhatChangesTraining) {
