@@ -32,6 +32,13 @@ int HostsOf(const Communicator& ranks) {
   return static_cast<int>(hosts.size());
 }
 
+/// How many runs of `ms` fill the time, at every rank as rank 0 finds.
+Result<int64_t> RunsFor(Communicator& ranks, double seconds, double ms) {
+  int64_t runs = std::clamp(static_cast<int64_t>(1e3 * seconds / ms), kFewestRuns, kMostRuns);
+  RIFFLE_TRY(ranks.Broadcast(std::as_writable_bytes(std::span(&runs, 1))));
+  return runs;
+}
+
 /// Sums all values in buckets, again and again; as often as rank 0 finds right after the first time.
 Result<SumTime> TimeSums(Communicator& ranks, const std::string& what, std::span<float> values, int buckets,
                          double seconds) {
@@ -43,10 +50,9 @@ Result<SumTime> TimeSums(Communicator& ranks, const std::string& what, std::span
     }
     return Milliseconds(start);
   };
-  RIFFLE_ASSIGN(double ms, run());  // connects, and touches memory for the first time
-  RIFFLE_ASSIGN(ms, run());
-  int64_t runs = std::clamp(static_cast<int64_t>(1e3 * seconds / ms), kFewestRuns, kMostRuns);
-  RIFFLE_TRY(ranks.Broadcast(std::as_writable_bytes(std::span(&runs, 1))));
+  RIFFLE_TRY(run().status());  // connects, and touches memory for the first time
+  RIFFLE_ASSIGN(const double ms, run());
+  RIFFLE_ASSIGN(const int64_t runs, RunsFor(ranks, seconds, ms));
   std::vector<double> times;
   for (int64_t i = 0; i < runs; ++i) {
     RIFFLE_ASSIGN(const double each, run());
@@ -57,6 +63,10 @@ Result<SumTime> TimeSums(Communicator& ranks, const std::string& what, std::span
                  .buckets = buckets,
                  .ms_median = Median(times),
                  .ms_p90 = Quantile(times, 0.9)};
+}
+
+double HiddenPercent(const SharedStep& step) {
+  return step.sums_ms > 0 ? std::clamp(100 * (1 - step.waiting_ms / step.sums_ms), 0.0, 100.0) : 0;
 }
 
 double GigabitsPerSecond(const SumTime& sum, int processes) {
@@ -102,7 +112,38 @@ Result<CommBench> MeasureComm(Communicator& ranks, const std::vector<Plan>& plan
   return bench;
 }
 
+Result<SharedStep> MeasureSharedStep(Communicator& ranks, TrainingWorkload& workload, double seconds) {
+  const Plan& plan = workload.network().plan();
+  RIFFLE_ASSIGN(const std::unique_ptr<GradientReducer> reducer,
+                GradientReducer::Create(ranks, workload.execution().device, plan.registry));
+  const auto run = [&](GradientReducer* with) {
+    workload.ReduceBy(with);
+    const Clock::time_point start = Clock::now();
+    workload.Run();
+    return Milliseconds(start);
+  };
+  run(reducer.get());
+  RIFFLE_ASSIGN(const int64_t rounds, RunsFor(ranks, seconds, run(nullptr) + run(reducer.get())));
+  const double sums_before = reducer->communicating_seconds(), waiting_before = reducer->waiting_seconds();
+  std::vector<double> alone, together;
+  for (int64_t i = 0; i < rounds; ++i) {
+    alone.push_back(run(nullptr));
+    RIFFLE_TRY(ranks.Agree({}));  // the step together begins at the same time everywhere
+    together.push_back(run(reducer.get()));
+  }
+  RIFFLE_TRY(workload.Reduced());
+  const auto per_step = [&](double seconds_in_all) { return 1e3 * seconds_in_all / static_cast<double>(rounds); };
+  return SharedStep{.model = plan.model.name,
+                    .batch_size = workload.batch().images,
+                    .threads = workload.execution().pool.threads(),
+                    .alone_ms = Median(alone),
+                    .together_ms = Median(together),
+                    .sums_ms = per_step(reducer->communicating_seconds() - sums_before),
+                    .waiting_ms = per_step(reducer->waiting_seconds() - waiting_before)};
+}
+
 std::string TextOf(const CommBench& bench) {
+  const SharedStep& step = bench.step;
   Table table({"sum of", "MB", "buckets", "ms", "90 %: ms", "Gbit/s each way"});
   for (const SumTime& sum : bench.sums)
     table.AddRow({sum.what, fmt::format("{:.3f}", 1e-6 * static_cast<double>(sum.bytes)), std::to_string(sum.buckets),
@@ -110,9 +151,12 @@ std::string TextOf(const CommBench& bench) {
                   fmt::format("{:.2f}", GigabitsPerSecond(sum, bench.processes))});
   return fmt::format(
       "{} processes on {} host{} sum their numbers\n\n{}\nabout {:.0f} µs for each bucket, and "
-      "{:.2f} Gbit/s each way\n",
+      "{:.2f} Gbit/s each way\n\n"
+      "A training step of {}, batch {} on {} thread{} a process: {:.1f} ms without sums, {:.1f} ms with them\n"
+      "Of {:.1f} ms of sums {:.0f} % are hidden behind the backward pass\n",
       bench.processes, bench.hosts, bench.hosts == 1 ? "" : "s", table.Text(), bench.link.latency_us,
-      bench.link.gigabits_per_second);
+      bench.link.gigabits_per_second, step.model, step.batch_size, step.threads, step.threads == 1 ? "" : "s",
+      step.alone_ms, step.together_ms, step.sums_ms, HiddenPercent(step));
 }
 
 nlohmann::ordered_json JsonOf(const CommBench& bench) {
@@ -128,7 +172,16 @@ nlohmann::ordered_json JsonOf(const CommBench& bench) {
           {"hosts", bench.hosts},
           {"sums", std::move(sums)},
           {"latency_us", bench.link.latency_us},
-          {"gigabits_per_second", bench.link.gigabits_per_second}};
+          {"gigabits_per_second", bench.link.gigabits_per_second},
+          {"step",
+           {{"model", bench.step.model},
+            {"batch_size", bench.step.batch_size},
+            {"threads", bench.step.threads},
+            {"alone_ms", bench.step.alone_ms},
+            {"together_ms", bench.step.together_ms},
+            {"sums_ms", bench.step.sums_ms},
+            {"waiting_ms", bench.step.waiting_ms},
+            {"hidden_percent", HiddenPercent(bench.step)}}}};
 }
 
 }  // namespace riffle

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/workloads.h"
 #include "dist/communicator.h"
 #include "model/plan.h"
 
@@ -26,10 +27,21 @@ struct LinkModel {
   double gigabits_per_second = 0;  ///< each way, of a process
 };
 
+/// A training step in all processes at once, without and with the sum of its gradients.
+struct SharedStep {
+  std::string model;
+  int64_t batch_size = 0;  ///< of each process
+  int threads = 1;
+  double alone_ms = 0, together_ms = 0;  ///< medians
+  double sums_ms = 0;                    ///< of a step, in the thread that sums
+  double waiting_ms = 0;                 ///< of that, what the step waits for after its backward pass
+};
+
 struct CommBench {
   int processes = 1, hosts = 1;
   std::vector<SumTime> sums;
   LinkModel link;  ///< fitted to the sums
+  SharedStep step;
 };
 
 /// The fraction of the summed bytes that each process sends.
@@ -41,6 +53,9 @@ LinkModel FitLink(const std::vector<SumTime>& sums, int processes);
 /// Collective: sums of the gradients of each plan, in 1, 2 and 4 buckets, for about `seconds` in all. The times are
 /// those of rank 0.
 Result<CommBench> MeasureComm(Communicator& ranks, const std::vector<Plan>& plans, double seconds);
+
+/// Collective: steps of `workload` without sums and with them, in turn, for about `seconds`.
+Result<SharedStep> MeasureSharedStep(Communicator& ranks, TrainingWorkload& workload, double seconds);
 
 std::string TextOf(const CommBench& bench);
 nlohmann::ordered_json JsonOf(const CommBench& bench);

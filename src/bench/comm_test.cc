@@ -4,6 +4,7 @@
 
 #include "dist/testing/thread_group.h"
 #include "model/zoo.h"
+#include "ops/backends.h"
 
 namespace riffle {
 namespace {
@@ -44,6 +45,25 @@ TEST(MeasureComm, HasARowForEachNetworkAndNumberOfBuckets) {
     EXPECT_EQ(bench->sums.front().bytes, 4);
     EXPECT_EQ(bench->sums.back().bytes, 4 * plan->registry.trainable_count());
     EXPECT_EQ(bench->sums.back().buckets, 4);
+  });
+}
+
+TEST(MeasureSharedStep, WaitsForNoMoreThanTheSumsTake) {
+  Result<ModelDescription> model = FindModel("shufflenet_v1_g3_x0_25");
+  ASSERT_TRUE(model.ok());
+  model->image_size = 32;
+  const Result<Plan> plan = MakePlan(*model);
+  const Result<const OpTable<float>*> ops = FindBackend("");
+  ASSERT_TRUE(plan.ok() && ops.ok());
+  RunRanks(2, [&](Communicator& ranks) {
+    ThreadPool pool(1);
+    TrainingWorkload workload({pool}, *plan, **ops, 2);
+    const Result<SharedStep> step = MeasureSharedStep(ranks, workload, 0);
+    ASSERT_TRUE(step.ok()) << step.status().message();
+    EXPECT_EQ(step->batch_size, 2);
+    EXPECT_GT(step->alone_ms, 0);
+    EXPECT_GT(step->together_ms, step->waiting_ms);
+    EXPECT_GT(step->sums_ms, 0);
   });
 }
 

@@ -97,11 +97,20 @@ double TrainingWorkload::Run() {
                       .logits = logits,
                       .targets = targets_.data(),
                       .weight = 1.0f / static_cast<float>(images)});
+  if (reducer_ != nullptr) reducer_->Begin(&network_.gradients());
   network_.Backward();
+  if (reducer_ != nullptr) {
+    if (Status status = reducer_->Wait(); !status.ok()) reduced_ = std::move(status);
+  }
   optimizer_.Step(execution_, ++steps_, kBenchLearningRate, network_.gradients(), &network_.values().trainable);
   std::vector<float> losses(images);
   losses_.Download(losses);
   return std::accumulate(losses.begin(), losses.end(), 0.0) / static_cast<double>(images);
+}
+
+void TrainingWorkload::ReduceBy(GradientReducer* reducer) {
+  reducer_ = reducer;
+  network_.SetGradientListener(reducer);
 }
 
 Workload TrainingWorkload::AsWorkload() {

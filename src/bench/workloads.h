@@ -7,6 +7,7 @@
 #include "bench/measure.h"
 #include "model/network.h"
 #include "runtime/session.h"
+#include "train/parallel/gradient_reducer.h"
 #include "train/update/optimizer.h"
 
 namespace riffle {
@@ -62,6 +63,11 @@ class TrainingWorkload {
 
   /// Forward, loss, backward, optimizer; returns the mean loss.
   double Run();
+
+  /// From now on the gradients are summed over processes, while backward goes on; null: no longer. `reducer` must
+  /// outlive that. A sum that fails shows in Reduced().
+  void ReduceBy(GradientReducer* reducer);
+  const Status& Reduced() const { return reduced_; }
   Workload AsWorkload();
 
   Network<float>& network() { return network_; }
@@ -74,6 +80,8 @@ class TrainingWorkload {
   const OpTable<float>& ops_;
   Network<float> network_;
   Optimizer optimizer_;
+  GradientReducer* reducer_ = nullptr;
+  Status reduced_;
   int64_t steps_ = 0;
   BenchBatch batch_;
   DeviceInput<float> input_;

@@ -50,7 +50,7 @@ Result<double> SecondsOf(const Invocation& invocation) {
 }
 
 /// Which kind was asked for; InvalidArgument for a word that is none, and for options that the kind has no use for.
-Result<std::string> KindOf(const Invocation& invocation) {
+Result<std::string_view> KindOf(const Invocation& invocation) {
   if (invocation.arguments.size() != 1)
     return InvalidArgument("expected one of infer, train, ops, peak, comm and data after 'bench', found {} words",
                            invocation.arguments.size());
@@ -72,7 +72,7 @@ Result<std::string> KindOf(const Invocation& invocation) {
     return InvalidArgument("option exchange (command line): expected a folder, found '{}'", *folder);
   for (const auto& [option, origin] : invocation.settings.origins)
     if (origin == kCommandLine && !kind->options.Contains(option)) return reject(option);
-  return word;
+  return kind->name;
 }
 
 /// The text to the console, the JSON to the file of --json.
@@ -89,9 +89,9 @@ class Bench {
   Bench(Machine& machine, const Invocation& invocation, const Console& console)
       : machine_(machine), invocation_(invocation), console_(console), log_(console.out, console.terminal_width) {}
 
-  Status Run(const std::string& kind) {
+  Status Run(std::string_view kind) {
     const std::string* mode = invocation_.Own("mode");
-    setting_.mode = kind != "ops" ? kind : mode == nullptr ? "infer" : *mode;
+    setting_.mode = kind != "ops" ? kind : mode == nullptr ? "infer" : std::string_view(*mode);
     if (setting_.mode != "infer" && setting_.mode != "train")
       return InvalidArgument("option mode (command line): expected infer or train, found '{}'", setting_.mode);
     RIFFLE_ASSIGN(setting_.model, ModelFromOptions(invocation_.settings.options, kClassesWithoutData));
@@ -107,7 +107,7 @@ class Bench {
   }
 
  private:
-  Status Infer(const std::string& kind, const Plan& plan) {
+  Status Infer(std::string_view kind, const Plan& plan) {
     InferenceWorkload workload(machine_.execution, plan, machine_.ops, setting_.batch_size);
     if (const std::string* folder = invocation_.Own("exchange"))
       RIFFLE_TRY(WriteInferenceExchange(*folder, plan, machine_.ops, workload));
@@ -115,7 +115,7 @@ class Bench {
                          : Tell(Measure(machine_.pool, workload.AsWorkload(), measure_));
   }
 
-  Status Train(const std::string& kind, const Plan& plan) {
+  Status Train(std::string_view kind, const Plan& plan) {
     TrainingWorkload workload(machine_.execution, plan, machine_.ops, setting_.batch_size);
     if (const std::string* folder = invocation_.Own("exchange"))
       RIFFLE_TRY(WriteTrainingExchange(*folder, plan, workload));
@@ -137,14 +137,17 @@ class Bench {
   MeasureOptions measure_;
 };
 
+Status RunComm(const Invocation& invocation, const Console& console, Communicator& ranks) {
+  RIFFLE_ASSIGN(const double seconds, SecondsOf(invocation));
+  RIFFLE_ASSIGN(const CommBench bench, RunCommBench(invocation.settings, ranks, seconds));
+  return ranks.first() ? Say(invocation, console, TextOf(bench), JsonOf(bench)) : Status();
+}
+
 Status Run(const Invocation& invocation, const Console& console) {
-  RIFFLE_ASSIGN(const std::string kind, KindOf(invocation));
+  RIFFLE_ASSIGN(const std::string_view kind, KindOf(invocation));
   if (kind == "comm")
-    return RunTogether(console, [&](Communicator& ranks, const Console& own) -> Status {
-      RIFFLE_ASSIGN(const double seconds, SecondsOf(invocation));
-      RIFFLE_ASSIGN(const CommBench bench, RunCommBench(invocation.settings, ranks, seconds));
-      return ranks.first() ? Say(invocation, own, TextOf(bench), JsonOf(bench)) : Status();
-    });
+    return RunTogether(console,
+                       [&](Communicator& ranks, const Console& own) { return RunComm(invocation, own, ranks); });
   RIFFLE_TRY(RequireOneProcess(fmt::format("riffle bench {}", kind)));
   if (kind == "data") {
     RIFFLE_ASSIGN(const double seconds, SecondsOf(invocation));
@@ -175,7 +178,7 @@ Command BenchCommand() {
                       {.name = "json",
                        .value_name = "FILE",
                        .help = "also writes an object: images_per_second, latency_ms_median, gflops, peak_gflops, "
-                               "percent_of_peak, ...; of ops: steps; of data: stages; of comm: sums",
+                               "percent_of_peak, ...; of ops: steps; of data: stages; of comm: sums, step",
                        .value = OwnValue::kOutput},
                       {.name = "exchange",
                        .value_name = "FOLDER",
@@ -187,7 +190,8 @@ Command BenchCommand() {
                    {"bench train --batch_size 64", "training steps: forward, loss, backward, optimizer"},
                    {"bench ops --mode train --batch_size 64", "each step's time beside the least that it needs"},
                    {"bench peak", "multiply-adds and memory: what the machine can do"},
-                   {"bench comm", "under mpirun -n N: what it costs that N processes sum their gradients"},
+                   {"bench comm --batch_size 32",
+                    "under mpirun -n N: what it costs that N processes sum their gradients, and what backward hides"},
                    {"bench data --data_dir photos", "reading, decoding, cropping: pictures/s of one core"}},
       .runs_together = true,
       .run = Run,

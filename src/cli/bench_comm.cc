@@ -1,5 +1,6 @@
 #include "cli/bench_comm.h"
 
+#include "cli/machine.h"
 #include "model/zoo.h"
 
 namespace riffle {
@@ -17,7 +18,12 @@ Result<CommBench> RunCommBench(const Settings& settings, Communicator& ranks, do
     RIFFLE_ASSIGN(Plan plan, MakePlan(variant));
     plans.push_back(std::move(plan));
   }
-  return MeasureComm(ranks, plans, seconds);
+  RIFFLE_ASSIGN(CommBench bench, MeasureComm(ranks, plans, seconds / 2));
+  RIFFLE_ASSIGN(const std::unique_ptr<Machine> machine, OpenMachine(settings.options));
+  RIFFLE_ASSIGN(const Plan plan, MakePlan(model));
+  TrainingWorkload workload(machine->execution, plan, machine->ops, settings.options.batch_size);
+  RIFFLE_ASSIGN(bench.step, MeasureSharedStep(ranks, workload, seconds / 2));
+  return bench;
 }
 
 }  // namespace riffle

@@ -6,7 +6,8 @@
 
 namespace riffle {
 
-/// Collective. Sums the gradients of all widths of the options' model. InvalidArgument where there is one process.
+/// Collective. Sums the gradients of all widths of the options' model for half of the time, trains the model for the
+/// other half. Errors: InvalidArgument where there is one process; of OpenMachine.
 Result<CommBench> RunCommBench(const Settings& settings, Communicator& ranks, double seconds);
 
 }  // namespace riffle

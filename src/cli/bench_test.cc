@@ -70,6 +70,12 @@ TEST_F(BenchCommandTest, PeakTellsBothRoofs) {
   EXPECT_GT(json["bandwidths"][0]["gbps"].get<double>(), 0);
 }
 
+TEST_F(BenchCommandTest, CommAloneSaysHowToStartIt) {
+  const Outcome outcome = Riffle({"bench", "comm"});
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("start it by mpirun -n 2 riffle bench comm"));
+}
+
 TEST_F(BenchCommandTest, DataTellsTheStagesOfAFolder) {
   const std::filesystem::path folder = TestFolder();
   for (const char* name : {"a.bmp", "b.bmp"}) WriteBytes(folder / "train/sun" / name, Bmp(1, 1, 0));
@@ -85,7 +91,7 @@ TEST_F(BenchCommandTest, DataTellsTheStagesOfAFolder) {
 }
 
 TEST(BenchCommandErrors, NameWhatWasExpected) {
-  EXPECT_THAT(Riffle({"bench"}).err, HasSubstr("infer, train, ops, peak and data"));
+  EXPECT_THAT(Riffle({"bench"}).err, HasSubstr("infer, train, ops, peak, comm and data"));
   EXPECT_THAT(Riffle({"bench", "inver"}).err, HasSubstr("did you mean 'infer'"));
   EXPECT_THAT(Riffle({"bench", "infer", "--batch_size=many"}).err, HasSubstr("batch_size"));
   EXPECT_THAT(Riffle({"bench", "infer", "--seconds=-1"}).err, HasSubstr("from 0 to 3600"));

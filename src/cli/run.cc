@@ -86,11 +86,8 @@ Status Dispatch(std::span<const std::string> words, const Console& console, std:
   words = words.subspan(1);
   if (AsksForHelp(words)) return ShowHelp(first, console);
   const Result<Invocation> invocation = ParseCommandLine(*command, words);
-  if (!invocation.ok()) return AfterRankZero(invocation.status());
-  if (!command->runs_together) {
-    const Status status = RequireOneProcess(fmt::format("riffle {}", command->name));
-    if (!status.ok()) return AfterRankZero(status);
-  }
+  if (!invocation.ok()) return SaidByRankZero(invocation.status());
+  if (!command->runs_together) RIFFLE_TRY(RequireOneProcess(fmt::format("riffle {}", command->name)));
   return Execute(*command, *invocation, console, err);
 }
 

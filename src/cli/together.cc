@@ -12,18 +12,31 @@
 #include "report/log.h"
 
 namespace riffle {
+namespace {
+
+/// An error from before the ranks can talk: most likely all have it. Rank 0 has the first word, after which mpirun ends
+/// the others.
 Status AfterRankZero(Status status) {
   const Result<std::optional<Launch>> launch = FindLaunch();
   if (!launch.ok() || !*launch || (*launch)->rank == 0) return status;
-  std::this_thread::sleep_for(std::chrono::seconds(1));
+  std::this_thread::sleep_for(std::chrono::seconds(3));
   return std::move(status).In(fmt::format("rank {}", (*launch)->rank));
 }
 
+}  // namespace
+
+Status SaidByRankZero(const Status& status) {
+  const Result<std::optional<Launch>> launch = FindLaunch();
+  const bool is_first = !launch.ok() || !*launch || (*launch)->rank == 0;
+  return status.ok() || is_first ? status : Status(status.code(), "");
+}
+
 Status RequireOneProcess(std::string_view what) {
-  RIFFLE_ASSIGN(const std::optional<Launch> launch, FindLaunch());
-  if (!launch || launch->size == 1) return {};
-  return InvalidArgument("{} is the work of one process, found {} that {} started; start it alone", what, launch->size,
-                         launch->launcher);
+  const Result<std::optional<Launch>> launch = FindLaunch();
+  if (!launch.ok()) return launch.status();
+  if (!*launch || (*launch)->size == 1) return {};
+  return SaidByRankZero(InvalidArgument("{} is the work of one process, found {} that {} started; start it alone", what,
+                                        (*launch)->size, (*launch)->launcher));
 }
 
 Status RunTogether(const Console& console,

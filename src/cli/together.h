@@ -16,11 +16,11 @@ Status RunTogether(const Console& console,
                    const std::function<Status(Communicator& ranks, const Console& console)>& work);
 
 /// For a command that is one process's work: InvalidArgument where a launcher started several, which would all do it.
-/// `what`: "riffle predict". Errors: those of FindLaunch.
+/// `what`: "riffle predict". Errors: those of FindLaunch; else as SaidByRankZero.
 Status RequireOneProcess(std::string_view what);
 
-/// An error from before the ranks can talk, which most likely all have. Rank 0 has the first word, after which its
-/// launcher ends the others; those that it does not end say it with their rank.
-Status AfterRankZero(Status status);
+/// An error of the words alone, which all processes that a launcher started have: rank 0 says it, that of the others
+/// has no message.
+Status SaidByRankZero(const Status& status);
 
 }  // namespace riffle

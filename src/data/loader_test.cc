@@ -578,7 +578,9 @@ TEST(Loader, UnreadablePicturesOfAllRanksCountTogether) {
       EXPECT_EQ((*batch)->unreadable.size(), 2u);
       const Status status = (*loader)->CheckUnreadable(world);
       EXPECT_EQ(status.ok(), share == 0.1);
-      if (!status.ok()) EXPECT_THAT(status.message(), testing::StartsWith("4 of 40 pictures cannot be read"));
+      if (!status.ok()) {
+        EXPECT_THAT(status.message(), testing::StartsWith("4 of 40 pictures cannot be read"));
+      }
       EXPECT_TRUE((*loader)->CheckUnreadable(world).ok() == status.ok()) << "none counts twice";
     });
 }

@@ -159,7 +159,7 @@ Status MeshCommunicator::Leave(const Status& own) {
   const std::string& why = farewell.status.message();
   const bool named =
       std::ranges::any_of(places_->names, [&](const std::string& n) { return why.starts_with(n + ": "); });
-  return named ? farewell.status : std::move(farewell.status).In(NameOf(farewell.rank));
+  return named || !farewell.rank ? farewell.status : std::move(farewell.status).In(NameOf(*farewell.rank));
 }
 
 }  // namespace riffle

@@ -125,6 +125,10 @@ TEST(MeshCommunicator, TheFirstErrorIsWhatItComesToAndNamesItsRankOnce) {
     const Status agreed = ranks.Agree(ranks.rank() == 1 ? DataLoss("torn") : Status());
     EXPECT_EQ(ranks.Leave(agreed).message(), "rank 1 on b: torn");
   });
+  RunMesh(3, [&](MeshCommunicator& ranks) {
+    introduce(ranks);
+    EXPECT_EQ(ranks.Leave(InvalidArgument("option lr: no number")).message(), "option lr: no number");
+  });
 }
 
 }  // namespace

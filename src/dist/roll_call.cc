@@ -9,6 +9,8 @@ namespace {
 // A process that did not look for more than this part of the patience was stopped, or its machine slept.
 constexpr int kOwnGapPart = 10;
 
+constexpr int kAllRanks = -1;
+
 struct BeatHeader {
   int64_t left, rank, failed, code, exchanges;
 };
@@ -21,7 +23,8 @@ std::chrono::milliseconds PatienceOf(int rank, std::chrono::milliseconds patienc
 
 std::string Beat::ToBytes() const {
   const Status& status = farewell.status;
-  const BeatHeader header = {left, farewell.rank, !status.ok(), status.ok() ? 0 : static_cast<int64_t>(status.code()),
+  const BeatHeader header = {left, farewell.rank.value_or(kAllRanks), !status.ok(),
+                             status.ok() ? 0 : static_cast<int64_t>(status.code()),
                              static_cast<int64_t>(exchanges.size())};
   std::string bytes(reinterpret_cast<const char*>(&header), sizeof header);
   bytes.append(reinterpret_cast<const char*>(exchanges.data()), exchanges.size() * sizeof exchanges[0]);
@@ -36,7 +39,7 @@ Beat Beat::FromBytes(std::string_view bytes) {
   const size_t counts_bytes = beat.exchanges.size() * sizeof beat.exchanges[0];
   if (counts_bytes > 0) std::memcpy(beat.exchanges.data(), bytes.data(), counts_bytes);
   bytes.remove_prefix(counts_bytes);
-  beat.farewell.rank = static_cast<int>(header.rank);
+  if (header.rank != kAllRanks) beat.farewell.rank = static_cast<int>(header.rank);
   if (header.failed != 0) beat.farewell.status = {static_cast<ErrorCode>(header.code), std::string(bytes)};
   return beat;
 }
@@ -87,9 +90,14 @@ bool RollCall::AllLeft() const { return rank_ == 0 ? leavers_.size() == members_
 
 Transport::Farewell RollCall::Outcome() const {
   if (rank_ != 0) return members_[0].beat.farewell;
-  for (const int leaver : leavers_)
-    if (!members_[leaver].beat.farewell.status.ok()) return members_[leaver].beat.farewell;
-  return {};
+  const auto failed =
+      std::ranges::find_if(leavers_, [&](int leaver) { return !members_[leaver].beat.farewell.status.ok(); });
+  if (failed == leavers_.end()) return {};
+  Transport::Farewell first = members_[*failed].beat.farewell;
+  const bool all_have_it = std::ranges::all_of(
+      members_, [&](const Member& member) { return member.beat.farewell.status.message() == first.status.message(); });
+  if (all_have_it) first.rank.reset();
+  return first;
 }
 
 }  // namespace riffle

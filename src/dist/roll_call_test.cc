@@ -107,6 +107,11 @@ TEST(RollCall, WhenAllHaveLeftTheFirstErrorIsTheOutcome) {
   EXPECT_EQ(call.Outcome().rank, 2);
   EXPECT_EQ(call.Outcome().status.message(), "first");
 
+  RollCall all(0, 2, kPatience, kStart);
+  for (const int rank : {1, 0}) all.Heard(rank, Left(rank, DataLoss("the same")), kStart);
+  EXPECT_FALSE(all.Outcome().rank);
+  EXPECT_EQ(all.Outcome().status.message(), "the same");
+
   RollCall other(1, 3, kPatience, kStart);
   EXPECT_FALSE(other.AllLeft());
   other.Heard(0, Left(2, DataLoss("first")), kStart);

@@ -36,10 +36,10 @@ class Transport {
   /// process (TransportOptions).
   virtual void Exchange(int channel, const std::vector<Outgoing>& out, const std::vector<Incoming>& in) = 0;
 
-  /// Returns when all ranks have called it: the error that was the first in time, else ok, and whose it is. Nothing is
-  /// exchanged afterwards. A rank that still exchanges with one that has left ends the job.
+  /// Returns when all ranks have called it: the error that was the first in time, else ok. Nothing is exchanged
+  /// afterwards. A rank that still exchanges with one that has left ends the job.
   struct Farewell {
-    int rank = 0;
+    std::optional<int> rank;  ///< whose error it is; none where all have the same
     Status status;
   };
   virtual Farewell Leave(const Status& own) = 0;

@@ -100,7 +100,7 @@ TEST_F(Errors, CheckpointsThatAreNone) {
   write(flipped);
   Fails(Validate(bad), kDamaged, bad.string());
   Fails(Validate(folder_ / "missing.safetensors"), kNotFound, "missing.safetensors");
-  Fails(Validate("/dev/null"), kDamaged, "/dev/null");
+  Fails(Validate("/dev/null"), kInvalid, "/dev/null");
   Fails(Validate(folder_), kInvalid, "is a folder");
   Fails({"predict", (folder_ / "colours/val/red/2.bmp").string(), "--ckpt_path=" + bad.string()}, kDamaged,
         bad.string());

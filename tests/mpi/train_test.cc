@@ -77,13 +77,18 @@ TEST_F(InProcesses, WhatOneOfThemCannotReadEndsAllWithItsName) {
   EXPECT_THAT(error, HasSubstr("red/2.bmp"));
 }
 
-TEST_F(InProcesses, ACommandForOneProcessRefuses) {
+TEST_F(InProcesses, ACommandForOneProcessRefusesInOneLine) {
   Processes(2);
-  for (const Words& words : {Words{"predict", "x.jpg"}, {"export", "--format=onnx"}, {"models"}, {"bench", "peak"}})
-    EXPECT_THAT(ErrorOf(words), HasSubstr(words[0] == "bench" ? "riffle bench peak is the work of one process, found 2"
-                                                              : words[0] + " is the work of one process, found 2"));
+  EXPECT_THAT(ErrorOf({"predict", "x.jpg"}), HasSubstr("riffle predict is the work of one process, found 2"));
+  EXPECT_THAT(ErrorOf({"models"}), HasSubstr("riffle models is the work of one process, found 2"));
+  EXPECT_THAT(ErrorOf({"bench", "peak"}), HasSubstr("riffle bench peak is the work of one process, found 2"));
   EXPECT_EQ(Run({"--version"}).exit_code, 0);
   EXPECT_EQ(Run({"help", "train"}).exit_code, 0);
+}
+
+TEST_F(InProcesses, WhatIsWrongWithTheCommandLineIsSaidOnce) {
+  Processes(2);
+  EXPECT_THAT(ErrorOf({"train", "--lr=x"}), HasSubstr("option lr (command line)"));
 }
 
 TEST_F(InProcesses, DistributeSaysWhatTheLauncherDoes) {

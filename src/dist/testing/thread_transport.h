@@ -37,9 +37,11 @@ class ThreadPost {
   Transport::Farewell Leave(int rank, const Status& own) {
     std::unique_lock lock(mutex_);
     if (outcome_.status.ok() && !own.ok()) outcome_ = {rank, own};
+    alike_ += own.message() == outcome_.status.message() ? 1 : 0;
     ++left_;
     changed_.notify_all();
     changed_.wait(lock, [&] { return left_ == size_; });
+    if (alike_ == size_) outcome_.rank.reset();
     return outcome_;
   }
 
@@ -49,7 +51,7 @@ class ThreadPost {
   std::condition_variable changed_;
   std::map<std::tuple<int, int, int>, std::deque<std::vector<std::byte>>> boxes_;
   Transport::Farewell outcome_;
-  int left_ = 0;
+  int left_ = 0, alike_ = 0;  // those who left, and with the same message
 };
 
 class ThreadTransport : public Transport {

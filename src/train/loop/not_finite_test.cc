@@ -84,8 +84,9 @@ TEST(NotFinite, StopsTheRunAndNamesStepRateAndPictures) {
   run.train_loader->Seek({.epoch = 1, .batch = 1});
   const Batch& batch = **run.train_loader->Next();
   for (int i = 0; i < 3; ++i) names += fmt::format("{}{}.jpg", i > 0 ? ", " : "", batch.indices[i]);
-  EXPECT_THAT(status.message(), HasSubstr("the loss is not a finite number at step 5 (learning rate 0.003; pictures " +
-                                          names + " and 3 more): lower --lr"));
+  EXPECT_THAT(status.message(),
+              HasSubstr("the loss is not a finite number at step 5 (learning rate 0.00290957; pictures " + names +
+                        " and 3 more): lower --lr"));
   EXPECT_TRUE(std::filesystem::exists(After(folder, 4)));
   EXPECT_FALSE(std::filesystem::exists(After(folder, 5)));
 }

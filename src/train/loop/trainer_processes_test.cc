@@ -13,11 +13,22 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 using ::testing::StartsWith;
 using Tensors = std::map<std::string, std::vector<float>>;
 
-std::filesystem::path FolderOf(int rank) { return TestFolder() / fmt::format("rank {}", rank); }
+std::filesystem::path FolderOf(int rank) {
+  static const std::filesystem::path folder = TestFolder();
+  return folder / fmt::format("rank {}", rank);
+}
+
+/// Begins with an empty folder of rank 0, and none of the others.
+class Processes : public testing::Test {
+ protected:
+  Processes() {
+    std::filesystem::remove_all(FolderOf(0));
+    std::filesystem::create_directory(FolderOf(0));
+  }
+};
 
 /// What a world of so many ranks leaves, each of which trains on `batch_size` pictures a step; `change` may alter the
 /// options of a rank, and its run before it starts. The statuses by rank are all ok, or the same.
@@ -26,6 +37,7 @@ struct World {
   int batch_size;
   TrainerOptions options;
   bool drop_remainder = true;
+  int size = 8;  ///< of pictures
   std::function<void(int rank, TrainerOptions&)> change = [](int, TrainerOptions&) {};
   std::function<Status(int rank, TinyRun&)> train = [](int, TinyRun& run) { return run.Train(); };
 
@@ -36,7 +48,7 @@ struct World {
       TrainerOptions own = options;
       own.ckpt_save_dir = FolderOf(rank);
       change(rank, own);
-      TinyRun run(own, TinyInfo(),
+      TinyRun run(own, InfoOfSize(size),
                   {.batch_size = batch_size, .threads = 1, .world = world, .drop_remainder = drop_remainder});
       statuses[rank] = train(rank, run);
     });
@@ -48,10 +60,10 @@ struct World {
 
 std::filesystem::path Newest(int rank = 0) { return ListCheckpoints(FolderOf(rank), TinyModel()).back().path; }
 
-/// The tensors of the last checkpoint; the next world starts with no folder.
+/// The tensors of the last checkpoint; the next world begins with an empty folder.
 Tensors Left() {
   Tensors tensors = TensorsOf(Newest());
-  std::filesystem::remove_all(FolderOf(0));
+  for (const auto& file : std::filesystem::directory_iterator(FolderOf(0))) std::filesystem::remove(file);
   return tensors;
 }
 
@@ -72,26 +84,31 @@ double Distance(const Tensors& a, const Tensors& b) {
 }
 
 // Twelve steps on 20 pictures: the last batch of an epoch has two, so that of three ranks one has none. Sums run in
-// another order, and a dozen steps of a network that learns fast make 1e-3 of that at most.
-constexpr double kTolerance = 1e-3;
+// another order, of which such steps make 1e-4 at most. Steps are small, and pictures large enough that batch norm has
+// some pixels of two of them to go by: else a rate that is 1e-6 more makes as much of a difference as several
+// processes.
+constexpr double kTolerance = 3e-4;
 
-TEST(Processes, WithSyncedBatchNormSeveralAreOneOnTheWholeBatch) {
+TEST_F(Processes, WithSyncedBatchNormSeveralAreOneOnTheWholeBatch) {
   TrainerOptions plain = TinyOptions("", 3), averaging = AveragingOptions("", 3), frozen = TinyOptions("", 3);
   plain.sync_bn = averaging.sync_bn = frozen.sync_bn = true;
+  for (TrainerOptions* options : {&plain, &averaging, &frozen}) options->schedule.lr = 3e-4;
   frozen.optimizer.policy.freezes_body = true;
   averaging.bn_recalibration = 2;
   for (const TrainerOptions& options : {plain, averaging, frozen}) {
-    ASSERT_TRUE((World{.ranks = 1, .batch_size = 6, .options = options, .drop_remainder = false}.Run().ok()));
+    World world{.ranks = 1, .batch_size = 6, .options = options, .drop_remainder = false, .size = 16};
+    ASSERT_TRUE(world.Run().ok());
     const Tensors one = Left();
     for (const int ranks : {2, 3}) {
-      ASSERT_TRUE(
-          (World{.ranks = ranks, .batch_size = 6 / ranks, .options = options, .drop_remainder = false}.Run().ok()));
+      world.ranks = ranks;
+      world.batch_size = 6 / ranks;
+      ASSERT_TRUE(world.Run().ok());
       EXPECT_LT(Distance(Left(), one), kTolerance) << ranks << " ranks";
     }
   }
 }
 
-TEST(Processes, FewerPicturesThanRanksAreTrainedOn) {
+TEST_F(Processes, FewerPicturesThanRanksAreTrainedOn) {
   TrainerOptions options = TinyOptions("", 3);
   for (const bool synced : {true, false}) {
     options.sync_bn = synced;
@@ -111,7 +128,7 @@ TEST(Processes, FewerPicturesThanRanksAreTrainedOn) {
 }
 
 // Weights that stay: each step moves the statistics to the mean of those of the shares.
-TEST(Processes, LocalStatisticsAreAveragedByPictures) {
+TEST_F(Processes, LocalStatisticsAreAveragedByPictures) {
   TrainerOptions options = TinyOptions("", 1);
   options.schedule.lr = options.schedule.min_lr = 0;
   std::vector<Tensors> shares;  // what a process alone makes of each rank's
@@ -146,7 +163,7 @@ TEST(Processes, LocalStatisticsAreAveragedByPictures) {
   }
 }
 
-TEST(Processes, AWorldOfOneHasTheBitsOfAProcessAlone) {
+TEST_F(Processes, AWorldOfOneHasTheBitsOfAProcessAlone) {
   TrainerOptions options = AveragingOptions(FolderOf(0), 2);
   options.sync_bn = true;
   ASSERT_TRUE(TinyRun(options).Train().ok());
@@ -155,7 +172,7 @@ TEST(Processes, AWorldOfOneHasTheBitsOfAProcessAlone) {
   EXPECT_EQ(Left(), alone);
 }
 
-TEST(Processes, AllBeginWithTheWeightsOfTheFirst) {
+TEST_F(Processes, AllBeginWithTheWeightsOfTheFirst) {
   World world{.ranks = 3, .batch_size = 2, .options = TinyOptions("", 2)};
   ASSERT_TRUE(world.Run().ok());
   const Tensors expected = Left();
@@ -170,7 +187,7 @@ struct Told : Recorder {
   std::vector<std::string> unreadable;
 };
 
-TEST(Processes, TheFirstIsToldTheFiguresAndThePicturesOfAll) {
+TEST_F(Processes, TheFirstIsToldTheFiguresAndThePicturesOfAll) {
   Told told, alone;
   TrainerOptions options = TinyOptions("", 2);
   options.sync_bn = true;
@@ -191,7 +208,7 @@ TEST(Processes, TheFirstIsToldTheFiguresAndThePicturesOfAll) {
   World one{.ranks = 1, .batch_size = 6, .options = options};
   one.train = [&](int, TinyRun& run) { return train(run, ThisProcess(), 6, alone); };
   ASSERT_TRUE(one.Run().ok());
-  std::filesystem::remove_all(FolderOf(0));
+  Left();
   std::vector<Status> statuses(3);
   RunRanks(3, [&](Communicator& world) {
     TrainerOptions own = options;
@@ -213,7 +230,7 @@ TEST(Processes, TheFirstIsToldTheFiguresAndThePicturesOfAll) {
   EXPECT_EQ(told.steps[0].images, 6);
 }
 
-TEST(Processes, APictureThatOneCannotReadEndsAllAtTheSameStepAndCostsNothing) {
+TEST_F(Processes, APictureThatOneCannotReadEndsAllAtTheSameStepAndCostsNothing) {
   World world{.ranks = 3, .batch_size = 2, .options = TinyOptions("", 2)};
   world.train = [](int rank, TinyRun& run) {
     const DamagedData damaged(TinyData(20, 1), {9});  // of the second batch, and of rank 1
@@ -252,7 +269,7 @@ std::unique_ptr<GivenBatches> NoiseWithNan(std::vector<float>* memory, int64_t b
 }
 
 // Rank 0 looks at every loss and meets it a step later; the others look now and then.
-TEST(Processes, ALossThatIsNoNumberIsToldOfTheRankAndTheStepWhereItBegan) {
+TEST_F(Processes, ALossThatIsNoNumberIsToldOfTheRankAndTheStepWhereItBegan) {
   World world{.ranks = 3, .batch_size = 2, .options = TinyOptions("", 1)};
   world.train = [](int rank, TinyRun& run) {
     std::vector<float> memory;
@@ -265,6 +282,32 @@ TEST(Processes, ALossThatIsNoNumberIsToldOfTheRankAndTheStepWhereItBegan) {
   const Status status = world.Run();
   EXPECT_EQ(status.code(), ErrorCode::kInvalidArgument);
   EXPECT_THAT(status.message(), StartsWith("rank 2 on this host: the loss is not a finite number at step 2"));
+}
+
+TEST_F(Processes, AStepThatOneLeavesOutIsLeftOutByAll) {
+  struct Listener : TrainObserver {
+    void OnNotFinite(const std::string& what) override { said.push_back(what); }
+    std::vector<std::string> said;
+  };
+  for (const OnNan on_nan : {OnNan::kSkip, OnNan::kRollback}) {
+    World world{.ranks = 3, .batch_size = 2, .options = TinyOptions("", 1)};
+    world.options.on_nan = on_nan;
+    world.options.ckpt_save_steps = 1;
+    Listener listener;
+    world.train = [&](int rank, TinyRun& run) {
+      std::vector<float> memory;
+      const auto batches = NoiseWithNan(&memory, rank == 2 ? 1 : -1);
+      run.train_at = [&](int) -> Result<BatchSource*> { return batches.get(); };
+      TrainObserver silent;
+      return run.Train(rank == 0 ? listener : silent);
+    };
+    EXPECT_EQ(world.Run().message(), "") << "the ranks end with the same weights, or not so";
+    ASSERT_EQ(listener.said.size(), 1u);
+    EXPECT_THAT(listener.said[0], StartsWith("The loss is not a finite number at step 2 "));
+    EXPECT_THAT(listener.said[0], HasSubstr("at rank 2 on this host: "));
+    EXPECT_EQ(Checkpoint::Open(Newest())->info().updates, 4) << "of five batches";
+    std::filesystem::remove_all(FolderOf(0));
+  }
 }
 
 /// Changes a weight of its trainer within an epoch, as memory with an error would.
@@ -280,7 +323,7 @@ struct Drifting : TrainObserver {
   Trainer& trainer;
 };
 
-TEST(Processes, RanksThatDriftApartEndTheRunByName) {
+TEST_F(Processes, RanksThatDriftApartEndTheRunByName) {
   World world{.ranks = 3, .batch_size = 2, .options = TinyOptions("", 4)};
   world.train = [](int rank, TinyRun& run) {
     Drifting drifting(*run.trainer);
@@ -305,7 +348,7 @@ struct Stopping : Recorder {
 };
 
 // At any step, and at any rank. Without sync_bn statistics are averaged, and each checkpoint has the same at all.
-TEST(Processes, ASignalAtOneStopsAllAtOnceAndTheRunGoesOnToTheSameBits) {
+TEST_F(Processes, ASignalAtOneStopsAllAtOnceAndTheRunGoesOnToTheSameBits) {
   for (const bool synced : {false, true}) {
     TrainerOptions options = AveragingOptions("", 2);
     options.sync_bn = synced;
@@ -349,16 +392,15 @@ TEST(Processes, ASignalAtOneStopsAllAtOnceAndTheRunGoesOnToTheSameBits) {
   }
 }
 
-// The folder of rank 0 is a file.
-TEST(Processes, ADiskThatRefusesTheFirstEndsAll) {
-  World world{.ranks = 2, .batch_size = 2, .options = TinyOptions("", 1)};
-  ASSERT_TRUE(WriteFileAtomically(FolderOf(0), "").ok());
+TEST_F(Processes, ADiskThatRefusesTheFirstEndsAll) {
+  const World world{.ranks = 2, .batch_size = 2, .options = TinyOptions("", 1)};
+  std::filesystem::remove(FolderOf(0));
   const Status status = world.Run();
-  EXPECT_EQ(status.code(), ErrorCode::kIo) << status.message();
+  EXPECT_EQ(status.code(), ErrorCode::kNotFound) << status.message();
   EXPECT_THAT(status.message(), StartsWith("rank 0 on this host: "));
 }
 
-TEST(Processes, MeasureTheirPaceTogether) {
+TEST_F(Processes, MeasureTheirPaceTogether) {
   World world{.ranks = 2, .batch_size = 2, .options = AveragingOptions("", 1)};
   world.train = [](int, TinyRun& run) -> Status {
     RIFFLE_TRY(run.trainer->ShareState());
