@@ -9,7 +9,6 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <optional>
 
 #include "base/text.h"
 
@@ -154,10 +153,13 @@ Result<Place> Follow(const fs::path& target) {
   return place;
 }
 
+constexpr std::string_view kPart = ".part";  // and the number of the process
+
 /// The name of an unfinished file, beside the place of the finished one and on its file system.
 fs::path Beside(const fs::path& path) {
   constexpr size_t kMostNameBytes = 200;  // with the ending, a file system's 255 are enough
-  return FolderOf(path) / (path.filename().string().substr(0, kMostNameBytes) + ".part" + std::to_string(::getpid()));
+  return FolderOf(path) /
+         (path.filename().string().substr(0, kMostNameBytes) + std::string(kPart) + std::to_string(::getpid()));
 }
 
 /// A file that does not count until it is moved to its place. It has no name where the file system can do that, so that
@@ -295,6 +297,12 @@ Status WriteFileAtomically(const fs::path& path, std::span<const std::string_vie
 
 Status WriteFileAtomically(const fs::path& path, std::string_view content) {
   return WriteFileAtomically(path, std::span(&content, 1));
+}
+
+std::optional<fs::path> UnfinishedOf(const fs::path& path) {
+  const std::string extension = path.extension().string();
+  if (!extension.starts_with(kPart) || !ParseNumber<int64_t>(extension.substr(kPart.size()))) return std::nullopt;
+  return path.parent_path() / path.stem();
 }
 
 Status CheckWritable(const fs::path& path) {

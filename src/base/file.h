@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -31,13 +32,17 @@ Result<AlignedArray<uint8_t>> ReadLargeFile(const std::filesystem::path& path);
 Result<std::string> ReadTextFile(const std::filesystem::path& path);
 
 /// Writes beside `path`, flushes to the disk and renames: a crash or a full disk leaves the old file, never half a new
-/// one, and nothing beside it. `parts` are written one after another. An old file's permissions and owner are kept. A
-/// link stays, and what it leads to is replaced. What is there and no file (a FIFO, a device) is written to, and so is
-/// the end of what a process has open, such as /dev/stdout or /proc/PID/fd/N. A file that may be written but not
-/// replaced (one that is mounted, or of another owner in /tmp) is written in its place, and then half a new one is
-/// possible.
+/// one, and nothing beside it, but for a file that UnfinishedOf knows where a process is killed in a bad moment.
+/// `parts` are written one after another. An old file's permissions and owner are kept. A link stays, and what it leads
+/// to is replaced. What is there and no file (a FIFO, a device) is written to, and so is the end of what a process has
+/// open, such as /dev/stdout or /proc/PID/fd/N. A file that may be written but not replaced (one that is mounted, or of
+/// another owner in /tmp) is written in its place, and then half a new one is possible.
 Status WriteFileAtomically(const std::filesystem::path& path, std::span<const std::string_view> parts);
 Status WriteFileAtomically(const std::filesystem::path& path, std::string_view content);
+
+/// The name of the file that a process was writing with WriteFileAtomically as it was killed, and left a part of, "x"
+/// of "x.part123"; none for any other name.
+std::optional<std::filesystem::path> UnfinishedOf(const std::filesystem::path& path);
 
 /// Whether WriteFileAtomically can write there, as far as that shows before there is something to write. NotFound for
 /// a folder that is missing, InvalidArgument for one in the file's place, IoError for what the system refuses.

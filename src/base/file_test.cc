@@ -68,6 +68,12 @@ TEST(File, AFailedWriteLeavesTheOldFileAndNothingBeside) {
   EXPECT_EQ(std::distance(fs::directory_iterator(folder), fs::directory_iterator()), 2);
 }
 
+TEST(File, WhatAKilledProcessLeftIsKnownByItsName) {
+  EXPECT_EQ(UnfinishedOf("a/x.safetensors.part123"), "a/x.safetensors");
+  for (const char* other : {"a/x.safetensors", "x.part", "x.partial", "x.part12a", "x.part123.txt"})
+    EXPECT_EQ(UnfinishedOf(other), std::nullopt) << other;
+}
+
 TEST(File, ErrorsNameThePath) {
   const fs::path folder = TestFolder();
   auto missing = ReadFile(folder / "missing");

@@ -65,6 +65,15 @@ Status CheckForStreams(const fs::path& folder) {
   return {};
 }
 
+/// What a run that was killed had not finished writing.
+void RemoveUnfinished(const fs::path& folder) {
+  std::vector<fs::path> unfinished;
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; entry != end; entry.increment(error))
+    if (const auto file = UnfinishedOf(entry->path()); file && IsOfARun(*file)) unfinished.push_back(entry->path());
+  for (const fs::path& file : unfinished) fs::remove(file, error);  // if it cannot be, it is in nobody's way
+}
+
 /// Names of checkpoints of the model, the newest number first, the best last.
 std::vector<fs::path> CheckpointsOf(const fs::path& folder, const ModelDescription& model) {
   std::vector<fs::path> paths;
@@ -223,6 +232,7 @@ Status MoveLaterCheckpoints(const fs::path& folder, const Checkpoint& checkpoint
 }
 
 Status PrepareRunFolder(const fs::path& folder, bool resumed, Log& log) {
+  RemoveUnfinished(folder);
   const std::vector<fs::path> files = FilesOfARun(folder);
   if (resumed || files.empty()) return {};
   RIFFLE_ASSIGN(const fs::path old, MoveAside(folder, files));

@@ -44,7 +44,8 @@ bool IsOfRunIn(const std::filesystem::path& folder, const std::filesystem::path&
 Status MoveLaterCheckpoints(const std::filesystem::path& folder, const Checkpoint& checkpoint, Log& log);
 
 /// Unless the run in the folder is `resumed`, its files move to a subfolder "run-1", "run-2", ..., and a line says so.
-/// Files that no run writes stay. REQUIRES: the folder exists. Errors: IoError.
+/// Files that no run writes stay; what a run that was killed had not finished writing is removed. REQUIRES: the folder
+/// exists. Errors: IoError.
 Status PrepareRunFolder(const std::filesystem::path& folder, bool resumed, Log& log);
 
 }  // namespace riffle

@@ -74,6 +74,15 @@ TEST_F(RunFolder, ARunThatGoesOnStays) {
   EXPECT_THAT(FilesIn(folder_), ElementsAre("metrics.jsonl"));
 }
 
+TEST_F(RunFolder, WhatAKilledRunDidNotFinishIsRemoved) {
+  const std::string checkpoint = Path(1).filename().string();
+  for (const std::string& file :
+       {checkpoint, checkpoint + ".part12", std::string("metrics.jsonl.part7"), std::string("film.part1")})
+    Write(file);
+  ASSERT_TRUE(PrepareRunFolder(folder_, /*resumed=*/true, log_).ok());
+  EXPECT_THAT(FilesIn(folder_), ElementsAre("film.part1", checkpoint));
+}
+
 TEST_F(RunFolder, IsMadeWithItsParents) {
   ASSERT_TRUE(LockRunFolder(folder_ / "a/b", log_).ok());
   EXPECT_TRUE(std::filesystem::is_directory(folder_ / "a/b"));

@@ -263,7 +263,9 @@ TEST_F(Resume, ARunThatIsKilledAgainAndAgainEndsWithTheTensorsAndRowsOfOneThatWa
   for (Words run : runs) {
     run.insert(run.end(), {"--epoch_size=3", "--val_while_train", "--resume=auto"});
     fs::remove_all(folder_ / "out");
+    const auto start = std::chrono::steady_clock::now();
     Train(run);
+    const std::chrono::duration<double> undisturbed = std::chrono::steady_clock::now() - start;
     const std::vector<nlohmann::json> rows = Metrics();
     const auto last = [&] { return EndToEnd::Numbered("out", 3, run[0] == "--ckpt_save_steps=1" ? 9 : 10); };
     const fs::path best = folder_ / "out" / (std::string(kModelName) + "-best.safetensors");
@@ -275,7 +277,7 @@ TEST_F(Resume, ARunThatIsKilledAgainAndAgainEndsWithTheTensorsAndRowsOfOneThatWa
       words.push_back(fmt::format("--threads={}", 1 + part % 3));
       words.push_back(fmt::format("--num_parallel_workers={}", 1 + part % 2));
       const pid_t process = Launch(TrainWords(words));
-      std::this_thread::sleep_for(std::chrono::milliseconds(20 + random.Below(300)));
+      std::this_thread::sleep_for(undisturbed * (0.1 + 0.6 * random.Uniform()));
       const int end = End(process, SIGKILL);
       ASSERT_TRUE(end == 0 || end == -SIGKILL) << Text(folder_ / "started.err");
       if (end == 0) break;
