@@ -55,7 +55,7 @@ Status RunTogether(const Console& console,
     if (!share.note.empty()) Log(own.out, own.terminal_width).Line(share.note);
     return work(*ranks, own);
   };
-  const Status outcome = ranks->Leave(run());
+  Status outcome = ranks->Leave(run());
   if (outcome.ok()) return outcome;
   if (ranks->first()) TellError(outcome, std::cerr);
   ranks.reset();  // together with all others: mpirun ends them when one has ended, and it is to be told before

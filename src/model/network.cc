@@ -1,7 +1,6 @@
 #include "model/network.h"
 
 #include <algorithm>
-#include <ranges>
 #include <span>
 #include <utility>
 
@@ -306,8 +305,8 @@ template <class T>
 void Network<T>::Backward() {
   if (images_ == 0) {
     gradients_.Zero();
-    for (const Step& step : plan_->steps | std::views::reverse)
-      if (step.op == Op::kBatchNorm && exchange_) ShareSums(norms_[step.norm], plan_->norms[step.norm].channels);
+    for (auto step = plan_->steps.rbegin(); step != plan_->steps.rend(); ++step)
+      if (step->op == Op::kBatchNorm && exchange_) ShareSums(norms_[step->norm], plan_->norms[step->norm].channels);
     if (gradient_listener_) gradient_listener_->OnFinal(0);
     return;
   }

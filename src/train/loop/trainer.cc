@@ -7,7 +7,6 @@
 #include <chrono>
 #include <cmath>
 #include <filesystem>
-#include <ranges>
 #include <span>
 #include <utility>
 
@@ -39,7 +38,7 @@ double SecondsSince(Clock::time_point begin) { return std::chrono::duration<doub
 
 /// "epochs 1 to 3", "5 of 12 batches of epoch 1", "epochs 1 to 3 and 5 of 12 batches of epoch 4".
 std::string TrainedText(int epochs, const PartialEpoch& epoch) {
-  const std::string whole = epochs > 0 ? fmt::format("epochs 1 to {}", epochs) : "";
+  std::string whole = epochs > 0 ? fmt::format("epochs 1 to {}", epochs) : "";
   if (epoch.batches == 0) return whole;
   return fmt::format("{}{}{} of {} batches of epoch {}", whole, whole.empty() ? "" : " and ", epoch.batches,
                      epoch.batches_per_epoch, epochs + 1);
@@ -281,7 +280,7 @@ Result<BatchSource*> Trainer::BeginEpoch(const TrainSources& sources, TrainObser
     RIFFLE_TRY(TrainOnPicturesOf(*source));
     return source;
   };
-  const Result<BatchSource*> source = begin();
+  Result<BatchSource*> source = begin();
   RIFFLE_TRY(world_.Agree(source.status()));
   return source;
 }
@@ -531,7 +530,8 @@ Result<std::filesystem::path> Trainer::NewestWhole(TrainObserver& observer) cons
   for (const CheckpointFile& file : ListCheckpoints(options_.ckpt_save_dir, info_.model))
     if (file.step <= info_.step) candidates.push_back(file.path);
   if (saved_) candidates.push_back(saved_->file.path);  // the newest, and perhaps none of the numbered ones
-  for (const std::filesystem::path& path : candidates | std::views::reverse) {
+  std::ranges::reverse(candidates);
+  for (const std::filesystem::path& path : candidates) {
     const Result<Checkpoint> checkpoint = Checkpoint::Open(path);
     if (checkpoint.ok()) return path;
     observer.OnNotFinite(
