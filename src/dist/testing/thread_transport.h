@@ -8,6 +8,8 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
+#include <string>
 #include <thread>
 #include <tuple>
 
@@ -37,11 +39,11 @@ class ThreadPost {
   Transport::Farewell Leave(int rank, const Status& own) {
     std::unique_lock lock(mutex_);
     if (outcome_.status.ok() && !own.ok()) outcome_ = {rank, own};
-    alike_ += own.message() == outcome_.status.message() ? 1 : 0;
+    said_.insert(own.message());
     ++left_;
     changed_.notify_all();
     changed_.wait(lock, [&] { return left_ == size_; });
-    if (alike_ == size_) outcome_.rank.reset();
+    if (said_.size() == 1) outcome_.rank.reset();
     return outcome_;
   }
 
@@ -51,7 +53,8 @@ class ThreadPost {
   std::condition_variable changed_;
   std::map<std::tuple<int, int, int>, std::deque<std::vector<std::byte>>> boxes_;
   Transport::Farewell outcome_;
-  int left_ = 0, alike_ = 0;  // those who left, and with the same message
+  int left_ = 0;
+  std::set<std::string> said_;  // by those who left
 };
 
 class ThreadTransport : public Transport {
