@@ -303,17 +303,15 @@ Status Loader::CheckTolerated() const {
       unreadable_.size(), dataset_.size(), options_.max_unreadable_share, tolerated_, unreadable_.begin()->second);
 }
 
-// Each rank says what it has met: a line a picture, its index before the text.
+// Each rank says what it has met: for a picture its index before the text.
 Status Loader::CheckUnreadable(Communicator& world) {
-  std::string own;
-  for (const auto& [index, text] : unreadable_) own += fmt::format("{} {}\n", index, OneLine(text));
-  RIFFLE_ASSIGN(const std::vector<std::string> all, world.GatherTexts(own));
-  for (const std::string& said : all)
-    for (const std::string_view line : Split(said, '\n')) {
-      const size_t space = line.find(' ');
-      if (space == std::string_view::npos) continue;
-      unreadable_.emplace(*ParseNumber<int64_t>(line.substr(0, space)), std::string(line.substr(space + 1)));
-    }
+  std::vector<std::string> own;
+  for (const auto& [index, text] : unreadable_) own.push_back(fmt::format("{} {}", index, text));
+  RIFFLE_ASSIGN(const std::vector<std::string> all, world.GatherLists(own));
+  for (const std::string_view said : all) {
+    const size_t space = said.find(' ');
+    unreadable_.emplace(*ParseNumber<int64_t>(said.substr(0, space)), std::string(said.substr(space + 1)));
+  }
   return CheckTolerated();
 }
 

@@ -43,6 +43,20 @@ Status Communicator::Agree(const Status& own) {
   return {code, fmt::format("{}: {}", NameOf(static_cast<int>(failed - all.begin())), failed->substr(1))};
 }
 
+Result<std::vector<std::string>> Communicator::GatherLists(std::span<const std::string> own) {
+  constexpr char kEnd = '\0';
+  std::string said;
+  for (const std::string& text : own) said.append(text).push_back(kEnd);
+  RIFFLE_ASSIGN(const std::vector<std::string> all, GatherTexts(said));
+  std::vector<std::string> texts;
+  for (const std::string& rest : all)
+    for (size_t begin = 0, end = 0; begin < rest.size(); begin = end + 1) {
+      end = rest.find(kEnd, begin);
+      texts.push_back(rest.substr(begin, end - begin));
+    }
+  return texts;
+}
+
 std::unique_ptr<Communicator> OneProcess() { return std::make_unique<Alone>(); }
 
 Communicator& ThisProcess() {

@@ -43,6 +43,9 @@ class Communicator {
   /// A text of each rank, by rank; they may differ in length.
   virtual Result<std::vector<std::string>> GatherTexts(std::string_view own) = 0;
 
+  /// The texts of all ranks, those of rank 0 first; each may have another number of them. REQUIRES: none holds a NUL.
+  Result<std::vector<std::string>> GatherLists(std::span<const std::string> own);
+
   /// The same processes, with collectives that are ordered among themselves only: for another thread.
   virtual Result<std::unique_ptr<Communicator>> Duplicate() = 0;
 

@@ -31,6 +31,15 @@ TEST(Communicator, SumsAndGathersByRank) {
   });
 }
 
+TEST(Communicator, ListsOfTextsComeTogetherByRank) {
+  RunRanks(3, [](Communicator& ranks) {
+    const std::vector<std::string> own[] = {{"a", ""}, {}, {"b\nc"}};
+    const Result<std::vector<std::string>> all = ranks.GatherLists(own[ranks.rank()]);
+    ASSERT_TRUE(all.ok());
+    EXPECT_THAT(*all, ElementsAre("a", "", "b\nc"));
+  });
+}
+
 TEST(Communicator, AllHearTheErrorOfTheLowestRankThatHasOne) {
   RunRanks(3, [](Communicator& ranks) {
     EXPECT_TRUE(ranks.Agree({}).ok());

@@ -3,7 +3,6 @@
 #include <chrono>
 #include <cstring>
 
-#include "base/text.h"
 #include "train/batch_check.h"
 #include "train/batch_input.h"
 
@@ -80,14 +79,10 @@ Result<std::vector<Answer>> ThoseOfAll(const std::vector<Answer>& own, Communica
   return all;
 }
 
-/// The lines of all processes.
+/// The texts of all processes.
 Status AppendThoseOfAll(const std::vector<std::string>& own, Communicator& world, std::vector<std::string>* all) {
-  std::string lines;
-  for (const std::string& line : own) lines += OneLine(line) + '\n';
-  RIFFLE_ASSIGN(const std::vector<std::string> said, world.GatherTexts(lines));
-  for (const std::string& text : said)
-    for (const std::string_view line : Split(text, '\n'))
-      if (!line.empty()) all->emplace_back(line);
+  RIFFLE_ASSIGN(const std::vector<std::string> texts, world.GatherLists(own));
+  all->insert(all->end(), texts.begin(), texts.end());
   return {};
 }
 

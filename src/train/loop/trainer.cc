@@ -11,7 +11,6 @@
 #include <utility>
 
 #include "base/file.h"
-#include "base/text.h"
 #include "model/initialise.h"
 #include "train/batch_check.h"
 #include "train/loop/recalibrate.h"
@@ -54,27 +53,19 @@ std::vector<int64_t> PicturesOf(const Batch& batch) {
   return {batch.indices.begin(), batch.indices.begin() + batch.samples()};
 }
 
-void TellOfPictures(const Batch& batch, TrainObserver& observer) {
-  for (const std::string& why : batch.unreadable) observer.OnUnreadable(why);
-  for (const std::string& what : batch.flawed) observer.OnFlawed(what);
-}
+// What is to be told of the pictures of a batch: a letter, and why or what.
+constexpr char kUnreadable = 'u', kFlawed = 'f';
 
-// What TellOfPictures tells, to pass on: a letter and a text for each.
-constexpr char kUnreadable = 'u', kFlawed = 'f', kEnd = '\0';
-
-std::string NewsOf(const Batch& batch) {
-  std::string news;
-  for (const std::string& why : batch.unreadable) news += kUnreadable + why + kEnd;
-  for (const std::string& what : batch.flawed) news += kFlawed + what + kEnd;
+std::vector<std::string> NewsOf(const Batch& batch) {
+  std::vector<std::string> news;
+  for (const std::string& why : batch.unreadable) news.push_back(kUnreadable + why);
+  for (const std::string& what : batch.flawed) news.push_back(kFlawed + what);
   return news;
 }
 
-void TellNews(std::string_view news, TrainObserver& observer) {
-  for (const std::string_view line : Split(news, kEnd)) {
-    if (line.empty()) continue;
-    const std::string text(line.substr(1));
-    line.front() == kUnreadable ? observer.OnUnreadable(text) : observer.OnFlawed(text);
-  }
+void Tell(const std::vector<std::string>& news, TrainObserver& observer) {
+  for (const std::string& each : news)
+    each.front() == kUnreadable ? observer.OnUnreadable(each.substr(1)) : observer.OnFlawed(each.substr(1));
 }
 
 }  // namespace
@@ -145,20 +136,9 @@ Status Trainer::ShareState() {
   NoteProgress();
   Result<std::string> own = std::string();
   if (world_.first()) own = EncodeCheckpoint(info_, plan_->registry, TakeSnapshot());
-  RIFFLE_TRY(world_.Agree(own.status()));
-  RIFFLE_ASSIGN(const std::string state, BroadcastText(world_, std::move(*own)));
-  const auto take = [&]() -> Status {
-    const std::span bytes(reinterpret_cast<const uint8_t*>(state.data()), state.size());
-    RIFFLE_ASSIGN(const Checkpoint checkpoint, Checkpoint::FromBytes(bytes, "the state of " + world_.NameOf(0)));
-    RIFFLE_TRY(CheckSameRun(checkpoint, info_, options_.ema_decay.has_value()));
-    Snapshot snapshot = TakeSnapshot();
-    RIFFLE_TRY(checkpoint.Load(plan_->registry, &snapshot));
-    TakeUp(snapshot);
-    TakeProgress(checkpoint.info());
-    if (info_.step > 0) NoteSaved({});  // by rank 0
-    return {};
-  };
-  RIFFLE_TRY(world_.Agree(world_.first() ? Status() : take()));
+  RIFFLE_ASSIGN(const Checkpoint state, BroadcastCheckpoint(world_, std::move(own)));
+  RIFFLE_TRY(world_.Agree(world_.first() ? Status() : TakeUpRun(state)));
+  if (!world_.first() && info_.step > 0) NoteSaved({});  // by rank 0
   return CheckSameState(world_, TakeSnapshot(), "at the start");
 }
 
@@ -170,12 +150,15 @@ Result<std::string> Trainer::StartFrom(const Checkpoint& checkpoint) {
 }
 
 Status Trainer::Resume(const Checkpoint& checkpoint) {
-  RIFFLE_TRY(CheckSameRun(checkpoint, info_, options_.ema_decay.has_value()));
-  Snapshot snapshot = TakeSnapshot();
-  RIFFLE_TRY(checkpoint.Load(plan_->registry, &snapshot));
-  TakeUp(snapshot);
-  TakeProgress(checkpoint.info());
+  RIFFLE_TRY(TakeUpRun(checkpoint));
   NoteSaved(checkpoint.path());
+  return {};
+}
+
+Status Trainer::TakeUpRun(const Checkpoint& checkpoint) {
+  RIFFLE_TRY(CheckSameRun(checkpoint, info_, options_.ema_decay.has_value()));
+  RIFFLE_TRY(TakeUpWeights(checkpoint));
+  TakeProgress(checkpoint.info());
   return {};
 }
 
@@ -191,8 +174,6 @@ void Trainer::NoteProgress() {
 void Trainer::TakeProgress(const CheckpointInfo& there) {
   info_.epoch = there.epoch;
   info_.step = there.step;
-  info_.updates = there.updates;
-  info_.ema_updates = there.ema_updates;
   info_.unvalidated = there.unvalidated;
   epoch_ = there.partial_epoch.value_or(PartialEpoch());
   collected_images_ = epoch_.images;
@@ -393,13 +374,13 @@ Status Trainer::CheckBeforeStep(const Result<const Batch*>& next) {
 
 Status Trainer::AgreeOnBatch(const Result<const Batch*>& next, TrainObserver& observer) {
   const Status own = CheckBeforeStep(next);
-  const std::string news = next.ok() ? NewsOf(**next) : "";
+  const std::vector<std::string> news = next.ok() ? NewsOf(**next) : std::vector<std::string>();
   std::array<int64_t, 2> processes = {own.ok() ? 0 : 1, news.empty() ? 0 : 1};
   RIFFLE_TRY(world_.Sum(processes));
   const auto [failed, know_news] = processes;
   if (know_news > 0) {
-    RIFFLE_ASSIGN(const std::vector<std::string> all, world_.GatherTexts(news));
-    for (const std::string& said : all) TellNews(said, observer);
+    RIFFLE_ASSIGN(const std::vector<std::string> all, world_.GatherLists(news));
+    Tell(all, observer);
   }
   return failed > 0 ? AgreeOnStep(own) : Status();
 }
@@ -465,11 +446,10 @@ Result<bool> Trainer::TrainStep(const Batch& batch, const UpdateGroup& group, do
   return true;
 }
 
-bool Trainer::IsFinite(const DeviceArray<float>& gradients) {
+bool Trainer::IsFinite(const DeviceArray<float>& values) {
   int32_t finite = 0;
   DeviceArray<int32_t> found(execution_.device, 1);
-  ops_.all_finite(execution_, static_cast<int64_t>(gradients.size()),
-                  {.finite = found.data(), .values = gradients.data()});
+  ops_.all_finite(execution_, static_cast<int64_t>(values.size()), {.finite = found.data(), .values = values.data()});
   found.Download(std::span(&finite, 1));
   return finite == 1;
 }
@@ -517,11 +497,8 @@ Result<std::filesystem::path> Trainer::GoBack(TrainObserver& observer) {
   RIFFLE_TRY(world_.Agree(path.status()));
   Result<std::string> own = std::string();
   if (world_.first()) own = ReadTextFile(*path);
-  RIFFLE_TRY(world_.Agree(own.status()));
-  RIFFLE_ASSIGN(const std::string bytes, BroadcastText(world_, std::move(*own)));
-  const Result<Checkpoint> checkpoint = Checkpoint::FromBytes(
-      {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}, "the checkpoint of " + world_.NameOf(0));
-  RIFFLE_TRY(world_.Agree(checkpoint.ok() ? TakeUpWeights(*checkpoint) : checkpoint.status()));
+  RIFFLE_ASSIGN(const Checkpoint checkpoint, BroadcastCheckpoint(world_, std::move(own)));
+  RIFFLE_TRY(world_.Agree(TakeUpWeights(checkpoint)));
   return path;
 }
 
@@ -591,7 +568,7 @@ Status Trainer::Recalibrate(BatchSource& source, TrainObserver& observer) {
   if (ema_) std::swap(network_.values(), *ema_);
   const Result<int64_t> batches = RecalibrateStatistics(
       options_.bn_recalibration, info_.epoch - 1, source, &network_,
-      [&](const Batch& batch) { TellOfPictures(batch, observer); }, world_);
+      [&](const Batch& batch) { Tell(NewsOf(batch), observer); }, world_);
   if (ema_) std::swap(network_.values(), *ema_);
   if (!batches.ok()) return batches.status();
   observer.OnRecalibrated(*batches);
@@ -600,17 +577,10 @@ Status Trainer::Recalibrate(BatchSource& source, TrainObserver& observer) {
 
 // The loss of the last step was finite; what that step made of the parameters shows nowhere else.
 Status Trainer::CheckFinite() {
-  std::array<int32_t, 4> finite;
-  DeviceArray<int32_t> found(execution_.device, finite.size());
-  const auto check = [&](const DeviceArray<float>& values, int32_t* all) {
-    ops_.all_finite(execution_, static_cast<int64_t>(values.size()), {.finite = all, .values = values.data()});
+  const auto both = [&](const DeviceParameterValues<float>& values) {
+    return IsFinite(values.trainable) && IsFinite(values.statistics);
   };
-  check(network_.values().trainable, found.data());
-  check(network_.values().statistics, found.data() + 1);
-  check(BestWeights().trainable, found.data() + 2);
-  check(BestWeights().statistics, found.data() + 3);
-  found.Download(finite);
-  if (std::ranges::count(finite, 1) == std::ssize(finite)) return {};
+  if (both(network_.values()) && (!ema_ || both(*ema_))) return {};
   return InvalidArgument("the parameters are not finite numbers after step {}: {}", info_.step, kAgainstNan);
 }
 

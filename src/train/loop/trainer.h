@@ -210,6 +210,10 @@ class Trainer {
   /// Where a run stands, as checkpoints say it: to info_, and from there.
   void NoteProgress();
   void TakeProgress(const CheckpointInfo& there);
+  /// Weights, statistics, average and optimizer, with the updates that these have seen; and with them where the run
+  /// stands.
+  Status TakeUpWeights(const Checkpoint& checkpoint);
+  Status TakeUpRun(const Checkpoint& checkpoint);
 
   const Plan& TrainingPlan() const { return train_plan_ ? *train_plan_ : *plan_; }
   bool FreezesBody() const { return options_.optimizer.policy.freezes_body; }
@@ -230,7 +234,7 @@ class Trainer {
 
   /// False, at all processes: its update is to be left out, as options.on_nan says.
   Result<bool> TrainStep(const Batch& batch, const UpdateGroup& group, double lr);
-  bool IsFinite(const DeviceArray<float>& gradients);
+  bool IsFinite(const DeviceArray<float>& values);
   /// "loss is not a finite number at step 5 (learning rate 0.1; pictures a.jpg, b.jpg, c.jpg and 29 more)"
   std::string NotFinite(const UnreadStep& step, std::string_view what) const;
   /// Undoes what the update that TrainStep wants to be left out has changed. InvalidArgument where that happens too
@@ -241,7 +245,6 @@ class Trainer {
   Result<std::filesystem::path> GoBack(TrainObserver& observer);
   /// That checkpoint. Errors: InvalidArgument if there is none.
   Result<std::filesystem::path> NewestWhole(TrainObserver& observer) const;
-  Status TakeUpWeights(const Checkpoint& checkpoint);
   /// Takes note of the losses of the steps since the last call, of this process. InvalidArgument if one is not finite:
   /// names the step.
   Status ReadLosses();

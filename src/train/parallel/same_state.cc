@@ -42,6 +42,15 @@ Result<std::string> BroadcastText(Communicator& world, std::string text) {
   return text;
 }
 
+Result<Checkpoint> BroadcastCheckpoint(Communicator& world, Result<std::string> bytes) {
+  RIFFLE_TRY(world.Agree(bytes.status()));
+  RIFFLE_ASSIGN(const std::string text, BroadcastText(world, std::move(*bytes)));
+  Result<Checkpoint> checkpoint = Checkpoint::FromBytes({reinterpret_cast<const uint8_t*>(text.data()), text.size()},
+                                                        "the checkpoint of " + world.NameOf(0));
+  RIFFLE_TRY(world.Agree(checkpoint.status()));
+  return checkpoint;
+}
+
 Status CheckSame(Communicator& world, std::string_view own, std::string_view what) {
   RIFFLE_ASSIGN(const int other, FirstOther(world, own));
   if (other == 0) return {};

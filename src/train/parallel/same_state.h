@@ -5,13 +5,17 @@
 #include <string_view>
 
 #include "base/status.h"
-#include "checkpoint/snapshot.h"
+#include "checkpoint/checkpoint.h"
 #include "dist/communicator.h"
 
 namespace riffle {
 
 /// The text of rank 0, at every rank. Collective. Errors: those of the communicator.
 Result<std::string> BroadcastText(Communicator& world, std::string text);
+
+/// A checkpoint whose bytes rank 0 has, or the error why it has none, at every rank. Collective. Errors: those of
+/// Checkpoint::FromBytes, at every rank the same.
+Result<Checkpoint> BroadcastCheckpoint(Communicator& world, Result<std::string> bytes);
 
 /// InvalidArgument, at every rank the same, unless all say what rank 0 says: names the first that does not. `what` a
 /// rank has otherwise: "training pictures". Collective.
