@@ -136,7 +136,7 @@ int RunCommandLine(std::span<const std::string> words, const Console& console, s
 } catch (const std::length_error&) {  // of a vector that no memory could hold
   return FailForMemory(words, err);
 } catch (const std::exception& error) {
-  return Fail(OneLine(fmt::format("unexpected: {}", error.what())), kUnexpectedExitCode, err);
+  return Fail(fmt::format("unexpected: {}", error.what()), kUnexpectedExitCode, err);
 }
 
 }  // namespace riffle

@@ -10,25 +10,30 @@
 #include "dist/launcher.h"
 #include "dist/world.h"
 #include "report/log.h"
+#include "train/parallel/same_state.h"
 
 namespace riffle {
 namespace {
 
+/// 0 for a process that no launcher started, too, and where the launcher cannot be understood.
+int RankByLauncher() {
+  const Result<std::optional<Launch>> launch = FindLaunch();
+  return launch.ok() && *launch ? (*launch)->rank : 0;
+}
+
 /// An error from before the ranks can talk: most likely all have it. Rank 0 has the first word, after which mpirun ends
 /// the others.
 Status AfterRankZero(Status status) {
-  const Result<std::optional<Launch>> launch = FindLaunch();
-  if (!launch.ok() || !*launch || (*launch)->rank == 0) return status;
+  const int rank = RankByLauncher();
+  if (rank == 0) return status;
   std::this_thread::sleep_for(std::chrono::seconds(3));
-  return std::move(status).In(fmt::format("rank {}", (*launch)->rank));
+  return std::move(status).In(fmt::format("rank {}", rank));
 }
 
 }  // namespace
 
 Status SaidByRankZero(const Status& status) {
-  const Result<std::optional<Launch>> launch = FindLaunch();
-  const bool is_first = !launch.ok() || !*launch || (*launch)->rank == 0;
-  return status.ok() || is_first ? status : Status(status.code(), "");
+  return status.ok() || RankByLauncher() == 0 ? status : Status(status.code(), "");
 }
 
 Status RequireOneProcess(std::string_view what) {
@@ -60,6 +65,11 @@ Status RunTogether(const Console& console,
   if (ranks->first()) TellError(outcome, std::cerr);
   ranks.reset();  // together with all others: mpirun ends them when one has ended, and it is to be told before
   return {outcome.code(), ""};
+}
+
+Status CheckSamePictures(const Dataset& pictures, std::string_view what, Communicator& world) {
+  if (world.size() == 1) return {};
+  return CheckSame(world, fmt::format("{} {}", pictures.size(), pictures.Checksum()), what);
 }
 
 }  // namespace riffle

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "cli/command.h"
+#include "data/dataset.h"
 #include "dist/communicator.h"
 
 namespace riffle {
@@ -22,5 +23,9 @@ Status RequireOneProcess(std::string_view what);
 /// An error of the words alone, which all processes that a launcher started have: rank 0 says it, that of the others
 /// has no message.
 Status SaidByRankZero(const Status& status);
+
+/// Whether all processes see the same pictures, for a disk of each host may hold its own: InvalidArgument names the
+/// first that does not. `what` they are: "training pictures". Nothing is read for one process. Collective.
+Status CheckSamePictures(const Dataset& pictures, std::string_view what, Communicator& world);
 
 }  // namespace riffle

@@ -1,15 +1,10 @@
 // `riffle train`: trains a network. From options to data, network and trainer, and what a run tells on the way.
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <filesystem>
 #include <functional>
 #include <optional>
-#include <set>
 
-#include "base/file.h"
 #include "cli/command.h"
 #include "cli/data_options.h"
 #include "cli/download.h"
@@ -17,24 +12,21 @@
 #include "cli/epoch_loaders.h"
 #include "cli/interruption.h"
 #include "cli/machine.h"
+#include "cli/run_files.h"
 #include "cli/run_folder.h"
+#include "cli/run_observers.h"
 #include "cli/startup.h"
 #include "cli/together.h"
-#include "cli/validation_progress.h"
 #include "cli/weights.h"
 #include "data/splits.h"
 #include "model/zoo.h"
-#include "report/metrics.h"
-#include "report/progress.h"
 #include "report/table.h"
 #include "settings/accepted_options.h"
 #include "settings/idle_options.h"
 #include "settings/option_rules.h"
 #include "settings/processes.h"
-#include "settings/resume.h"
 #include "settings/run_notes.h"
 #include "settings/train_options.h"
-#include "train/loop/same_run.h"
 #include "train/loop/trainer.h"
 #include "train/loss/class_weights.h"
 #include "train/parallel/same_state.h"
@@ -102,125 +94,6 @@ void BalanceClasses(const Dataset& data, int num_classes, Options& options) {
   options.class_weights = BalancedClassWeights(pictures);
 }
 
-/// Ends the run where a signal asks for it.
-class SignalObserver : public TrainObserver {
- public:
-  Status OnEpochBegin(int epoch) override {
-    if (NotedSignal() == 0) return {};
-    return Interrupted("stopped by {} before epoch {}", SignalText(NotedSignal()), epoch);
-  }
-
-  Status OnStep(const StepEvent& e) override {
-    if (NotedSignal() == 0 || !e.may_end) return {};  // an epoch that is trained is not thrown away
-    return Interrupted("stopped by {} in epoch {} after {} of {} batches", SignalText(NotedSignal()), e.epoch, e.batch,
-                       e.batches);
-  }
-
-  Status OnValidation(const Evaluation&, int64_t batch, int64_t batches) override {
-    if (NotedSignal() == 0 || batch == batches) return {};
-    return Interrupted("stopped by {} in a validation, after {} of {} batches", SignalText(NotedSignal()), batch,
-                       batches);
-  }
-};
-
-/// Tells the user, writes the record.
-class Reporter : public SignalObserver {
- public:
-  /// The time left goes by the pixels of each epoch. `lock`: of the run's folder.
-  Reporter(const Options& options, const EpochLoaders& loaders, Log& log, MetricsLog metrics, const FileLock& lock)
-      : options_(options),
-        loaders_(loaders),
-        log_(log),
-        metrics_(std::move(metrics)),
-        lock_(lock),
-        progress_(log, options.log_interval, std::chrono::steady_clock::now,
-                  [this](int epoch) { return std::pow(loaders_.SizeAt(epoch - 1), 2); }) {}
-
-  Status OnEpochBegin(int epoch) override {
-    RIFFLE_TRY(SignalObserver::OnEpochBegin(epoch));
-    const int size = loaders_.SizeAt(epoch - 1);
-    if (loaders_.Changes() && size != size_)
-      log_.Line(fmt::format("Training on pictures of {0} × {0} pixels from epoch {1} on", size, epoch));
-    size_ = size;
-    progress_.BeginEpoch();
-    return {};
-  }
-
-  void OnUnreadable(const std::string& why) override {
-    if (!told_.insert(why).second) return;  // another resolution has another loader, which tells it again
-    log_.Line(Skipped(why));
-  }
-
-  void OnFlawed(const std::string& what) override {
-    if (told_.insert(what).second) log_.Line(what);
-  }
-
-  void OnNotFinite(const std::string& what) override { log_.Line(what); }
-
-  Status OnStep(const StepEvent& e) override {
-    RIFFLE_TRY(SignalObserver::OnStep(e));  // first, since who reads what is printed may have ended by the same signal
-    return progress_.Report({.epoch = e.epoch,
-                             .epochs = options_.epoch_size,
-                             .batch = e.batch,
-                             .batches = e.batches,
-                             .lr = e.lr,
-                             .images = e.images,
-                             .waiting_seconds = e.waiting_seconds},
-                            [&]() -> Result<double> {
-                              RIFFLE_ASSIGN(const StepLoss loss, e.read_loss());
-                              return loss.epoch;
-                            });
-  }
-
-  void OnValidationBegin() override { validation_progress_.emplace(log_, options_.log_interval); }
-
-  Status OnValidation(const Evaluation& so_far, int64_t batch, int64_t batches) override {
-    RIFFLE_TRY(SignalObserver::OnValidation(so_far, batch, batches));
-    validation_progress_->Report(so_far, batch, batches);
-    return {};
-  }
-
-  Status OnSaveBegin() override { return CheckStillOurs(lock_, options_.ckpt_save_dir); }
-
-  void OnRecalibrated(int64_t batches) override {
-    log_.Line(fmt::format("Batch-norm statistics averaged anew over {} batches", batches));
-  }
-
-  Status OnEpoch(const EpochEvent& e) override {
-    validation_progress_.reset();
-    const double images_per_second = static_cast<double>(e.images) / e.seconds;
-    EpochMetrics row{.epoch = e.epoch,
-                     .step = e.step,
-                     .lr = e.lr,
-                     .train_loss = e.train_loss,
-                     .images_per_second = images_per_second,
-                     .epoch_seconds = e.seconds};
-    std::string line = fmt::format("Epoch {}/{}: loss {:.4f}, {:.1f} s, {:.0f} pictures/s", e.epoch,
-                                   options_.epoch_size, e.train_loss, e.seconds, images_per_second);
-    if (e.validation) {
-      const Evaluation& v = *e.validation;
-      row.validation = {
-          .top1_percent = v.top1_percent(), .top5_percent = v.top5_percent(), .loss = v.loss(), .seconds = v.seconds};
-      line += fmt::format("; validation: top-1 {:.2f} %, top-5 {:.2f} %, loss {:.4f}{}", v.top1_percent(),
-                          v.top5_percent(), v.loss(), e.best ? ", the best so far" : "");
-    }
-    log_.Line(line);
-    RIFFLE_TRY(CheckStillOurs(lock_, options_.ckpt_save_dir));
-    return metrics_.Append(row);
-  }
-
- private:
-  const Options& options_;
-  const EpochLoaders& loaders_;
-  Log& log_;
-  int size_ = 0;  // of the pictures so far
-  MetricsLog metrics_;
-  const FileLock& lock_;
-  Progress progress_;
-  std::optional<ValidationProgress> validation_progress_;  // of a validation that goes on
-  std::set<std::string> told_;                             // of pictures
-};
-
 /// Whether the validations to come can use each picture: told before the first epoch, not after it. Pictures in memory
 /// can.
 Status LookAtValidation(const TrainingData& data, Log& log, Communicator& world) {
@@ -241,57 +114,6 @@ Status LookAtValidation(const TrainingData& data, Log& log, Communicator& world)
   return {};
 }
 
-/// The checkpoint of the run's folder that it goes on after, if it is to and there is one.
-Result<std::optional<Checkpoint>> NewestIfAsked(const Options& options, const ModelDescription& model, Log& log) {
-  if (options.resume != "auto") return std::optional<Checkpoint>();
-  RIFFLE_ASSIGN(std::optional<Checkpoint> newest, NewestCheckpoint(options.ckpt_save_dir, model, log));
-  if (!newest)
-    log.Line(fmt::format("Nothing to resume in {}: starting {}", options.ckpt_save_dir,
-                         options.resume_opt ? "from ckpt_path" : "anew"));
-  return newest;
-}
-
-/// Says what is as it was and what is not; the record of both.
-Result<ResumedRecord> GoOn(const Checkpoint& checkpoint, Settings settings, const CheckpointInfo& here, Log& log) {
-  const CheckpointInfo& there = checkpoint.info();
-  log.Line(fmt::format("Resuming after {}{}: {}", there.PositionText(),
-                       there.unvalidated ? ", whose validation is still to come" : "", checkpoint.path()));
-  // With resume_opt a file says where the run goes on, and not what it once started from.
-  if (settings.options.resume_opt) settings.options.ckpt_path.clear();
-  settings.options.resume_opt = false;
-  RIFFLE_ASSIGN(ResumedRecord record, ContinueRecord(checkpoint, here, settings));
-  for (const std::string& line : record.lines) log.Line("Resumed otherwise: " + line);
-  return record;
-}
-
-/// The error that ended a run, with its cause where that is a folder which others removed in the middle of a write.
-Status BecauseOfTheFolder(const Status& status, const FileLock& lock, const fs::path& folder) {
-  const Status ours = CheckStillOurs(lock, folder);
-  if (ours.ok() || status.code() == ErrorCode::kInterrupted || status.message().starts_with(ours.message()))
-    return status;
-  return {ours.code(), fmt::format("{}: {}", ours.message(), status.message())};
-}
-
-/// What ended the run, and what would let it go on; "" for a run that goes on.
-std::string AlreadyOver(const Trainer& trainer, const Options& options) {
-  const int epochs = trainer.finished_epochs();
-  switch (trainer.end()) {
-    case RunEnd::kNotYet:
-      return "";
-    case RunEnd::kEpochs:
-      return epochs == options.epoch_size
-                 ? fmt::format("The run has its {} epochs; raise --epoch_size to go on", epochs)
-                 : fmt::format("The run has {} epochs, more than the {} of --epoch_size, and is left as it is", epochs,
-                               options.epoch_size);
-    case RunEnd::kPatience:
-      return fmt::format("The run ended after epoch {}, for want of a better validation; raise --patience to go on",
-                         epochs);
-    case RunEnd::kTime:
-      return fmt::format("The run has had its {:.6g} minutes; raise --max_minutes to go on", options.max_minutes);
-  }
-  return "";
-}
-
 /// What ended a run before its epochs; "" for one that has them.
 std::string EndedEarly(const Trainer& trainer, const Options& options) {
   const std::string saved = trainer.saved().string();
@@ -302,40 +124,6 @@ std::string EndedEarly(const Trainer& trainer, const Options& options) {
     return fmt::format("The time is up, {:.6g} minutes; --resume=auto with more --max_minutes goes on from {}",
                        options.max_minutes, saved);
   return "";
-}
-
-/// The weights to start from, if the user names some.
-Result<std::optional<Checkpoint>> OpenStart(const Settings& settings, Log& log) {
-  const Options& options = settings.options;
-  if (!AsksForWeights(options)) return std::optional<Checkpoint>();
-  if (!options.resume_opt) RIFFLE_TRY(CheckOutsideRun("ckpt_path", options.ckpt_path, options.ckpt_save_dir));
-  RIFFLE_ASSIGN(Checkpoint checkpoint, OpenAskedWeights(settings, "to start from", log));
-  return std::optional<Checkpoint>(std::move(checkpoint));
-}
-
-/// Takes them over, and says what of the run's input is not as theirs was.
-Status StartFrom(const Checkpoint& checkpoint, Trainer& trainer, Log& log) {
-  RIFFLE_ASSIGN(const std::string line, trainer.StartFrom(checkpoint));
-  log.Line(line);
-  const Preprocessing &theirs = checkpoint.info().preprocessing, &ours = trainer.info().preprocessing;
-  const auto is_raw = [](const Preprocessing& p) { return std::ranges::all_of(p.std, [](float s) { return s == 1; }); };
-  if (theirs.channels == ours.channels && is_raw(theirs) != is_raw(ours))
-    log.Line(fmt::format("Its input was normalised otherwise: add --mean={} --std={} for the same",
-                         fmt::join(theirs.mean, ","), fmt::join(theirs.std, ",")));
-  return {};
-}
-
-/// The network whose structure the run takes: that of the run which it goes on with, or of the weights it starts from.
-std::optional<ModelDescription> Like(const Options& options, const std::optional<Checkpoint>& start) {
-  if (start) return start->info().model;
-  const Result<ModelDescription> model = FindModel(options.model);
-  return options.resume == "auto" && model.ok() ? NetworkOfRun(options.ckpt_save_dir, *model) : std::nullopt;
-}
-
-/// The row with these conventions; `otherwise` if there is none.
-std::string RowOf(const Conventions& conventions, const std::string& otherwise) {
-  const auto* const row = std::ranges::find(kConventions, conventions, &NamedConventions::conventions);
-  return row == kConventions.end() ? otherwise : std::string(row->name);
 }
 
 /// What shows of the data sets once they are open, and is no error.
@@ -360,13 +148,6 @@ Status FinishDryRun(const TrainerOptions& options, Trainer& trainer, const Train
   return {};
 }
 
-/// Whether all processes see the same pictures: a disk of each host may hold its own.
-Status CheckSameData(const TrainingData& data, Communicator& world) {
-  const auto of = [](const Dataset& pictures) { return fmt::format("{} {}", pictures.size(), pictures.Checksum()); };
-  RIFFLE_TRY(CheckSame(world, of(*data.train), "training pictures"));
-  return data.validation ? CheckSame(world, of(*data.validation), "validation pictures") : Status();
-}
-
 /// The network whose structure the run takes, which rank 0 knows.
 Result<std::optional<ModelDescription>> ShareStructure(std::optional<ModelDescription> like, Communicator& world) {
   if (world.size() == 1) return like;
@@ -375,91 +156,6 @@ Result<std::optional<ModelDescription>> ShareStructure(std::optional<ModelDescri
   RIFFLE_ASSIGN(ModelDescription model, ModelFromJson(json));
   return std::optional(std::move(model));
 }
-
-/// In rank 0, the checkpoints that a run starts from or goes on after, its folder, and what it writes there.
-class RunFiles {
- public:
-  RunFiles(const Settings& settings, Log& log)
-      : settings_(settings), options_(settings.options), folder_(settings.options.ckpt_save_dir), log_(log) {}
-
-  /// The network whose structure the run takes. Where a run may go on, weights to start from are only needed, and need
-  /// only be there, if it does not.
-  Result<std::optional<ModelDescription>> FindStructure() {
-    std::optional<ModelDescription> like = Like(options_, start_);
-    if (!like) {
-      RIFFLE_ASSIGN(start_, OpenStart(settings_, log_));
-      like = Like(options_, start_);
-    }
-    return like;
-  }
-
-  /// Takes the folder, and gives the trainer what it starts from or goes on after. What ended the run that is there
-  /// already; "" for one that goes on.
-  Result<std::string> Begin(const CheckpointInfo& info, bool dry, Trainer& trainer) {
-    if (start_ && !MayResume())  // its errors come before the folder is made
-      RIFFLE_TRY(options_.resume_opt ? trainer.Resume(*start_) : StartFrom(*start_, trainer, log_));
-    if (!dry) {
-      RIFFLE_ASSIGN(FileLock taken, LockRunFolder(folder_, log_));
-      lock_.emplace(std::move(taken));
-    }
-    RIFFLE_ASSIGN(resumed_, NewestIfAsked(options_, info.model, log_));
-    if (!resumed_ && MayResume()) {
-      for (const std::string& note : NotesOnNewStart(settings_)) log_.Line(note);
-      if (!start_) {
-        RIFFLE_ASSIGN(start_, OpenStart(settings_, log_));
-      }
-      if (start_ && !options_.resume_opt) RIFFLE_TRY(StartFrom(*start_, trainer, log_));
-    }
-    goes_on_from_file_ = !resumed_ && options_.resume_opt;
-    if (goes_on_from_file_) resumed_ = std::move(start_);
-    start_.reset();
-    if (!resumed_) return std::string();
-    RIFFLE_TRY(trainer.Resume(*resumed_));
-    if (const std::string over = AlreadyOver(trainer, options_); !over.empty())
-      return fmt::format("{}: {}", over, resumed_->path());
-    RIFFLE_ASSIGN(record_, GoOn(*resumed_, settings_, info, log_));
-    return std::string();
-  }
-
-  /// Makes room in the folder, and begins the record. Who tells of the run.
-  Result<std::unique_ptr<TrainObserver>> Prepare(const TrainingData& data, const CheckpointInfo& info,
-                                                 Trainer& trainer) {
-    const bool has_the_run = resumed_ && (!goes_on_from_file_ || IsOfRunIn(folder_, resumed_->path()));
-    RIFFLE_TRY(PrepareRunFolder(folder_, has_the_run, log_));
-    if (resumed_) {
-      if (goes_on_from_file_ && has_the_run) RIFFLE_TRY(MoveLaterCheckpoints(folder_, *resumed_, log_));
-      const BestSoFar best = FindBest(*resumed_, info, folder_);
-      if (!best.line.empty()) log_.Line(best.line);
-      if (best.set_aside && data.validation) RIFFLE_TRY(SetBestAside(folder_, info.model, log_));
-      trainer.GoOnWith(record_->yaml, RetentionFrom(record_->options), best.top1_percent);
-    }
-    RIFFLE_TRY(WriteFileAtomically(folder_ / (info.model.name + ".yaml"), trainer.info().options));
-    RIFFLE_ASSIGN(MetricsLog metrics, MetricsLog::Open(folder_, trainer.finished_epochs()));
-    if (metrics.dropped() > 0)
-      log_.Line(fmt::format("Rows of {} later epochs are dropped from the metrics: they are trained again",
-                            metrics.dropped()));
-    if (metrics.missing() > 0)
-      log_.Line(fmt::format("The metrics in {} lack the rows of {} of the {} epochs so far", folder_.string(),
-                            metrics.missing(), trainer.finished_epochs()));
-    return std::unique_ptr<TrainObserver>(
-        new Reporter(options_, *data.train_loaders, log_, std::move(metrics), *lock_));
-  }
-
-  /// The error that ended the run, with its cause where that is the folder.
-  Status Explained(const Status& status) const { return lock_ ? BecauseOfTheFolder(status, *lock_, folder_) : status; }
-
- private:
-  bool MayResume() const { return options_.resume == "auto"; }
-
-  const Settings& settings_;
-  const Options& options_;
-  const fs::path folder_;
-  Log& log_;
-  std::optional<Checkpoint> start_, resumed_;
-  bool goes_on_from_file_ = false;
-  std::optional<ResumedRecord> record_;
-  std::optional<FileLock> lock_;
-};
 
 /// What rank 0 finds, and the others go without; the error of rank 0 is that of all.
 template <class T>
@@ -492,8 +188,9 @@ Status Train(const Invocation& invocation, const Console& console, Communicator&
   RIFFLE_ASSIGN(like, ShareStructure(std::move(like), world));
   CheckpointInfo info;
   RIFFLE_ASSIGN(TrainingData data, OpenTrainingData(settings, like, world, &info));
-  RIFFLE_TRY(CheckSameData(data, world));
-  options.conventions = RowOf(info.model.conventions, options.conventions);
+  RIFFLE_TRY(CheckSamePictures(*data.train, "training pictures", world));
+  if (data.validation) RIFFLE_TRY(CheckSamePictures(*data.validation, "validation pictures", world));
+  if (const NamedConventions* row = FindConventions(info.model.conventions)) options.conventions = row->name;
   TellOf(data, options, log);
   options.num_classes = info.model.num_classes;
   BalanceClasses(*data.train, info.model.num_classes, options);
@@ -531,8 +228,9 @@ Status Train(const Invocation& invocation, const Console& console, Communicator&
     return FinishDryRun(trainer_options, *trainer, data, console, log);
   }
   RIFFLE_TRY(LookAtValidation(data, log, world));
-  RIFFLE_ASSIGN(std::unique_ptr<TrainObserver> observer,
-                AtFirst<std::unique_ptr<TrainObserver>>(world, [&] { return files.Prepare(data, info, *trainer); }));
+  RIFFLE_ASSIGN(std::unique_ptr<TrainObserver> observer, AtFirst<std::unique_ptr<TrainObserver>>(world, [&] {
+                  return files.Prepare(*data.train_loaders, data.validation != nullptr, info, *trainer);
+                }));
   if (!observer) observer = std::make_unique<SignalObserver>();
   {
     const SignalWatch watch;

@@ -133,7 +133,7 @@ Status Validate(const Invocation& invocation, const Console& console, Communicat
   if (checkpoint.info().classes.empty()) RIFFLE_TRY(TakeForClassesOf(*data, checkpoint, log));
   RIFFLE_ASSIGN(const Transform transform, Transform::ForEvaluation(preprocessing));
   RIFFLE_ASSIGN(const std::unique_ptr<Loader> loader, Loader::Create(*data, transform, ValLoader(options, world)));
-  RIFFLE_TRY(CheckSame(world, fmt::format("{} {}", data->size(), data->Checksum()), "validation pictures"));
+  RIFFLE_TRY(CheckSamePictures(*data, "validation pictures", world));
   RIFFLE_TRY(CheckSameWeights(checkpoint, set, session->plan(), world));
   console.out << fmt::format("Validating {}{} on {} pictures ({}), {} × {} pixels\n", OneLine(checkpoint.path()),
                              set == WeightSet::kEma ? " (averaged weights)" : "", data->size(),

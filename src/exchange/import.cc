@@ -253,14 +253,9 @@ class Reader {
   std::set<std::string, std::less<>> taken_;
 };
 
-const Conventions* FindConventions(std::string_view name) {
-  const auto* const found = std::ranges::find(kConventions, name, &NamedConventions::name);
-  return found == kConventions.end() ? nullptr : &found->conventions;
-}
-
 std::string_view NameOf(const Conventions& conventions) {
-  const auto* const found = std::ranges::find(kConventions, conventions, &NamedConventions::conventions);
-  return found == kConventions.end() ? "of their own" : found->name;
+  const NamedConventions* const row = FindConventions(conventions);
+  return row == nullptr ? "of their own" : row->name;
 }
 
 /// What an export of ours says of the network, beside tensors that it wrote under others' names.
@@ -298,14 +293,14 @@ Result<std::optional<OwnRecord>> OwnRecordOf(const TensorFile& file) {
 /// What the user says of the network's structure.
 Status ApplyStructure(const ImportOptions& options, ModelDescription* model) {
   if (options.conventions != "auto") {
-    const Conventions* conventions = FindConventions(options.conventions);
-    if (conventions == nullptr) {
+    const NamedConventions* const row = FindConventions(options.conventions);
+    if (row == nullptr) {
       std::vector<std::string_view> known = {"auto"};
-      for (const NamedConventions& row : kConventions) known.push_back(row.name);
+      for (const NamedConventions& each : kConventions) known.push_back(each.name);
       return InvalidArgument("option conventions: expected {}, found {}", Enumerated(known, "or"),
                              Quoted(options.conventions));
     }
-    model->conventions = *conventions;
+    model->conventions = row->conventions;
   }
   if (options.stem) model->stem = *options.stem;
   if (options.stage2_stride) model->stage2_stride = *options.stage2_stride;
@@ -330,7 +325,7 @@ Result<ModelDescription> DescriptionOf(const Reader& reader) {
         "projection, where ShuffleNetV1 computes {} and concatenates its input (paper, Figure 2c)",
         reader.path(), own_channels, model.stage2_channels - model.stem_channels);
   model.name = NameInZoo(model.groups, model.stem_channels, model.stage2_channels);
-  model.conventions = *FindConventions(reader.recognised().source->conventions);
+  model.conventions = FindConventions(reader.recognised().source->conventions)->conventions;
   return model;
 }
 

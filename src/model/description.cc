@@ -1,5 +1,6 @@
 #include "model/description.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace riffle {
@@ -19,6 +20,12 @@ const std::array<NamedConventions, 5> kConventions = {{
 }};
 
 namespace {
+
+template <class Field>
+const NamedConventions* RowWith(const Field& value, Field NamedConventions::*field) {
+  const auto* const row = std::ranges::find(kConventions, value, field);
+  return row == kConventions.end() ? nullptr : row;
+}
 
 // Far beyond every published width; keeps products of channels, and what a hostile file makes us allocate, bounded.
 constexpr int kMaxChannels = 8192;
@@ -48,6 +55,12 @@ Status CheckChannels(const ModelDescription& model) {
 }
 
 }  // namespace
+
+const NamedConventions* FindConventions(std::string_view name) { return RowWith(name, &NamedConventions::name); }
+
+const NamedConventions* FindConventions(const Conventions& conventions) {
+  return RowWith(conventions, &NamedConventions::conventions);
+}
 
 Status Check(const ModelDescription& model) {
   RIFFLE_TRY(CheckChannels(model));

@@ -40,6 +40,10 @@ struct NamedConventions {
 };
 extern const std::array<NamedConventions, 5> kConventions;
 
+/// The row of a name, or with these conventions; null if there is none.
+const NamedConventions* FindConventions(std::string_view name);
+const NamedConventions* FindConventions(const Conventions& conventions);
+
 /// The first layers. Any image size from 8 px up works with both.
 enum class Stem {
   kImagenet,  ///< 3×3 convolution with stride 2, then max-pool: 224 px become 56

@@ -93,8 +93,8 @@ Result<ModelDescription> ModelFromOptions(const Options& o, int dataset_classes)
   model.image_size = o.val_resize.value_or(o.image_resize);
   model.stem = o.stem == "small" ? Stem::kSmall : Stem::kImagenet;
   model.stage2_stride = o.stage2_stride;
-  const auto* named = std::ranges::find(kConventions, o.conventions, &NamedConventions::name);
-  if (named == kConventions.end()) return InvalidArgument("option conventions: there is no '{}'", o.conventions);
+  const NamedConventions* const named = FindConventions(o.conventions);
+  if (named == nullptr) return InvalidArgument("option conventions: there is no '{}'", o.conventions);
   model.conventions = named->conventions;
   model.bn_eps = o.bn_eps;
   model.bn_momentum = o.bn_momentum;
