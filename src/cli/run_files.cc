@@ -16,8 +16,6 @@
 namespace riffle {
 namespace {
 
-namespace fs = std::filesystem;
-
 /// The checkpoint of the run's folder that it goes on after, if it is to and there is one.
 Result<std::optional<Checkpoint>> NewestIfAsked(const Options& options, const ModelDescription& model, Log& log) {
   if (options.resume != "auto") return std::optional<Checkpoint>();

@@ -10,37 +10,10 @@
 #include <set>
 
 #include "data/order.h"
-#include "dist/testing/thread_group.h"
-#include "picture/testing/pictures.h"
+#include "data/testing/numbers.h"
 
 namespace riffle {
 namespace {
-
-// Pictures that tell their number in every value; some can be made to fail or to take time.
-class Numbers : public Dataset {
- public:
-  explicit Numbers(int size) {
-    classes_ = {"even", "odd"};
-    for (int i = 0; i < size; ++i) labels_.push_back(i % 2);
-  }
-  std::string NameOf(int64_t i) const override { return fmt::format("number {}", i); }
-  Result<PictureView> Read(int64_t i, Picture& scratch) const override {
-    if (broken_.contains(i)) return DataLoss("number {} is broken", i);
-    ++reads_;
-    if (slow_) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    scratch = SomePicture(8, 8, 3, static_cast<uint32_t>(i));
-    scratch.incomplete = cut_.contains(i);
-    return scratch.View();
-  }
-  std::set<int64_t> broken_, cut_;
-  bool slow_ = false;
-  mutable std::atomic<int> reads_ = 0;
-};
-
-Transform Augmented() {
-  const DatasetInfo& cifar = **FindDataset("cifar10");
-  return *Transform::ForTraining(DefaultPreprocessing(cifar, 8, 3), DefaultAugmentation(cifar));
-}
 
 // [channels][versions][8 · 8]: what a loader that is alone with this picture of Numbers makes of it.
 std::vector<float> Alone(const Transform& transform, int64_t index, RandomStream random) {
@@ -48,15 +21,6 @@ std::vector<float> Alone(const Transform& transform, int64_t index, RandomStream
   TransformScratch scratch;
   const Picture picture = SomePicture(8, 8, 3, static_cast<uint32_t>(index));
   EXPECT_TRUE(transform.Apply(picture.View(), random, scratch, pixels.data(), transform.splits() * 64, 64).ok());
-  return pixels;
-}
-
-// The same pixels of place i of a batch.
-std::vector<float> PixelsAt(const Batch& batch, int i) {
-  std::vector<float> pixels;
-  for (int c = 0; c < 3; ++c)
-    for (int place = i; place < batch.images; place += batch.samples())
-      pixels.insert(pixels.end(), batch.pixels[c] + place * 64, batch.pixels[c] + (place + 1) * 64);
   return pixels;
 }
 
@@ -466,123 +430,6 @@ TEST(Loader, RefusesOptionsThatGiveNoBatch) {
   EXPECT_NE(message({.batch_size = 1, .max_unreadable_share = 2}).find("max_unreadable_share"), std::string::npos);
   EXPECT_NE(message({.batch_size = 1, .aug_repeats = -1}).find("aug_repeats"), std::string::npos);
   EXPECT_NE(message({.batch_size = 1, .prefetch_batches = 1}).find("prefetch_batches"), std::string::npos);
-}
-
-// What all ranks get of a batch, one after another by rank: as CopyOf(batch), and the pictures one by one.
-struct Joined {
-  LoaderPosition position;
-  std::vector<int64_t> indices;
-  std::vector<std::vector<float>> pixels;
-  bool operator==(const Joined&) const = default;
-};
-
-// All batches; `shares`, if not null: the samples of each rank in the last one.
-std::vector<Joined> JoinedBatches(const Dataset& dataset, LoaderOptions options, std::vector<int>* shares = nullptr) {
-  std::vector<Joined> batches;
-  if (shares) shares->clear();
-  for (options.rank = 0; options.rank < options.ranks; ++options.rank) {
-    const auto loader = Loader::Create(dataset, Augmented(), options);
-    EXPECT_TRUE(loader.ok()) << loader.status().message();
-    batches.resize(options.end_epoch * (*loader)->BatchesPerEpoch());
-    int images = 0;
-    for (Joined& joined : batches) {
-      const Batch& batch = **(*loader)->Next();
-      joined.position = batch.position;
-      joined.indices.insert(joined.indices.end(), batch.indices.begin(), batch.indices.end());
-      for (int i = 0; i < batch.samples(); ++i) joined.pixels.push_back(PixelsAt(batch, i));
-      images = batch.images;
-    }
-    if (shares) shares->push_back(images);
-  }
-  return batches;
-}
-
-TEST(Loader, TheSharesOfAllRanksAreTheBatchesOfOneProcess) {
-  const Numbers numbers(103);
-  for (const bool drop : {false, true})
-    for (const int repeats : {0, 3})
-      for (const int64_t buffer : {0, 20}) {
-        LoaderOptions options{.batch_size = 12,
-                              .drop_remainder = drop,
-                              .shuffle_buffer = buffer,
-                              .aug_repeats = repeats,
-                              .workers = 0,
-                              .end_epoch = 2};
-        const std::vector<Joined> expected = JoinedBatches(numbers, options);
-        ASSERT_EQ(expected.size(), drop ? 16u : 18u);
-        for (const int ranks : {2, 3, 4}) {
-          options.batch_size = 12 / ranks;
-          options.ranks = ranks;
-          for (const int workers : {0, 2}) {
-            options.workers = workers;
-            EXPECT_TRUE(JoinedBatches(numbers, options) == expected)
-                << ranks << " ranks, repeats " << repeats << ", buffer " << buffer << ", drop " << drop;
-          }
-        }
-      }
-}
-
-TEST(Loader, ALastBatchThatIsNotFullIsSharedOutEvenly) {
-  std::vector<int> shares;
-  const LoaderOptions options{.batch_size = 4, .ranks = 3, .drop_remainder = false, .workers = 1, .end_epoch = 1};
-  EXPECT_EQ(JoinedBatches(Numbers(24), options, &shares).size(), 2u);
-  EXPECT_EQ(shares, (std::vector{4, 4, 4}));
-  EXPECT_EQ(JoinedBatches(Numbers(20), options, &shares).size(), 2u);
-  EXPECT_EQ(shares, (std::vector{2, 3, 3}));
-  EXPECT_EQ(JoinedBatches(Numbers(13), options, &shares).size(), 2u);
-  EXPECT_EQ(shares, (std::vector{0, 0, 1})) << "fewer pictures than ranks";
-  EXPECT_EQ(JoinedBatches(Numbers(2), options, &shares).size(), 1u);
-  EXPECT_EQ(shares, (std::vector{0, 1, 1}));
-}
-
-TEST(Loader, ABatchKnowsHowManyPicturesItHasAtAllRanks) {
-  const Numbers numbers(13);
-  const auto loader =
-      Loader::Create(numbers, Augmented(), {.batch_size = 4, .ranks = 3, .rank = 2, .drop_remainder = false});
-  const Batch* batch = *(*loader)->Next();
-  EXPECT_EQ(batch->global_images(), 12);
-  EXPECT_EQ(batch->share(), 4.0 / 12);
-  batch = *(*loader)->Next();
-  EXPECT_EQ(batch->global_images(), 1);
-  EXPECT_EQ(batch->share(), 1);
-  EXPECT_EQ((*loader)->ImagesPerEpoch(), 13);
-  const auto alone = Loader::Create(numbers, Augmented(), {.batch_size = 4});
-  EXPECT_EQ((**(*alone)->Next()).share(), 1);
-}
-
-TEST(Loader, RanksThatCannotFillABatchTogetherHaveNone) {
-  const Numbers numbers(11);
-  const auto loader = Loader::Create(numbers, Augmented(), {.batch_size = 4, .ranks = 3});
-  ASSERT_FALSE(loader.ok());
-  EXPECT_EQ(loader.status().message(),
-            "batch_size 4 at each of 3 processes is more than the 11 pictures there are; with drop_remainder no batch "
-            "is left");
-  EXPECT_FALSE(Loader::Create(numbers, Augmented(), {.ranks = 2, .rank = 2}).ok());
-}
-
-// Each rank is within what is tolerated, and all of them together may not be.
-TEST(Loader, UnreadablePicturesOfAllRanksCountTogether) {
-  for (const double share : {0.05, 0.1})
-    RunRanks(2, [&](Communicator& world) {
-      Numbers numbers(40);
-      numbers.broken_ = {0, 1, 4, 5};
-      LoaderOptions options{.batch_size = 4,
-                            .ranks = 2,
-                            .rank = world.rank(),
-                            .shuffle = false,
-                            .workers = 0,
-                            .max_unreadable_share = share};
-      const auto loader = Loader::Create(numbers, Augmented(), options);
-      const auto batch = (*loader)->Next();
-      ASSERT_TRUE(batch.ok()) << batch.status().message();
-      EXPECT_EQ((*batch)->unreadable.size(), 2u);
-      const Status status = (*loader)->CheckUnreadable(world);
-      EXPECT_EQ(status.ok(), share == 0.1);
-      if (!status.ok()) {
-        EXPECT_THAT(status.message(), testing::StartsWith("4 of 40 pictures cannot be read"));
-      }
-      EXPECT_TRUE((*loader)->CheckUnreadable(world).ok() == status.ok()) << "none counts twice";
-    });
 }
 
 }  // namespace

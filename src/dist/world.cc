@@ -51,9 +51,8 @@ constexpr const char* kMpi = "none";
 
 Result<OpenMpiTransport*> LoadModule() {
   return Unavailable(
-      "this riffle was built without MPI, so there is one process of it: build it where libopenmpi-dev is installed, "
-      "or "
-      "start it without mpirun or srun");
+      "this riffle was built without MPI, so there is one process of it: build it where "
+      "libopenmpi-dev is installed, or start it without mpirun or srun");
 }
 
 #endif
