@@ -47,6 +47,7 @@ bool ReadHeader(PngFile& file) {
   if (setjmp(png_jmpbuf(file.png))) return false;
   png_set_read_fn(file.png, &file, ReadBytes);
   png_set_compression_buffer_size(file.png, kReadBytes);
+  png_set_chunk_malloc_max(file.png, file.size);  // no chunk is longer; libpng would take what its length promises
   png_read_info(file.png, file.info);
   file.bits = png_get_bit_depth(file.png, file.info);
   const int color = png_get_color_type(file.png, file.info);
