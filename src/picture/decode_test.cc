@@ -9,7 +9,6 @@
 
 #include <algorithm>
 
-#include "picture/draw/draw.h"
 #include "picture/testing/pictures.h"
 
 namespace riffle {
@@ -322,19 +321,6 @@ save('extended.webp', webp[:4] + struct.pack('<I', len(webp) - 8 + len(canvas)) 
     ++files;
   }
   EXPECT_EQ(files, 7);
-}
-
-// libpng takes memory for a chunk before it reads it.
-TEST(Decode, APngWhoseChunkIsLongerThanTheFileIsRefusedBeforeThereIsMemoryForIt) {
-  std::string png = *EncodePng(SomePicture(8, 8, 3).View());
-  constexpr size_t kSignatureAndIhdr = 33;
-  png.insert(kSignatureAndIhdr, std::string("\x20\0\0\x08"
-                                            "eXIfMM",
-                                            10));
-  Picture picture;
-  const Status status = Decode({reinterpret_cast<const uint8_t*>(png.data()), png.size()}, 3, picture);
-  EXPECT_EQ(status.code(), ErrorCode::kDataLoss);
-  EXPECT_NE(status.message().find("chunk data is too large"), std::string::npos) << status.message();
 }
 
 TEST(Decode, RealPhotographsEqualPillow) {
