@@ -18,10 +18,10 @@ namespace fs = std::filesystem;
 constexpr std::string_view kModel = "model", kPreprocessing = "preprocessing", kClasses = "classes",
                            kOptions = "options", kEpoch = "epoch", kStep = "step", kUpdates = "updates",
                            kEmaUpdates = "ema_updates", kTrainImages = "train_images",
-                           kTrainChecksum = "train_checksum", kTop1 = "top1_percent", kBest = "best_top1_percent",
-                           kMeasured = "measured", kUnvalidated = "unvalidated", kPartialEpoch = "partial_epoch",
-                           kSinceBest = "validations_since_best", kLeftOut = "steps_left_out",
-                           kRunSeconds = "run_seconds";
+                           kTrainChecksum = "train_checksum", kProcesses = "processes", kTop1 = "top1_percent",
+                           kBest = "best_top1_percent", kMeasured = "measured", kUnvalidated = "unvalidated",
+                           kPartialEpoch = "partial_epoch", kSinceBest = "validations_since_best",
+                           kLeftOut = "steps_left_out", kRunSeconds = "run_seconds";
 
 constexpr const char* kNamesChecksum = "names_checksum";  // within "measured"
 
@@ -175,6 +175,7 @@ Result<CheckpointInfo> ParseInfo(const SafetensorsFile& file) {
   RIFFLE_TRY(ReadOptional(metadata, kTrainImages, file.path(), &info.train_images));
   if (const auto sum = metadata.find(std::string(kTrainChecksum)); sum != metadata.end())
     info.train_checksum = sum->second;
+  RIFFLE_TRY(ReadOptional(metadata, kProcesses, file.path(), &info.processes));
   RIFFLE_TRY(ReadOptional(metadata, kTop1, file.path(), &info.top1_percent));
   RIFFLE_TRY(ReadOptional(metadata, kBest, file.path(), &info.best_top1_percent));
   RIFFLE_TRY(ReadOptional(metadata, kMeasured, file.path(), &info.measured, ValidationSetupFromJson));
@@ -218,6 +219,7 @@ Metadata MetadataOf(const CheckpointInfo& info) {
   if (info.ema_updates) metadata[std::string(kEmaUpdates)] = std::to_string(*info.ema_updates);
   if (info.train_images) metadata[std::string(kTrainImages)] = std::to_string(*info.train_images);
   if (!info.train_checksum.empty()) metadata[std::string(kTrainChecksum)] = info.train_checksum;
+  if (info.processes) metadata[std::string(kProcesses)] = std::to_string(*info.processes);
   if (info.top1_percent) metadata[std::string(kTop1)] = fmt::format("{}", *info.top1_percent);
   if (info.best_top1_percent) metadata[std::string(kBest)] = fmt::format("{}", *info.best_top1_percent);
   if (info.measured) metadata[std::string(kMeasured)] = ToJson(*info.measured);

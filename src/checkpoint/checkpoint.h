@@ -2,8 +2,8 @@
 //   tensors   the registry's names; the moving average of each as "ema.<name>"; optimizer slots as
 //             "optimizer.<slot>.<parameter>"
 //   metadata  model, preprocessing, classes (JSON), options (YAML), epoch, step, updates, ema_updates, train_images,
-//             train_checksum, top1_percent, best_top1_percent, measured (JSON), unvalidated (JSON), partial_epoch
-//             (JSON), validations_since_best, steps_left_out, run_seconds
+//             train_checksum, processes, top1_percent, best_top1_percent, measured (JSON), unvalidated (JSON),
+//             partial_epoch (JSON), validations_since_best, steps_left_out, run_seconds
 #pragma once
 
 #include <filesystem>
@@ -63,6 +63,7 @@ struct CheckpointInfo {
   std::optional<int64_t> ema_updates;       ///< that the moving average has seen; none: there is no average
   std::optional<int64_t> train_images;      ///< pictures of the training set; older files do not say
   std::string train_checksum;               ///< its Dataset::Checksum; "": older files do not say
+  std::optional<int> processes;             ///< that train together; older files do not say
   std::optional<double> top1_percent;       ///< of the epoch's validation, if it had one
   std::optional<double> best_top1_percent;  ///< of the run so far, where it validates
   std::optional<ValidationSetup> measured;  ///< of the two above; older files do not say

@@ -117,6 +117,7 @@ TEST(Checkpoint, WithinAnEpochHoldsWhereTheRunStands) {
   CheckpointInfo info = TinyInfo();
   info.epoch = 2;
   info.partial_epoch = {.batches = 5, .batches_per_epoch = 12, .loss_sum = 100.0 / 3, .images = 40, .seconds = 0.1};
+  info.processes = 4;
   info.validations_since_best = 3;
   info.run_seconds = 1e5 / 3;
   EXPECT_EQ(info.PositionText(), "epoch 3, batch 5");
@@ -128,6 +129,7 @@ TEST(Checkpoint, WithinAnEpochHoldsWhereTheRunStands) {
   EXPECT_EQ(read.partial_epoch->loss_sum, 100.0 / 3) << "to the last bit";
   EXPECT_EQ(read.partial_epoch->images, 40);
   EXPECT_EQ(read.partial_epoch->seconds, 0.1);
+  EXPECT_EQ(read.processes, 4);
   EXPECT_EQ(read.validations_since_best, 3);
   EXPECT_EQ(read.run_seconds, 1e5 / 3);
 

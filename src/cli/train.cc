@@ -82,6 +82,7 @@ Result<TrainingData> OpenTrainingData(const Settings& settings, const std::optio
                       .preprocessing = info->preprocessing};
   }
   info->train_images = data.train->size();
+  info->processes = world.size();
   info->train_checksum = data.train->Checksum();
   return data;
 }

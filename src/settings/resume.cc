@@ -51,6 +51,8 @@ std::optional<OtherPictures> FindOtherPictures(const CheckpointInfo& there, cons
       "other training pictures"};
 }
 
+std::string ProcessesText(int count) { return count == 1 ? "1 process" : fmt::format("{} processes", count); }
+
 }  // namespace
 
 Result<ResumedRecord> ContinueRecord(const Checkpoint& checkpoint, const CheckpointInfo& here,
@@ -102,6 +104,14 @@ Result<ResumedRecord> ContinueRecord(const Checkpoint& checkpoint, const Checkpo
     if (there.partial_epoch) return WithinEpoch(checkpoint, other->line);
     record.lines.push_back(other->line);
     note(other->record);
+  }
+  if (there.processes && here.processes && *there.processes != *here.processes) {
+    if (there.partial_epoch)
+      return WithinEpoch(checkpoint, fmt::format("expected {} as before, found {}", ProcessesText(*there.processes),
+                                                 ProcessesText(*here.processes)));
+    record.lines.push_back(
+        fmt::format("{} trained until {}, {} from now on", ProcessesText(*there.processes), until, *here.processes));
+    note(ProcessesText(*there.processes));
   }
   record.yaml += ToYaml(options);
   return record;

@@ -27,6 +27,7 @@ CheckpointInfo There(const std::string& options) {
   CheckpointInfo info = TinyInfo();
   info.options = options;
   info.train_images = 48;
+  info.processes = 2;
   info.train_checksum = "1234";
   return info;
 }
@@ -133,6 +134,16 @@ TEST(ContinueRecord, ATrainingSetOfAnotherSizeIsSaid) {
   EXPECT_THAT(record.yaml, testing::StartsWith("# until epoch 3: 48 training pictures\n"));
 }
 
+TEST(ContinueRecord, AnotherNumberOfProcessesIsSaid) {
+  CheckpointInfo here;
+  here.processes = 2;
+  EXPECT_THAT(Continue(ToYaml(Recorded()), 3, Recorded(), here).lines, IsEmpty());
+  here.processes = 1;
+  const ResumedRecord record = Continue(ToYaml(Recorded()), 3, Recorded(), here);
+  EXPECT_THAT(record.lines, ElementsAre("2 processes trained until epoch 3, 1 from now on"));
+  EXPECT_THAT(record.yaml, testing::StartsWith("# until epoch 3: 2 processes\n"));
+}
+
 TEST(ContinueRecord, WhichCheckpointsStayNeedNotBeRepeated) {
   Options before = Recorded();
   before.ckpt_save_policy = "all";
@@ -203,6 +214,11 @@ TEST(ContinueRecord, WithinAnEpochWhatDecidesItsBatchesIsFixed) {
   here.train_images = 48;
   here.train_checksum = "5678";
   EXPECT_THAT(WithinEpoch(Recorded(), here), AllOf(HasSubstr("other pictures"), HasSubstr("lies within epoch 4")));
+  here = {};
+  here.processes = 1;
+  EXPECT_THAT(WithinEpoch(Recorded(), here),
+              AllOf(testing::StartsWith("expected 2 processes as before, found 1 process; "),
+                    HasSubstr("lies within epoch 4")));
 }
 
 TEST(ContinueRecord, WithinAnEpochOtherOptionsChangeAtTheirBatch) {

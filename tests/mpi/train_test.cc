@@ -67,6 +67,9 @@ TEST_F(InProcesses, ARunInPartsHasTheBitsOfOneThatWasNotStopped) {
   Riffle(TrainWords("parts", {"--batch_size=6", "--ema", "--epoch_size=1"}));
   EXPECT_EQ(Count(Riffle(TrainWords("parts", {"--batch_size=6", "--ema", "--resume=auto"})), "Resuming after"), 1);
   EXPECT_TRUE(SameTensors(Numbered("whole", 2, 4), Numbered("parts", 2, 4)));
+  Processes(0);
+  EXPECT_THAT(Riffle(TrainWords("parts", {"--batch_size=12", "--ema", "--epoch_size=3", "--resume=auto"})),
+              HasSubstr("Resumed otherwise: 2 processes trained until epoch 2, 1 from now on"));
 }
 
 TEST_F(InProcesses, WhatOneOfThemCannotReadEndsAllWithItsName) {
