@@ -62,11 +62,22 @@ class Environments:
     def _importable(self, python, module):
         return self._run(python, "-c", f"import {module}").returncode == 0
 
+    def _stamp(self, peer):
+        return self.folder / peer.environment / f"{peer.name}.installed"
+
+    def use_if_installed(self, peer):
+        if self._stamp(peer).exists():
+            self.python[peer.name] = self._venv(peer.environment)
+        elif peer.name == "torch" and self._importable("/usr/bin/python3", "torch"):
+            self.python[peer.name] = Path("/usr/bin/python3")
+        else:
+            self.missing[peer.name] = "not installed"
+
     def prepare(self, peer):
         """Installs a peer unless it is there; a failure is noted in `missing`."""
         try:
             python = self._venv(peer.environment)
-            stamp = self.folder / peer.environment / f"{peer.name}.installed"
+            stamp = self._stamp(peer)
             if not stamp.exists():
                 done = self._run(python, "-m", "pip", "install", "--quiet", *peer.packages)
                 if done.returncode:

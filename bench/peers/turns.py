@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+BUILD = HERE.parent.parent / "build"
 PREPARE_SECONDS = 1200  # loading, compiling, choosing the fastest variant
 
 
@@ -63,6 +64,17 @@ class Riffle:
 
     def peak_gflops(self, threads):
         return self.bench("peak", "--threads", threads, "--seconds", 0.2)["peak_gflops"]
+
+
+def exchange(riffle, environments, task, log):
+    """The folder with weights, pictures and results of a task, and for inference the exported networks."""
+    folder = BUILD / "peers/work" / f"{task.model}-{task.mode}-b{task.batch_size}"
+    riffle.run(task, 0, "--exchange", folder)
+    if task.mode == "infer" and "torch" in environments.python:
+        sizes = sorted({1, task.batch_size})
+        subprocess.run([str(environments.python["torch"]), str(HERE / "export.py"), str(folder), *map(str, sizes)],
+                       stdout=log, stderr=log, check=False)
+    return folder
 
 
 class Worker:
