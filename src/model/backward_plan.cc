@@ -41,7 +41,8 @@ void RecomputeEverySecondSum(const Plan& plan, std::vector<MapBackward>* maps) {
   const int64_t last_area = plan.maps[pool->x].area();
   for (size_t i = 0; i < plan.steps.size(); ++i) {
     const Step& step = plan.steps[i];
-    if (step.shortcut >= 0 && plan.maps[step.y].area() > last_area && (*maps)[step.shortcut].recomputed_by < 0)
+    if (step.chained && step.shortcut >= 0 && plan.maps[step.y].area() > last_area &&
+        (*maps)[step.shortcut].recomputed_by < 0)
       (*maps)[step.y].recomputed_by = static_cast<int>(i);
   }
 }

@@ -11,9 +11,10 @@ struct Plan;
 
 /// The gradient of a map.
 struct MapBackward {
-  int gradient_map = -1;   ///< it lies in the gradient of this map, which may be the map itself, ...
-  int gradient_row = 0;    ///< ... from this row on: a sum has one gradient with its terms, a concat with its parts
-  int recomputed_by = -1;  ///< given up after the forward pass; this step writes it once more, when backward gets there
+  int gradient_map = -1;  ///< it lies in the gradient of this map, which may be the map itself, ...
+  int gradient_row = 0;   ///< ... from this row on: a sum has one gradient with its terms, a concat with its parts
+  int recomputed_by =
+      -1;  ///< given up after the forward pass; the chain of this step computes it once more in backward
 };
 
 /// What the backward of a step does beside its op.
@@ -32,8 +33,7 @@ struct BackwardPlan {
 /// Which maps training gives up and computes once more.
 enum class Recompute {
   kNothing,
-  kEverySecondSum,  ///< of two units in sequence the second one's output, from the first one's: a quarter of the memory
-                    ///< for a twentieth of the time
+  kEverySecondSum,  ///< of two units in sequence the second one's output, from the first one's
 };
 
 /// The backward pass of a training plan, whatever its `backward` holds.

@@ -16,30 +16,30 @@ bool BackwardReadsOutput(const Plan& plan, const Step& step) {
   return plan.WritesRaw(step) && step.op != Op::kDepthwiseConv;
 }
 
-// Lives of all maps, of all gradients, and second lives of the maps that are recomputed. Time: step i runs forward at i
-// and backward at 2·steps − 1 − i.
+// Lives of all maps and of all gradients. Time: step i runs forward at i and backward at 2·steps − 1 − i, but those of
+// a chain at the same time, the first one's.
 std::vector<BufferLife> Lives(const Plan& plan, int64_t images, size_t value_bytes) {
   const int maps = static_cast<int>(plan.maps.size()), steps = static_cast<int>(plan.steps.size());
-  std::vector<BufferLife> lives(3 * maps, BufferLife{.bytes = 0, .first = 2 * steps, .last = -1});
+  std::vector<BufferLife> lives(2 * maps, BufferLife{.bytes = 0, .first = 2 * steps, .last = -1});
   const auto use = [&](int buffer, int time) {
     lives[buffer].first = std::min(lives[buffer].first, time);
     lives[buffer].last = std::max(lives[buffer].last, time);
   };
   for (int i = 0; i < steps; ++i) {
     const Step& step = plan.steps[i];
-    const int backward = 2 * steps - 1 - i;
+    const int forward = i > 0 && plan.steps[i - 1].chained ? i - 1 : i, backward = 2 * steps - 1 - forward;
     for (int map : {step.x, step.y, step.shortcut})
-      if (map >= 0) use(plan.StorageOf(map).map, i);
+      if (map >= 0) use(plan.StorageOf(map).map, forward);
     if (IsNorm(step)) continue;
-    if (BackwardReadsInput(step))
-      use(plan.backward.maps[step.x].recomputed_by >= 0 ? 2 * maps + step.x : plan.StorageOf(step.x).map, backward);
+    if (BackwardReadsInput(step) && plan.backward.maps[step.x].recomputed_by < 0)
+      use(plan.StorageOf(step.x).map, backward);
     if (BackwardReadsOutput(plan, step)) use(plan.StorageOf(step.y).map, backward);
     for (int map : {step.x, step.y})
       if (map > 0) use(maps + plan.backward.maps[map].gradient_map, backward);
   }
   // The loss reads the logits while it writes their gradient, and callers read them until the next forward pass.
   use(plan.output(), 2 * steps);
-  for (int m = 0; m < 3 * maps; ++m)
+  for (int m = 0; m < 2 * maps; ++m)
     if (lives[m].last >= 0 && m != 0)
       lives[m].bytes = plan.maps[m % maps].values(images) * static_cast<int64_t>(value_bytes);
   return lives;
@@ -148,14 +148,12 @@ void Network<T>::Bind(int64_t images) {
   const size_t maps = plan_->maps.size();
   maps_.assign(maps, {});
   gradients_of_maps_.assign(maps, {});
-  recomputed_.assign(maps, {});
   for (size_t m = 1; m < maps; ++m) {
     const int64_t stride = plan_->maps[m].stride(images);
     const MapBackward& backward = plan_->backward.maps[m];
     const Plan::Storage storage = plan_->StorageOf(static_cast<int>(m));
     maps_[m] = Rows<T>{place(storage.map), stride}.From(storage.row);
     gradients_of_maps_[m] = Rows<T>{place(maps + backward.gradient_map), stride}.From(backward.gradient_row);
-    if (backward.recomputed_by >= 0) recomputed_[m] = {place(2 * maps + m), stride};
   }
   int64_t prepared = 0;
   for (const Step& step : plan_->steps) {
@@ -164,7 +162,7 @@ void Network<T>::Bind(int64_t images) {
     if (step.op == Op::kGram)
       prepared = std::max(prepared, ops_.group_conv_prepared_values(SquareShape(GramShapeOf(step))));
   }
-  prepared_.Reserve(execution_.device, prepared);
+  for (DeviceArray<T>* array : {&prepared_, &next_prepared_}) array->Reserve(execution_.device, prepared);
 }
 
 template <class T>
@@ -269,7 +267,7 @@ void Network<T>::ForwardStep(const Step& step, Statistics statistics) {
       return ops_.max_pool_forward(execution_, {step.channels, in, plan_->model.conventions.pool_padding},
                                    {.y = y, .x = x, .in = InputActivation(step)});
     case Op::kGroupConv:
-      return ForwardGroupConv(step, y, moments);
+      return ForwardGroupConv(step, statistics);
     case Op::kDepthwiseConv:
       return ops_.depthwise_conv_forward(
           execution_, {step.channels, in, step.stride},
@@ -307,14 +305,30 @@ void Network<T>::ForwardStep(const Step& step, Statistics statistics) {
 }
 
 template <class T>
-void Network<T>::ForwardGroupConv(const Step& step, Rows<T> y, Moments<T>* moments) {
-  const GroupConvShape shape = GroupConvShapeOf(step);
-  const Rows<const T> x = RowsOf(step.x);
-  if (!step.relu)
-    return Convolve(shape, {.weight = Trainable(step.weight)}, {.y = y, .x = x, .residual = {}, .moments = moments});
-  const NormState& norm = norms_[step.norm];
-  Convolve(shape, {.weight = norm.weight, .bias = norm.bias},
-           {.y = y, .x = x, .residual = step.shortcut >= 0 ? RowsOf(step.shortcut) : Rows<T>{}, .relu = true});
+GroupConvForward<T> Network<T>::PrepareGroupConv(const Step& step, Statistics statistics, DeviceArray<T>& prepared) {
+  GroupConvForward<T> call = {
+      .y = RowsOf(step.y).From(step.y_row), .x = RowsOf(step.x), .prepared = prepared.data(), .residual = {}};
+  GroupConvWeights<T> weights = {.weight = Trainable(step.weight)};
+  if (step.relu) {
+    const NormState& norm = norms_[step.norm];
+    weights = {.weight = norm.weight, .bias = norm.bias};
+    call.relu = true;
+    if (step.shortcut >= 0) call.residual = RowsOf(step.shortcut);
+  } else if (statistics == Statistics::kBatch) {
+    call.moments = norms_[step.norm].moments;
+  }
+  ops_.group_conv_prepare(execution_, GroupConvShapeOf(step), prepared.data(), weights);
+  return call;
+}
+
+template <class T>
+void Network<T>::ForwardGroupConv(const Step& step, Statistics statistics) {
+  if (IsChained(step)) return;
+  const GroupConvForward<T> call = PrepareGroupConv(step, statistics, prepared_);
+  if (!step.chained) return ops_.group_conv_forward(execution_, GroupConvShapeOf(step), call);
+  const Step& next = (&step)[1];
+  ops_.group_conv_chain_forward(execution_, {GroupConvShapeOf(step), GroupConvShapeOf(next)},
+                                {.first = call, .second = PrepareGroupConv(next, statistics, next_prepared_)});
 }
 
 template <class T>
@@ -427,7 +441,7 @@ void Network<T>::FillWorkspace(T value) {
     execution_.Synchronize();
   };
   fill(arena_.data(), arena_.bytes());
-  for (DeviceArray<T>* array : {&norm_arena_, &prepared_, &dy_sums_, &gram_weight_, &gram_bias_})
+  for (DeviceArray<T>* array : {&norm_arena_, &prepared_, &next_prepared_, &dy_sums_, &gram_weight_, &gram_bias_})
     fill(array->data(), array->bytes());
 }
 
@@ -444,7 +458,7 @@ void Network<T>::BackwardStep(const Step& step) {
       return ops_.max_pool_backward(execution_, {step.channels, in, plan_->model.conventions.pool_padding},
                                     {.dx = Sink(step), .dy = dy, .x = x, .in = InputActivation(step)});
     case Op::kGroupConv:
-      return step.relu ? BackwardProduct(step) : BackwardGroupConv(step);
+      return BackwardGroupConv(step);
     case Op::kDepthwiseConv:
       return BackwardDepthwiseConv(step);
     case Op::kAveragePool:
@@ -490,35 +504,34 @@ void Network<T>::BackwardBatchNorm(const Step& step) {
 }
 
 template <class T>
-Rows<const T> Network<T>::RowsInBackward(int map) {
-  const int step = plan_->backward.maps[map].recomputed_by;
-  if (step < 0) return RowsOf(map);
-  ForwardGroupConv(plan_->steps[step], recomputed_[map], nullptr);
-  return recomputed_[map];
+GroupConvBackward<T> Network<T>::GroupConvBackwardOf(const Step& step) {
+  GroupConvBackward<T> call = {.dx = Sink(step),
+                               .dweight = Gradient(step.weight),
+                               .dy = Source(step),
+                               .x = RowsOf(step.x),
+                               .relu = BackwardOf(step).masks,
+                               .weight = Trainable(step.weight)};
+  if (step.relu) {
+    call.dy_sums = dy_sums_.data();
+    call.x_moments = norms_[plan_->norms[step.norm].in_norm].moments;
+    call.weight = norms_[step.norm].weight;
+  }
+  return call;
 }
 
 template <class T>
 void Network<T>::BackwardGroupConv(const Step& step) {
-  ops_.group_conv_backward(execution_, GroupConvShapeOf(step),
-                           {.dx = Sink(step),
-                            .dweight = Gradient(step.weight),
-                            .dy = Source(step),
-                            .x = RowsInBackward(step.x),
-                            .relu = BackwardOf(step).masks,
-                            .weight = Trainable(step.weight)});
-}
-
-template <class T>
-void Network<T>::BackwardProduct(const Step& step) {
-  const Norm& norm = plan_->norms[step.norm];
-  ops_.group_conv_backward(execution_, GroupConvShapeOf(step),
-                           {.dx = Sink(step),
-                            .dweight = Gradient(step.weight),
-                            .dy_sums = dy_sums_.data(),
-                            .dy = Source(step),
-                            .x = RowsOf(step.x),
-                            .x_moments = norms_[norm.in_norm].moments,
-                            .weight = norms_[step.norm].weight});
+  if (step.chained) return;  // the next step's backward was this one's, too
+  if (!IsChained(step)) return ops_.group_conv_backward(execution_, GroupConvShapeOf(step), GroupConvBackwardOf(step));
+  const Step& first = (&step)[-1];
+  GroupConvChainBackward<T> call = {
+      .second = GroupConvBackwardOf(step), .first = GroupConvBackwardOf(first), .again = {}};
+  if (plan_->backward.maps[step.x].recomputed_by >= 0) {
+    call.second.x = {};
+    call.again = PrepareGroupConv(first, Statistics::kBatch, prepared_);
+    call.again.y = {};
+  }
+  ops_.group_conv_chain_backward(execution_, {GroupConvShapeOf(first), GroupConvShapeOf(step)}, call);
 }
 
 template <class T>

@@ -90,7 +90,9 @@ class Network {
 
   void Bind(int64_t images);
   void ForwardStep(const Step& step, Statistics statistics);
-  void ForwardGroupConv(const Step& step, Rows<T> y, Moments<T>* moments);
+  // What runs a convolution; its weights are prepared now.
+  GroupConvForward<T> PrepareGroupConv(const Step& step, Statistics statistics, DeviceArray<T>& prepared);
+  void ForwardGroupConv(const Step& step, Statistics statistics);
   void ForwardBatchNorm(const Step& step, Statistics statistics);
   void ForwardProductNorm(const Step& step, Statistics statistics);
   void BackwardBatchNorm(const Step& step);
@@ -101,16 +103,15 @@ class Network {
   const GradientSums<T>* ShareSums(int norm);
   void BackwardStep(const Step& step);
   void BackwardObserved(size_t step);  // and what is told of it
-  /// A map's rows; of one that was given up, after computing them once more.
-  Rows<const T> RowsInBackward(int map);
+  GroupConvBackward<T> GroupConvBackwardOf(const Step& step);
   void BackwardGroupConv(const Step& step);
-  void BackwardProduct(const Step& step);
   void BackwardGram(const Step& step);
   void BackwardDepthwiseConv(const Step& step);
 
-  const StepBackward& BackwardOf(const Step& step) const {
-    return plan_->backward.steps[static_cast<size_t>(&step - plan_->steps.data())];
-  }
+  size_t IndexOf(const Step& step) const { return static_cast<size_t>(&step - plan_->steps.data()); }
+  const StepBackward& BackwardOf(const Step& step) const { return plan_->backward.steps[IndexOf(step)]; }
+  // Whether it is the second of a chain.
+  bool IsChained(const Step& step) const { return IndexOf(step) > 0 && plan_->steps[IndexOf(step) - 1].chained; }
   Plane PlaneOf(int map) const;
   Rows<T> RowsOf(int map) const { return maps_[map]; }
   Rows<T> GradientOf(int map) const { return gradients_of_maps_[map]; }
@@ -138,11 +139,11 @@ class Network {
   DeviceArray<T> gradients_;
   DeviceArray<T> norm_arena_;
   std::vector<NormState> norms_;
-  DeviceArray<T> prepared_;       // weights of the group convolution that runs now
+  DeviceArray<T> prepared_;       // weights of the group convolution that runs now ...
+  DeviceArray<T> next_prepared_;  // ... and of the second one of a chain
   DeviceArray<std::byte> arena_;  // maps and their gradients
   int64_t images_ = 0;            // that the arena is laid out for
   std::vector<Rows<T>> maps_, gradients_of_maps_;
-  std::vector<Rows<T>> recomputed_;  // in backward, of the maps that are
   StepObserver* observer_ = nullptr;
   GradientListener* gradient_listener_ = nullptr;
   const std::vector<int64_t> final_from_;  // by step: what the listener is told after its backward

@@ -229,6 +229,16 @@ class Builder {
   Plan plan_;
 };
 
+// A unit's last convolution and the first one of the next unit, where a group of this reads what one of that stores.
+void ChainConvolutions(Plan* plan) {
+  for (size_t i = 0; i + 1 < plan->steps.size(); ++i) {
+    Step& step = plan->steps[i];
+    const Step& next = plan->steps[i + 1];
+    step.chained = step.op == Op::kGroupConv && next.op == Op::kGroupConv && next.x == step.y &&
+                   next.groups == step.groups && plan->maps[step.y].channels == step.channels;
+  }
+}
+
 }  // namespace
 
 std::string_view OpName(Op op) {
@@ -312,6 +322,7 @@ int64_t Plan::Parameters(const Step& step) const {
 Result<Plan> MakePlan(const ModelDescription& model) {
   RIFFLE_TRY(Check(model));
   Plan plan = Builder(model).Build();
+  ChainConvolutions(&plan);
   plan.backward = MakeBackwardPlan(plan);
   return plan;
 }

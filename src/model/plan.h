@@ -78,6 +78,9 @@ struct Step {
   int groups = 1;
   int stride = 1;
   int in_rows = -1, weight_rows = -1;  ///< in Plan::row_indices: those of DepthwiseRows
+  /// Training runs it and the next step as one op, block by block of pixels (ops/group_conv/group_conv_chain.h), in
+  /// both directions.
+  bool chained = false;
 };
 
 struct Plan {

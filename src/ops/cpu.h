@@ -17,6 +17,8 @@ int64_t GroupConvPreparedValues(const GroupConvShape&);
 void GroupConvPrepare(const Execution&, const GroupConvShape&, float* prepared, const GroupConvWeights<float>&);
 void GroupConvForward(const Execution&, const GroupConvShape&, const riffle::GroupConvForward<float>&);
 void GroupConvBackward(const Execution&, const GroupConvShape&, const riffle::GroupConvBackward<float>&);
+void GroupConvChainForward(const Execution&, const GroupConvChainShape&, const riffle::GroupConvChainForward<float>&);
+void GroupConvChainBackward(const Execution&, const GroupConvChainShape&, const riffle::GroupConvChainBackward<float>&);
 
 void DepthwiseConvForward(const Execution&, const DepthwiseConvShape&, const riffle::DepthwiseConvForward<float>&);
 void DepthwiseConvBackward(const Execution&, const DepthwiseConvShape&, const riffle::DepthwiseConvBackward<float>&);

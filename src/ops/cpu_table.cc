@@ -13,6 +13,8 @@ const OpTable<float>& CpuOps() {
       .group_conv_prepare = cpu::GroupConvPrepare,
       .group_conv_forward = cpu::GroupConvForward,
       .group_conv_backward = cpu::GroupConvBackward,
+      .group_conv_chain_forward = cpu::GroupConvChainForward,
+      .group_conv_chain_backward = cpu::GroupConvChainBackward,
       .depthwise_conv_forward = cpu::DepthwiseConvForward,
       .depthwise_conv_backward = cpu::DepthwiseConvBackward,
       .average_pool_forward = cpu::AveragePoolForward,

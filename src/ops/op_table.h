@@ -14,6 +14,7 @@
 #include "ops/global_average_pool/global_average_pool.h"
 #include "ops/gram/gram.h"
 #include "ops/group_conv/group_conv.h"
+#include "ops/group_conv/group_conv_chain.h"
 #include "ops/jensen_shannon/jensen_shannon.h"
 #include "ops/linear/linear.h"
 #include "ops/max_pool/max_pool.h"
@@ -35,6 +36,8 @@ struct OpTable {
   GroupConvPrepare<T> group_conv_prepare;
   void (*group_conv_forward)(const Execution&, const GroupConvShape&, const GroupConvForward<T>&);
   void (*group_conv_backward)(const Execution&, const GroupConvShape&, const GroupConvBackward<T>&);
+  void (*group_conv_chain_forward)(const Execution&, const GroupConvChainShape&, const GroupConvChainForward<T>&);
+  void (*group_conv_chain_backward)(const Execution&, const GroupConvChainShape&, const GroupConvChainBackward<T>&);
   void (*depthwise_conv_forward)(const Execution&, const DepthwiseConvShape&, const DepthwiseConvForward<T>&);
   void (*depthwise_conv_backward)(const Execution&, const DepthwiseConvShape&, const DepthwiseConvBackward<T>&);
   void (*average_pool_forward)(const Execution&, const AveragePoolShape&, const AveragePoolForward<T>&);

@@ -9,6 +9,7 @@
 #include "ops/flip/flip_ref.h"
 #include "ops/global_average_pool/global_average_pool_ref.h"
 #include "ops/gram/gram_ref.h"
+#include "ops/group_conv/group_conv_chain_ref.h"
 #include "ops/group_conv/group_conv_ref.h"
 #include "ops/jensen_shannon/jensen_shannon_ref.h"
 #include "ops/linear/linear_ref.h"
@@ -33,6 +34,8 @@ const OpTable<T>& ReferenceOps() {
       .group_conv_prepare = ReferenceGroupConvPrepare<T>,
       .group_conv_forward = ReferenceGroupConvForward<T>,
       .group_conv_backward = ReferenceGroupConvBackward<T>,
+      .group_conv_chain_forward = ReferenceGroupConvChainForward<T>,
+      .group_conv_chain_backward = ReferenceGroupConvChainBackward<T>,
       .depthwise_conv_forward = ReferenceDepthwiseConvForward<T>,
       .depthwise_conv_backward = ReferenceDepthwiseConvBackward<T>,
       .average_pool_forward = ReferenceAveragePoolForward<T>,

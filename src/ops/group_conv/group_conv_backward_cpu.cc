@@ -7,6 +7,7 @@
 // Work is split into (group, chunk of pixels) by shape alone; lanes and partial sums are added up in order, chunks in
 // double.
 #include <algorithm>
+#include <optional>
 
 #include "backend/execution.h"
 #include "backend/scratch.h"
@@ -18,20 +19,13 @@
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
 #include "ops/group_conv/dot-inl.h"
-#include "ops/group_conv/group_conv-inl.h"
+#include "ops/group_conv/group_conv_blocks-inl.h"
 #include "ops/simd-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace riffle::cpu {
 namespace HWY_NAMESPACE {
 namespace {
-
-// Pixels that are handled at a time: dy of one block, and of two slabs of dx (one of them on its way from memory) x,
-// the other branch's gradient and the raw rows fit into L2.
-int64_t BackwardBlock(const GroupConvShape& shape) {
-  const int64_t slab = SlabRows(shape.in_per_group());
-  return BlockPixels(shape.out_per_group() + 6 * slab, shape.pixels);
-}
 
 // dweight[m][k] += g[m][count]·x[k][count]ᵀ. The operand with fewer rows goes in the inner loop: it stays in L1.
 HWY_NOINLINE void Dot(int64_t m, int64_t k, Rows<const float> g, Rows<const float> x, int64_t count,
@@ -102,163 +96,246 @@ struct Partial {
   float* sums;          // [k][2] lanes of Σ dz and Σ dz·(raw − mean)
 };
 
-// Rows of one slab and block in scratch memory.
-struct SlabScratch {
-  Rows<float> product;  // of dx
-  Rows<float> centred;  // x about its means, where that is wanted
+// A convolution's backward: its weights for dx, and what its tasks, one for each group and chunk of pixels, add up.
+class BackwardTasks {
+ public:
+  BackwardTasks(const GroupConvShape& shape, const PixelSplit& split, const riffle::GroupConvBackward<float>& args)
+      : shape_(shape),
+        args_(args),
+        k_(shape.in_per_group()),
+        m_(shape.out_per_group()),
+        chunks_(split.chunks),
+        transposed_(scratch_.Floats(shape.weights() + kPackedPadding)),
+        floats_(scratch_.Floats(tasks() * PartialFloats())),
+        dy_sums_(scratch_.Doubles(tasks() * m_)) {
+    for (int g = 0; g < shape.groups; ++g)
+      Pack(static_cast<int>(k_), m_, args.weight + g * m_ * k_, 1, k_, transposed_ + g * m_ * k_);
+  }
+
+  const GroupConvShape& shape() const { return shape_; }
+  const riffle::GroupConvBackward<float>& args() const { return args_; }
+  int64_t tasks() const { return shape_.groups * chunks_; }
+  const float* transposed(int64_t g) const { return transposed_ + g * m_ * k_; }
+
+  Partial PartialOf(int64_t g, int64_t chunk) const {
+    const int64_t task = chunk * shape_.groups + g;
+    float* at = floats_ + task * PartialFloats();
+    return {.dweight = {at, PartialColumns(k_)}, .dy_sum = dy_sums_ + task * m_, .sums = at + m_ * PartialColumns(k_)};
+  }
+  void Clear(const Partial& partial) const {
+    FillZero(partial.dweight.data, PartialFloats());
+    std::fill_n(partial.dy_sum, m_, 0.0);
+  }
+
+  // Adds the partial sums of all chunks up, in order.
+  void Finish(const Execution& execution) const {
+    execution.pool.ParallelFor(shape_.out_channels, [&](int64_t i) { FinishWeights(i); });
+    if (args_.dx.raw) execution.pool.ParallelFor(shape_.in_channels, [&](int64_t i) { args_.dx.sums[i] = SumsOf(i); });
+  }
+
+ private:
+  int64_t PartialFloats() const { return m_ * PartialColumns(k_) + 2 * k_ * kLanes; }
+
+  // dweight and Σ dy of one output channel.
+  void FinishWeights(int64_t channel) const {
+    const int64_t g = channel / m_, row = channel % m_;
+    Scratch scratch;
+    double* HWY_RESTRICT dweight = scratch.Doubles(k_);
+    std::fill_n(dweight, k_, 0.0);
+    double dy_sum = 0;
+    for (int64_t c = 0; c < chunks_; ++c) {
+      const Partial partial = PartialOf(g, c);
+      const float* HWY_RESTRICT part = partial.dweight[row];
+      for (int64_t i = 0; i < k_; ++i) dweight[i] += double{part[i]};
+      dy_sum += partial.dy_sum[row];
+    }
+    for (int64_t i = 0; i < k_; ++i) args_.dweight[channel * k_ + i] = static_cast<float>(dweight[i]);
+    if (args_.dy_sums) args_.dy_sums[channel] = static_cast<float>(dy_sum);
+  }
+
+  // Σ dz and Σ dz·(raw − mean) of one input channel.
+  GradientSums<float> SumsOf(int64_t channel) const {
+    const int64_t g = channel / k_, row = channel % k_;
+    double sum = 0, centred = 0;
+    for (int64_t c = 0; c < chunks_; ++c) {
+      const float* lanes = PartialOf(g, c).sums + 2 * kLanes * row;
+      sum += SumLanes(hn::LoadU(D(), lanes));
+      centred += SumLanes(hn::LoadU(D(), lanes + kLanes));
+    }
+    return {static_cast<float>(sum), static_cast<float>(centred)};
+  }
+
+  Scratch scratch_;
+  const GroupConvShape& shape_;
+  const riffle::GroupConvBackward<float>& args_;
+  const int64_t k_, m_, chunks_;
+  float* const transposed_;
+  float* const floats_;
+  double* const dy_sums_;
 };
 
-struct BackwardTask {
-  const GroupConvShape& shape;
-  const riffle::GroupConvBackward<float>& args;
-  const float* transposed;  // packed weights of all groups for dx
-  int64_t k, m;
+// One task: a group and a chunk of pixels.
+class BackwardChunk {
+ public:
+  BackwardChunk(const BackwardTasks& tasks, int64_t g, int64_t chunk, int64_t block)
+      : args_(tasks.args()),
+        g_(g),
+        k_(tasks.shape().in_per_group()),
+        m_(tasks.shape().out_per_group()),
+        blocks_(static_cast<int>(k_)),
+        transposed_(tasks.transposed(g)),
+        partial_(tasks.PartialOf(g, chunk)),
+        dy_(ScratchRows(m_, block)),
+        product_(ScratchRows(SlabRows(static_cast<int>(k_)), block)),
+        centred_(args_.x_moments ? ScratchRows(SlabRows(static_cast<int>(k_)), block) : Rows<float>{}) {
+    tasks.Clear(partial_);
+  }
+
+  int row_blocks() const { return blocks_.count; }
+
+  /// The group's rows of x from pixel `begin` on.
+  Rows<const float> input(int64_t begin) const { return {args_.x[g_ * k_] + begin, args_.x.stride}; }
+
+  /// What pixels [begin, begin + count) of the slab from row block `block` on read.
+  void AddSlab(int block, int64_t begin, int64_t count, RowPrefetch& prefetch) const {
+    const int64_t first = blocks_.first(block),
+                  rows = blocks_.first(std::min(block + kSlabBlocks, blocks_.count)) - first;
+    // dz: lies where add does.
+    for (const Rows<const float> all : {args_.x, Rows<const float>(args_.dx.dz), args_.dx.raw})
+      if (all) prefetch.Add(all.From(g_ * k_ + first), rows, begin, count);
+  }
+
+  /// What pixels [begin, begin + count) of dy are computed from: of its rows the share [first, last) of all `of`.
+  void AddGradient(int64_t first, int64_t last, int64_t of, int64_t begin, int64_t count, RowPrefetch& prefetch) const {
+    const int64_t row = m_ * first / of, rows = m_ * last / of - row;
+    prefetch.Add(args_.dy.dz.From(g_ * m_ + row), rows, begin, count);
+    if (args_.dy.pull_back) prefetch.Add(args_.dy.raw.From(g_ * m_ + row), rows, begin, count);
+  }
+
+  /// Pixels [begin, begin + count); x: the group's rows of the block. Meanwhile the slabs' own rows are brought near,
+  /// and what `then` adds to the prefetches of row blocks [first, last).
+  template <class Then>
+  HWY_NOINLINE void Compute(Rows<const float> x, int64_t begin, int64_t count, const Then& then) {
+    const Rows<const float> dy = RawGradients(begin, count);
+    for (int64_t row = 0; args_.dy_sums && row < m_; ++row) partial_.dy_sum[row] += Sum(dy[row], count);
+    for (int b = 0; b < blocks_.count; b += kSlabBlocks) {
+      const int end = std::min(b + kSlabBlocks, blocks_.count);
+      RowPrefetch next;
+      if (end < blocks_.count) AddSlab(end, begin, count, next);
+      then(b, end, next);
+      Slab(b, end, x, begin, count, dy, next);
+    }
+  }
+
+ private:
+  Rows<float> ScratchRows(int64_t rows, int64_t block) {
+    const int64_t stride = RowStride(block);
+    return {scratch_.Floats(rows * stride), stride};
+  }
+
+  // The group's rows of the raw gradient: where they lie, if that is what is stored, else in scratch memory. They end
+  // with a whole vector, zeros behind the last pixel.
+  Rows<const float> RawGradients(int64_t begin, int64_t count) const {
+    const GradientSource<float>& dy = args_.dy;
+    if (!dy.pull_back && count % kLanes == 0) return {dy.dz[g_ * m_] + begin, dy.dz.stride};
+    for (int64_t row = 0; row < m_; ++row) LoadGradient(dy, g_ * m_ + row, begin, count, dy_[row]);
+    return dy_;
+  }
+
+  // Row blocks [block, end) of dx and their columns of dweight.
+  HWY_NOINLINE void Slab(int block, int end, Rows<const float> x, int64_t begin, int64_t count, Rows<const float> dy,
+                         RowPrefetch& next) {
+    const GradientSink<float>& sink = args_.dx;
+    const int64_t first = blocks_.first(block), rows = blocks_.first(end) - first, channel = g_ * k_ + first;
+    x = x.From(first);
+    if (sink.dz) {
+      const Store store{product_, nullptr, {}, false, static_cast<int>(first)};
+      for (int64_t p = 0; p < count; p += kPanel) {
+        next.Advance(p, 2 * count);
+        ProductOfBlocks(blocks_, block, end, m_, transposed_, dy, p, std::min(p + kPanel, count), store);
+      }
+      for (int64_t r = 0; r < rows; ++r) {
+        const RowSink row_sink{.add = sink.add ? sink.add[channel + r] + begin : nullptr,
+                               .relu_of = args_.relu ? x[r] : nullptr,
+                               .raw = sink.raw ? sink.raw[channel + r] + begin : nullptr,
+                               .mean = sink.raw ? sink.moments[channel + r].mean : 0};
+        FinishRow(product_[r], row_sink, count, sink.dz[channel + r] + begin, partial_.sums + 2 * kLanes * (first + r));
+      }
+    }
+    if (args_.x_moments) {
+      for (int64_t r = 0; r < rows; ++r) LoadCentred(x[r], count, args_.x_moments[channel + r].mean, centred_[r]);
+      x = centred_;
+    }
+    Dot(m_, rows, dy, x, count, {partial_.dweight.data + first, partial_.dweight.stride}, next);
+  }
+
+  Scratch scratch_;
+  const riffle::GroupConvBackward<float>& args_;
+  const int64_t g_, k_, m_;
+  const RowBlocks blocks_;
+  const float* const transposed_;
+  const Partial partial_;
+  const Rows<float> dy_, product_, centred_;
 };
-
-// Rows [first, first + rows) of group g's dx and dweight, pixels [begin, begin + count), from the raw gradient dy:
-// row blocks [block, end) of the product. Meanwhile `next` is brought near.
-HWY_NOINLINE void BackwardSlab(const BackwardTask& t, int64_t g, const RowBlocks& blocks, int block, int end,
-                               int64_t begin, int64_t count, Rows<const float> dy, const SlabScratch& slab,
-                               const Partial& partial, RowPrefetch& next) {
-  const GradientSink<float>& sink = t.args.dx;
-  const int64_t first = blocks.first(block), rows = blocks.first(end) - first, channel = g * t.k + first;
-  if (sink.dz) {
-    const Store store{slab.product, nullptr, {}, false, static_cast<int>(first)};
-    for (int64_t p = 0; p < count; p += kPanel) {
-      next.Advance(p, 2 * count);
-      ProductOfBlocks(blocks, block, end, t.m, t.transposed + g * t.m * t.k, dy, p, std::min(p + kPanel, count), store);
-    }
-    for (int64_t r = 0; r < rows; ++r) {
-      const RowSink row_sink{.add = sink.add ? sink.add[channel + r] + begin : nullptr,
-                             .relu_of = t.args.relu ? t.args.x[channel + r] + begin : nullptr,
-                             .raw = sink.raw ? sink.raw[channel + r] + begin : nullptr,
-                             .mean = sink.raw ? sink.moments[channel + r].mean : 0};
-      FinishRow(slab.product[r], row_sink, count, sink.dz[channel + r] + begin,
-                partial.sums + 2 * kLanes * (first + r));
-    }
-  }
-  Rows<const float> x{t.args.x[channel] + begin, t.args.x.stride};
-  if (t.args.x_moments) {
-    for (int64_t r = 0; r < rows; ++r) LoadCentred(x[r], count, t.args.x_moments[channel + r].mean, slab.centred[r]);
-    x = slab.centred;
-  }
-  Dot(t.m, rows, dy, x, count, {partial.dweight.data + first, partial.dweight.stride}, next);
-}
-
-// What pixels [begin, begin + count) of the slab from row block `block` on read.
-void AddSlab(const BackwardTask& t, int64_t g, const RowBlocks& blocks, int block, int64_t begin, int64_t count,
-             RowPrefetch& prefetch) {
-  const int64_t first = blocks.first(block), rows = blocks.first(std::min(block + kSlabBlocks, blocks.count)) - first;
-  for (Rows<const float> all : {t.args.x, Rows<const float>(t.args.dx.dz), t.args.dx.raw})  // dz: lies where add does
-    if (all) prefetch.Add(all.From(g * t.k + first), rows, begin, count);
-}
-
-// What pixels [begin, begin + count) of rows [first, last) of dy are computed from.
-void AddGradient(const BackwardTask& t, int64_t g, int64_t first, int64_t last, int64_t begin, int64_t count,
-                 RowPrefetch& prefetch) {
-  prefetch.Add(t.args.dy.dz.From(g * t.m + first), last - first, begin, count);
-  if (t.args.dy.pull_back) prefetch.Add(t.args.dy.raw.From(g * t.m + first), last - first, begin, count);
-}
-
-// Rows of group g's raw gradient, pixels [begin, begin + count): where they lie, if that is what is stored, else in
-// `scratch`. They end with a whole vector, zeros behind the last pixel.
-Rows<const float> RawGradients(const BackwardTask& t, int64_t g, int64_t begin, int64_t count, Rows<float> scratch) {
-  const GradientSource<float>& dy = t.args.dy;
-  if (!dy.pull_back && count % kLanes == 0) return {dy.dz[g * t.m] + begin, dy.dz.stride};
-  for (int64_t row = 0; row < t.m; ++row) LoadGradient(dy, g * t.m + row, begin, count, scratch[row]);
-  return scratch;
-}
-
-// One group, pixels [begin, begin + count); meanwhile those of the next `next_count` pixels are brought near.
-HWY_NOINLINE void BackwardPixels(const BackwardTask& t, int64_t g, int64_t begin, int64_t count, int64_t next_count,
-                                 Rows<float> scratch, const SlabScratch& slab, const Partial& partial) {
-  const Rows<const float> dy = RawGradients(t, g, begin, count, scratch);
-  for (int64_t row = 0; t.args.dy_sums && row < t.m; ++row) partial.dy_sum[row] += Sum(dy[row], count);
-  const RowBlocks blocks(static_cast<int>(t.k));
-  for (int b = 0; b < blocks.count; b += kSlabBlocks) {
-    const int end = std::min(b + kSlabBlocks, blocks.count);
-    RowPrefetch next;
-    if (end < blocks.count)
-      AddSlab(t, g, blocks, end, begin, count, next);
-    else
-      AddSlab(t, g, blocks, 0, begin + count, next_count, next);
-    AddGradient(t, g, t.m * b / blocks.count, t.m * end / blocks.count, begin + count, next_count, next);
-    BackwardSlab(t, g, blocks, b, end, begin, count, dy, slab, partial, next);
-  }
-}
-
-// The rest adds the partial sums of all chunks up, in order.
-
-// dweight and Σ dy of one output channel.
-void FinishWeights(const BackwardTask& t, int64_t channel, const Partial* partials, int64_t chunks) {
-  const int64_t g = channel / t.m, row = channel % t.m;
-  Scratch scratch;
-  double* HWY_RESTRICT dweight = scratch.Doubles(t.k);
-  std::fill_n(dweight, t.k, 0.0);
-  double dy_sum = 0;
-  for (int64_t c = 0; c < chunks; ++c) {
-    const Partial& partial = partials[c * t.shape.groups + g];
-    const float* HWY_RESTRICT part = partial.dweight[row];
-    for (int64_t i = 0; i < t.k; ++i) dweight[i] += double{part[i]};
-    dy_sum += partial.dy_sum[row];
-  }
-  for (int64_t i = 0; i < t.k; ++i) t.args.dweight[channel * t.k + i] = static_cast<float>(dweight[i]);
-  if (t.args.dy_sums) t.args.dy_sums[channel] = static_cast<float>(dy_sum);
-}
-
-// Σ dz and Σ dz·(raw − mean) of one input channel.
-GradientSums<float> FinishSums(const BackwardTask& t, int64_t channel, const Partial* partials, int64_t chunks) {
-  const int64_t g = channel / t.k, row = channel % t.k;
-  double sum = 0, centred = 0;
-  for (int64_t c = 0; c < chunks; ++c) {
-    const float* lanes = partials[c * t.shape.groups + g].sums + 2 * kLanes * row;
-    sum += SumLanes(hn::LoadU(D(), lanes));
-    centred += SumLanes(hn::LoadU(D(), lanes + kLanes));
-  }
-  return {static_cast<float>(sum), static_cast<float>(centred)};
-}
 
 }  // namespace
 
 void Backward(const Execution& execution, const GroupConvShape& shape, const riffle::GroupConvBackward<float>& args) {
-  Scratch scratch;
-  const int64_t k = shape.in_per_group(), m = shape.out_per_group();
-  float* transposed = scratch.Floats(shape.weights() + kPackedPadding);
-  for (int g = 0; g < shape.groups; ++g)
-    Pack(static_cast<int>(k), m, args.weight + g * m * k, 1, k, transposed + g * m * k);
-  const BackwardTask task{shape, args, transposed, k, m};
-
-  const int64_t block = BackwardBlock(shape), chunk = ChunkPixels(shape.pixels, block);
-  const int64_t chunks = (shape.pixels + chunk - 1) / chunk;
-  const int64_t tasks = shape.groups * chunks, weights = m * PartialColumns(k), sums = 2 * k * kLanes;
-  float* floats = scratch.Floats(tasks * (weights + sums));
-  double* dy_sums = scratch.Doubles(tasks * m);
-  auto* partials = reinterpret_cast<Partial*>(scratch.Doubles(tasks * sizeof(Partial) / sizeof(double)));
-  for (int64_t i = 0; i < tasks; ++i) {
-    float* at = floats + i * (weights + sums);
-    partials[i] = {.dweight = {at, PartialColumns(k)}, .dy_sum = dy_sums + i * m, .sums = at + weights};
-  }
-
-  execution.pool.ParallelFor(tasks, [&](int64_t i) HWY_ATTR {
-    FillZero(partials[i].dweight.data, weights + sums);
-    std::fill_n(partials[i].dy_sum, m, 0.0);
-    const int64_t g = i % shape.groups, first = i / shape.groups * chunk, last = std::min(first + chunk, shape.pixels);
-    const auto pixels_from = [&](int64_t begin) { return std::clamp<int64_t>(last - begin, 0, block); };
-    Scratch own;
-    const int64_t stride = RowStride(block);
-    const Rows<float> dy{own.Floats(m * stride), stride};
-    const auto slab_rows = [&] { return Rows<float>{own.Floats(SlabRows(shape.in_per_group()) * stride), stride}; };
-    const SlabScratch slab{.product = slab_rows(), .centred = args.x_moments ? slab_rows() : Rows<float>{}};
+  const PixelSplit split(shape);
+  const BackwardTasks tasks(shape, split, args);
+  execution.pool.ParallelFor(tasks.tasks(), [&](int64_t task) HWY_ATTR {
+    const int64_t g = task % shape.groups, c = task / shape.groups, last = split.last(c);
+    BackwardChunk chunk(tasks, g, c, split.block);
     RowPrefetch start;
-    AddGradient(task, g, 0, m, first, pixels_from(first), start);
+    chunk.AddGradient(0, 1, 1, split.first(c), split.count(split.first(c), last), start);
     start.Advance(1, 1);
-    for (int64_t begin = first; begin < last; begin += block)
-      BackwardPixels(task, g, begin, pixels_from(begin), pixels_from(begin + block), dy, slab, partials[i]);
+    for (int64_t begin = split.first(c); begin < last; begin += split.block) {
+      const int64_t next = begin + split.block, next_count = split.count(next, last);
+      chunk.Compute(chunk.input(begin), begin, split.count(begin, last), [&](int b, int end, RowPrefetch& prefetch) {
+        if (end == chunk.row_blocks()) chunk.AddSlab(0, next, next_count, prefetch);
+        chunk.AddGradient(b, end, chunk.row_blocks(), next, next_count, prefetch);
+      });
+    }
   });
-  execution.pool.ParallelFor(shape.out_channels, [&](int64_t i) { FinishWeights(task, i, partials, chunks); });
-  if (args.dx.raw)
-    execution.pool.ParallelFor(shape.in_channels,
-                               [&](int64_t i) { args.dx.sums[i] = FinishSums(task, i, partials, chunks); });
+  tasks.Finish(execution);
+}
+
+void BackwardChain(const Execution& execution, const GroupConvChainShape& shape,
+                   const riffle::GroupConvChainBackward<float>& args) {
+  const PixelSplit split(shape.first);
+  const BackwardTasks second_tasks(shape.second, split, args.second), first_tasks(shape.first, split, args.first);
+  const bool again = args.again.prepared != nullptr;
+  execution.pool.ParallelFor(first_tasks.tasks(), [&](int64_t task) HWY_ATTR {
+    const int64_t g = task % shape.first.groups, c = task / shape.first.groups, last = split.last(c);
+    BackwardChunk second(second_tasks, g, c, split.block), first(first_tasks, g, c, split.block);
+    std::optional<ForwardChunk> forward;
+    if (again) forward.emplace(shape.first, args.again, g, split.block, true, nullptr, 0);
+    RowPrefetch start;
+    second.AddGradient(0, 1, 1, split.first(c), split.count(split.first(c), last), start);
+    start.Advance(1, 1);
+    for (int64_t begin = split.first(c); begin < last; begin += split.block) {
+      const int64_t count = split.count(begin, last), next = begin + split.block, next_count = split.count(next, last);
+      if (again) {
+        RowPrefetch prefetch;
+        second.AddSlab(0, begin, count, prefetch);
+        forward->Compute(forward->input(begin), begin, count, prefetch);
+      }
+      second.Compute(again ? forward->rows() : second.input(begin), begin, count,
+                     [&](int b, int end, RowPrefetch& prefetch) {
+                       if (end == second.row_blocks()) first.AddSlab(0, begin, count, prefetch);
+                       second.AddGradient(b, end, second.row_blocks(), next, next_count, prefetch);
+                     });
+      first.Compute(first.input(begin), begin, count, [&](int, int end, RowPrefetch& prefetch) {
+        if (end < first.row_blocks()) return;
+        if (again)
+          forward->AddInput(next, next_count, prefetch);
+        else
+          second.AddSlab(0, next, next_count, prefetch);
+      });
+    }
+  });
+  second_tasks.Finish(execution);
+  first_tasks.Finish(execution);
 }
 
 }  // namespace HWY_NAMESPACE
@@ -269,10 +346,16 @@ HWY_AFTER_NAMESPACE();
 namespace riffle::cpu {
 
 HWY_EXPORT(Backward);
+HWY_EXPORT(BackwardChain);
 
 void GroupConvBackward(const Execution& execution, const GroupConvShape& shape,
                        const riffle::GroupConvBackward<float>& args) {
   HWY_DYNAMIC_DISPATCH(Backward)(execution, shape, args);
+}
+
+void GroupConvChainBackward(const Execution& execution, const GroupConvChainShape& shape,
+                            const riffle::GroupConvChainBackward<float>& args) {
+  HWY_DYNAMIC_DISPATCH(BackwardChain)(execution, shape, args);
 }
 
 }  // namespace riffle::cpu

@@ -1,0 +1,30 @@
+// Two group convolutions in sequence, the second of which reads what the first stores: a unit's conv3 and the next
+// unit's conv1. They run block by block of pixels, so that what passes between them is read while it is in the caches.
+// A group of the second reads the same rows as one of the first stores. The bits are those of the two ops one after the
+// other.
+#pragma once
+
+#include "ops/group_conv/group_conv.h"
+
+namespace riffle {
+
+/// REQUIRES: as many groups and pixels, and the second's in_channels are the first's out_channels.
+struct GroupConvChainShape {
+  GroupConvShape first, second;
+};
+
+template <class T>
+struct GroupConvChainForward {
+  GroupConvForward<T> first;   ///< without moments
+  GroupConvForward<T> second;  ///< its x is the first's y
+};
+
+template <class T>
+struct GroupConvChainBackward {
+  GroupConvBackward<T> second;  ///< it runs first
+  GroupConvBackward<T> first;   ///< its dy is the second's dx
+  /// Where the second's x has not been kept (it is null): the first's forward, which computes it once more; y is null.
+  GroupConvForward<T> again;
+};
+
+}  // namespace riffle
