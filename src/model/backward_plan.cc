@@ -36,7 +36,7 @@ void PlaceGradients(const Plan& plan, std::vector<MapBackward>* maps) {
 }
 
 void RecomputeEverySecondSum(const Plan& plan, std::vector<MapBackward>* maps) {
-  // Backward begins with the last stage: while its maps were computed once more, those of all others would be there.
+  // A map of the last stage is small, and saved least.
   const auto pool = std::ranges::find(plan.steps, Op::kGlobalAveragePool, &Step::op);
   const int64_t last_area = plan.maps[pool->x].area();
   for (size_t i = 0; i < plan.steps.size(); ++i) {

@@ -90,6 +90,17 @@ TEST_P(NetworkOf, RecomputedMapsChangeNoBit) {
   }
 }
 
+TEST_P(NetworkOf, ChainsChangeNoBit) {
+  for (const ModelDescription& model : Models()) {
+    const Plan plan = *MakePlan(model);
+    Plan step_by_step = plan;
+    for (Step& step : step_by_step.steps) step.chained = false;
+    step_by_step.backward = MakeBackwardPlan(step_by_step);
+    const TestBatch<float> batch(model, kImages, 2);
+    EXPECT_EQ(FreshPass(plan, GetParam()(), batch), FreshPass(step_by_step, GetParam()(), batch)) << ToJson(model);
+  }
+}
+
 TEST_P(NetworkOf, KeepsTheLogitsUntilTheNextForward) {
   for (const ModelDescription& model : Models()) {
     const Plan plan = *MakePlan(model);

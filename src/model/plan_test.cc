@@ -186,5 +186,19 @@ TEST(ShufflePermutation, DirectionsUndoOneAnother) {
   for (int i = 0; i < 24; ++i) EXPECT_EQ(there[back[i]], i);
 }
 
+// Not those of units with a concat: their conv3 writes some of the rows that the next conv1 reads.
+TEST(Plan, ChainsTheLastConvolutionOfAUnitWithTheFirstOfTheNext) {
+  const Plan plan = *MakePlan(*FindModel("shufflenet_v1_g3_x1_0"));
+  std::vector<std::string> chained;
+  for (size_t i = 0; i < plan.steps.size(); ++i)
+    if (plan.steps[i].chained) chained.push_back(plan.steps[i].name + " " + plan.steps[i + 1].name);
+  EXPECT_EQ(chained,
+            (std::vector<std::string>{
+                "stage2.1.conv3 stage2.2.conv1", "stage2.2.conv3 stage2.3.conv1", "stage2.3.conv3 stage3.0.conv1",
+                "stage3.1.conv3 stage3.2.conv1", "stage3.2.conv3 stage3.3.conv1", "stage3.3.conv3 stage3.4.conv1",
+                "stage3.4.conv3 stage3.5.conv1", "stage3.5.conv3 stage3.6.conv1", "stage3.6.conv3 stage3.7.conv1",
+                "stage3.7.conv3 stage4.0.conv1", "stage4.1.conv3 stage4.2.conv1", "stage4.2.conv3 stage4.3.conv1"}));
+}
+
 }  // namespace
 }  // namespace riffle

@@ -7,7 +7,9 @@ namespace riffle {
 
 enum class Pass { kForward, kBackward };
 
-/// Both are called by the thread that runs the step, which in inference may be one of several at once.
+/// Both are called by the thread that runs the step, which in inference may be one of several at once. In training a
+/// chain (Step::chained) runs as the step of it whose turn comes first, and the other takes no time: forward it is
+/// conv3 for both, backward conv1.
 class StepObserver {
  public:
   virtual ~StepObserver() = default;

@@ -135,13 +135,12 @@ class ChainProblem {
 
 void ExpectSameBits(const ChainCase& c, const OpTable<float>& table) {
   const Results<float> expected = ChainProblem(c).RunOpByOp(OnThreads(), table);
-  for (const int threads : {1, 2, 3})
+  for (const int threads : {1, 3})
     EXPECT_TRUE(ChainProblem(c).RunChained(OnThreads(threads), table).SameBits(expected))
         << c.text() << ", " << threads << " threads";
 }
 
 void ExpectSameBits(const ChainCase& c) {
-  ExpectSameBits(c, ReferenceOps<float>());
   ForEachTarget([&] { ExpectSameBits(c, CpuOps()); });
 }
 
@@ -156,10 +155,17 @@ TEST(GroupConvChain, HasTheBitsOfItsOpsAtAllCountsOfPixelsAroundTheVectorWidth) 
         {.groups = 2, .in_per_group = 3, .between_per_group = 11, .out_per_group = 4, .pixels = pixels}, pixels));
 }
 
+TEST(GroupConvChain, OfTheReferenceHasTheBitsOfItsOps) {
+  for (int i = 0; i < 16; ++i)
+    ExpectSameBits(
+        WithOptions({.groups = 2, .in_per_group = 2, .between_per_group = 5, .out_per_group = 3, .pixels = 17}, i),
+        ReferenceOps<float>());
+}
+
 // Of several blocks, the last of which is short, in several chunks.
 TEST(GroupConvChain, HasTheBitsOfItsOpsOverManyBlocks) {
   int i = 0;
-  for (const int64_t pixels : {255, 513, 1031, 9001, 40000})
+  for (const int64_t pixels : {255, 1031, 9001})
     for (int options = 0; options < 4; ++options)
       ExpectSameBits(WithOptions(
           {.groups = 2, .in_per_group = 2, .between_per_group = 9, .out_per_group = 3, .pixels = pixels}, i++));
@@ -171,12 +177,12 @@ TEST(GroupConvChain, HasTheBitsOfItsOpsWhereThereAreSeveralSlabs) {
   for (const auto& [between, in, out] : {std::tuple{80, 20, 20}, {80, 20, 40}, {160, 40, 40}, {75, 37, 70}})
     for (int options = 0; options < 4; ++options)
       ExpectSameBits(WithOptions(
-          {.groups = 3, .in_per_group = in, .between_per_group = between, .out_per_group = out, .pixels = 1009}, i++));
+          {.groups = 3, .in_per_group = in, .between_per_group = between, .out_per_group = out, .pixels = 509}, i++));
 }
 
 // What is stored past the caches is read from scratch memory.
 TEST(GroupConvChain, HasTheBitsOfItsOpsWhereMapsOutgrowTheCaches) {
-  for (int i = 0; i < 4; ++i)
+  for (int i = 0; i < 2; ++i)
     ExpectSameBits(WithOptions({.in_per_group = 4, .between_per_group = 37, .out_per_group = 36, .pixels = 60001}, i));
 }
 
