@@ -95,11 +95,15 @@ function(riffle_library name)
   endif()
 endfunction()
 
-# riffle_test(NAME SOURCES file... [LINK lib...]): a GoogleTest program whose cases CTest sees one by one.
+# riffle_test(NAME SOURCES file... [LINK lib...] [ENVIRONMENT name=value...]): a GoogleTest program whose cases CTest sees
+# one by one.
 function(riffle_test name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINK;ENVIRONMENT" ${ARGN})
+  if(NOT ARG_ENVIRONMENT)
+    set(ARG_ENVIRONMENT LSAN_OPTIONS=print_suppressions=0:suppressions=${PROJECT_SOURCE_DIR}/cmake/leaks_of_libraries.txt)
+  endif()
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_LINK} GTest::gmock GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE RIFFLE_SOURCE_DIR="${PROJECT_SOURCE_DIR}" RIFFLE_BINARY="${CMAKE_BINARY_DIR}/bin/riffle")
-  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 900)
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 900 ENVIRONMENT ${ARG_ENVIRONMENT})
 endfunction()

@@ -7,25 +7,31 @@ namespace {
 
 double ValuesIn(const Plan& plan, const Step& step, int64_t images) {
   const Map& x = plan.maps[step.x];
-  // A pool or residual of a part of the map reads that part only.
+  // A pool of a part of the map reads that part only.
   const bool by_channel = step.op != Op::kStemConv && step.op != Op::kGroupConv && step.op != Op::kLinear;
   return static_cast<double>(images * x.area() * (by_channel ? step.channels : x.channels));
 }
 
 double ForwardValues(const Step& step, double x, double y, double weights) {
-  if (step.op == Op::kBatchNorm) return 0;  // a few numbers a channel; the maps are normalised by those who load them
+  // A few numbers a channel; the maps are normalised by those who load them.
+  if (step.op == Op::kBatchNorm || step.op == Op::kProductNorm) return 0;
+  if (step.op == Op::kGram) return x;
   return x + y + weights + (step.shortcut >= 0 ? y : 0);
 }
 
 double BackwardValues(const Plan& plan, const Step& step, const StepBackward& backward, double x, double y,
                       double weights) {
-  const double dy = step.norm >= 0 ? 2 * y : y;  // with batch norm, the raw output is read beside its gradient
+  // With batch norm, the raw output is read beside its gradient, unless the Gram matrix's step has done so.
+  const double dy = plan.WritesRaw(step) && step.op != Op::kDepthwiseConv ? 2 * y : y;
   // Written, or read and written; and the raw map that its sums take, where that is not x.
   const bool raw = backward.sums_norm >= 0 && plan.norms[backward.sums_norm].raw != step.x;
   const double dx = (backward.adds ? 2 * x : x) + (raw ? x : 0);
   switch (step.op) {
     case Op::kBatchNorm:
+    case Op::kProductNorm:
       return 0;
+    case Op::kGram:
+      return 3 * x;  // the raw map is read, its gradient read and written
     case Op::kStemConv:
       return dy + x + weights;
     case Op::kGroupConv:
@@ -37,8 +43,8 @@ double BackwardValues(const Plan& plan, const Step& step, const StepBackward& ba
     case Op::kMaxPool:
     case Op::kGlobalAveragePool:
       return y + 2 * x;
-    case Op::kResidual:
-      return backward.sums_gathered ? 0 : y + x;  // only sums come out
+    case Op::kRelu:
+      return 0;  // whoever wrote y's gradient has done it
   }
   return 0;
 }

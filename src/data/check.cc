@@ -1,5 +1,6 @@
 #include "data/check.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 
 #include <algorithm>
@@ -98,6 +99,7 @@ Result<DataCheck> CheckData(ThreadPool& pool, const DatasetInfo& info, const fs:
     for (int64_t i = 0; i < split.data->size(); ++i) ++check.splits.back().pictures[split.data->label(i)];
     total += split.data->size();
   }
+  OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CONFIG, nullptr);  // else a thread begins with it, and keeps some of its memory
   std::vector<Picture> scratch(pool.threads());
   std::vector<int> widths, heights;
   std::map<Digest, std::vector<std::pair<size_t, int64_t>>> seen;  // split and number

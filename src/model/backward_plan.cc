@@ -1,12 +1,14 @@
 #include "model/backward_plan.h"
 
+#include <algorithm>
+
 #include "model/plan.h"
 
 namespace riffle {
 namespace {
 
-// A residual is y = max(0, norm(x) + shortcut), or the rows of x in a concat. ReLU's mask lies in the gradient of y
-// already, so what is left is the same for all terms: they share one gradient.
+// A sum is y = max(0, a convolution's output + shortcut), and a small stem's output y = max(0, norm(x)). ReLU's mask
+// lies in the gradient of y already, so what is left is the same for all terms: they share one gradient.
 void PlaceGradients(const Plan& plan, std::vector<MapBackward>* maps) {
   const int count = static_cast<int>(plan.maps.size());
   maps->resize(count);
@@ -20,8 +22,7 @@ void PlaceGradients(const Plan& plan, std::vector<MapBackward>* maps) {
     (*maps)[map].gradient_row = step.y_row;
   };
   for (const Step& step : plan.steps) {
-    if (step.op != Op::kResidual) continue;
-    place(step.x, step);
+    if (step.op == Op::kRelu) place(step.x, step);
     if (step.shortcut >= 0) place(step.shortcut, step);
   }
   // A sum may be a term of the next one. Sums come behind their terms, so they are at their place before those ask.
@@ -35,12 +36,13 @@ void PlaceGradients(const Plan& plan, std::vector<MapBackward>* maps) {
 }
 
 void RecomputeEverySecondSum(const Plan& plan, std::vector<MapBackward>* maps) {
+  // Backward begins with the last stage: while its maps were computed once more, those of all others would be there.
+  const auto pool = std::ranges::find(plan.steps, Op::kGlobalAveragePool, &Step::op);
+  const int64_t last_area = plan.maps[pool->x].area();
   for (size_t i = 0; i < plan.steps.size(); ++i) {
     const Step& step = plan.steps[i];
-    if (step.op == Op::kResidual && step.shortcut >= 0 && (*maps)[step.shortcut].recomputed_by < 0)
+    if (step.shortcut >= 0 && plan.maps[step.y].area() > last_area && (*maps)[step.shortcut].recomputed_by < 0)
       (*maps)[step.y].recomputed_by = static_cast<int>(i);
-    // Backward begins with the network's last map: no memory is free in between.
-    if (step.op == Op::kGlobalAveragePool) (*maps)[step.x].recomputed_by = -1;
   }
 }
 
@@ -51,19 +53,15 @@ std::vector<StepBackward> BackwardSteps(const Plan& plan, const std::vector<MapB
   const auto writer_of = [&](int map) -> int& { return writer[maps[map].gradient_map]; };
   for (int i = static_cast<int>(steps.size()) - 1; i >= 0; --i) {
     const Step& step = plan.steps[i];
-    if (step.op == Op::kBatchNorm) continue;
-    if (step.op == Op::kResidual || step.op == Op::kMaxPool) {
+    if (step.x == step.y) continue;  // batch norms and Gram matrices
+    if (step.op == Op::kRelu || step.op == Op::kMaxPool || step.relu) {
       // All readers of y, which is the output of a ReLU, are done.
       const int last = writer_of(step.y);
       steps[last].masks = true;
-      const bool whole = step.op == Op::kResidual && step.channels == plan.maps[step.y].channels;
-      if (whole && plan.steps[last].op == Op::kGroupConv) {
-        steps[last].sums_norm = step.norm;
-        steps[i].sums_gathered = true;
-      }
+      if (step.op == Op::kRelu) steps[last].sums_norm = step.norm;
     }
-    if (step.op == Op::kResidual || step.x == 0) continue;  // writes no gradient: its terms have y's; the pictures none
-    if (step.in_norm >= 0) steps[i] = {.masks = step.in_relu, .sums_norm = step.in_norm};
+    if (step.op == Op::kRelu || step.x == 0) continue;  // writes no gradient: its terms have y's; the pictures none
+    if (step.in_norm >= 0 && !step.relu) steps[i] = {.masks = step.in_relu, .sums_norm = step.in_norm};
     steps[i].adds = writer_of(step.x) >= 0;
     writer_of(step.x) = i;
   }

@@ -18,10 +18,9 @@ struct MapBackward {
 
 /// What the backward of a step does beside its op.
 struct StepBackward {
-  bool adds = false;           ///< another step has written the gradient of x already; add to it
-  bool masks = false;          ///< x is a ReLU's output, and nobody writes its gradient after this step: zero where off
-  int sums_norm = -1;          ///< x's gradient is that of this batch norm's output: gather its sums; −1: it is not
-  bool sums_gathered = false;  ///< kResidual: whoever wrote y's gradient has gathered the sums, nothing is left to do
+  bool adds = false;   ///< another step has written the gradient of x already; add to it
+  bool masks = false;  ///< x is a ReLU's output, and nobody writes its gradient after this step: zero where off
+  int sums_norm = -1;  ///< x's gradient is that of this batch norm's output: gather its sums; −1: it is not
 };
 
 /// Backward, steps run from the last to the first.
@@ -33,8 +32,8 @@ struct BackwardPlan {
 /// Which maps training gives up and computes once more.
 enum class Recompute {
   kNothing,
-  kEverySecondSum,  ///< of two units in sequence the second one's output, from the first one's: a seventh of the memory
-                    ///< for a fiftieth of the time
+  kEverySecondSum,  ///< of two units in sequence the second one's output, from the first one's: a quarter of the memory
+                    ///< for a twentieth of the time
 };
 
 /// The backward pass of a training plan, whatever its `backward` holds.

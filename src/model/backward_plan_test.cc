@@ -45,16 +45,14 @@ const StepBackward& BackwardOfStep(const Plan& plan, std::string_view name) {
   return plan.backward.steps[StepOf(plan, name)];
 }
 
-TEST(BackwardPlan, ASumHasOneGradientWithItsTermsAndAConcatWithTheRowsOfItsConvolution) {
+TEST(BackwardPlan, ASumHasOneGradientWithTheSumThatIsATermOfIt) {
   const Plan plan = *MakePlan(*FindModel("shufflenet_v1_g3_x1_0"));
   // Stage 2: the first unit concatenates 24 pooled channels; the others add, and each sum is a term of the next one.
   const int last = MapOf(plan, "stage2.3");
-  for (const char* name : {"stage2.0", "stage2.1", "stage2.1.conv3", "stage2.3", "stage2.3.conv3"}) {
+  for (const char* name : {"stage2.0", "stage2.1", "stage2.3"}) {
     EXPECT_EQ(BackwardOfMap(plan, name).gradient_map, last) << name;
     EXPECT_EQ(BackwardOfMap(plan, name).gradient_row, 0) << name;
   }
-  EXPECT_EQ(BackwardOfMap(plan, "stage2.0.conv3").gradient_map, last);
-  EXPECT_EQ(BackwardOfMap(plan, "stage2.0.conv3").gradient_row, 24);
   for (const char* name : {"stem", "stem.pool", "stage2.1.conv1", "stage2.1.depthwise", "features", "logits"})
     EXPECT_EQ(BackwardOfMap(plan, name).gradient_map, MapOf(plan, name)) << name << " has a gradient of its own";
 }
@@ -70,6 +68,10 @@ TEST(BackwardPlan, TheInputOfAnIdentityConcatHasItsGradientInTheFirstRows) {
   }
 }
 
+// Whether a step is of a map's statistics alone: backward it leaves a gradient where it is, or makes it one of what is
+// stored there.
+bool IsStatistics(const Step& step) { return step.x == step.y; }
+
 // Replays the backward pass on one flag a row of each gradient.
 TEST(BackwardPlan, EachGradientIsWrittenBeforeItIsReadAndAddedToWhereItWasWritten) {
   ForEachPlan([](const Plan& plan) {
@@ -82,9 +84,10 @@ TEST(BackwardPlan, EachGradientIsWrittenBeforeItIsReadAndAddedToWhereItWasWritte
     std::ranges::fill(rows(plan.output(), 0, plan.model.num_classes), 1);  // by the loss
     for (size_t i = plan.steps.size(); i-- > 0;) {
       const Step& step = plan.steps[i];
+      if (IsStatistics(step)) continue;
       const auto is = [](char flag) { return flag == 1; };
       EXPECT_TRUE(std::ranges::all_of(rows(step.y, step.y_row, step.channels), is)) << step.name;
-      if (step.op == Op::kBatchNorm || step.op == Op::kResidual || step.x == 0) continue;
+      if (step.op == Op::kRelu || step.x == 0) continue;
       const auto dx = rows(step.x, 0, plan.maps[step.x].channels);
       EXPECT_EQ(std::ranges::all_of(dx, is), plan.backward.steps[i].adds) << step.name;
       EXPECT_EQ(std::ranges::any_of(dx, is), plan.backward.steps[i].adds) << step.name;
@@ -100,12 +103,12 @@ TEST(BackwardPlan, TheLastWriterOfAReluOutputsGradientMasksItAndNobodyElse) {
     for (size_t i = 0; i < plan.steps.size(); ++i) {
       const Step& step = plan.steps[i];
       const bool first_reader = std::ranges::find_if(plan.steps, [&](const Step& other) {
-                                  return other.x == step.x && other.op != Op::kBatchNorm;
+                                  return other.x == step.x && !IsStatistics(other);
                                 }) == plan.steps.begin() + static_cast<int64_t>(i);
       bool expected = first_reader;  // in the forward pass: the last one in the backward pass
       if (step.op == Op::kStemConv || step.op == Op::kLinear) expected = false;  // no ReLU before it
       if (step.op == Op::kGroupConv && step.name.ends_with(".conv3")) expected = false;
-      if (step.op == Op::kBatchNorm || step.op == Op::kResidual) expected = false;  // write no gradient
+      if (IsStatistics(step) || step.op == Op::kRelu) expected = false;  // write no gradient
       EXPECT_EQ(plan.backward.steps[i].masks, expected) << step.name;
     }
   });
@@ -117,7 +120,11 @@ TEST(BackwardPlan, TheSumsOfEachBatchNormAreGatheredOnceByTheLastWriterOfItsGrad
     for (size_t i = plan.steps.size(); i-- > 0;) {
       const Step& step = plan.steps[i];
       const StepBackward& backward = plan.backward.steps[i];
-      if (step.op == Op::kResidual && !backward.sums_gathered) ++gathered[step.norm];
+      // From what its convolution's backward has gathered, this makes the sums of both.
+      if (step.op == Op::kProductNorm) {
+        ++gathered[step.norm];
+        ++gathered[plan.norms[step.norm].in_norm];
+      }
       if (backward.sums_norm >= 0) {
         const MapBackward& x = plan.backward.maps[step.x];
         const MapBackward& raw = plan.backward.maps[plan.norms[backward.sums_norm].raw];
@@ -125,35 +132,34 @@ TEST(BackwardPlan, TheSumsOfEachBatchNormAreGatheredOnceByTheLastWriterOfItsGrad
         EXPECT_EQ(x.gradient_row, raw.gradient_row) << step.name;
         ++gathered[backward.sums_norm];
       }
-      if (step.op == Op::kBatchNorm) {
+      if (step.op == Op::kBatchNorm || step.op == Op::kProductNorm) {
         EXPECT_EQ(gathered[step.norm], 1) << step.name;
       }
     }
   });
 }
 
-TEST(BackwardPlan, TheNextUnitGathersTheSumsOfASumAndAConcatGathersItsOwn) {
-  const Plan plan = *MakePlan(*FindModel("shufflenet_v1_g3_x1_0"));
-  const auto norm = [&](std::string_view name) { return plan.steps[StepOf(plan, name)].norm; };
-  EXPECT_EQ(BackwardOfStep(plan, "stage2.2.conv1").sums_norm, norm("stage2.1.bn3"));
-  EXPECT_TRUE(BackwardOfStep(plan, "stage2.1.residual").sums_gathered);
-  EXPECT_EQ(BackwardOfStep(plan, "stage2.1.conv1").sums_norm, -1) << "its x is a concat";
-  EXPECT_FALSE(BackwardOfStep(plan, "stage2.0.residual").sums_gathered);
-  EXPECT_FALSE(BackwardOfStep(plan, "stage4.3.residual").sums_gathered) << "the head's pool gathers nothing";
+TEST(BackwardPlan, TheFirstUnitGathersTheSumsOfASmallStem) {
+  ModelDescription model = *FindModel("shufflenet_v1_g3_x1_0");
+  model.stem = Stem::kSmall;
+  for (const int stride : {1, 2}) {
+    model.stage2_stride = stride;
+    const Plan plan = *MakePlan(model);
+    EXPECT_EQ(BackwardOfStep(plan, "stage2.0.conv1").sums_norm, plan.steps[StepOf(plan, "stem.relu")].norm);
+  }
 }
 
-TEST(BackwardPlan, OfTwoSumsInSequenceTheSecondIsRecomputedByItsResidual) {
+TEST(BackwardPlan, OfTwoSumsInSequenceTheSecondIsRecomputedByItsConvolution) {
   const Plan plan = *MakePlan(*FindModel("shufflenet_v1_g3_x1_0"));
   std::vector<std::string> names;
   for (size_t m = 0; m < plan.maps.size(); ++m) {
     const int step = plan.backward.maps[m].recomputed_by;
     if (step < 0) continue;
     names.push_back(plan.maps[m].name);
-    EXPECT_EQ(plan.steps[step].name, plan.maps[m].name + ".residual");
+    EXPECT_EQ(plan.steps[step].name, plan.maps[m].name + ".conv3");
   }
-  // Not stage4.3, which the head reads.
-  EXPECT_EQ(names, (std::vector<std::string>{"stage2.1", "stage2.3", "stage3.1", "stage3.3", "stage3.5", "stage3.7",
-                                             "stage4.1"}));
+  // Not the last stage's, with which backward begins.
+  EXPECT_EQ(names, (std::vector<std::string>{"stage2.1", "stage2.3", "stage3.1", "stage3.3", "stage3.5", "stage3.7"}));
 }
 
 // What a map is computed from must have been kept. Group convolutions ask for it; average pools read no map backward.

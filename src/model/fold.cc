@@ -12,16 +12,14 @@ Plan FoldBatchNorm(const Plan& training) {
   // The convolution in front of each batch norm, in plan.steps.
   std::vector<size_t> producer(plan.norms.size());
   for (const Step& step : training.steps) {
-    if (step.op == Op::kBatchNorm) continue;
-    if (step.op == Op::kResidual) {
+    if (step.op == Op::kBatchNorm || step.op == Op::kGram || step.op == Op::kProductNorm) continue;
+    if (step.op == Op::kRelu) {
       Step& conv = plan.steps[producer[step.norm]];
       conv.y = step.y;
-      conv.y_row = step.y_row;
-      conv.shortcut = step.shortcut;
       conv.relu = true;
-      if (step.shortcut >= 0) plan.maps[step.y].stored_in = step.shortcut;  // read for the last time
       continue;
     }
+    if (step.shortcut >= 0) plan.maps[step.y].stored_in = step.shortcut;  // read for the last time
     plan.steps.push_back(step);
     Step& kept = plan.steps.back();
     if (kept.norm >= 0) producer[kept.norm] = plan.steps.size() - 1;

@@ -1,13 +1,13 @@
-// Inference as a transform of the training plan: every batch norm is folded into the convolution before it, ReLU,
-// shortcut and concat move into the stores of that convolution, and what is left are the convolutions, the pools and
-// the head.
+// Inference as a transform of the training plan: every batch norm is folded into the convolution before it, where
+// training has not done so already, ReLU moves into the stores of that convolution, and what is left are the
+// convolutions, the pools and the head.
 #pragma once
 
 #include "model/plan.h"
 
 namespace riffle {
 
-/// The plan without its batch norms and residuals. Steps keep `norm`: it says what FoldWeights folds into them.
+/// The plan without its batch norms. Steps keep `norm`: it says what FoldWeights folds into them.
 Plan FoldBatchNorm(const Plan& training);
 
 /// Weights of one folded step: [channels][...] as the registry has them, by row of its output, and a bias for each row.

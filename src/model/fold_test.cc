@@ -25,7 +25,7 @@ TEST(FoldBatchNorm, LeavesConvolutionsPoolsAndTheHead) {
     const Plan folded = FoldBatchNorm(training);
     for (const Step& step : folded.steps) {
       EXPECT_NE(step.op, Op::kBatchNorm) << step.name;
-      EXPECT_NE(step.op, Op::kResidual) << step.name;
+      EXPECT_NE(step.op, Op::kRelu) << step.name;
       EXPECT_EQ(step.in_norm, -1) << step.name;
     }
     // 16 units of three convolutions, three average pools, a stem, a max-pool if any, and the head's pool and matrix.

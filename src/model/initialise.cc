@@ -31,8 +31,7 @@ void Initialise(const Plan& plan, const Initialisation& initialisation, Paramete
     fill(p, values->statistics, p.kind == ParameterKind::kRunningMean ? 0.0f : 1.0f);
   if (!initialisation.zero_init_residual) return;
   for (const Step& step : plan.steps)
-    if (step.op == Op::kResidual && step.shortcut >= 0)
-      fill(trainable[plan.norms[step.norm].gamma], values->trainable, 0.0f);
+    if (step.shortcut >= 0) fill(trainable[plan.norms[step.norm].gamma], values->trainable, 0.0f);
 }
 
 }  // namespace riffle

@@ -18,7 +18,8 @@ int64_t WholeCacheLines(int64_t bytes) {
 MemoryPlan PlanMemory(const std::vector<BufferLife>& buffers) {
   std::vector<size_t> order(buffers.size());
   std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return buffers[a].bytes > buffers[b].bytes; });
+  const auto extent = [&](size_t i) { return buffers[i].bytes * (buffers[i].last - buffers[i].first + 1); };
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return extent(a) > extent(b); });
 
   MemoryPlan plan{.offset_bytes = std::vector<int64_t>(buffers.size())};
   std::vector<size_t> placed;  // by offset

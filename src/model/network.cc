@@ -9,8 +9,12 @@
 namespace riffle {
 namespace {
 
-// An average pool's backward reads no map, a residual's only its raw input; every other step's reads its input.
-bool BackwardReadsInput(const Step& step) { return step.op != Op::kAveragePool && step.op != Op::kBatchNorm; }
+bool IsNorm(const Step& step) { return step.op == Op::kBatchNorm || step.op == Op::kProductNorm; }
+bool BackwardReadsInput(const Step& step) { return step.op != Op::kAveragePool && step.op != Op::kRelu; }
+// Through the pull-back of the batch norm behind it, unless the Gram matrix's step has done that already.
+bool BackwardReadsOutput(const Plan& plan, const Step& step) {
+  return plan.WritesRaw(step) && step.op != Op::kDepthwiseConv;
+}
 
 // Lives of all maps, of all gradients, and second lives of the maps that are recomputed. Time: step i runs forward at i
 // and backward at 2·steps − 1 − i.
@@ -26,11 +30,10 @@ std::vector<BufferLife> Lives(const Plan& plan, int64_t images, size_t value_byt
     const int backward = 2 * steps - 1 - i;
     for (int map : {step.x, step.y, step.shortcut})
       if (map >= 0) use(plan.StorageOf(map).map, i);
-    if (step.op == Op::kBatchNorm) continue;
+    if (IsNorm(step)) continue;
     if (BackwardReadsInput(step))
       use(plan.backward.maps[step.x].recomputed_by >= 0 ? 2 * maps + step.x : plan.StorageOf(step.x).map, backward);
-    // A convolution's backward also reads its raw output.
-    if (step.norm >= 0 && step.op != Op::kResidual) use(plan.StorageOf(step.y).map, backward);
+    if (BackwardReadsOutput(plan, step)) use(plan.StorageOf(step.y).map, backward);
     for (int map : {step.x, step.y})
       if (map > 0) use(maps + plan.backward.maps[map].gradient_map, backward);
   }
@@ -40,6 +43,11 @@ std::vector<BufferLife> Lives(const Plan& plan, int64_t images, size_t value_byt
     if (lives[m].last >= 0 && m != 0)
       lives[m].bytes = plan.maps[m % maps].values(images) * static_cast<int64_t>(value_bytes);
   return lives;
+}
+
+// Of a convolution with the Gram matrix's size.
+GroupConvShape SquareShape(const GramShape& shape) {
+  return {shape.groups, shape.channels, shape.channels, shape.pixels};
 }
 
 // The gradients that are final once backward has done a step: those behind all parameters of the steps before it.
@@ -53,7 +61,7 @@ std::vector<int64_t> FinalFrom(const Plan& plan) {
   for (const Step& step : plan.steps) {
     final_from.push_back(from);
     std::vector<int> own = {step.weight, step.bias};
-    if (step.op == Op::kBatchNorm) own = {plan.norms[step.norm].gamma, plan.norms[step.norm].beta};
+    if (IsNorm(step)) own = {plan.norms[step.norm].gamma, plan.norms[step.norm].beta};
     for (const int p : own)
       if (p >= 0) from = std::max(from, end_of(p));
   }
@@ -84,11 +92,22 @@ Network<T>::Network(const Execution& execution, const Plan& plan, const OpTable<
       final_from_(FinalFrom(plan)) {
   // Moments and sums are two values a row, PullBack three, scale and shift one each.
   constexpr int kValuesPerRow = (sizeof(Moments<T>) + sizeof(GradientSums<T>) + sizeof(PullBack<T>)) / sizeof(T) + 2;
-  int64_t rows = 0;
-  for (const Norm& norm : plan.norms) rows += norm.channels;
-  norm_arena_ = DeviceArray<T>(execution.device, rows * kValuesPerRow);
+  const auto comoments = [](const GroupConvShape& shape) { return int64_t{shape.in_channels} * shape.in_per_group(); };
+  int64_t values = 0, most_rows = 0, most_comoments = 0;
+  for (const Norm& norm : plan.norms) {
+    values += int64_t{norm.channels} * kValuesPerRow;
+    most_rows = std::max<int64_t>(most_rows, norm.channels);
+    if (norm.weight < 0) continue;
+    const GroupConvShape shape = ProductShape(norm);
+    values += comoments(shape) + 2 * shape.weights() + shape.out_channels;
+    most_comoments = std::max(most_comoments, comoments(shape));
+  }
+  norm_arena_ = DeviceArray<T>(execution.device, values);
+  dy_sums_ = DeviceArray<T>(execution.device, most_rows);
+  gram_weight_ = DeviceArray<T>(execution.device, most_comoments);
+  gram_bias_ = DeviceArray<T>(execution.device, most_rows);
   T* at = norm_arena_.data();
-  const auto take = [&](int64_t values) { return std::exchange(at, at + values); };
+  const auto take = [&](int64_t count) { return std::exchange(at, at + count); };
   for (const Norm& norm : plan.norms) {
     const int64_t n = norm.channels;
     norms_.push_back({.moments = reinterpret_cast<Moments<T>*>(take(2 * n)),
@@ -96,6 +115,13 @@ Network<T>::Network(const Execution& execution, const Plan& plan, const OpTable<
                       .pull_back = reinterpret_cast<PullBack<T>*>(take(3 * n)),
                       .scale = take(n),
                       .shift = take(n)});
+    if (norm.weight < 0) continue;
+    const GroupConvShape shape = ProductShape(norm);
+    NormState& state = norms_.back();
+    state.comoments = take(comoments(shape));
+    state.covariances = take(shape.weights());
+    state.weight = take(shape.weights());
+    state.bias = take(n);
   }
 }
 
@@ -109,8 +135,7 @@ template <class T>
 void Network<T>::SetStatisticsExchange(StatisticsExchange<T>* exchange) {
   exchange_ = exchange;
   if (!exchange) return;
-  const auto most = std::ranges::max(plan_->norms, {}, &Norm::channels);
-  shared_sums_.Reserve(execution_.device, most.channels);
+  shared_sums_.Reserve(execution_.device, dy_sums_.size());
 }
 
 template <class T>
@@ -133,9 +158,12 @@ void Network<T>::Bind(int64_t images) {
     if (backward.recomputed_by >= 0) recomputed_[m] = {place(2 * maps + m), stride};
   }
   int64_t prepared = 0;
-  for (const Step& step : plan_->steps)
+  for (const Step& step : plan_->steps) {
     if (step.op == Op::kGroupConv)
       prepared = std::max(prepared, ops_.group_conv_prepared_values(GroupConvShapeOf(step)));
+    if (step.op == Op::kGram)
+      prepared = std::max(prepared, ops_.group_conv_prepared_values(SquareShape(GramShapeOf(step))));
+  }
   prepared_.Reserve(execution_.device, prepared);
 }
 
@@ -152,7 +180,12 @@ Activation<T> Network<T>::InputActivation(const Step& step) const {
 
 template <class T>
 GradientSource<T> Network<T>::Source(const Step& step) const {
-  return {.dz = GradientOf(step.y), .raw = RowsOf(step.y), .pull_back = norms_[step.norm].pull_back};
+  GradientSource<T> source{.dz = GradientOf(step.y).From(step.y_row), .raw = {}};
+  if (BackwardReadsOutput(*plan_, step)) {
+    source.raw = RowsOf(step.y);
+    source.pull_back = norms_[step.norm].pull_back;
+  }
+  return source;
 }
 
 template <class T>
@@ -177,12 +210,36 @@ GroupConvShape Network<T>::GroupConvShapeOf(const Step& step) const {
 }
 
 template <class T>
+GroupConvShape Network<T>::ProductShape(const Norm& norm) const {
+  const Norm& in = plan_->norms[norm.in_norm];
+  return {.groups = plan_->model.groups,
+          .in_channels = in.channels,
+          .out_channels = norm.channels,
+          .pixels = PlaneOf(in.raw).pixels()};
+}
+
+template <class T>
+GramShape Network<T>::GramShapeOf(const Step& step) const {
+  return {.groups = plan_->model.groups, .channels = step.channels, .pixels = PlaneOf(step.x).pixels()};
+}
+
+template <class T>
+void Network<T>::Convolve(const GroupConvShape& shape, const GroupConvWeights<T>& weights, GroupConvForward<T> call) {
+  ops_.group_conv_prepare(execution_, shape, prepared_.data(), weights);
+  call.prepared = prepared_.data();
+  ops_.group_conv_forward(execution_, shape, call);
+}
+
+template <class T>
 const T* Network<T>::Forward(int64_t images, Rows<const T> pictures, Statistics statistics) {
   if (images == 0) {
     images_ = 0;
-    for (const Step& step : plan_->steps)
-      if (step.op == Op::kBatchNorm && exchange_ && statistics == Statistics::kBatch)
-        ForwardBatchNorm(step, statistics);
+    if (!exchange_ || statistics == Statistics::kRunning) return nullptr;
+    for (const Step& step : plan_->steps) {
+      if (plan_->WritesRaw(step)) ShareMoments(step.norm, 0);
+      if (step.op == Op::kBatchNorm) ForwardBatchNorm(step, statistics);
+      if (step.op == Op::kProductNorm) ForwardProductNorm(step, statistics);
+    }
     return nullptr;
   }
   Bind(images);
@@ -190,6 +247,8 @@ const T* Network<T>::Forward(int64_t images, Rows<const T> pictures, Statistics 
   for (size_t i = 0; i < plan_->steps.size(); ++i) {
     if (observer_) observer_->Begin(i, Pass::kForward);
     ForwardStep(plan_->steps[i], statistics);
+    if (statistics == Statistics::kBatch && plan_->WritesRaw(plan_->steps[i]))
+      ShareMoments(plan_->steps[i].norm, PlaneOf(plan_->steps[i].y).pixels());
     if (observer_) observer_->End(i, Pass::kForward);
   }
   return RowsOf(plan_->output()).data;
@@ -200,30 +259,24 @@ void Network<T>::ForwardStep(const Step& step, Statistics statistics) {
   const Rows<const T> x = RowsOf(step.x);
   const Rows<T> y = RowsOf(step.y).From(step.y_row);
   const Plane in = PlaneOf(step.x);
-  const NormState* norm = step.norm >= 0 ? &norms_[step.norm] : nullptr;
-  Moments<T>* moments = norm && statistics == Statistics::kBatch ? norm->moments : nullptr;
+  const bool of_batch = statistics == Statistics::kBatch;
+  Moments<T>* moments = of_batch && plan_->WritesRaw(step) ? norms_[step.norm].moments : nullptr;
   switch (step.op) {
     case Op::kStemConv:
       return ops_.stem_conv_forward(execution_, {plan_->maps[step.x].channels, step.channels, in, step.stride},
-                                    {.y = y, .x = x, .weight = Weight(step), .moments = moments});
+                                    {.y = y, .x = x, .weight = Trainable(step.weight), .moments = moments});
     case Op::kMaxPool:
       return ops_.max_pool_forward(execution_, {step.channels, in, plan_->model.conventions.pool_padding},
                                    {.y = y, .x = x, .in = InputActivation(step)});
-    case Op::kGroupConv: {
-      const GroupConvShape shape = GroupConvShapeOf(step);
-      const Activation<T> activation = InputActivation(step);
-      ops_.group_conv_prepare(execution_, shape, prepared_.data(),
-                              {.weight = Weight(step), .in_scale = activation.scale, .in_shift = activation.shift});
-      return ops_.group_conv_forward(execution_, shape,
-                                     {.y = y, .x = x, .prepared = prepared_.data(), .moments = moments});
-    }
+    case Op::kGroupConv:
+      return ForwardGroupConv(step, y, moments);
     case Op::kDepthwiseConv:
       return ops_.depthwise_conv_forward(
           execution_, {step.channels, in, step.stride},
           {.y = y,
            .x = x,
            .in = InputActivation(step),
-           .weight = Weight(step),
+           .weight = Trainable(step.weight),
            .rows = {row_indices_.From(step.in_rows), row_indices_.From(step.weight_rows)},
            .moments = moments});
     case Op::kAveragePool:
@@ -233,67 +286,104 @@ void Network<T>::ForwardStep(const Step& step, Statistics statistics) {
           {.y = y, .x = x});
     case Op::kBatchNorm:
       return ForwardBatchNorm(step, statistics);
-    case Op::kResidual:
-      return ForwardResidual(step, y);
+    case Op::kGram:
+      if (!of_batch) return;
+      return ops_.gram(execution_, GramShapeOf(step),
+                       {.comoments = norms_[step.norm].comoments,
+                        .x = x,
+                        .moments = norms_[plan_->norms[step.norm].in_norm].moments});
+    case Op::kProductNorm:
+      return ForwardProductNorm(step, statistics);
+    case Op::kRelu:
+      return ops_.relu_forward(execution_, {step.channels, in.pixels()},
+                               {.y = y, .x = x, .scale = norms_[step.norm].scale, .shift = norms_[step.norm].shift});
     case Op::kGlobalAveragePool:
       return ops_.global_average_pool_forward(execution_, {step.channels, in}, {.features = y.data, .x = x});
     case Op::kLinear:
-      return ops_.linear_forward(execution_, {images_, plan_->maps[step.x].channels, step.channels},
-                                 {.logits = y.data, .features = x.data, .weight = Weight(step), .bias = Bias(step)});
+      return ops_.linear_forward(
+          execution_, {images_, plan_->maps[step.x].channels, step.channels},
+          {.logits = y.data, .features = x.data, .weight = Trainable(step.weight), .bias = Trainable(step.bias)});
   }
+}
+
+template <class T>
+void Network<T>::ForwardGroupConv(const Step& step, Rows<T> y, Moments<T>* moments) {
+  const GroupConvShape shape = GroupConvShapeOf(step);
+  const Rows<const T> x = RowsOf(step.x);
+  if (!step.relu)
+    return Convolve(shape, {.weight = Trainable(step.weight)}, {.y = y, .x = x, .residual = {}, .moments = moments});
+  const NormState& norm = norms_[step.norm];
+  Convolve(shape, {.weight = norm.weight, .bias = norm.bias},
+           {.y = y, .x = x, .residual = step.shortcut >= 0 ? RowsOf(step.shortcut) : Rows<T>{}, .relu = true});
 }
 
 template <class T>
 void Network<T>::ForwardBatchNorm(const Step& step, Statistics statistics) {
   const Norm& n = plan_->norms[step.norm];
-  NormState& state = norms_[step.norm];
-  state.pixels = PlaneOf(step.x).pixels();
-  const bool of_batch = statistics == Statistics::kBatch;
-  if (of_batch && exchange_) state.pixels = ShareMoments(state, n.channels, state.pixels);
-  const auto trainable = [&](int i) { return values_.trainable.data() + plan_->registry.trainable()[i].offset; };
-  const auto running = [&](int i) { return values_.statistics.data() + plan_->registry.statistics()[i].offset; };
+  const NormState& state = norms_[step.norm];
   ops_.batch_norm_forward(execution_, {n.channels, state.pixels, plan_->model.bn_eps, bn_momentum_},
                           {.scale = state.scale,
                            .shift = state.shift,
-                           .moments = of_batch ? state.moments : nullptr,
-                           .gamma = trainable(n.gamma),
-                           .beta = trainable(n.beta),
-                           .running_mean = running(n.running_mean),
-                           .running_variance = running(n.running_variance),
+                           .moments = statistics == Statistics::kBatch ? state.moments : nullptr,
+                           .gamma = Trainable(n.gamma),
+                           .beta = Trainable(n.beta),
+                           .running_mean = Statistic(n.running_mean),
+                           .running_variance = Statistic(n.running_variance),
                            .parameter_row = row_indices_.From(n.parameter_rows)});
 }
 
 template <class T>
-int64_t Network<T>::ShareMoments(const NormState& state, int channels, int64_t pixels) {
-  std::vector<Moments<T>> moments(channels);
-  const size_t bytes = channels * sizeof(Moments<T>);
-  execution_.device.Download(moments.data(), state.moments, bytes);
-  execution_.Synchronize();
-  const int64_t all = exchange_->Combine(pixels, moments);
-  execution_.device.Upload(state.moments, moments.data(), bytes);
-  return all;
+void Network<T>::ForwardProductNorm(const Step& step, Statistics statistics) {
+  const Norm &norm = plan_->norms[step.norm], &in_norm = plan_->norms[norm.in_norm];
+  const NormState &state = norms_[step.norm], &in = norms_[norm.in_norm];
+  const GroupConvShape shape = ProductShape(norm);
+  if (statistics == Statistics::kBatch) {
+    if (images_ > 0)
+      ops_.product_moments(execution_, shape,
+                           {.moments = state.moments,
+                            .covariances = state.covariances,
+                            .comoments = state.comoments,
+                            .weight = Trainable(norm.weight),
+                            .in_scale = in.scale,
+                            .in_beta = Trainable(in_norm.beta),
+                            .in_parameter_row = row_indices_.From(in_norm.parameter_rows)});
+    ShareMoments(step.norm, shape.pixels);
+  }
+  ForwardBatchNorm(step, statistics);
+  ops_.product_fold(execution_, shape,
+                    {.weight = state.weight,
+                     .bias = state.bias,
+                     .conv_weight = Trainable(norm.weight),
+                     .in_scale = in.scale,
+                     .in_shift = in.shift,
+                     .out_scale = state.scale,
+                     .out_shift = state.shift});
 }
 
 template <class T>
-const GradientSums<T>* Network<T>::ShareSums(const NormState& state, int channels) {
-  std::vector<GradientSums<T>> sums(channels, GradientSums<T>{});
-  const size_t bytes = channels * sizeof(GradientSums<T>);
+void Network<T>::ShareMoments(int norm, int64_t pixels) {
+  NormState& state = norms_[norm];
+  state.pixels = pixels;
+  if (!exchange_) return;
+  std::vector<Moments<T>> moments(plan_->norms[norm].channels);
+  const size_t bytes = moments.size() * sizeof(Moments<T>);
+  execution_.device.Download(moments.data(), state.moments, bytes);
+  execution_.Synchronize();
+  state.pixels = exchange_->Combine(pixels, moments);
+  execution_.device.Upload(state.moments, moments.data(), bytes);
+}
+
+template <class T>
+const GradientSums<T>* Network<T>::ShareSums(int norm) {
+  const NormState& state = norms_[norm];
+  if (!exchange_) return state.sums;
+  std::vector<GradientSums<T>> sums(plan_->norms[norm].channels, GradientSums<T>{});
+  const size_t bytes = sums.size() * sizeof(GradientSums<T>);
   if (images_ > 0) execution_.device.Download(sums.data(), state.sums, bytes);
   execution_.Synchronize();
   exchange_->Add(sums);
   execution_.device.Upload(shared_sums_.data(), sums.data(), bytes);
   return shared_sums_.data();
-}
-
-template <class T>
-void Network<T>::ForwardResidual(const Step& step, Rows<T> y) {
-  const NormState& norm = norms_[step.norm];
-  ops_.residual_forward(execution_, {step.channels, PlaneOf(step.x).pixels()},
-                        {.y = y,
-                         .x = RowsOf(step.x),
-                         .scale = norm.scale,
-                         .shift = norm.shift,
-                         .shortcut = step.shortcut >= 0 ? RowsOf(step.shortcut) : Rows<T>{}});
 }
 
 template <class T>
@@ -306,7 +396,7 @@ void Network<T>::Backward() {
   if (images_ == 0) {
     gradients_.Zero();
     for (auto step = plan_->steps.rbegin(); step != plan_->steps.rend(); ++step)
-      if (step->op == Op::kBatchNorm && exchange_) ShareSums(norms_[step->norm], plan_->norms[step->norm].channels);
+      if (IsNorm(*step) && exchange_) ShareSums(step->norm);
     if (gradient_listener_) gradient_listener_->OnFinal(0);
     return;
   }
@@ -337,8 +427,8 @@ void Network<T>::FillWorkspace(T value) {
     execution_.Synchronize();
   };
   fill(arena_.data(), arena_.bytes());
-  fill(norm_arena_.data(), norm_arena_.bytes());
-  fill(prepared_.data(), prepared_.bytes());
+  for (DeviceArray<T>* array : {&norm_arena_, &prepared_, &dy_sums_, &gram_weight_, &gram_bias_})
+    fill(array->data(), array->bytes());
 }
 
 template <class T>
@@ -349,12 +439,12 @@ void Network<T>::BackwardStep(const Step& step) {
   switch (step.op) {
     case Op::kStemConv:
       return ops_.stem_conv_backward(execution_, {plan_->maps[step.x].channels, step.channels, in, step.stride},
-                                     {.dweight = DWeight(step), .dy = Source(step), .x = x});
+                                     {.dweight = Gradient(step.weight), .dy = Source(step), .x = x});
     case Op::kMaxPool:
       return ops_.max_pool_backward(execution_, {step.channels, in, plan_->model.conventions.pool_padding},
                                     {.dx = Sink(step), .dy = dy, .x = x, .in = InputActivation(step)});
     case Op::kGroupConv:
-      return BackwardGroupConv(step);
+      return step.relu ? BackwardProduct(step) : BackwardGroupConv(step);
     case Op::kDepthwiseConv:
       return BackwardDepthwiseConv(step);
     case Op::kAveragePool:
@@ -364,22 +454,23 @@ void Network<T>::BackwardStep(const Step& step) {
           {.dx = GradientOf(step.x), .dy = dy});
     case Op::kBatchNorm:
       return BackwardBatchNorm(step);
-    case Op::kResidual:
-      if (BackwardOf(step).sums_gathered) return;
-      return ops_.residual_backward(
-          execution_, {step.channels, in.pixels()},
-          {.sums = norms_[step.norm].sums, .dz = dy, .raw = x, .moments = norms_[step.norm].moments});
+    case Op::kGram:
+      return BackwardGram(step);
+    case Op::kProductNorm:
+      return BackwardProductNorm(step);
+    case Op::kRelu:
+      return;  // whoever wrote y's gradient has masked it and gathered its sums
     case Op::kGlobalAveragePool:
       return ops_.global_average_pool_backward(execution_, {step.channels, in},
                                                {.dx = GradientOf(step.x), .dfeatures = dy.data, .x = x});
     case Op::kLinear:
       return ops_.linear_backward(execution_, {images_, plan_->maps[step.x].channels, step.channels},
                                   {.dfeatures = GradientOf(step.x).data,
-                                   .dweight = DWeight(step),
-                                   .dbias = DBias(step),
+                                   .dweight = Gradient(step.weight),
+                                   .dbias = Gradient(step.bias),
                                    .dlogits = dy.data,
                                    .features = x.data,
-                                   .weight = Weight(step)});
+                                   .weight = Trainable(step.weight)});
   }
 }
 
@@ -387,15 +478,14 @@ template <class T>
 void Network<T>::BackwardBatchNorm(const Step& step) {
   const Norm& n = plan_->norms[step.norm];
   const NormState& state = norms_[step.norm];
-  const auto offset = [&](int i) { return plan_->registry.trainable()[i].offset; };
   ops_.batch_norm_backward(execution_, {n.channels, state.pixels, plan_->model.bn_eps, bn_momentum_},
                            {.pull_back = state.pull_back,
-                            .dgamma = gradients_.data() + offset(n.gamma),
-                            .dbeta = gradients_.data() + offset(n.beta),
-                            .sums = exchange_ ? ShareSums(state, n.channels) : state.sums,
+                            .dgamma = Gradient(n.gamma),
+                            .dbeta = Gradient(n.beta),
+                            .sums = ShareSums(step.norm),
                             .own_sums = state.sums,
                             .moments = state.moments,
-                            .gamma = values_.trainable.data() + offset(n.gamma),
+                            .gamma = Trainable(n.gamma),
                             .parameter_row = row_indices_.From(n.parameter_rows)});
 }
 
@@ -403,32 +493,83 @@ template <class T>
 Rows<const T> Network<T>::RowsInBackward(int map) {
   const int step = plan_->backward.maps[map].recomputed_by;
   if (step < 0) return RowsOf(map);
-  ForwardResidual(plan_->steps[step], recomputed_[map]);
+  ForwardGroupConv(plan_->steps[step], recomputed_[map], nullptr);
   return recomputed_[map];
 }
 
 template <class T>
 void Network<T>::BackwardGroupConv(const Step& step) {
-  Activation<T> in = InputActivation(step);
-  in.relu = BackwardOf(step).masks;
   ops_.group_conv_backward(execution_, GroupConvShapeOf(step),
                            {.dx = Sink(step),
-                            .dweight = DWeight(step),
+                            .dweight = Gradient(step.weight),
                             .dy = Source(step),
                             .x = RowsInBackward(step.x),
-                            .in = in,
-                            .weight = Weight(step)});
+                            .relu = BackwardOf(step).masks,
+                            .weight = Trainable(step.weight)});
+}
+
+template <class T>
+void Network<T>::BackwardProduct(const Step& step) {
+  const Norm& norm = plan_->norms[step.norm];
+  ops_.group_conv_backward(execution_, GroupConvShapeOf(step),
+                           {.dx = Sink(step),
+                            .dweight = Gradient(step.weight),
+                            .dy_sums = dy_sums_.data(),
+                            .dy = Source(step),
+                            .x = RowsOf(step.x),
+                            .x_moments = norms_[norm.in_norm].moments,
+                            .weight = norms_[step.norm].weight});
+}
+
+template <class T>
+void Network<T>::BackwardProductNorm(const Step& step) {
+  const Norm& norm = plan_->norms[step.norm];
+  const NormState &state = norms_[step.norm], &in = norms_[norm.in_norm];
+  const GroupConvShape shape = ProductShape(norm);
+  ops_.product_sums(execution_, shape,
+                    {.sums = state.sums,
+                     .dy_sums = dy_sums_.data(),
+                     .dots = Gradient(norm.weight),
+                     .weight = Trainable(norm.weight),
+                     .in_scale = in.scale});
+  BackwardBatchNorm(step);
+  ops_.product_gradients(execution_, shape,
+                         {.dweight = Gradient(norm.weight),
+                          .sums = in.sums,
+                          .weight = Trainable(norm.weight),
+                          .in_scale = in.scale,
+                          .pull_back = state.pull_back,
+                          .covariances = state.covariances});
+}
+
+template <class T>
+void Network<T>::BackwardGram(const Step& step) {
+  const Norm& norm = plan_->norms[step.norm];
+  const NormState &state = norms_[step.norm], &in = norms_[norm.in_norm];
+  const GramShape shape = GramShapeOf(step);
+  ops_.product_pull_back(execution_, ProductShape(norm),
+                         {.weight = gram_weight_.data(),
+                          .bias = gram_bias_.data(),
+                          .conv_weight = Trainable(norm.weight),
+                          .in_scale = in.scale,
+                          .in_moments = in.moments,
+                          .in_pull_back = in.pull_back,
+                          .moments = state.moments,
+                          .pull_back = state.pull_back});
+  const Rows<T> da = GradientOf(step.x);
+  Convolve(SquareShape(shape), {.weight = gram_weight_.data(), .bias = gram_bias_.data()},
+           {.y = da, .x = RowsOf(step.x), .residual = da});
 }
 
 template <class T>
 void Network<T>::BackwardDepthwiseConv(const Step& step) {
   ops_.depthwise_conv_backward(execution_, {step.channels, PlaneOf(step.x), step.stride},
                                {.dx = Sink(step),
-                                .dweight = DWeight(step),
+                                .dweight = Gradient(step.weight),
                                 .dy = Source(step),
                                 .x = RowsOf(step.x),
                                 .in = InputActivation(step),
-                                .weight = Weight(step),
+                                .weight = Trainable(step.weight),
                                 .rows = {row_indices_.From(step.in_rows), row_indices_.From(step.weight_rows)}});
 }
 

@@ -83,22 +83,29 @@ class Network {
     PullBack<T>* pull_back;
     T *scale, *shift;
     int64_t pixels = 0;  // that the moments are of
+    // Of a product that is not stored (ops/product_norm); else null.
+    T *comoments = nullptr, *covariances = nullptr;
+    T *weight = nullptr, *bias = nullptr;  // of the convolution with both batch norms folded in
   };
 
   void Bind(int64_t images);
   void ForwardStep(const Step& step, Statistics statistics);
-  void ForwardResidual(const Step& step, Rows<T> y);
+  void ForwardGroupConv(const Step& step, Rows<T> y, Moments<T>* moments);
   void ForwardBatchNorm(const Step& step, Statistics statistics);
+  void ForwardProductNorm(const Step& step, Statistics statistics);
   void BackwardBatchNorm(const Step& step);
-  // What the exchange makes of the moments; their pixels.
-  int64_t ShareMoments(const NormState& state, int channels, int64_t pixels);
+  void BackwardProductNorm(const Step& step);
+  // Moments of one's own pixels become what the exchange makes of them.
+  void ShareMoments(int norm, int64_t pixels);
   // What the exchange makes of the sums.
-  const GradientSums<T>* ShareSums(const NormState& state, int channels);
+  const GradientSums<T>* ShareSums(int norm);
   void BackwardStep(const Step& step);
   void BackwardObserved(size_t step);  // and what is told of it
   /// A map's rows; of one that was given up, after computing them once more.
   Rows<const T> RowsInBackward(int map);
   void BackwardGroupConv(const Step& step);
+  void BackwardProduct(const Step& step);
+  void BackwardGram(const Step& step);
   void BackwardDepthwiseConv(const Step& step);
 
   const StepBackward& BackwardOf(const Step& step) const {
@@ -108,16 +115,19 @@ class Network {
   Rows<T> RowsOf(int map) const { return maps_[map]; }
   Rows<T> GradientOf(int map) const { return gradients_of_maps_[map]; }
   int64_t OffsetOf(int parameter) const { return plan_->registry.trainable()[parameter].offset; }
-  const T* Weight(const Step& step) const { return values_.trainable.data() + OffsetOf(step.weight); }
-  T* DWeight(const Step& step) { return gradients_.data() + OffsetOf(step.weight); }
-  const T* Bias(const Step& step) const {
-    return step.bias < 0 ? nullptr : values_.trainable.data() + OffsetOf(step.bias);
+  const T* Trainable(int parameter) const {
+    return parameter < 0 ? nullptr : values_.trainable.data() + OffsetOf(parameter);
   }
-  T* DBias(const Step& step) { return step.bias < 0 ? nullptr : gradients_.data() + OffsetOf(step.bias); }
+  T* Gradient(int parameter) { return parameter < 0 ? nullptr : gradients_.data() + OffsetOf(parameter); }
+  T* Statistic(int parameter) { return values_.statistics.data() + plan_->registry.statistics()[parameter].offset; }
   Activation<T> InputActivation(const Step& step) const;
   GradientSource<T> Source(const Step& step) const;
   GradientSink<T> Sink(const Step& step) const;
   GroupConvShape GroupConvShapeOf(const Step& step) const;
+  GroupConvShape ProductShape(const Norm& norm) const;  // its pixels are one's own
+  GramShape GramShapeOf(const Step& step) const;
+  // y = what the weights, prepared now, make of x.
+  void Convolve(const GroupConvShape& shape, const GroupConvWeights<T>& weights, GroupConvForward<T> call);
 
   const Execution execution_;
   const Plan* plan_;
@@ -138,6 +148,8 @@ class Network {
   const std::vector<int64_t> final_from_;  // by step: what the listener is told after its backward
   StatisticsExchange<T>* exchange_ = nullptr;
   DeviceArray<GradientSums<T>> shared_sums_;  // of the batch norm whose backward runs
+  DeviceArray<T> dy_sums_;                    // of the product whose backward runs
+  DeviceArray<T> gram_weight_, gram_bias_;    // of the Gram matrix whose backward runs
 };
 
 /// Bytes of maps and gradients that training on batches of `images` takes: the arena of a Network<float>.

@@ -57,20 +57,23 @@ class Builder {
     return first;
   }
 
-  // The batch norm of a raw map, as a step of its own.
-  int AddNorm(const std::string& name, int raw, int parameter_rows = -1) {
-    const int channels = plan_.maps[raw].channels;
+  // A batch norm with new parameters; the rest of `norm` says of what.
+  int AddNorm(const std::string& name, int channels, Norm norm) {
     ParameterRegistry& r = plan_.registry;
-    plan_.norms.push_back(
-        {.name = name,
-         .raw = raw,
-         .channels = channels,
-         .gamma = r.Add(name + ".gamma", ParameterKind::kGamma, {channels}),
-         .beta = r.Add(name + ".beta", ParameterKind::kBeta, {channels}),
-         .running_mean = r.Add(name + ".running_mean", ParameterKind::kRunningMean, {channels}),
-         .running_variance = r.Add(name + ".running_variance", ParameterKind::kRunningVariance, {channels}),
-         .parameter_rows = parameter_rows});
-    const int norm = static_cast<int>(plan_.norms.size()) - 1;
+    norm.name = name;
+    norm.channels = channels;
+    norm.gamma = r.Add(name + ".gamma", ParameterKind::kGamma, {channels});
+    norm.beta = r.Add(name + ".beta", ParameterKind::kBeta, {channels});
+    norm.running_mean = r.Add(name + ".running_mean", ParameterKind::kRunningMean, {channels});
+    norm.running_variance = r.Add(name + ".running_variance", ParameterKind::kRunningVariance, {channels});
+    plan_.norms.push_back(std::move(norm));
+    return static_cast<int>(plan_.norms.size()) - 1;
+  }
+
+  // The batch norm of a raw map, as a step of its own.
+  int BatchNorm(const std::string& name, int raw, int parameter_rows = -1) {
+    const int channels = plan_.maps[raw].channels;
+    const int norm = AddNorm(name, channels, {.raw = raw, .parameter_rows = parameter_rows});
     AddStep({.op = Op::kBatchNorm, .name = name, .x = raw, .y = raw, .channels = channels, .norm = norm});
     return norm;
   }
@@ -92,7 +95,7 @@ class Builder {
              .weight = weight,
              .norm = NextNorm(),
              .stride = static_cast<int>(stride)});
-    const int norm = AddNorm("stem.bn", raw);
+    const int norm = BatchNorm("stem.bn", raw);
     if (model.stem == Stem::kImagenet) {
       const int64_t pooled = OutSize(size, 2);
       const int y = AddMap("stem.pool", c, pooled, pooled);
@@ -107,23 +110,25 @@ class Builder {
       return y;
     }
     const int y = AddMap("stem.out", c, size, size);
-    AddStep({.op = Op::kResidual, .name = "stem.relu", .x = raw, .y = y, .channels = c, .norm = norm});
+    AddStep({.op = Op::kRelu, .name = "stem.relu", .x = raw, .y = y, .channels = c, .norm = norm});
     return y;
   }
 
-  int GroupConv(const std::string& name, int x, int out_channels, int groups, int in_norm = -1) {
+  int AddGroupConvWeight(const std::string& name, int in_channels, int out_channels, int groups) {
+    return plan_.registry.Add(name + ".weight", ParameterKind::kGroupConvWeight,
+                              {out_channels, in_channels / groups, 1, 1});
+  }
+
+  int GroupConv(const std::string& name, int x, int out_channels, int groups) {
     const Map in = plan_.maps[x];
     const int y = AddMap(name, out_channels, in.height, in.width);
-    const int weight = plan_.registry.Add(name + ".weight", ParameterKind::kGroupConvWeight,
-                                          {out_channels, in.channels / groups, 1, 1});
     AddStep({.op = Op::kGroupConv,
              .name = name,
              .x = x,
              .y = y,
              .channels = out_channels,
-             .weight = weight,
+             .weight = AddGroupConvWeight(name, in.channels, out_channels, groups),
              .norm = NextNorm(),
-             .in_norm = in_norm,
              .groups = groups});
     return y;
   }
@@ -160,18 +165,38 @@ class Builder {
     const int shortcut_row = shortcut_first ? 0 : own_channels, own_row = shortcut_first ? concat_channels : 0;
 
     const int a1 = GroupConv(name + ".conv1", x, model.BottleneckChannels(channels), options.groups1);
-    const int norm1 = AddNorm(name + ".bn1", a1);
+    const int norm1 = BatchNorm(name + ".bn1", a1);
     const int a2 = Depthwise(name + ".depthwise", a1, norm1, options.stride);
-    const int norm2 = AddNorm(name + ".bn2", a2, plan_.steps.back().weight_rows);
-    const int a3 = GroupConv(name + ".conv3", a2, own_channels, model.groups, norm2);
-    const int norm3 = AddNorm(name + ".bn3", a3);
+    // Nothing between the second and the third batch norm is non-linear, so the third has its statistics from the Gram
+    // matrix of a2, and the convolution between them stores what is behind it (docs/backward.md).
+    const int parameter_rows = plan_.steps.back().weight_rows;
+    const Map narrow = plan_.maps[a2];
+    const auto statistics_step = [&](Op op, const std::string& step_name, int step_channels, int norm) {
+      AddStep({.op = op, .name = step_name, .x = a2, .y = a2, .channels = step_channels, .norm = norm});
+    };
+    statistics_step(Op::kGram, name + ".gram", narrow.channels, NextNorm() + 1);
+    const int norm2 = BatchNorm(name + ".bn2", a2, parameter_rows);
+    const int weight = AddGroupConvWeight(name + ".conv3", narrow.channels, own_channels, model.groups);
+    const int norm3 = AddNorm(name + ".bn3", own_channels, {.in_norm = norm2, .weight = weight});
+    statistics_step(Op::kProductNorm, name + ".bn3", own_channels, norm3);
 
-    const Map out = plan_.maps[a3];
-    const int y = AddMap(name, channels, out.height, out.width);
+    const int y = AddMap(name, channels, narrow.height, narrow.width);
     if (options.concat && options.stride == 1) {
       plan_.maps[x].stored_in = y;
       plan_.maps[x].stored_row = shortcut_row;
     }
+    AddStep({.op = Op::kGroupConv,
+             .name = name + ".conv3",
+             .x = a2,
+             .y = y,
+             .y_row = own_row,
+             .channels = own_channels,
+             .shortcut = options.concat ? -1 : x,
+             .weight = weight,
+             .norm = norm3,
+             .in_norm = norm2,
+             .relu = true,
+             .groups = model.groups});
     if (options.concat && options.stride == 2)
       AddStep({.op = Op::kAveragePool,
                .name = name + ".average_pool",
@@ -180,14 +205,6 @@ class Builder {
                .y_row = shortcut_row,
                .channels = in_channels,
                .stride = 2});
-    AddStep({.op = Op::kResidual,
-             .name = name + ".residual",
-             .x = a3,
-             .y = y,
-             .y_row = own_row,
-             .channels = own_channels,
-             .shortcut = options.concat ? -1 : x,
-             .norm = norm3});
     return y;
   }
 
@@ -228,8 +245,12 @@ std::string_view OpName(Op op) {
       return "average_pool";
     case Op::kBatchNorm:
       return "batch_norm";
-    case Op::kResidual:
-      return "residual";
+    case Op::kGram:
+      return "gram";
+    case Op::kProductNorm:
+      return "product_norm";
+    case Op::kRelu:
+      return "relu";
     case Op::kGlobalAveragePool:
       return "global_average_pool";
     case Op::kLinear:
@@ -283,7 +304,7 @@ int64_t Plan::Macs() const {
 }
 
 int64_t Plan::Parameters(const Step& step) const {
-  if (step.op == Op::kBatchNorm) return 2 * norms[step.norm].channels;
+  if (step.op == Op::kBatchNorm || step.op == Op::kProductNorm) return 2 * norms[step.norm].channels;
   const auto size = [&](int parameter) { return parameter < 0 ? 0 : registry.trainable()[parameter].size; };
   return size(step.weight) + size(step.bias);
 }

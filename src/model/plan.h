@@ -21,7 +21,9 @@ enum class Op {
   kDepthwiseConv,
   kAveragePool,
   kBatchNorm,
-  kResidual,
+  kGram,         ///< Gram matrix of x, from which the next kProductNorm has its statistics
+  kProductNorm,  ///< batch norm of a convolution's output that is never stored (ops/product_norm)
+  kRelu,         ///< batch norm and ReLU, stored
   kGlobalAveragePool,
   kLinear,
 };
@@ -49,7 +51,9 @@ struct Map {
 /// A batch norm: the raw map it normalises, and its parameters.
 struct Norm {
   std::string name;
-  int raw = -1;  ///< map
+  int raw = -1;      ///< map; −1: the product of the next two, which is never stored
+  int in_norm = -1;  ///< the batch norm whose output is multiplied ...
+  int weight = -1;   ///< ... with these, in ParameterRegistry::trainable()
   int channels = 0;
   int gamma = -1, beta = -1;                     ///< in ParameterRegistry::trainable()
   int running_mean = -1, running_variance = -1;  ///< in ParameterRegistry::statistics()
@@ -63,13 +67,14 @@ struct Step {
   int y = -1;        ///< map that is written, rows y_row … y_row + channels − 1
   int y_row = 0;
   int channels = 0;
-  int shortcut = -1;  ///< map that is added (kResidual; kGroupConv after folding)
+  int shortcut = -1;  ///< map that is added, before the ReLU
   int weight = -1;    ///< in ParameterRegistry::trainable()
   int bias = -1;      ///< as weight; of the head, where it has one
-  int norm = -1;      ///< the batch norm of y; for kBatchNorm itself: its own; for kResidual: of x
+  int norm = -1;      ///< the batch norm behind a convolution; for kBatchNorm, kProductNorm, kGram: that which they are
+                      ///< of; for kRelu: of x
   int in_norm = -1;   ///< x is raw: applied to it on load, with ReLU if in_relu
   bool in_relu = false;
-  bool relu = false;  ///< ReLU in the store (after folding)
+  bool relu = false;  ///< ReLU in the store: `norm`, if any, is folded into the weights
   int groups = 1;
   int stride = 1;
   int in_rows = -1, weight_rows = -1;  ///< in Plan::row_indices: those of DepthwiseRows
@@ -94,6 +99,10 @@ struct Plan {
     int row = 0;
   };
   Storage StorageOf(int map) const;
+  /// Whether a step is a convolution that stores its output raw, with the moments that its batch norm needs.
+  bool WritesRaw(const Step& step) const {
+    return step.weight >= 0 && step.norm >= 0 && norms[step.norm].raw == step.y;
+  }
   /// Multiply-accumulates of a step on one picture, as the papers count: convolutions and the head.
   int64_t Macs(const Step& step) const;
   int64_t Macs() const;

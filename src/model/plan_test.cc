@@ -84,7 +84,7 @@ void ExpectSoundDataFlow(const Plan& plan) {
   for (const Step& step : plan.steps) {
     ASSERT_TRUE(written(step.x)) << step.name;
     ASSERT_TRUE(step.shortcut < 0 || written(step.shortcut)) << step.name;
-    if (step.op == Op::kBatchNorm) continue;
+    if (step.x == step.y) continue;  // statistics alone
     for (int row = step.y_row; row < step.y_row + step.channels; ++row) ++writes[step.y][row];
     // A concat whose one branch is the input in place: its rows were written with the input.
     for (size_t m = 0; m < plan.maps.size(); ++m)
@@ -107,6 +107,24 @@ TEST(Plan, EachRowOfTheZooMakesOneForEachConventionAndStem) {
         ASSERT_TRUE(plan.ok()) << plan.status().message();
         ExpectSoundDataFlow(*plan);
       }
+}
+
+// The widest map of a unit: what stands in for it is derived in docs/backward.md.
+TEST(Plan, StoresNoLastConvolutionsOutputBeforeItsBatchNorm) {
+  const Plan plan = PlanOf("shufflenet_v1_g3_x1_0");
+  int units = 0;
+  for (const Step& step : plan.steps) {
+    if (!step.name.ends_with(".conv3")) continue;
+    ++units;
+    EXPECT_FALSE(plan.WritesRaw(step)) << step.name;
+    EXPECT_TRUE(step.relu) << step.name;
+    EXPECT_EQ(plan.maps[step.y].name + ".conv3", step.name) << "it writes the unit's own output";
+    const Norm& norm = plan.norms[step.norm];
+    EXPECT_EQ(norm.raw, -1) << step.name;
+    EXPECT_EQ(norm.weight, step.weight) << step.name;
+    EXPECT_EQ(plan.norms[norm.in_norm].raw, step.x) << step.name;
+  }
+  EXPECT_EQ(units, 16);
 }
 
 // A device uploads all row indices at once; steps and norms say where theirs begin.

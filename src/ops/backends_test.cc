@@ -22,22 +22,22 @@ class BackendsTest : public ::testing::Test {
 };
 
 /// Which kernel a table would run.
-auto Kernel(const Result<const OpTable<float>*>& ops) { return (*ops)->residual_forward; }
+auto Kernel(const Result<const OpTable<float>*>& ops) { return (*ops)->relu_forward; }
 
 TEST_F(BackendsTest, ANameLeadsToItsOwnKernels) {
-  EXPECT_EQ(Kernel(FindBackend("cpu")), CpuOps().residual_forward);
-  EXPECT_EQ(Kernel(FindBackend("reference")), ReferenceOps<float>().residual_forward);
-  EXPECT_NE(CpuOps().residual_forward, ReferenceOps<float>().residual_forward);
+  EXPECT_EQ(Kernel(FindBackend("cpu")), CpuOps().relu_forward);
+  EXPECT_EQ(Kernel(FindBackend("reference")), ReferenceOps<float>().relu_forward);
+  EXPECT_NE(CpuOps().relu_forward, ReferenceOps<float>().relu_forward);
   for (const Backend& backend : Backends()) EXPECT_EQ(*FindBackend(backend.name), &backend.ops()) << backend.name;
 }
 
 TEST_F(BackendsTest, WithoutANameTheEnvironmentChoosesElseTheCpu) {
-  EXPECT_EQ(Kernel(FindBackend("")), CpuOps().residual_forward);
+  EXPECT_EQ(Kernel(FindBackend("")), CpuOps().relu_forward);
   setenv("RIFFLE_BACKEND", "", 1);
-  EXPECT_EQ(Kernel(FindBackend("")), CpuOps().residual_forward);
+  EXPECT_EQ(Kernel(FindBackend("")), CpuOps().relu_forward);
   setenv("RIFFLE_BACKEND", "reference", 1);
-  EXPECT_EQ(Kernel(FindBackend("")), ReferenceOps<float>().residual_forward);
-  EXPECT_EQ(Kernel(FindBackend("cpu")), CpuOps().residual_forward) << "a name wins over the environment";
+  EXPECT_EQ(Kernel(FindBackend("")), ReferenceOps<float>().relu_forward);
+  EXPECT_EQ(Kernel(FindBackend("cpu")), CpuOps().relu_forward) << "a name wins over the environment";
 }
 
 TEST_F(BackendsTest, TheEnvironmentChoosesTheInstructionSet) {

@@ -27,8 +27,15 @@ void AveragePoolBackward(const Execution&, const AveragePoolShape&, const riffle
 void BatchNormForward(const Execution&, const BatchNormShape&, const riffle::BatchNormForward<float>&);
 void BatchNormBackward(const Execution&, const BatchNormShape&, const riffle::BatchNormBackward<float>&);
 
-void ResidualForward(const Execution&, const ResidualShape&, const riffle::ResidualForward<float>&);
-void ResidualBackward(const Execution&, const ResidualShape&, const riffle::ResidualBackward<float>&);
+void Gram(const Execution&, const GramShape&, const riffle::Gram<float>&);
+
+void ProductMoments(const Execution&, const GroupConvShape&, const riffle::ProductMoments<float>&);
+void ProductFold(const Execution&, const GroupConvShape&, const riffle::ProductFold<float>&);
+void ProductSums(const Execution&, const GroupConvShape&, const riffle::ProductSums<float>&);
+void ProductGradients(const Execution&, const GroupConvShape&, const riffle::ProductGradients<float>&);
+void ProductPullBack(const Execution&, const GroupConvShape&, const riffle::ProductPullBack<float>&);
+
+void ReluForward(const Execution&, const ReluShape&, const riffle::ReluForward<float>&);
 
 void GlobalAveragePoolForward(const Execution&, const GlobalAveragePoolShape&,
                               const riffle::GlobalAveragePoolForward<float>&);

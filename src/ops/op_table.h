@@ -12,12 +12,14 @@
 #include "ops/distillation/distillation.h"
 #include "ops/flip/flip.h"
 #include "ops/global_average_pool/global_average_pool.h"
+#include "ops/gram/gram.h"
 #include "ops/group_conv/group_conv.h"
 #include "ops/jensen_shannon/jensen_shannon.h"
 #include "ops/linear/linear.h"
 #include "ops/max_pool/max_pool.h"
 #include "ops/mix/mix.h"
-#include "ops/residual/residual.h"
+#include "ops/product_norm/product_norm.h"
+#include "ops/relu/relu.h"
 #include "ops/stem_conv/stem_conv.h"
 #include "ops/update/update.h"
 
@@ -39,8 +41,13 @@ struct OpTable {
   void (*average_pool_backward)(const Execution&, const AveragePoolShape&, const AveragePoolBackward<T>&);
   void (*batch_norm_forward)(const Execution&, const BatchNormShape&, const BatchNormForward<T>&);
   void (*batch_norm_backward)(const Execution&, const BatchNormShape&, const BatchNormBackward<T>&);
-  void (*residual_forward)(const Execution&, const ResidualShape&, const ResidualForward<T>&);
-  void (*residual_backward)(const Execution&, const ResidualShape&, const ResidualBackward<T>&);
+  void (*gram)(const Execution&, const GramShape&, const Gram<T>&);
+  void (*product_moments)(const Execution&, const GroupConvShape&, const ProductMoments<T>&);
+  void (*product_fold)(const Execution&, const GroupConvShape&, const ProductFold<T>&);
+  void (*product_sums)(const Execution&, const GroupConvShape&, const ProductSums<T>&);
+  void (*product_gradients)(const Execution&, const GroupConvShape&, const ProductGradients<T>&);
+  void (*product_pull_back)(const Execution&, const GroupConvShape&, const ProductPullBack<T>&);
+  void (*relu_forward)(const Execution&, const ReluShape&, const ReluForward<T>&);
   void (*global_average_pool_forward)(const Execution&, const GlobalAveragePoolShape&,
                                       const GlobalAveragePoolForward<T>&);
   void (*global_average_pool_backward)(const Execution&, const GlobalAveragePoolShape&,

@@ -8,13 +8,15 @@
 #include "ops/distillation/distillation_ref.h"
 #include "ops/flip/flip_ref.h"
 #include "ops/global_average_pool/global_average_pool_ref.h"
+#include "ops/gram/gram_ref.h"
 #include "ops/group_conv/group_conv_ref.h"
 #include "ops/jensen_shannon/jensen_shannon_ref.h"
 #include "ops/linear/linear_ref.h"
 #include "ops/max_pool/max_pool_ref.h"
 #include "ops/mix/mix_ref.h"
 #include "ops/op_table.h"
-#include "ops/residual/residual_ref.h"
+#include "ops/product_norm/product_norm_ref.h"
+#include "ops/relu/relu_ref.h"
 #include "ops/stem_conv/stem_conv_ref.h"
 #include "ops/update/update_ref.h"
 
@@ -37,8 +39,13 @@ const OpTable<T>& ReferenceOps() {
       .average_pool_backward = ReferenceAveragePoolBackward<T>,
       .batch_norm_forward = ReferenceBatchNormForward<T>,
       .batch_norm_backward = ReferenceBatchNormBackward<T>,
-      .residual_forward = ReferenceResidualForward<T>,
-      .residual_backward = ReferenceResidualBackward<T>,
+      .gram = ReferenceGram<T>,
+      .product_moments = ReferenceProductMoments<T>,
+      .product_fold = ReferenceProductFold<T>,
+      .product_sums = ReferenceProductSums<T>,
+      .product_gradients = ReferenceProductGradients<T>,
+      .product_pull_back = ReferenceProductPullBack<T>,
+      .relu_forward = ReferenceReluForward<T>,
       .global_average_pool_forward = ReferenceGlobalAveragePoolForward<T>,
       .global_average_pool_backward = ReferenceGlobalAveragePoolBackward<T>,
       .linear_forward = ReferenceLinearForward<T>,

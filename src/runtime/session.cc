@@ -225,7 +225,9 @@ void Session::RunStep(size_t index, int64_t images, Rows<const float> x, Rows<fl
       return ops_.linear_forward(execution_, {images, in_map.channels, step.channels},
                                  {.logits = y.data, .features = x.data, .weight = weight, .bias = bias});
     case Op::kBatchNorm:
-    case Op::kResidual:
+    case Op::kGram:
+    case Op::kProductNorm:
+    case Op::kRelu:
       return;  // folded away
   }
 }

@@ -19,7 +19,8 @@ class DecisionRecorder {
     decisions_.clear();
     ops_.max_pool_forward = MaxPool;
     ops_.depthwise_conv_forward = DepthwiseConv;
-    ops_.residual_forward = Residual;
+    ops_.group_conv_forward = GroupConv;
+    ops_.relu_forward = StoredRelu;
   }
   const OpTable<T>& ops() const { return ops_; }
 
@@ -41,10 +42,18 @@ class DecisionRecorder {
     for (int c = 0; c < shape.channels; ++c)
       for (int64_t p = 0; p < shape.in.pixels(); ++p) decisions_.push_back(Positive(BeforeRelu(a.in, c, a.x[c][p])));
   }
-  static void Residual(const Execution& execution, const ResidualShape& shape, const ResidualForward<T>& a) {
-    inner_->residual_forward(execution, shape, a);
-    for (int c = 0; c < shape.channels; ++c)
-      for (int64_t p = 0; p < shape.pixels; ++p) decisions_.push_back(Positive(a.y[c][p]));
+  static void GroupConv(const Execution& execution, const GroupConvShape& shape, const GroupConvForward<T>& a) {
+    inner_->group_conv_forward(execution, shape, a);
+    if (a.relu) Record(a.y, shape.out_channels, shape.pixels);
+  }
+  static void StoredRelu(const Execution& execution, const ReluShape& shape, const ReluForward<T>& a) {
+    inner_->relu_forward(execution, shape, a);
+    Record(a.y, shape.channels, shape.pixels);
+  }
+  // Of the outputs of a ReLU.
+  static void Record(Rows<T> y, int channels, int64_t pixels) {
+    for (int c = 0; c < channels; ++c)
+      for (int64_t p = 0; p < pixels; ++p) decisions_.push_back(Positive(y[c][p]));
   }
 
   OpTable<T> ops_;

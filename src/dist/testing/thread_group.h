@@ -1,6 +1,7 @@
 // Threads of one program as the ranks of a world: what many processes do, in a test and under a sanitizer.
 #pragma once
 
+#include <algorithm>
 #include <condition_variable>
 #include <cstring>
 #include <functional>
@@ -71,12 +72,13 @@ class ThreadRank : public Communicator {
 
   Status Broadcast(std::span<std::byte> values) override {
     RIFFLE_ASSIGN(const std::vector<std::string> all, GatherTexts(TextOf(std::as_bytes(values))));
-    std::memcpy(values.data(), all.front().data(), values.size());
+    std::ranges::copy(std::as_bytes(std::span(all.front())), values.begin());
     return {};
   }
   Status Gather(std::span<const std::byte> own, std::span<std::byte> all) override {
     RIFFLE_ASSIGN(const std::vector<std::string> said, GatherTexts(TextOf(own)));
-    for (size_t r = 0; r < said.size(); ++r) std::memcpy(all.data() + r * own.size(), said[r].data(), own.size());
+    for (size_t r = 0; r < said.size(); ++r)
+      std::ranges::copy(std::as_bytes(std::span(said[r])), all.begin() + static_cast<int64_t>(r * own.size()));
     return {};
   }
   Result<std::vector<std::string>> GatherTexts(std::string_view own) override {

@@ -159,7 +159,9 @@ static void net_linear(const float *x, int inputs, const float *weight, const fl
 }
 )";
     case Op::kBatchNorm:
-    case Op::kResidual:
+    case Op::kGram:
+    case Op::kProductNorm:
+    case Op::kRelu:
       return "";
   }
   return "";

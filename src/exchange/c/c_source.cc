@@ -280,7 +280,9 @@ void net_normalise(const uint8_t *pixels, float *input)
       case Op::kLinear:
         return fmt::format("net_linear({}, {}, {}, {}, {}, {})", x, in.channels, weight, bias, y, step.channels);
       case Op::kBatchNorm:
-      case Op::kResidual:
+      case Op::kGram:
+      case Op::kProductNorm:
+      case Op::kRelu:
         return "";  // folded away
     }
     return "";

@@ -264,7 +264,9 @@ class GraphWriter {
     out.tensor = step.name;
   }
 
+  // The batch norm behind a convolution, where it is not folded into it.
   void BatchNorm(const Step& step) {
+    if (options_.fold_batch_norm) return;
     const Norm& norm = plan_.norms[step.norm];
     WrittenMap& map = maps_[step.y];
     const int32_t* rows = plan_.RowIndices(norm.parameter_rows);
@@ -328,16 +330,32 @@ class GraphWriter {
     Set(AddNode("Concat", map.tensor, {map.parts[0].second, map.parts[1].second}, map.tensor), "axis", int64_t{1});
   }
 
+  // The convolution's shortcut and ReLU.
+  void EndOfUnit(const Step& step) {
+    const std::string name = plan_.maps[step.y].name + ".residual";
+    std::string tensor = maps_[step.y].tensor;
+    if (step.shortcut >= 0) {
+      AddNode("Add", name + ".add", {maps_[step.shortcut].tensor, tensor}, name + ".add");
+      tensor = name + ".add";
+    }
+    Finish(step.y, step.y_row, Relu(name, tensor));
+  }
+
   void WriteStep(const Step& step) {
     switch (step.op) {
       case Op::kStemConv:
       case Op::kDepthwiseConv:
-        return Convolution(step, 3);
+        Convolution(step, 3);
+        return BatchNorm(step);
       case Op::kGroupConv:
-        return Convolution(step, 1);
-      case Op::kBatchNorm:
-        if (!options_.fold_batch_norm) BatchNorm(step);
+        Convolution(step, 1);
+        BatchNorm(step);
+        if (step.relu) EndOfUnit(step);
         return;
+      case Op::kBatchNorm:
+      case Op::kGram:
+      case Op::kProductNorm:
+        return;  // training's way of computing what is written behind the convolutions
       case Op::kMaxPool:
         Pool("MaxPool", step, false);
         maps_[step.y].tensor = step.name;
@@ -347,14 +365,8 @@ class GraphWriter {
         Set(Pool("AveragePool", step, nine), "count_include_pad", int64_t{nine});
         return Finish(step.y, step.y_row, step.name);
       }
-      case Op::kResidual: {
-        std::string tensor = Input(step);
-        if (step.shortcut >= 0) {
-          AddNode("Add", step.name + ".add", {maps_[step.shortcut].tensor, tensor}, step.name + ".add");
-          tensor = step.name + ".add";
-        }
-        return Finish(step.y, step.y_row, Relu(step.name, tensor));
-      }
+      case Op::kRelu:
+        return Finish(step.y, step.y_row, Relu(step.name, Input(step)));
       case Op::kGlobalAveragePool:
         AddNode("GlobalAveragePool", step.name, {Input(step)}, step.name);
         maps_[step.y].tensor = step.name;

@@ -25,7 +25,7 @@ std::vector<TensorView> StateDict(const Exportable& network, const WeightSource&
   for (const Step& step : plan.steps) {
     add_trainable(step.weight);
     add_trainable(step.bias);
-    if (step.op != Op::kBatchNorm) continue;
+    if (step.weight < 0 || step.norm < 0) continue;
     const Norm& norm = plan.norms[step.norm];
     add_trainable(norm.gamma);
     add_trainable(norm.beta);

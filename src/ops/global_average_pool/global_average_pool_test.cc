@@ -30,9 +30,7 @@ struct Chain {
     for (int64_t i = 0; i < features.pixels(); ++i) dfeatures[0][i] = T(2 * (i + 1)) * features[0][i];
     ReferenceOps<T>().global_average_pool_backward(OnThreads(), shape,
                                                    {before.norm.dz.rows(), dfeatures.data(), before.y.rows()});
-    ReferenceOps<T>().residual_backward(
-        OnThreads(), before.shape(),
-        {before.norm.sums.data(), before.norm.dz.rows(), before.norm.raw.rows(), before.norm.moments.data()});
+    before.norm.GatherSums();
     before.norm.Backward();
   }
   std::vector<Variable<T>> Variables() {

@@ -19,20 +19,17 @@ struct GroupConvShape {
   int64_t weights() const { return int64_t{out_channels} * in_per_group(); }
 };
 
-/// What is folded into prepared weights, so that the product itself never sees a batch norm:
-///   y = weight·(in_scale·x + in_shift) + bias
+/// What is prepared: y = weight·x + bias.
 template <class T>
 struct GroupConvWeights {
-  const T* weight = nullptr;    ///< [out_channels][in_per_group]
-  const T* in_scale = nullptr;  ///< [in_channels], or null for 1
-  const T* in_shift = nullptr;  ///< [in_channels], null together with in_scale
-  const T* bias = nullptr;      ///< [out_channels], or null for 0
+  const T* weight = nullptr;  ///< [out_channels][in_per_group]
+  const T* bias = nullptr;    ///< [out_channels], or null for 0
 };
 
 /// Values that prepared weights take; their layout is the backend's own.
 using GroupConvPreparedValues = int64_t (*)(const GroupConvShape&);
 
-/// Folds and packs. Training prepares at each step, inference once.
+/// Packs them. Training prepares at each step, inference once.
 template <class T>
 using GroupConvPrepare = void (*)(const Execution&, const GroupConvShape&, T* prepared, const GroupConvWeights<T>&);
 
@@ -43,17 +40,18 @@ struct GroupConvForward {
   const T* prepared = nullptr;
   Rows<const T> residual;  ///< added before the ReLU, or null; may be y itself
   bool relu = false;
-  Moments<T>* moments = nullptr;  ///< [out_channels] of the stored rows, or null
+  Moments<T>* moments = nullptr;  ///< [out_channels] of the stored rows, or null; with neither residual nor ReLU
 };
 
 template <class T>
 struct GroupConvBackward {
   GradientSink<T> dx;    ///< Wᵀ·dy; its dz is null where the input needs no gradient
   T* dweight = nullptr;  ///< [out_channels][in_per_group], overwritten
+  T* dy_sums = nullptr;  ///< [out_channels], Σ dy; or null
   GradientSource<T> dy;
-  Rows<const T> x;  ///< as forward read it
-  Activation<T>
-      in;  ///< what x stands for. relu: the gradient is zero where in(x) ≤ 0, and x must be stored after its ReLU
+  Rows<const T> x;                        ///< as forward read it
+  const Moments<T>* x_moments = nullptr;  ///< [in_channels]: dweight is Σ dy·(x − mean); null: Σ dy·x
+  bool relu = false;                      ///< x is the output of a ReLU: dx is zero where x ≤ 0
   const T* weight = nullptr;
 };
 

@@ -17,6 +17,7 @@
 #define HWY_TARGET_INCLUDE "ops/group_conv/group_conv_backward_cpu.cc"
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
+#include "ops/group_conv/dot-inl.h"
 #include "ops/group_conv/group_conv-inl.h"
 #include "ops/simd-inl.h"
 
@@ -25,77 +26,11 @@ namespace riffle::cpu {
 namespace HWY_NAMESPACE {
 namespace {
 
-constexpr int kDotRows = kManyRegisters ? 4 : 3;  // rows of dy in the dot-product tile
-constexpr int kDotColumns = 4;                    // rows of x: their sums over lanes fill one block of 128 bits
 // Pixels that are handled at a time: dy of one block, and of two slabs of dx (one of them on its way from memory) x,
 // the other branch's gradient and the raw rows fit into L2.
 int64_t BackwardBlock(const GroupConvShape& shape) {
   const int64_t slab = SlabRows(shape.in_per_group());
   return BlockPixels(shape.out_per_group() + 6 * slab, shape.pixels);
-}
-
-// Rows of dweight in partial sums have room for the whole tiles of every slab.
-constexpr int64_t PartialColumns(int64_t k) { return k + kDotColumns; }
-
-// to[0..4) += the lanes' sums of four vectors.
-#if HWY_TARGET == HWY_SCALAR
-HWY_INLINE void AddLaneSums(V a, V b, V c, V d, float* HWY_RESTRICT to) {
-  const V sums[4] = {a, b, c, d};
-  for (int i = 0; i < 4; ++i) to[i] += hn::GetLane(sums[i]);
-}
-#else
-constexpr hn::FixedTag<float, 4> kBlock;  // 128 bits
-
-template <class DV>
-HWY_INLINE hn::Vec<decltype(kBlock)> SumBlocks(DV d, hn::Vec<DV> v) {
-  if constexpr (hn::MaxLanes(d) == 4) {
-    return v;
-  } else {
-    const hn::Half<DV> half;
-    return SumBlocks(half, hn::Add(hn::LowerHalf(half, v), hn::UpperHalf(half, v)));
-  }
-}
-
-// Transposing while adding takes a fifth of the shuffles of four separate sums.
-HWY_INLINE void AddLaneSums(V a, V b, V c, V d, float* HWY_RESTRICT to) {
-  const V ac = hn::Add(hn::InterleaveLower(D(), a, c), hn::InterleaveUpper(D(), a, c));
-  const V bd = hn::Add(hn::InterleaveLower(D(), b, d), hn::InterleaveUpper(D(), b, d));
-  const V abcd = hn::Add(hn::InterleaveLower(D(), ac, bd), hn::InterleaveUpper(D(), ac, bd));
-  hn::StoreU(hn::Add(hn::LoadU(kBlock, to), SumBlocks(D(), abcd)), kBlock, to);
-}
-#endif
-
-// dweight[r][c] += Σ_p g[r][p]·x[c][p] for R rows of g and C rows of x; kDotColumns values of each row of dweight are
-// written. g is zero beyond count.
-template <int R, int C>
-HWY_INLINE void DotTile(Rows<const float> g, Rows<const float> x, int64_t count, Rows<float> dweight) {
-  V acc[R][kDotColumns];
-  for (int r = 0; r < R; ++r)
-    for (int c = 0; c < kDotColumns; ++c) acc[r][c] = hn::Zero(D());
-  const auto add = [&](int64_t p, auto load) HWY_ATTR {
-    V rows[R];
-    for (int r = 0; r < R; ++r) rows[r] = hn::LoadU(D(), g[r] + p);
-    for (int c = 0; c < C; ++c) {
-      const V column = load(x[c] + p);
-      for (int r = 0; r < R; ++r) acc[r][c] = hn::MulAdd(rows[r], column, acc[r][c]);
-    }
-  };
-  int64_t p = 0;
-  for (; p + kLanes <= count; p += kLanes) add(p, [](const float* at) HWY_ATTR { return hn::LoadU(D(), at); });
-  if (p < count) add(p, [&](const float* at) HWY_ATTR { return LoadFirst(at, count - p); });
-  for (int r = 0; r < R; ++r) AddLaneSums(acc[r][0], acc[r][1], acc[r][2], acc[r][3], dweight[r]);
-}
-
-template <int R = kDotRows, int C = kDotColumns>
-HWY_INLINE void DotTileOfSize(int64_t rows, int64_t columns, Rows<const float> g, Rows<const float> x, int64_t count,
-                              Rows<float> dweight) {
-  if (rows < R) {
-    if constexpr (R > 1) DotTileOfSize<R - 1, C>(rows, columns, g, x, count, dweight);
-  } else if (columns < C) {
-    if constexpr (C > 1) DotTileOfSize<R, C - 1>(rows, columns, g, x, count, dweight);
-  } else {
-    DotTile<R, C>(g, x, count, dweight);
-  }
 }
 
 // dweight[m][k] += g[m][count]·x[k][count]ᵀ. The operand with fewer rows goes in the inner loop: it stays in L1.
@@ -162,9 +97,15 @@ HWY_INLINE void FinishRow(const float* HWY_RESTRICT product, const RowSink& sink
 
 // Everything that one task of the backward adds up, in memory of its own.
 struct Partial {
-  Rows<float> dweight;  // [m][k], of x as it is stored
-  double* dy_sum;       // [m] Σ dy, for the shift of an input activation; else 0
+  Rows<float> dweight;  // [m][k]
+  double* dy_sum;       // [m] Σ dy, where it is wanted; else 0
   float* sums;          // [k][2] lanes of Σ dz and Σ dz·(raw − mean)
+};
+
+// Rows of one slab and block in scratch memory.
+struct SlabScratch {
+  Rows<float> product;  // of dx
+  Rows<float> centred;  // x about its means, where that is wanted
 };
 
 struct BackwardTask {
@@ -177,26 +118,31 @@ struct BackwardTask {
 // Rows [first, first + rows) of group g's dx and dweight, pixels [begin, begin + count), from the raw gradient dy:
 // row blocks [block, end) of the product. Meanwhile `next` is brought near.
 HWY_NOINLINE void BackwardSlab(const BackwardTask& t, int64_t g, const RowBlocks& blocks, int block, int end,
-                               int64_t begin, int64_t count, Rows<const float> dy, Rows<float> product,
+                               int64_t begin, int64_t count, Rows<const float> dy, const SlabScratch& slab,
                                const Partial& partial, RowPrefetch& next) {
   const GradientSink<float>& sink = t.args.dx;
   const int64_t first = blocks.first(block), rows = blocks.first(end) - first, channel = g * t.k + first;
   if (sink.dz) {
-    const Store store{product, nullptr, {}, false, static_cast<int>(first)};
+    const Store store{slab.product, nullptr, {}, false, static_cast<int>(first)};
     for (int64_t p = 0; p < count; p += kPanel) {
       next.Advance(p, 2 * count);
       ProductOfBlocks(blocks, block, end, t.m, t.transposed + g * t.m * t.k, dy, p, std::min(p + kPanel, count), store);
     }
     for (int64_t r = 0; r < rows; ++r) {
       const RowSink row_sink{.add = sink.add ? sink.add[channel + r] + begin : nullptr,
-                             .relu_of = t.args.in.relu ? t.args.x[channel + r] + begin : nullptr,
+                             .relu_of = t.args.relu ? t.args.x[channel + r] + begin : nullptr,
                              .raw = sink.raw ? sink.raw[channel + r] + begin : nullptr,
                              .mean = sink.raw ? sink.moments[channel + r].mean : 0};
-      FinishRow(product[r], row_sink, count, sink.dz[channel + r] + begin, partial.sums + 2 * kLanes * (first + r));
+      FinishRow(slab.product[r], row_sink, count, sink.dz[channel + r] + begin,
+                partial.sums + 2 * kLanes * (first + r));
     }
   }
-  Dot(t.m, rows, dy, {t.args.x[channel] + begin, t.args.x.stride}, count,
-      {partial.dweight.data + first, partial.dweight.stride}, next);
+  Rows<const float> x{t.args.x[channel] + begin, t.args.x.stride};
+  if (t.args.x_moments) {
+    for (int64_t r = 0; r < rows; ++r) LoadCentred(x[r], count, t.args.x_moments[channel + r].mean, slab.centred[r]);
+    x = slab.centred;
+  }
+  Dot(t.m, rows, dy, x, count, {partial.dweight.data + first, partial.dweight.stride}, next);
 }
 
 // What pixels [begin, begin + count) of the slab from row block `block` on read.
@@ -214,13 +160,20 @@ void AddGradient(const BackwardTask& t, int64_t g, int64_t first, int64_t last, 
   if (t.args.dy.pull_back) prefetch.Add(t.args.dy.raw.From(g * t.m + first), last - first, begin, count);
 }
 
+// Rows of group g's raw gradient, pixels [begin, begin + count): where they lie, if that is what is stored, else in
+// `scratch`. They end with a whole vector, zeros behind the last pixel.
+Rows<const float> RawGradients(const BackwardTask& t, int64_t g, int64_t begin, int64_t count, Rows<float> scratch) {
+  const GradientSource<float>& dy = t.args.dy;
+  if (!dy.pull_back && count % kLanes == 0) return {dy.dz[g * t.m] + begin, dy.dz.stride};
+  for (int64_t row = 0; row < t.m; ++row) LoadGradient(dy, g * t.m + row, begin, count, scratch[row]);
+  return scratch;
+}
+
 // One group, pixels [begin, begin + count); meanwhile those of the next `next_count` pixels are brought near.
 HWY_NOINLINE void BackwardPixels(const BackwardTask& t, int64_t g, int64_t begin, int64_t count, int64_t next_count,
-                                 Rows<float> dy, Rows<float> product, const Partial& partial) {
-  for (int64_t row = 0; row < t.m; ++row) {
-    LoadGradient(t.args.dy, g * t.m + row, begin, count, dy[row]);
-    if (t.args.in.scale) partial.dy_sum[row] += Sum(dy[row], count);
-  }
+                                 Rows<float> scratch, const SlabScratch& slab, const Partial& partial) {
+  const Rows<const float> dy = RawGradients(t, g, begin, count, scratch);
+  for (int64_t row = 0; t.args.dy_sums && row < t.m; ++row) partial.dy_sum[row] += Sum(dy[row], count);
   const RowBlocks blocks(static_cast<int>(t.k));
   for (int b = 0; b < blocks.count; b += kSlabBlocks) {
     const int end = std::min(b + kSlabBlocks, blocks.count);
@@ -230,13 +183,13 @@ HWY_NOINLINE void BackwardPixels(const BackwardTask& t, int64_t g, int64_t begin
     else
       AddSlab(t, g, blocks, 0, begin + count, next_count, next);
     AddGradient(t, g, t.m * b / blocks.count, t.m * end / blocks.count, begin + count, next_count, next);
-    BackwardSlab(t, g, blocks, b, end, begin, count, dy, product, partial, next);
+    BackwardSlab(t, g, blocks, b, end, begin, count, dy, slab, partial, next);
   }
 }
 
 // The rest adds the partial sums of all chunks up, in order.
 
-// dweight of one output channel.
+// dweight and Σ dy of one output channel.
 void FinishWeights(const BackwardTask& t, int64_t channel, const Partial* partials, int64_t chunks) {
   const int64_t g = channel / t.m, row = channel % t.m;
   Scratch scratch;
@@ -249,12 +202,8 @@ void FinishWeights(const BackwardTask& t, int64_t channel, const Partial* partia
     for (int64_t i = 0; i < t.k; ++i) dweight[i] += double{part[i]};
     dy_sum += partial.dy_sum[row];
   }
-  const Activation<float>& in = t.args.in;
-  float* to = t.args.dweight + channel * t.k;
-  for (int64_t i = 0; i < t.k; ++i) {
-    if (in.scale) dweight[i] = in.scale[g * t.k + i] * dweight[i] + in.shift[g * t.k + i] * dy_sum;
-    to[i] = static_cast<float>(dweight[i]);
-  }
+  for (int64_t i = 0; i < t.k; ++i) t.args.dweight[channel * t.k + i] = static_cast<float>(dweight[i]);
+  if (t.args.dy_sums) t.args.dy_sums[channel] = static_cast<float>(dy_sum);
 }
 
 // Σ dz and Σ dz·(raw − mean) of one input channel.
@@ -298,12 +247,13 @@ void Backward(const Execution& execution, const GroupConvShape& shape, const rif
     Scratch own;
     const int64_t stride = RowStride(block);
     const Rows<float> dy{own.Floats(m * stride), stride};
-    const Rows<float> product{own.Floats(SlabRows(shape.in_per_group()) * stride), stride};
+    const auto slab_rows = [&] { return Rows<float>{own.Floats(SlabRows(shape.in_per_group()) * stride), stride}; };
+    const SlabScratch slab{.product = slab_rows(), .centred = args.x_moments ? slab_rows() : Rows<float>{}};
     RowPrefetch start;
     AddGradient(task, g, 0, m, first, pixels_from(first), start);
     start.Advance(1, 1);
     for (int64_t begin = first; begin < last; begin += block)
-      BackwardPixels(task, g, begin, pixels_from(begin), pixels_from(begin + block), dy, product, partials[i]);
+      BackwardPixels(task, g, begin, pixels_from(begin), pixels_from(begin + block), dy, slab, partials[i]);
   });
   execution.pool.ParallelFor(shape.out_channels, [&](int64_t i) { FinishWeights(task, i, partials, chunks); });
   if (args.dx.raw)

@@ -50,9 +50,27 @@ void Backward(benchmark::State& state) {
                                          .dweight = dweight.data(),
                                          .dy = dy.source(),
                                          .x = conv.x.rows(),
-                                         .in = {.relu = true},
+                                         .relu = true,
                                          .weight = conv.weight.data()};
   Time(state, 2 * conv.flops(), FloatBytes(3 * conv.in_floats() + 2 * (conv.out_floats() + conv.shape.weights())),
+       [&] { cpu::GroupConvBackward(kOneThread, conv.shape, call); });
+}
+
+// As it runs between two batch norms: dy is the gradient itself.
+void BackwardOfProduct(benchmark::State& state) {
+  GroupConv conv(state);
+  GuardedMap<float> dy = RandomMap(conv.shape.out_channels, conv.shape.pixels);
+  GuardedMap<float> dx(conv.shape.in_channels, conv.shape.pixels);
+  GuardedMap<float> dweight(1, conv.shape.weights()), dy_sums(1, conv.shape.out_channels);
+  const std::vector<Moments<float>> moments(conv.shape.in_channels, {0.5f, 2});
+  const GroupConvBackward<float> call = {.dx = {.dz = dx.rows()},
+                                         .dweight = dweight.data(),
+                                         .dy_sums = dy_sums.data(),
+                                         .dy = {.dz = dy.rows()},
+                                         .x = conv.x.rows(),
+                                         .x_moments = moments.data(),
+                                         .weight = conv.weight.data()};
+  Time(state, 2 * conv.flops(), FloatBytes(2 * conv.in_floats() + conv.out_floats() + 2 * conv.shape.weights()),
        [&] { cpu::GroupConvBackward(kOneThread, conv.shape, call); });
 }
 
@@ -66,6 +84,11 @@ void Shapes(benchmark::internal::Benchmark* b, int64_t images) {
 
 BENCHMARK(Inference)->Name("GroupConvInference")->Apply([](auto* b) { Shapes(b, 1); });
 BENCHMARK(Forward)->Name("GroupConvForward")->Apply([](auto* b) { Shapes(b, 64); });
+BENCHMARK(BackwardOfProduct)
+    ->Name("GroupConvProductBackward")
+    ->Args({3, 60, 240, 50176})
+    ->Args({3, 120, 480, 12544})
+    ->Args({3, 240, 960, 3136});
 BENCHMARK(Backward)->Name("GroupConvBackward")->Apply([](auto* b) { Shapes(b, 64); });
 
 }  // namespace

@@ -1,12 +1,12 @@
-// Forward of the group convolution: weights prepared, and the product of group_conv-inl.h alone, as inference needs it
-// (group_conv_moments_cpu.cc is the one of training). Work is split into (group, chunk of pixels, blocks of rows) by
-// shape alone: the same bits at any number of threads.
+// Forward of the group convolution: weights prepared, and the product of group_conv-inl.h alone, for maps that stay in
+// the caches, as those of a picture do (group_conv_blocks_cpu.cc is for batches, and gathers moments). Work is split
+// into (group, chunk of pixels, blocks of rows) by shape alone: the same bits at any number of threads.
 #include <algorithm>
 
 #include "backend/execution.h"
-#include "backend/scratch.h"
+#include "ops/caches.h"
 #include "ops/cpu.h"
-#include "ops/group_conv/group_conv_moments_cpu.h"
+#include "ops/group_conv/group_conv_blocks_cpu.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "ops/group_conv/group_conv_forward_cpu.cc"
@@ -25,23 +25,8 @@ void Prepare(const GroupConvShape& shape, float* prepared, const GroupConvWeight
     std::copy_n(weights.bias, shape.out_channels, bias);
   else
     std::fill_n(bias, shape.out_channels, 0.0f);
-  Scratch scratch;
-  float* folded = weights.in_scale ? scratch.Floats(m * k) : nullptr;
-  for (int g = 0; g < shape.groups; ++g) {
-    const float* w = weights.weight + g * m * k;
-    if (folded) {
-      for (int64_t row = 0; row < m; ++row) {
-        double shifted = 0;
-        for (int64_t i = 0; i < k; ++i) {
-          folded[row * k + i] = w[row * k + i] * weights.in_scale[g * k + i];
-          shifted += double{w[row * k + i]} * weights.in_shift[g * k + i];
-        }
-        bias[g * m + row] = static_cast<float>(bias[g * m + row] + shifted);
-      }
-      w = folded;
-    }
-    Pack(static_cast<int>(m), k, w, k, 1, prepared + g * m * k);
-  }
+  for (int g = 0; g < shape.groups; ++g)
+    Pack(static_cast<int>(m), k, weights.weight + g * m * k, k, 1, prepared + g * m * k);
 }
 
 Store StoreOf(const GroupConvShape& shape, const riffle::GroupConvForward<float>& args, int64_t g) {
@@ -96,7 +81,8 @@ void GroupConvPrepare(const Execution&, const GroupConvShape& shape, float* prep
 
 void GroupConvForward(const Execution& execution, const GroupConvShape& shape,
                       const riffle::GroupConvForward<float>& args) {
-  if (args.moments) return GroupConvForwardWithMoments(execution, shape, args);
+  const int64_t rows = std::max(shape.in_channels, shape.out_channels);
+  if (args.moments || OutgrowsCaches(rows * shape.pixels)) return GroupConvForwardByBlocks(execution, shape, args);
   HWY_DYNAMIC_DISPATCH(ForwardRows)(execution, shape, args);
 }
 

@@ -1,6 +1,7 @@
-// The reference of group_conv.h. Prepared weights: [out_channels][in_per_group] with the scales folded in, then
-// [out_channels] biases.
+// The reference of group_conv.h. Prepared weights: [out_channels][in_per_group], then [out_channels] biases.
 #pragma once
+
+#include <algorithm>
 
 #include "ops/common_ref.h"
 #include "ops/group_conv/group_conv.h"
@@ -14,17 +15,8 @@ inline int64_t ReferenceGroupConvPreparedValues(const GroupConvShape& shape) {
 template <class T>
 void ReferenceGroupConvPrepare(const Execution&, const GroupConvShape& shape, T* prepared,
                                const GroupConvWeights<T>& a) {
-  const int64_t K = shape.in_per_group(), M = shape.out_per_group();
-  for (int64_t o = 0; o < shape.out_channels; ++o) {
-    T bias = a.bias ? a.bias[o] : T(0);
-    for (int64_t k = 0; k < K; ++k) {
-      const T weight = a.weight[o * K + k];
-      const int64_t c = o / M * K + k;
-      prepared[o * K + k] = a.in_scale ? weight * a.in_scale[c] : weight;
-      if (a.in_scale) bias += weight * a.in_shift[c];
-    }
-    prepared[shape.weights() + o] = bias;
-  }
+  std::copy_n(a.weight, shape.weights(), prepared);
+  for (int64_t o = 0; o < shape.out_channels; ++o) prepared[shape.weights() + o] = a.bias ? a.bias[o] : T(0);
 }
 
 template <class T>
@@ -49,10 +41,14 @@ void ReferenceGroupConvBackward(const Execution& execution, const GroupConvShape
   execution.pool.ParallelFor(shape.out_channels, [&](int64_t o) {
     for (int64_t k = 0; k < K; ++k) {
       const int64_t c = o / M * K + k;
+      const T mean = a.x_moments ? a.x_moments[c].mean : T(0);
       T sum = 0;
-      for (int64_t p = 0; p < shape.pixels; ++p) sum += RawGradient(a.dy, o, p) * Activate(a.in, c, a.x[c][p]);
+      for (int64_t p = 0; p < shape.pixels; ++p) sum += RawGradient(a.dy, o, p) * (a.x[c][p] - mean);
       a.dweight[o * K + k] = sum;
     }
+    if (!a.dy_sums) return;
+    a.dy_sums[o] = 0;
+    for (int64_t p = 0; p < shape.pixels; ++p) a.dy_sums[o] += RawGradient(a.dy, o, p);
   });
   if (!a.dx.dz) return;
   execution.pool.ParallelFor(shape.in_channels, [&](int64_t c) {
@@ -60,7 +56,7 @@ void ReferenceGroupConvBackward(const Execution& execution, const GroupConvShape
     for (int64_t p = 0; p < shape.pixels; ++p) {
       T sum = a.dx.add ? a.dx.add[c][p] : T(0);
       for (int64_t o = first; o < first + M; ++o) sum += a.weight[o * K + k] * RawGradient(a.dy, o, p);
-      a.dx.dz[c][p] = MaskGradient(a.in, c, a.x[c][p], sum);
+      a.dx.dz[c][p] = a.relu && !Positive(a.x[c][p]) ? T(0) : sum;
     }
     GatherSums(a.dx, c, shape.pixels);
   });

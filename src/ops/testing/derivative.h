@@ -87,6 +87,10 @@ struct Normalised {
   void GatherMoments() {
     for (int64_t r = 0; r < raw.row_count(); ++r) moments[r] = RowMoments<T>(raw[r], raw.pixels());
   }
+  /// The sums that whoever has stored dz would have gathered.
+  void GatherSums() {
+    for (int64_t r = 0; r < raw.row_count(); ++r) sums[r] = RowSums<T>(dz[r], raw[r], moments[r], raw.pixels());
+  }
   /// From moments to scale and shift.
   void Forward() {
     ReferenceOps<T>().batch_norm_forward(OnThreads(), shape(),
@@ -119,7 +123,7 @@ struct Normalised {
   GuardedMap<T> raw_gradient, dgamma, dbeta;
 };
 
-/// The end of a chain: batch norm of a raw map, shortcut, ReLU (residual.h), and F = Σ factor·y.
+/// The end of a chain: batch norm of a raw map, shortcut, ReLU, and F = Σ factor·y.
 template <class T>
 struct ResidualEnd {
   ResidualEnd(int64_t channels, int64_t pixels, Draw& draw)
@@ -128,16 +132,15 @@ struct ResidualEnd {
         factor(channels, pixels, [&] { return draw.Real(); }),
         y(channels, pixels) {}
 
-  ResidualShape shape() const { return {static_cast<int>(y.row_count()), y.pixels()}; }
-
   /// From norm.raw and norm.moments to F.
   T Forward() {
     norm.Forward();
-    ReferenceOps<T>().residual_forward(
-        OnThreads(), shape(), {y.rows(), norm.raw.rows(), norm.scale.data(), norm.shift.data(), shortcut.rows()});
     T sum = 0;
     for (int64_t r = 0; r < y.row_count(); ++r) {
-      for (int64_t p = 0; p < y.pixels(); ++p) sum += factor[r][p] * y[r][p];
+      for (int64_t p = 0; p < y.pixels(); ++p) {
+        y[r][p] = Relu(norm.scale[0][r] * norm.raw[r][p] + norm.shift[0][r] + shortcut[r][p]);
+        sum += factor[r][p] * y[r][p];
+      }
     }
     return sum;
   }
@@ -146,8 +149,7 @@ struct ResidualEnd {
     for (int64_t r = 0; r < y.row_count(); ++r) {
       for (int64_t p = 0; p < y.pixels(); ++p) norm.dz[r][p] = Positive(y[r][p]) ? factor[r][p] : T(0);
     }
-    ReferenceOps<T>().residual_backward(OnThreads(), shape(),
-                                        {norm.sums.data(), norm.dz.rows(), norm.raw.rows(), norm.moments.data()});
+    norm.GatherSums();
     norm.Backward();
   }
 

@@ -31,12 +31,13 @@ inline const OpTable<float>& GuardedOps() {
       Guarded<&Ops::stem_conv_forward, &Ops::stem_conv_backward, &Ops::max_pool_forward, &Ops::max_pool_backward,
               &Ops::group_conv_prepare, &Ops::group_conv_forward, &Ops::group_conv_backward,
               &Ops::depthwise_conv_forward, &Ops::depthwise_conv_backward, &Ops::average_pool_forward,
-              &Ops::average_pool_backward, &Ops::batch_norm_forward, &Ops::batch_norm_backward, &Ops::residual_forward,
-              &Ops::residual_backward, &Ops::global_average_pool_forward, &Ops::global_average_pool_backward,
-              &Ops::linear_forward, &Ops::linear_backward, &Ops::cross_entropy, &Ops::binary_cross_entropy,
-              &Ops::jensen_shannon, &Ops::distillation, &Ops::mix_pictures, &Ops::mix_targets, &Ops::flip,
-              &Ops::flip_mean, &Ops::accumulate, &Ops::squared_norms, &Ops::clip_norm, &Ops::update, &Ops::approach,
-              &Ops::all_finite>(CpuOps());
+              &Ops::average_pool_backward, &Ops::batch_norm_forward, &Ops::batch_norm_backward, &Ops::gram,
+              &Ops::product_moments, &Ops::product_fold, &Ops::product_sums, &Ops::product_gradients,
+              &Ops::product_pull_back, &Ops::relu_forward, &Ops::global_average_pool_forward,
+              &Ops::global_average_pool_backward, &Ops::linear_forward, &Ops::linear_backward, &Ops::cross_entropy,
+              &Ops::binary_cross_entropy, &Ops::jensen_shannon, &Ops::distillation, &Ops::mix_pictures,
+              &Ops::mix_targets, &Ops::flip, &Ops::flip_mean, &Ops::accumulate, &Ops::squared_norms, &Ops::clip_norm,
+              &Ops::update, &Ops::approach, &Ops::all_finite>(CpuOps());
   return table;
 }
 

@@ -1,7 +1,7 @@
 #include "train/loop/evaluate.h"
 
+#include <algorithm>
 #include <chrono>
-#include <cstring>
 
 #include "train/batch_check.h"
 #include "train/batch_input.h"
@@ -74,7 +74,7 @@ Result<std::vector<Answer>> ThoseOfAll(const std::vector<Answer>& own, Communica
   for (const std::string& text : said) {
     const size_t before = all.size();
     all.resize(before + text.size() / sizeof(Answer));
-    std::memcpy(all.data() + before, text.data(), text.size());
+    std::ranges::copy(text, reinterpret_cast<char*>(all.data() + before));
   }
   return all;
 }

