@@ -224,8 +224,7 @@ void Backward(const Execution& execution, const GroupConvShape& shape, const rif
   Scratch scratch;
   const int64_t k = shape.in_per_group(), m = shape.out_per_group();
   float* transposed = scratch.Floats(shape.weights() + kPackedPadding);
-  for (int g = 0; g < shape.groups; ++g)
-    Pack(static_cast<int>(k), m, args.weight + g * m * k, 1, k, transposed + g * m * k);
+  Pack(execution, shape.groups, static_cast<int>(k), m, args.weight, 1, k, transposed);
   const BackwardTask task{shape, args, transposed, k, m};
 
   const int64_t block = BackwardBlock(shape), chunk = ChunkPixels(shape.pixels, block);
