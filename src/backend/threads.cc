@@ -1,4 +1,6 @@
-// A pool of workers that spin for a moment and then sleep. Tasks are handed out in order by one atomic word.
+// A pool of workers that spin for a moment and then sleep. Each thread begins with a part of the tasks of its own, the
+// same part each time: regions that follow one another on the same map leave its rows in the caches where they are used
+// next. Who has done its part takes tasks of the others one by one, so that a thread without a core holds nobody up.
 // Why no OpenMP: see docs/decisions.md, "Threads".
 #include "backend/threads.h"
 
@@ -42,9 +44,9 @@ constexpr int kSpins = 2000;
 // Of the whole process, as affinity is: LimitUsableCores.
 std::atomic<int> core_limit = std::numeric_limits<int>::max();
 
-// claims_: tasks left to claim in the lower half, the number of the region in the upper one. A claim is an exchange of
-// the whole word, so it cannot fall into another region than the one it was read from.
-constexpr uint64_t kRegion = uint64_t{1} << 32, kLeft = kRegion - 1;
+// Part::unclaimed: how many tasks in the lower half, the number of the region in the upper one. A claim is an exchange
+// of the whole word, so it cannot fall into another region than the one it was read from.
+constexpr uint64_t kLeft = (uint64_t{1} << 32) - 1;
 
 }  // namespace
 
@@ -67,7 +69,7 @@ int DefaultThreads() {
   return asked > 0 ? asked : UsableCores();
 }
 
-ThreadPool::ThreadPool(int threads) : asked_(threads) {
+ThreadPool::ThreadPool(int threads) : asked_(threads), parts_(threads) {
   // With more threads than cores a spinning thread only keeps a working one from its core.
   spins_ = threads <= UsableCores() ? kSpins : 0;
   workers_.reserve(threads - 1);
@@ -106,8 +108,10 @@ void ThreadPool::Run(int64_t tasks, TaskRef task) {
   task_ = &task;
   tasks_ = tasks;
   unfinished_.store(tasks, std::memory_order_relaxed);
-  const uint64_t region = (claims_.load(std::memory_order_relaxed) & ~kLeft) + kRegion;
-  claims_.store(region | static_cast<uint64_t>(tasks), std::memory_order_release);
+  ++region_;
+  for (int part = 0; part < threads(); ++part)
+    parts_[part].unclaimed.store(uint64_t{region_} << 32 | static_cast<uint64_t>(PartBegin(part + 1) - PartBegin(part)),
+                                 std::memory_order_release);
   Wake();
   Drain(0);
   // Only tasks are waited for: a worker that got no core meanwhile comes late and finds nothing to claim.
@@ -121,16 +125,25 @@ void ThreadPool::Wake() {
   generation_.notify_all();
 }
 
-// Runs tasks until none is left to claim. A claimed task keeps Run from returning, so task_ and tasks_ hold still.
+// Runs tasks until none is left to claim: its own, then those that others are late with.
 void ThreadPool::Drain(int thread) noexcept {
-  uint64_t claims = claims_.load(std::memory_order_acquire);
-  while ((claims & kLeft) != 0) {
-    if (!claims_.compare_exchange_weak(claims, claims - 1, std::memory_order_acq_rel, std::memory_order_acquire))
+  for (int i = 0; i < threads(); ++i) DrainPart((thread + i) % threads(), thread);
+}
+
+// A claimed task that is not told to be finished keeps Run from returning, so task_ and tasks_ hold still.
+void ThreadPool::DrainPart(int part, int thread) noexcept {
+  std::atomic<uint64_t>& unclaimed = parts_[part].unclaimed;
+  int64_t done = 0;
+  uint64_t word = unclaimed.load(std::memory_order_acquire);
+  while ((word & kLeft) != 0) {
+    if (!unclaimed.compare_exchange_weak(word, word - 1, std::memory_order_acq_rel, std::memory_order_acquire))
       continue;
-    (*task_)(tasks_ - static_cast<int64_t>(claims & kLeft), thread);
-    if (unfinished_.fetch_sub(1, std::memory_order_acq_rel) == 1 && thread != 0) unfinished_.notify_one();
-    claims = claims_.load(std::memory_order_acquire);
+    (*task_)(PartBegin(part + 1) - static_cast<int64_t>(word & kLeft), thread);
+    ++done;
+    word = unclaimed.load(std::memory_order_acquire);
   }
+  if (done > 0 && unfinished_.fetch_sub(done, std::memory_order_acq_rel) == done && thread != 0)
+    unfinished_.notify_one();
 }
 
 void ThreadPool::Work(int thread) {

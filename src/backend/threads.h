@@ -69,21 +69,29 @@ class ThreadPool {
   }
 
  private:
+  /// A thread's tasks of a region, which it begins with and others take where it is late.
+  struct alignas(64) Part {
+    std::atomic<uint64_t> unclaimed = 0;  // threads.cc says how its two halves are used
+  };
+
   void Run(int64_t tasks, TaskRef task);
   void Wake();
   void Drain(int thread) noexcept;
+  void DrainPart(int part, int thread) noexcept;
   void Work(int thread);
+  int64_t PartBegin(int part) const { return tasks_ * part / threads(); }
 
   const int asked_;
-  int spins_ = 0;  // turns of a waiting thread before it sleeps
+  int spins_ = 0;            // turns of a waiting thread before it sleeps
+  std::vector<Part> parts_;  // one for each thread
   std::vector<std::thread> workers_;
   // Of the region that goes on:
   const TaskRef* task_ = nullptr;
   int64_t tasks_ = 0;
+  uint32_t region_ = 0;              // its number
   std::atomic<bool> taken_ = false;  // whether one does
   std::atomic<bool> stop_ = false;
   alignas(64) std::atomic<uint32_t> generation_ = 0;
-  alignas(64) std::atomic<uint64_t> claims_ = 0;  // threads.cc says how its two halves are used
   alignas(64) std::atomic<int64_t> unfinished_ = 0;
 };
 

@@ -35,6 +35,37 @@ TEST(ThreadPool, ManyShortRegionsInARowLoseNoTask) {
   EXPECT_EQ(sum, 20000 * 3);
 }
 
+TEST(ThreadPool, EachThreadBeginsWithAPartOfItsOwn) {
+  constexpr int kThreads = 3, kTasks = 6;
+  ThreadPool pool(kThreads);
+  for (int region = 0; region < 100; ++region) {
+    std::atomic<int> begun = 0;
+    std::vector<int> by(kTasks);
+    pool.ParallelForThread(kTasks, [&](int64_t i, int thread) {
+      by[i] = thread;
+      if (i % 2 != 0) return;
+      ++begun;
+      while (begun < kThreads) std::this_thread::yield();  // so that each thread has begun with one
+    });
+    EXPECT_EQ(by[0], 0);
+    EXPECT_EQ(by[2], 1);
+    EXPECT_EQ(by[4], 2);
+  }
+}
+
+TEST(ThreadPool, TasksOfAThreadThatIsHeldUpAreTakenByOthers) {
+  ThreadPool pool(2);
+  std::atomic<int> others = 0;
+  pool.ParallelFor(10, [&](int64_t i) {
+    if (i != 5) {
+      ++others;
+      return;
+    }
+    while (others < 9) std::this_thread::yield();  // 6 to 9 are of the same part
+  });
+  EXPECT_EQ(others, 9);
+}
+
 TEST(ThreadPool, ARegionInsideATaskRunsInThatTask) {
   ThreadPool pool(2);
   std::atomic<int> inner = 0;

@@ -47,7 +47,8 @@ bool ReadHeader(PngFile& file) {
   if (setjmp(png_jmpbuf(file.png))) return false;
   png_set_read_fn(file.png, &file, ReadBytes);
   png_set_compression_buffer_size(file.png, kReadBytes);
-  // Pixels alone are asked for: profiles, texts, transparency and the like are passed over, whatever their length claims.
+  // Pixels alone are asked for: profiles, texts, transparency and the like are passed over, whatever their length
+  // claims.
   png_set_keep_unknown_chunks(file.png, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);
   png_read_info(file.png, file.info);
   file.bits = png_get_bit_depth(file.png, file.info);

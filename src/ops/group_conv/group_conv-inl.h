@@ -264,14 +264,18 @@ HWY_NOINLINE void ProductOfBlocks(const RowBlocks& blocks, int first_block, int 
     Columns(columns, blocks, first_block, last_block, packed, reduction, x, begin, store);
 }
 
-// Packs a [rows][reduction] matrix with the given strides into row blocks.
-HWY_INLINE void Pack(int rows, int64_t reduction, const float* matrix, int64_t row_stride, int64_t reduction_stride,
-                     float* packed) {
+// Packs a [rows][reduction] matrix of each group, one behind the other, with the given strides into row blocks.
+HWY_INLINE void Pack(const Execution& execution, int groups, int rows, int64_t reduction, const float* matrices,
+                     int64_t row_stride, int64_t reduction_stride, float* packed) {
   const RowBlocks blocks(rows);
-  for (int b = 0; b < blocks.count; ++b)
-    for (int64_t k = 0; k < reduction; ++k)
-      for (int r = 0; r < blocks.height(b); ++r)
-        *packed++ = matrix[(blocks.first(b) + r) * row_stride + k * reduction_stride];
+  execution.pool.ParallelFor(int64_t{groups} * blocks.count, [&](int64_t task) {
+    const int64_t first = task / blocks.count * rows * reduction;
+    const int b = static_cast<int>(task % blocks.count);
+    const float* from = matrices + first + blocks.first(b) * row_stride;
+    float* to = packed + first + blocks.first(b) * reduction;
+    for (int64_t k = 0; k < reduction; ++k, from += reduction_stride)
+      for (int r = 0; r < blocks.height(b); ++r) *to++ = from[r * row_stride];
+  });
 }
 
 }  // namespace

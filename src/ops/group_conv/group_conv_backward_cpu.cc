@@ -99,7 +99,8 @@ struct Partial {
 // A convolution's backward: its weights for dx, and what its tasks, one for each group and chunk of pixels, add up.
 class BackwardTasks {
  public:
-  BackwardTasks(const GroupConvShape& shape, const PixelSplit& split, const riffle::GroupConvBackward<float>& args)
+  BackwardTasks(const Execution& execution, const GroupConvShape& shape, const PixelSplit& split,
+                const riffle::GroupConvBackward<float>& args)
       : shape_(shape),
         args_(args),
         k_(shape.in_per_group()),
@@ -108,8 +109,7 @@ class BackwardTasks {
         transposed_(scratch_.Floats(shape.weights() + kPackedPadding)),
         floats_(scratch_.Floats(tasks() * PartialFloats())),
         dy_sums_(scratch_.Doubles(tasks() * m_)) {
-    for (int g = 0; g < shape.groups; ++g)
-      Pack(static_cast<int>(k_), m_, args.weight + g * m_ * k_, 1, k_, transposed_ + g * m_ * k_);
+    Pack(execution, shape.groups, static_cast<int>(k_), m_, args.weight, 1, k_, transposed_);
   }
 
   const GroupConvShape& shape() const { return shape_; }
@@ -282,7 +282,7 @@ class BackwardChunk {
 
 void Backward(const Execution& execution, const GroupConvShape& shape, const riffle::GroupConvBackward<float>& args) {
   const PixelSplit split(shape);
-  const BackwardTasks tasks(shape, split, args);
+  const BackwardTasks tasks(execution, shape, split, args);
   execution.pool.ParallelFor(tasks.tasks(), [&](int64_t task) HWY_ATTR {
     const int64_t g = task % shape.groups, c = task / shape.groups, last = split.last(c);
     BackwardChunk chunk(tasks, g, c, split.block);
@@ -303,7 +303,8 @@ void Backward(const Execution& execution, const GroupConvShape& shape, const rif
 void BackwardChain(const Execution& execution, const GroupConvChainShape& shape,
                    const riffle::GroupConvChainBackward<float>& args) {
   const PixelSplit split(shape.first);
-  const BackwardTasks second_tasks(shape.second, split, args.second), first_tasks(shape.first, split, args.first);
+  const BackwardTasks second_tasks(execution, shape.second, split, args.second),
+      first_tasks(execution, shape.first, split, args.first);
   const bool again = args.again.prepared != nullptr;
   execution.pool.ParallelFor(first_tasks.tasks(), [&](int64_t task) HWY_ATTR {
     const int64_t g = task % shape.first.groups, c = task / shape.first.groups, last = split.last(c);

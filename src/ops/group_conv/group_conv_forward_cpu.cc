@@ -18,15 +18,15 @@ HWY_BEFORE_NAMESPACE();
 namespace riffle::cpu {
 namespace HWY_NAMESPACE {
 
-void Prepare(const GroupConvShape& shape, float* prepared, const GroupConvWeights<float>& weights) {
-  const int64_t k = shape.in_per_group(), m = shape.out_per_group();
+void Prepare(const Execution& execution, const GroupConvShape& shape, float* prepared,
+             const GroupConvWeights<float>& weights) {
   float* bias = prepared + shape.weights();
   if (weights.bias)
     std::copy_n(weights.bias, shape.out_channels, bias);
   else
     std::fill_n(bias, shape.out_channels, 0.0f);
-  for (int g = 0; g < shape.groups; ++g)
-    Pack(static_cast<int>(m), k, weights.weight + g * m * k, k, 1, prepared + g * m * k);
+  const int64_t k = shape.in_per_group();
+  Pack(execution, shape.groups, static_cast<int>(shape.out_per_group()), k, weights.weight, k, 1, prepared);
 }
 
 Store StoreOf(const GroupConvShape& shape, const riffle::GroupConvForward<float>& args, int64_t g) {
@@ -74,9 +74,9 @@ int64_t GroupConvPreparedValues(const GroupConvShape& shape) {
   return shape.weights() + shape.out_channels + kMostPadding;
 }
 
-void GroupConvPrepare(const Execution&, const GroupConvShape& shape, float* prepared,
+void GroupConvPrepare(const Execution& execution, const GroupConvShape& shape, float* prepared,
                       const GroupConvWeights<float>& weights) {
-  HWY_DYNAMIC_DISPATCH(Prepare)(shape, prepared, weights);
+  HWY_DYNAMIC_DISPATCH(Prepare)(execution, shape, prepared, weights);
 }
 
 void GroupConvForward(const Execution& execution, const GroupConvShape& shape,

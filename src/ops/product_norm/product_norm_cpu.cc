@@ -2,6 +2,7 @@
 // of the network. The two products of matrices among them, V·C and Q, take as long as everything else together times
 // the width of a group: a tile of rows by vectors stays in registers. Tasks are rows, each with its sums in order.
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "backend/execution.h"
@@ -198,20 +199,21 @@ void ProductGradients(const Execution& execution, const GroupConvShape& shape,
                       const riffle::ProductGradients<float>& args) {
   const int64_t K = shape.in_per_group(), M = shape.out_per_group();
   const double n = static_cast<double>(shape.pixels);
-  execution.pool.ParallelFor(shape.groups, [&](int64_t g) {
-    Scratch scratch;
-    double* centred = scratch.Doubles(K);
-    std::fill_n(centred, K, 0.0);
+  constexpr int64_t kColumns = kCacheLineFloats;
+  const int64_t blocks = (K + kColumns - 1) / kColumns;
+  execution.pool.ParallelFor(shape.groups * blocks, [&](int64_t task) {
+    const int64_t g = task / blocks, begin = task % blocks * kColumns, end = std::min(begin + kColumns, K);
+    std::array<double, kColumns> centred{};
     for (int64_t c = g * M; c < (g + 1) * M; ++c) {
       const double dz_factor = args.pull_back[c].dz_factor, raw_factor = args.pull_back[c].raw_factor * n;
-      for (int64_t k = 0; k < K; ++k) {
+      for (int64_t k = begin; k < end; ++k) {
         float& dweight = args.dweight[c * K + k];
         const double b = dz_factor * dweight + raw_factor * args.covariances[c * K + k];
         dweight = static_cast<float>(args.in_scale[g * K + k] * b);
-        centred[k] += args.weight[c * K + k] * b;
+        centred[k - begin] += args.weight[c * K + k] * b;
       }
     }
-    for (int64_t k = 0; k < K; ++k) args.sums[g * K + k] = {0, static_cast<float>(centred[k])};
+    for (int64_t k = begin; k < end; ++k) args.sums[g * K + k] = {0, static_cast<float>(centred[k - begin])};
   });
 }
 
