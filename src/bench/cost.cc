@@ -14,15 +14,14 @@ double ValuesIn(const Plan& plan, const Step& step, int64_t images) {
 
 double ForwardValues(const Step& step, double x, double y, double weights) {
   // A few numbers a channel; the maps are normalised by those who load them.
-  if (step.op == Op::kBatchNorm || step.op == Op::kProductNorm) return 0;
+  if (IsNorm(step)) return 0;
   if (step.op == Op::kGram) return x;
   return x + y + weights + (step.shortcut >= 0 ? y : 0);
 }
 
 double BackwardValues(const Plan& plan, const Step& step, const StepBackward& backward, double x, double y,
                       double weights) {
-  // With batch norm, the raw output is read beside its gradient, unless the Gram matrix's step has done so.
-  const double dy = plan.WritesRaw(step) && step.op != Op::kDepthwiseConv ? 2 * y : y;
+  const double dy = plan.BackwardReadsOutput(step) ? 2 * y : y;
   // Written, or read and written; and the raw map that its sums take, where that is not x.
   const bool raw = backward.sums_norm >= 0 && plan.norms[backward.sums_norm].raw != step.x;
   const double dx = (backward.adds ? 2 * x : x) + (raw ? x : 0);

@@ -7,6 +7,7 @@
 
 #include "bench/peak.h"
 #include "bench/statistics.h"
+#include "model/training_memory.h"
 
 namespace riffle {
 namespace {

@@ -5,8 +5,8 @@
 
 #include "cli/command.h"
 #include "model/fold.h"
-#include "model/network.h"
 #include "model/plan.h"
+#include "model/training_memory.h"
 #include "report/table.h"
 #include "runtime/session.h"
 

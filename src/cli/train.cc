@@ -19,6 +19,7 @@
 #include "cli/together.h"
 #include "cli/weights.h"
 #include "data/splits.h"
+#include "model/training_memory.h"
 #include "model/zoo.h"
 #include "report/table.h"
 #include "settings/accepted_options.h"

@@ -12,7 +12,7 @@ Plan FoldBatchNorm(const Plan& training) {
   // The convolution in front of each batch norm, in plan.steps.
   std::vector<size_t> producer(plan.norms.size());
   for (const Step& step : training.steps) {
-    if (step.op == Op::kBatchNorm || step.op == Op::kGram || step.op == Op::kProductNorm) continue;
+    if (IsNorm(step) || step.op == Op::kGram) continue;
     if (step.op == Op::kRelu) {
       Step& conv = plan.steps[producer[step.norm]];
       conv.y = step.y;

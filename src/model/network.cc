@@ -4,46 +4,10 @@
 #include <span>
 #include <utility>
 
-#include "model/memory_plan.h"
+#include "model/training_memory.h"
 
 namespace riffle {
 namespace {
-
-bool IsNorm(const Step& step) { return step.op == Op::kBatchNorm || step.op == Op::kProductNorm; }
-bool BackwardReadsInput(const Step& step) { return step.op != Op::kAveragePool && step.op != Op::kRelu; }
-// Through the pull-back of the batch norm behind it, unless the Gram matrix's step has done that already.
-bool BackwardReadsOutput(const Plan& plan, const Step& step) {
-  return plan.WritesRaw(step) && step.op != Op::kDepthwiseConv;
-}
-
-// Lives of all maps and of all gradients. Time: step i runs forward at i and backward at 2·steps − 1 − i, but those of
-// a chain at the same time, the first one's.
-std::vector<BufferLife> Lives(const Plan& plan, int64_t images, size_t value_bytes) {
-  const int maps = static_cast<int>(plan.maps.size()), steps = static_cast<int>(plan.steps.size());
-  std::vector<BufferLife> lives(2 * maps, BufferLife{.bytes = 0, .first = 2 * steps, .last = -1});
-  const auto use = [&](int buffer, int time) {
-    lives[buffer].first = std::min(lives[buffer].first, time);
-    lives[buffer].last = std::max(lives[buffer].last, time);
-  };
-  for (int i = 0; i < steps; ++i) {
-    const Step& step = plan.steps[i];
-    const int forward = i > 0 && plan.steps[i - 1].chained ? i - 1 : i, backward = 2 * steps - 1 - forward;
-    for (int map : {step.x, step.y, step.shortcut})
-      if (map >= 0) use(plan.StorageOf(map).map, forward);
-    if (IsNorm(step)) continue;
-    if (BackwardReadsInput(step) && plan.backward.maps[step.x].recomputed_by < 0)
-      use(plan.StorageOf(step.x).map, backward);
-    if (BackwardReadsOutput(plan, step)) use(plan.StorageOf(step.y).map, backward);
-    for (int map : {step.x, step.y})
-      if (map > 0) use(maps + plan.backward.maps[map].gradient_map, backward);
-  }
-  // The loss reads the logits while it writes their gradient, and callers read them until the next forward pass.
-  use(plan.output(), 2 * steps);
-  for (int m = 0; m < 2 * maps; ++m)
-    if (lives[m].last >= 0 && m != 0)
-      lives[m].bytes = plan.maps[m % maps].values(images) * static_cast<int64_t>(value_bytes);
-  return lives;
-}
 
 // Of a convolution with the Gram matrix's size.
 GroupConvShape SquareShape(const GramShape& shape) {
@@ -69,16 +33,6 @@ std::vector<int64_t> FinalFrom(const Plan& plan) {
 }
 
 }  // namespace
-
-int64_t TrainingArenaBytes(const Plan& plan, int64_t images) {
-  return PlanMemory(Lives(plan, images, sizeof(float))).arena_bytes;
-}
-
-int64_t TrainingMemoryBytes(const Plan& plan, int64_t images) {
-  const int64_t pictures = plan.maps[0].values(images);
-  const int64_t parameters = 3 * plan.registry.trainable_arena_values() + plan.registry.statistics_arena_values();
-  return TrainingArenaBytes(plan, images) + (pictures + parameters) * static_cast<int64_t>(sizeof(float));
-}
 
 template <class T>
 Network<T>::Network(const Execution& execution, const Plan& plan, const OpTable<T>& ops)
@@ -142,7 +96,7 @@ template <class T>
 void Network<T>::Bind(int64_t images) {
   if (images == images_) return;
   images_ = images;
-  const MemoryPlan layout = PlanMemory(Lives(*plan_, images, sizeof(T)));
+  const MemoryPlan layout = PlanMemory(LivesInTraining(*plan_, images, sizeof(T)));
   arena_.Reserve(execution_.device, layout.arena_bytes);
   const auto place = [&](size_t buffer) { return reinterpret_cast<T*>(arena_.data() + layout.offset_bytes[buffer]); };
   const size_t maps = plan_->maps.size();
@@ -179,7 +133,7 @@ Activation<T> Network<T>::InputActivation(const Step& step) const {
 template <class T>
 GradientSource<T> Network<T>::Source(const Step& step) const {
   GradientSource<T> source{.dz = GradientOf(step.y).From(step.y_row), .raw = {}};
-  if (BackwardReadsOutput(*plan_, step)) {
+  if (plan_->BackwardReadsOutput(step)) {
     source.raw = RowsOf(step.y);
     source.pull_back = norms_[step.norm].pull_back;
   }
@@ -323,7 +277,7 @@ GroupConvForward<T> Network<T>::PrepareGroupConv(const Step& step, Statistics st
 
 template <class T>
 void Network<T>::ForwardGroupConv(const Step& step, Statistics statistics) {
-  if (IsChained(step)) return;
+  if (EndsChain(step)) return;
   const GroupConvForward<T> call = PrepareGroupConv(step, statistics, prepared_);
   if (!step.chained) return ops_.group_conv_forward(execution_, GroupConvShapeOf(step), call);
   const Step& next = (&step)[1];
@@ -522,7 +476,7 @@ GroupConvBackward<T> Network<T>::GroupConvBackwardOf(const Step& step) {
 template <class T>
 void Network<T>::BackwardGroupConv(const Step& step) {
   if (step.chained) return;  // the next step's backward was this one's, too
-  if (!IsChained(step)) return ops_.group_conv_backward(execution_, GroupConvShapeOf(step), GroupConvBackwardOf(step));
+  if (!EndsChain(step)) return ops_.group_conv_backward(execution_, GroupConvShapeOf(step), GroupConvBackwardOf(step));
   const Step& first = (&step)[-1];
   GroupConvChainBackward<T> call = {
       .second = GroupConvBackwardOf(step), .first = GroupConvBackwardOf(first), .again = {}};

@@ -111,7 +111,7 @@ class Network {
   size_t IndexOf(const Step& step) const { return static_cast<size_t>(&step - plan_->steps.data()); }
   const StepBackward& BackwardOf(const Step& step) const { return plan_->backward.steps[IndexOf(step)]; }
   // Whether it is the second of a chain.
-  bool IsChained(const Step& step) const { return IndexOf(step) > 0 && plan_->steps[IndexOf(step) - 1].chained; }
+  bool EndsChain(const Step& step) const { return plan_->EndsChain(IndexOf(step)); }
   Plane PlaneOf(int map) const;
   Rows<T> RowsOf(int map) const { return maps_[map]; }
   Rows<T> GradientOf(int map) const { return gradients_of_maps_[map]; }
@@ -152,12 +152,5 @@ class Network {
   DeviceArray<T> dy_sums_;                    // of the product whose backward runs
   DeviceArray<T> gram_weight_, gram_bias_;    // of the Gram matrix whose backward runs
 };
-
-/// Bytes of maps and gradients that training on batches of `images` takes: the arena of a Network<float>.
-int64_t TrainingArenaBytes(const Plan& plan, int64_t images);
-
-/// Bytes that a training step takes in all: pictures, maps and their gradients, parameters, their gradients and one
-/// optimizer slot.
-int64_t TrainingMemoryBytes(const Plan& plan, int64_t images);
 
 }  // namespace riffle

@@ -8,6 +8,7 @@
 
 #include "backend/testing/execution.h"
 #include "model/testing/random_network.h"
+#include "model/training_memory.h"
 #include "model/zoo.h"
 #include "ops/testing/guarded_ops.h"
 
@@ -223,6 +224,18 @@ struct Extent {
     Add(a.dy.dz, shape.out_channels, shape.pixels);
     ReferenceOps<float>().group_conv_backward(execution, shape, a);
   }
+  static void Chain(const Execution& execution, const GroupConvChainShape& shape,
+                    const GroupConvChainForward<float>& a) {
+    Conv(execution, shape.first, a.first);
+    Conv(execution, shape.second, a.second);
+  }
+  static void ChainBackward(const Execution& execution, const GroupConvChainShape& shape,
+                            const GroupConvChainBackward<float>& a) {
+    Add(a.second.dx.dz, shape.second.in_channels, shape.second.pixels);
+    Add(a.second.dy.dz, shape.second.out_channels, shape.second.pixels);
+    Add(a.first.dx.dz, shape.first.in_channels, shape.first.pixels);
+    ReferenceOps<float>().group_conv_chain_backward(execution, shape, a);
+  }
   static void StoredRelu(const Execution& execution, const ReluShape& shape, const ReluForward<float>& a) {
     Add(a.y, shape.channels, shape.pixels);
     Add(a.x, shape.channels, shape.pixels);
@@ -234,6 +247,8 @@ TEST(TrainingArenaBytes, IsWhatAPassTouches) {
   OpTable<float> ops = ReferenceOps<float>();
   ops.group_conv_forward = Extent::Conv;
   ops.group_conv_backward = Extent::ConvBackward;
+  ops.group_conv_chain_forward = Extent::Chain;
+  ops.group_conv_chain_backward = Extent::ChainBackward;
   ops.relu_forward = Extent::StoredRelu;
   for (const ModelDescription& model : Models()) {
     const Plan plan = *MakePlan(model);
@@ -244,31 +259,6 @@ TEST(TrainingArenaBytes, IsWhatAPassTouches) {
     EXPECT_LE(touched, planned) << ToJson(model);
     EXPECT_GE(touched, planned * 8 / 10) << ToJson(model);
   }
-}
-
-// 0.74 GB resident, with pictures, parameters and the program itself.
-TEST(TrainingArenaBytes, OfABatchOf64AreTwoThirdsOfAGigabyte) {
-  EXPECT_LT(TrainingArenaBytes(*MakePlan(*FindModel("shufflenet_v1_g3_x1_0")), 64), int64_t{640} * 1000 * 1000);
-}
-
-// Maps that the backward pass reads must all be there at its start; sharing memory saves the rest.
-TEST(TrainingArenaBytes, IsLessThanAllMapsAndGradientsTogether) {
-  const Plan plan = *MakePlan(*FindModel("shufflenet_v1_g3_x1_0"));
-  int64_t all = 0;
-  for (size_t m = 1; m < plan.maps.size(); ++m)
-    all += 2 * int64_t{sizeof(float)} * plan.maps[m].channels * RowStride(kImages * plan.maps[m].area());
-  EXPECT_LT(TrainingArenaBytes(plan, kImages), all * 6 / 10);
-}
-
-TEST(TrainingArenaBytes, RecomputedMapsSaveTheirMemory) {
-  const Plan plan = *MakePlan(*FindModel("shufflenet_v1_g3_x1_0"));
-  Plan keeping = plan;
-  keeping.backward = MakeBackwardPlan(plan, Recompute::kNothing);
-  int64_t recomputed = 0;
-  for (size_t m = 0; m < plan.maps.size(); ++m)
-    if (plan.backward.maps[m].recomputed_by >= 0) recomputed += int64_t{sizeof(float)} * plan.maps[m].values(kImages);
-  ASSERT_GT(recomputed, 0);
-  EXPECT_LT(TrainingArenaBytes(plan, kImages), TrainingArenaBytes(keeping, kImages) - recomputed * 9 / 10);
 }
 
 // With a body that is frozen there is nothing to do below the head.

@@ -314,7 +314,7 @@ int64_t Plan::Macs() const {
 }
 
 int64_t Plan::Parameters(const Step& step) const {
-  if (step.op == Op::kBatchNorm || step.op == Op::kProductNorm) return 2 * norms[step.norm].channels;
+  if (IsNorm(step)) return 2 * norms[step.norm].channels;
   const auto size = [&](int parameter) { return parameter < 0 ? 0 : registry.trainable()[parameter].size; };
   return size(step.weight) + size(step.bias);
 }

@@ -83,6 +83,9 @@ struct Step {
   bool chained = false;
 };
 
+/// Whether a step is the arithmetic of a batch norm.
+inline bool IsNorm(const Step& step) { return step.op == Op::kBatchNorm || step.op == Op::kProductNorm; }
+
 struct Plan {
   ModelDescription model;
   std::vector<Map> maps;  ///< maps[0] is the batch of pictures
@@ -106,6 +109,11 @@ struct Plan {
   bool WritesRaw(const Step& step) const {
     return step.weight >= 0 && step.norm >= 0 && norms[step.norm].raw == step.y;
   }
+  /// Whether a step's backward reads what it stored, for the pull-back of the batch norm behind it: that of the
+  /// depthwise convolution has been applied by the Gram matrix's step.
+  bool BackwardReadsOutput(const Step& step) const { return WritesRaw(step) && step.op != Op::kDepthwiseConv; }
+  /// Whether a step is the second one of a chain.
+  bool EndsChain(size_t step) const { return step > 0 && steps[step - 1].chained; }
   /// Multiply-accumulates of a step on one picture, as the papers count: convolutions and the head.
   int64_t Macs(const Step& step) const;
   int64_t Macs() const;

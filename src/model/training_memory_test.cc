@@ -1,0 +1,39 @@
+#include "model/training_memory.h"
+
+#include <gtest/gtest.h>
+
+#include "base/rows.h"
+#include "model/zoo.h"
+
+namespace riffle {
+namespace {
+
+constexpr int64_t kImages = 3;
+
+// 0.74 GB resident, with pictures, parameters and the program itself.
+TEST(TrainingArenaBytes, OfABatchOf64AreTwoThirdsOfAGigabyte) {
+  EXPECT_LT(TrainingArenaBytes(*MakePlan(*FindModel("shufflenet_v1_g3_x1_0")), 64), int64_t{640} * 1000 * 1000);
+}
+
+// Maps that the backward pass reads must all be there at its start; sharing memory saves the rest.
+TEST(TrainingArenaBytes, IsLessThanAllMapsAndGradientsTogether) {
+  const Plan plan = *MakePlan(*FindModel("shufflenet_v1_g3_x1_0"));
+  int64_t all = 0;
+  for (size_t m = 1; m < plan.maps.size(); ++m)
+    all += 2 * int64_t{sizeof(float)} * plan.maps[m].channels * RowStride(kImages * plan.maps[m].area());
+  EXPECT_LT(TrainingArenaBytes(plan, kImages), all * 6 / 10);
+}
+
+TEST(TrainingArenaBytes, RecomputedMapsSaveTheirMemory) {
+  const Plan plan = *MakePlan(*FindModel("shufflenet_v1_g3_x1_0"));
+  Plan keeping = plan;
+  keeping.backward = MakeBackwardPlan(plan, Recompute::kNothing);
+  int64_t recomputed = 0;
+  for (size_t m = 0; m < plan.maps.size(); ++m)
+    if (plan.backward.maps[m].recomputed_by >= 0) recomputed += int64_t{sizeof(float)} * plan.maps[m].values(kImages);
+  ASSERT_GT(recomputed, 0);
+  EXPECT_LT(TrainingArenaBytes(plan, kImages), TrainingArenaBytes(keeping, kImages) - recomputed * 9 / 10);
+}
+
+}  // namespace
+}  // namespace riffle
