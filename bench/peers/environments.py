@@ -65,13 +65,18 @@ class Environments:
     def _stamp(self, peer):
         return self.folder / peer.environment / f"{peer.name}.installed"
 
+    def _use_debians(self, peer, otherwise):
+        """Debian's Python has PyTorch if anything has; else `otherwise` is noted in `missing`."""
+        if peer.name == "torch" and self._importable("/usr/bin/python3", "torch"):
+            self.python[peer.name] = Path("/usr/bin/python3")
+        else:
+            self.missing[peer.name] = otherwise
+
     def use_if_installed(self, peer):
         if self._stamp(peer).exists():
             self.python[peer.name] = self._venv(peer.environment)
-        elif peer.name == "torch" and self._importable("/usr/bin/python3", "torch"):
-            self.python[peer.name] = Path("/usr/bin/python3")
         else:
-            self.missing[peer.name] = "not installed"
+            self._use_debians(peer, "not installed")
 
     def prepare(self, peer):
         """Installs a peer unless it is there; a failure is noted in `missing`."""
@@ -85,12 +90,9 @@ class Environments:
                 if not self._importable(python, peer.module):
                     raise RuntimeError(f"installed, but 'import {peer.module}' fails; see {self.log}")
                 stamp.touch()
+            self.python[peer.name] = python
         except RuntimeError as error:
-            if peer.name != "torch" or not self._importable("/usr/bin/python3", "torch"):
-                self.missing[peer.name] = str(error)
-                return
-            python = Path("/usr/bin/python3")
-        self.python[peer.name] = python
+            self._use_debians(peer, str(error))
 
 
 def main():
