@@ -10,6 +10,22 @@ namespace {
 
 constexpr int64_t kImages = 3;
 
+// Within a chain both steps are under way at once, block by block.
+TEST(LivesInTraining, WhatTheStepsOfAChainTouchIsAliveTogether) {
+  const Plan plan = *MakePlan(*FindModel("shufflenet_v1_g3_x1_0"));
+  const std::vector<BufferLife> lives = LivesInTraining(plan, kImages, sizeof(float));
+  const auto gradient = [&](int map) { return lives[plan.maps.size() + plan.backward.maps[map].gradient_map]; };
+  int chains = 0;
+  for (size_t i = 0; i + 1 < plan.steps.size(); ++i) {
+    const Step &first = plan.steps[i], &second = plan.steps[i + 1];
+    if (!first.chained) continue;
+    ++chains;
+    EXPECT_LE(lives[plan.StorageOf(second.y).map].first, static_cast<int>(i)) << "written while the first still reads";
+    EXPECT_LE(gradient(first.x).first, gradient(second.y).last) << "written while the second still reads";
+  }
+  EXPECT_EQ(chains, 12);
+}
+
 // 0.74 GB resident, with pictures, parameters and the program itself.
 TEST(TrainingArenaBytes, OfABatchOf64AreTwoThirdsOfAGigabyte) {
   EXPECT_LT(TrainingArenaBytes(*MakePlan(*FindModel("shufflenet_v1_g3_x1_0")), 64), int64_t{640} * 1000 * 1000);
