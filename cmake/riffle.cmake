@@ -60,6 +60,13 @@ function(riffle_check_rooms room files)
   endforeach()
 endfunction()
 
+# Where memory is handled: kernels, networks, readers of files, loaders, processes. CI builds and runs these rooms' tests with
+# AddressSanitizer, too (presets asan-ubsan-memory: target memory_tests, label memory); the whole suite takes longer.
+set(RIFFLE_MEMORY_ROOMS base backend ops model runtime formats picture data dist)
+if(RIFFLE_BUILD_TESTS)
+  add_custom_target(memory_tests)
+endif()
+
 # riffle_library(NAME [LINK lib...] [EXCLUDE regex]): riffle_NAME from this folder's *.cc, NAME_tests from its *_test.cc, NAME_bench from
 # its *_bench.cc; without the files whose path matches.
 # What is linked is seen by everyone above: the layers are thin, and their headers speak of one another.
@@ -87,7 +94,12 @@ function(riffle_library name)
     target_link_libraries(riffle_${name} INTERFACE riffle_flags ${ARG_LINK})
   endif()
   if(RIFFLE_BUILD_TESTS AND tests)
-    riffle_test(${name}_tests SOURCES ${tests} LINK riffle_${name})
+    if(name IN_LIST RIFFLE_MEMORY_ROOMS)
+      riffle_test(${name}_tests SOURCES ${tests} LINK riffle_${name} LABEL memory)
+      add_dependencies(memory_tests ${name}_tests)
+    else()
+      riffle_test(${name}_tests SOURCES ${tests} LINK riffle_${name})
+    endif()
   endif()
   if(RIFFLE_BUILD_BENCH AND benches)
     add_executable(${name}_bench ${benches})
@@ -95,15 +107,15 @@ function(riffle_library name)
   endif()
 endfunction()
 
-# riffle_test(NAME SOURCES file... [LINK lib...] [ENVIRONMENT name=value...]): a GoogleTest program whose cases CTest sees
-# one by one.
+# riffle_test(NAME SOURCES file... [LINK lib...] [ENVIRONMENT name=value...] [LABEL label]): a GoogleTest program whose cases
+# CTest sees one by one.
 function(riffle_test name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;LINK;ENVIRONMENT" ${ARGN})
+  cmake_parse_arguments(ARG "" "LABEL" "SOURCES;LINK;ENVIRONMENT" ${ARGN})
   if(NOT ARG_ENVIRONMENT)
     set(ARG_ENVIRONMENT LSAN_OPTIONS=print_suppressions=0:suppressions=${PROJECT_SOURCE_DIR}/cmake/leaks_of_libraries.txt)
   endif()
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_LINK} GTest::gmock GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE RIFFLE_SOURCE_DIR="${PROJECT_SOURCE_DIR}" RIFFLE_BINARY="${CMAKE_BINARY_DIR}/bin/riffle")
-  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 900 ENVIRONMENT ${ARG_ENVIRONMENT})
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 900 ENVIRONMENT ${ARG_ENVIRONMENT} LABELS "${ARG_LABEL}")
 endfunction()
