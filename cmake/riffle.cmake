@@ -2,9 +2,12 @@
 
 add_library(riffle_flags INTERFACE)
 # -ffp-contract=off: the same source gives the same bits wherever the compiler inlines it; kernels ask for FMA by name.
-target_compile_options(riffle_flags INTERFACE -Wall -Wextra -Wshadow -Wno-psabi -Wno-missing-field-initializers -ffp-contract=off)
+set(host $<COMPILE_LANGUAGE:C,CXX>)
+target_compile_options(riffle_flags INTERFACE
+  $<${host}:-Wall;-Wextra;-Wshadow;-Wno-psabi;-Wno-missing-field-initializers;-ffp-contract=off>
+  $<$<COMPILE_LANGUAGE:CUDA>:--extended-lambda;--expt-relaxed-constexpr;-Xcompiler=-Wall,-Wextra,-Wno-psabi,-Wno-missing-field-initializers>)
 if(RIFFLE_WERROR)
-  target_compile_options(riffle_flags INTERFACE -Werror)
+  target_compile_options(riffle_flags INTERFACE $<${host}:-Werror> $<$<COMPILE_LANGUAGE:CUDA>:-Werror=all-warnings;-Xcompiler=-Werror>)
 endif()
 # The fuzzer needs all rooms to link, and finds nothing in those that read nothing from elsewhere: compiled plainly they take
 # a third of the time.
@@ -35,6 +38,7 @@ target_include_directories(riffle_flags INTERFACE ${PROJECT_SOURCE_DIR}/src ${PR
 find_program(CCACHE ccache)
 if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+  set(CMAKE_CUDA_COMPILER_LAUNCHER ${CCACHE})
 endif()
 
 # Dependencies go one way: the sources of a room (a folder of src/) include headers of their own room and of those that it links,

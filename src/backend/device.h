@@ -3,6 +3,8 @@
 
 #include <cstddef>
 
+#include "base/status.h"
+
 namespace riffle {
 
 /// Memory and one queue: ops on this device (execution.h) and the transfers below are done in the order of their calls.
@@ -35,6 +37,10 @@ class Device {
 
   /// Returns when all that was called before is done.
   virtual void Synchronize() = 0;
+
+  /// Unavailable, with what went wrong, if something has since the device was opened: nothing that ops wrote since can
+  /// be trusted. What fails is seen after the next Synchronize() at the latest.
+  virtual Status Health() const { return {}; }
 };
 
 /// The processors of this machine: the host's memory is theirs. It has no state, and all of it is thread-safe.

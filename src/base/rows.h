@@ -23,10 +23,10 @@ struct Rows {
   T* data = nullptr;
   int64_t stride = 0;
 
-  T* operator[](int64_t row) const { return data + row * stride; }
-  explicit operator bool() const { return data != nullptr; }
-  Rows From(int64_t row) const { return {data + row * stride, stride}; }
-  operator Rows<const T>() const requires(!std::is_const_v<T>) {
+  constexpr T* operator[](int64_t row) const { return data + row * stride; }
+  constexpr explicit operator bool() const { return data != nullptr; }
+  constexpr Rows From(int64_t row) const { return {data + row * stride, stride}; }
+  constexpr operator Rows<const T>() const requires(!std::is_const_v<T>) {
     return {data, stride};
   }  // NOLINT: reading is always allowed
 };

@@ -19,8 +19,8 @@ struct Plane {
   int64_t images = 0;
   int64_t height = 0;
   int64_t width = 0;
-  int64_t area() const { return height * width; }
-  int64_t pixels() const { return images * height * width; }
+  constexpr int64_t area() const { return height * width; }
+  constexpr int64_t pixels() const { return images * height * width; }
   bool operator==(const Plane&) const = default;
 };
 
@@ -36,7 +36,7 @@ constexpr Plane OutPlane(Plane in, int64_t stride) {
 struct LogitsShape {
   int64_t images = 0;
   int classes = 0;
-  int64_t values() const { return images * classes; }
+  constexpr int64_t values() const { return images * classes; }
 };
 
 /// How max-pool and average pool (3×3, stride 2) treat the border.

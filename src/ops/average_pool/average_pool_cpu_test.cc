@@ -55,7 +55,7 @@ void ExpectAllConventions(Case c) {
       c.padding = padding;
       c.divisor = divisor;
       SCOPED_TRACE(c.text());
-      ExpectCpuMatchesReference<Both>(c);
+      ExpectBackendsMatchReference<Both>(c);
     }
   }
 }

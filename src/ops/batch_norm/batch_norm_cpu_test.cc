@@ -83,7 +83,7 @@ TEST(BatchNormCpu, AllCountsOfChannelsInTrainingAndEvaluation) {
       for (const bool permute : {true, false}) {
         const Case c{.channels = channels, .pixels = 1 + 7 * (channels - 1), .training = training, .permute = permute};
         SCOPED_TRACE(c.text());
-        ExpectCpuMatchesReference<Both>(c);
+        ExpectBackendsMatchReference<Both>(c);
       }
     }
   }

@@ -69,7 +69,7 @@ Results<double> Magnitude(const Case& c) {
 
 void Expect(const Case& c) {
   SCOPED_TRACE(c.text());
-  ExpectCpuMatchesReference<Both>(c, Magnitude(c));
+  ExpectBackendsMatchReference<Both>(c, Magnitude(c));
 }
 
 TEST(BinaryCrossEntropyCpu, AllCountsOfClasses) {

@@ -12,7 +12,7 @@ struct DepthwiseConvShape {
   int channels = 0;
   Plane in;
   int stride = 1;
-  Plane out() const { return OutPlane(in, stride); }
+  constexpr Plane out() const { return OutPlane(in, stride); }
 };
 
 /// The rows that belong together. REQUIRES: in_row is a permutation.

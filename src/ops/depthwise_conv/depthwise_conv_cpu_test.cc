@@ -106,8 +106,8 @@ void Expect(Case c) {
   for (const int stride : {1, 2}) {
     c.stride = stride;
     SCOPED_TRACE(c.text());
-    ExpectCpuMatchesReference<Forward>(c);
-    ExpectCpuMatchesReference<Backward>(c);
+    ExpectBackendsMatchReference<Forward>(c);
+    ExpectBackendsMatchReference<Backward>(c);
   }
 }
 

@@ -68,7 +68,7 @@ TEST(DistillationCpu, MatchesTheReference) {
           const Case c = {shape, {.decoupled = decoupled, .temperature = temperature}, spread};
           SCOPED_TRACE(fmt::format("{} classes, decoupled {}, T = {}, logits ±{}", shape.classes, decoupled,
                                    temperature, spread));
-          ExpectCpuMatchesReference<Both>(c, Magnitude(c));
+          ExpectBackendsMatchReference<Both>(c, Magnitude(c));
         }
 }
 

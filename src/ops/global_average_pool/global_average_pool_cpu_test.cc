@@ -43,18 +43,18 @@ struct Both {
 TEST(GlobalAveragePoolCpu, AllSizesOfPicturesAndBatches) {
   for (const auto& [height, width] : kSizes) {
     for (const int64_t images : {1, 2, 3, 5}) {
-      ExpectCpuMatchesReference<Both>(Case{.height = height, .width = width, .images = images});
+      ExpectBackendsMatchReference<Both>(Case{.height = height, .width = width, .images = images});
     }
   }
 }
 
 TEST(GlobalAveragePoolCpu, AllAreasAroundTheVectorWidth) {
-  for (int64_t area = 1; area <= 70; ++area) ExpectCpuMatchesReference<Both>(Case{.width = area, .images = 3});
+  for (int64_t area = 1; area <= 70; ++area) ExpectBackendsMatchReference<Both>(Case{.width = area, .images = 3});
 }
 
 TEST(GlobalAveragePoolCpu, AllCountsOfChannels) {
   for (int channels = 1; channels <= 35; ++channels) {
-    ExpectCpuMatchesReference<Both>(Case{.channels = channels, .height = 3, .width = 3, .images = 2});
+    ExpectBackendsMatchReference<Both>(Case{.channels = channels, .height = 3, .width = 3, .images = 2});
   }
 }
 

@@ -15,8 +15,8 @@ struct GramShape {
   int channels = 0;    ///< of all groups together
   int64_t pixels = 0;  ///< of a row
 
-  int per_group() const { return channels / groups; }
-  int64_t comoments() const { return int64_t{channels} * per_group(); }
+  constexpr int per_group() const { return channels / groups; }
+  constexpr int64_t comoments() const { return int64_t{channels} * per_group(); }
 };
 
 template <class T>

@@ -35,7 +35,7 @@ struct GramProblem {
 
 void Expect(const GramCase& c) {
   SCOPED_TRACE(fmt::format("{} groups of {}, {} pixels", c.groups, c.per_group, c.pixels));
-  ExpectCpuMatchesReference<GramProblem>(c);
+  ExpectBackendsMatchReference<GramProblem>(c);
 }
 
 TEST(GramCpu, AllCountsOfPixelsAroundTheVectorWidth) {

@@ -14,9 +14,9 @@ struct GroupConvShape {
   int out_channels = 0;  ///< of all groups together
   int64_t pixels = 0;    ///< of a row
 
-  int in_per_group() const { return in_channels / groups; }
-  int out_per_group() const { return out_channels / groups; }
-  int64_t weights() const { return int64_t{out_channels} * in_per_group(); }
+  constexpr int in_per_group() const { return in_channels / groups; }
+  constexpr int out_per_group() const { return out_channels / groups; }
+  constexpr int64_t weights() const { return int64_t{out_channels} * in_per_group(); }
 };
 
 /// What is prepared: y = weight·x + bias.

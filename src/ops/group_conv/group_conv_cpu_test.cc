@@ -121,8 +121,8 @@ Case WithOptions(Case c, int i) {
 
 void Expect(const Case& c) {
   SCOPED_TRACE(c.text());
-  ExpectCpuMatchesReference<Forward>(c);
-  ExpectCpuMatchesReference<Backward>(c);
+  ExpectBackendsMatchReference<Forward>(c);
+  ExpectBackendsMatchReference<Backward>(c);
 }
 
 TEST(GroupConvCpu, AllCountsOfPixelsAroundTheVectorWidth) {
@@ -168,7 +168,7 @@ TEST(GroupConvCpu, MapsLargerThanTheCaches) {
     Case c{.in_per_group = 2, .out_per_group = 37, .area = 60001, .bias = true};
     c.residual = i & 1, c.in_place = i & 2, c.relu = i != 1;
     SCOPED_TRACE(c.text());
-    ExpectCpuMatchesReference<Forward>(c);
+    ExpectBackendsMatchReference<Forward>(c);
   }
 }
 

@@ -14,7 +14,7 @@ struct JensenShannonShape {
   int splits = 1;
   int64_t samples = 0;
   int classes = 0;
-  int64_t values() const { return splits * samples * classes; }
+  constexpr int64_t values() const { return splits * samples * classes; }
 };
 
 template <class T>

@@ -50,7 +50,7 @@ TEST(JensenShannonCpu, MatchesTheReference) {
                                          JensenShannonShape{3, 19, 10}, JensenShannonShape{4, 2, 1000}})
     for (const double spread : {0.01, 3.0, 40.0}) {
       const Case c = {shape, spread};
-      ExpectCpuMatchesReference<Both>(c, Magnitude(c));
+      ExpectBackendsMatchReference<Both>(c, Magnitude(c));
     }
 }
 

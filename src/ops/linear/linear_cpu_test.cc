@@ -55,7 +55,7 @@ struct Both {
 
 void Expect(const Case& c) {
   SCOPED_TRACE(c.text());
-  ExpectCpuMatchesReference<Both>(c);
+  ExpectBackendsMatchReference<Both>(c);
 }
 
 TEST(LinearCpu, AllCountsAroundTheVectorWidth) {

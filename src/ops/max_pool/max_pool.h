@@ -11,10 +11,10 @@ struct PoolShape {
   int channels = 0;
   Plane in;
   PoolPadding padding = PoolPadding::kSame;
-  Plane out() const { return OutPlane(in, 2); }
+  constexpr Plane out() const { return OutPlane(in, 2); }
   /// Padding above (of height) or left (of width); what is below and right follows from the sizes. "Same" pads
   /// max(0, 2·(out − 1) + 3 − in) in all, the smaller half first: 0 at even sizes, 1 at odd ones.
-  int64_t before(int64_t size) const { return padding == PoolPadding::kSymmetric ? 1 : size % 2; }
+  constexpr int64_t before(int64_t size) const { return padding == PoolPadding::kSymmetric ? 1 : size % 2; }
 };
 
 template <class T>

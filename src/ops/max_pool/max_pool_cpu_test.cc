@@ -81,8 +81,8 @@ void ExpectBothPaddings(Case c, int i) {
   for (const PoolPadding padding : {PoolPadding::kSymmetric, PoolPadding::kSame}) {
     c.padding = padding;
     SCOPED_TRACE(c.text());
-    ExpectCpuMatchesReference<Forward>(c);
-    ExpectCpuMatchesReference<Backward>(c);
+    ExpectBackendsMatchReference<Forward>(c);
+    ExpectBackendsMatchReference<Backward>(c);
   }
 }
 

@@ -127,7 +127,7 @@ struct Product {
 
 void Expect(const ProductCase& c) {
   SCOPED_TRACE(fmt::format("{} groups of {} to {}", c.groups, c.in_per_group, c.out_per_group));
-  ExpectCpuMatchesReference<Product>(c);
+  ExpectBackendsMatchReference<Product>(c);
 }
 
 TEST(ProductNormCpu, AllCountsOfChannelsAroundTheTile) {

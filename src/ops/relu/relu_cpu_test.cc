@@ -35,8 +35,8 @@ struct ReluProblem {
 };
 
 TEST(ReluCpu, AllCountsOfPixelsAroundTheVectorWidthAndLongRows) {
-  for (int64_t pixels = 1; pixels <= 70; ++pixels) ExpectCpuMatchesReference<ReluProblem>(ReluCase{.area = pixels});
-  for (const int64_t pixels : {511, 513, 9001}) ExpectCpuMatchesReference<ReluProblem>(ReluCase{.area = pixels});
+  for (int64_t pixels = 1; pixels <= 70; ++pixels) ExpectBackendsMatchReference<ReluProblem>(ReluCase{.area = pixels});
+  for (const int64_t pixels : {511, 513, 9001}) ExpectBackendsMatchReference<ReluProblem>(ReluCase{.area = pixels});
 }
 
 TEST(ReluCpu, APictureHasTheSameBitsAloneAndInABatch) {

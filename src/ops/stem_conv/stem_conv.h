@@ -12,7 +12,7 @@ struct StemConvShape {
   int out_channels = 24;
   Plane in;
   int stride = 2;
-  Plane out() const { return OutPlane(in, stride); }
+  constexpr Plane out() const { return OutPlane(in, stride); }
 };
 
 template <class T>

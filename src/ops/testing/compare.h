@@ -1,5 +1,6 @@
-// Holds the cpu backend to the reference: on every instruction set of the machine, within the rounding errors of the
-// computation, with the same bits at any number of threads.
+// Holds the backends to the reference, within the rounding errors of the computation: the cpu's on every instruction
+// set of the machine, with the same bits at any number of threads; the kernels of graphics cards in emulation, with the
+// same bits in whichever order threads run.
 #pragma once
 
 #include <fmt/format.h>
@@ -14,8 +15,10 @@
 #include <utility>
 #include <vector>
 
+#include "backend/cuda/testing/emulation.h"
 #include "backend/target.h"
 #include "backend/testing/execution.h"
+#include "ops/gpu_ops.h"
 #include "ops/op_table.h"
 #include "ops/testing/map.h"
 
@@ -143,7 +146,7 @@ Results<T> Solve(const Case& c, Values values, const OpTable<T>& table, int thre
 
 /// `magnitude`: what the problem's rounding errors are proportional to.
 template <template <class> class Problem, class Case>
-void ExpectCpuMatchesReference(const Case& c, const Results<double>& magnitude) {
+void ExpectBackendsMatchReference(const Case& c, const Results<double>& magnitude) {
   const Results<double> expected = Solve<Problem>(c, Values::kExact, ReferenceOps<double>());
   {
     SCOPED_TRACE("reference in float");
@@ -155,12 +158,18 @@ void ExpectCpuMatchesReference(const Case& c, const Results<double>& magnitude) 
     for (const int threads : {2, 3})
       EXPECT_TRUE(actual.SameBits(Solve<Problem>(c, Values::kExact, CpuOps(), threads))) << threads << " threads";
   });
+  SCOPED_TRACE("kernels of graphics cards");
+  const Results<float> actual = Solve<Problem>(c, Values::kExact, emulated::Ops());
+  ExpectWithinRounding(actual, expected, magnitude);
+  emulated::SetOrder(emulated::Order::kReverse);
+  EXPECT_TRUE(actual.SameBits(Solve<Problem>(c, Values::kExact, emulated::Ops()))) << "threads in another order";
+  emulated::SetOrder(emulated::Order::kForward);
 }
 
 /// For problems made of sums of products: their errors are proportional to what the reference makes of the magnitudes.
 template <template <class> class Problem, class Case>
-void ExpectCpuMatchesReference(const Case& c) {
-  ExpectCpuMatchesReference<Problem>(c, Solve<Problem>(c, Values::kMagnitude, ReferenceOps<double>()));
+void ExpectBackendsMatchReference(const Case& c) {
+  ExpectBackendsMatchReference<Problem>(c, Solve<Problem>(c, Values::kMagnitude, ReferenceOps<double>()));
 }
 
 /// The Problem of a forward op has also TakePicture(batch, n), which makes it the one-picture problem of picture n of

@@ -1,0 +1,170 @@
+// A card as a Device: memory and one stream.
+#include <fmt/format.h>
+
+#include <atomic>
+#include <new>
+
+#include "backend/cuda/device_stream.h"
+#include "backend/gpu.h"
+
+namespace riffle {
+namespace cuda {
+namespace {
+
+constexpr int kOldestMajor = 8;  // Ampere: the oldest that kernels are compiled for
+
+class Card : public Device {
+ public:
+  explicit Card(int id) : id_(id) { Note(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking)); }
+  ~Card() override {
+    Use();
+    cudaStreamDestroy(stream_);
+  }
+
+  void* Allocate(size_t bytes) override {
+    Use();
+    void* memory = nullptr;
+    if (cudaMalloc(&memory, bytes) != cudaSuccess) {
+      cudaGetLastError();  // or the next launch would find it
+      throw std::bad_alloc();
+    }
+    Zero(memory, bytes);
+    return memory;
+  }
+  void Free(void* memory, size_t) override {
+    Use();
+    Note(cudaStreamSynchronize(stream_));
+    Note(cudaFree(memory));
+  }
+  void* AllocateStaging(size_t bytes) override {
+    Use();
+    void* memory = nullptr;
+    if (cudaMallocHost(&memory, bytes) != cudaSuccess) {
+      cudaGetLastError();
+      throw std::bad_alloc();
+    }
+    std::memset(memory, 0, bytes);
+    return memory;
+  }
+  void FreeStaging(void* memory, size_t) override {
+    Use();
+    Note(cudaFreeHost(memory));
+  }
+  bool ReadsHostMemory() const override { return false; }
+  void Upload(void* to, const void* from, size_t bytes) override { Transfer(to, from, bytes, cudaMemcpyHostToDevice); }
+  void Download(void* to, const void* from, size_t bytes) override {
+    Transfer(to, from, bytes, cudaMemcpyDeviceToHost);
+  }
+  void Copy(void* to, const void* from, size_t bytes) override { Transfer(to, from, bytes, cudaMemcpyDeviceToDevice); }
+  void Zero(void* memory, size_t bytes) override {
+    Use();
+    Note(cudaMemsetAsync(memory, 0, bytes, stream_));
+  }
+  void Synchronize() override {
+    Use();
+    Note(cudaStreamSynchronize(stream_));
+  }
+  Status Health() const override {
+    const cudaError_t error = first_error_;
+    if (error == cudaSuccess) return {};
+    return Unavailable("GPU {} failed: {}; what it computed since is lost, start again from the last checkpoint", id_,
+                       cudaGetErrorString(error));
+  }
+
+  cudaStream_t stream() const {
+    Use();
+    return stream_;
+  }
+  void Note(cudaError_t error) {
+    cudaError_t none = cudaSuccess;
+    if (error != cudaSuccess) first_error_.compare_exchange_strong(none, error);
+  }
+
+ private:
+  // CUDA has a current card in each thread.
+  void Use() const { cudaSetDevice(id_); }
+  void Transfer(void* to, const void* from, size_t bytes, cudaMemcpyKind kind) {
+    Use();
+    Note(cudaMemcpyAsync(to, from, bytes, kind, stream_));
+  }
+
+  const int id_;
+  cudaStream_t stream_ = nullptr;
+  std::atomic<cudaError_t> first_error_ = cudaSuccess;
+};
+
+Card& CardOf(const Execution& execution) { return static_cast<Card&>(execution.device); }
+
+std::string Version(int version) { return fmt::format("{}.{}", version / 1000, version % 1000 / 10); }
+
+Status DriverIsThere() {
+  int driver = 0;
+  if (cudaDriverGetVersion(&driver) != cudaSuccess || driver == 0)
+    return Unavailable("no NVIDIA driver was found (libcuda.so.1): install one, or compute on the CPU");
+  if (driver < CUDART_VERSION / 1000 * 1000)
+    return Unavailable(
+        "the NVIDIA driver is for CUDA {}, and this build needs {}: update the driver, or build with an older CUDA",
+        Version(driver), Version(CUDART_VERSION));
+  return {};
+}
+
+}  // namespace
+
+cudaStream_t StreamOf(const Execution& execution) { return CardOf(execution).stream(); }
+void CheckLaunch(const Execution& execution) { CardOf(execution).Note(cudaGetLastError()); }
+
+}  // namespace cuda
+
+std::string_view CudaVersion() {
+  static const std::string version = cuda::Version(CUDART_VERSION);
+  return version;
+}
+
+Result<std::vector<Gpu>> Gpus() {
+  RIFFLE_TRY(cuda::DriverIsThere());
+  int count = 0;
+  const cudaError_t error = cudaGetDeviceCount(&count);
+  if (error != cudaSuccess && error != cudaErrorNoDevice)
+    return Unavailable("CUDA finds no GPU: {}", cudaGetErrorString(error));
+  if (count == 0) {
+    const char* visible = std::getenv("CUDA_VISIBLE_DEVICES");
+    if (visible) return Unavailable("CUDA finds no GPU: CUDA_VISIBLE_DEVICES is '{}'; change it or unset it", visible);
+    return Unavailable("CUDA finds no GPU in this machine; compute on the CPU");
+  }
+  std::vector<Gpu> gpus;
+  for (int id = 0; id < count; ++id) {
+    cudaDeviceProp properties{};
+    if (cudaGetDeviceProperties(&properties, id) != cudaSuccess) continue;
+    size_t free_bytes = 0, all_bytes = 0;
+    if (cudaSetDevice(id) == cudaSuccess) cudaMemGetInfo(&free_bytes, &all_bytes);
+    gpus.push_back({.id = id,
+                    .name = properties.name,
+                    .major = properties.major,
+                    .minor = properties.minor,
+                    .memory_bytes = static_cast<int64_t>(properties.totalGlobalMem),
+                    .free_bytes = static_cast<int64_t>(free_bytes),
+                    .processors = properties.multiProcessorCount});
+  }
+  cudaGetLastError();
+  return gpus;
+}
+
+Result<std::unique_ptr<Device>> OpenGpu(int id) {
+  RIFFLE_ASSIGN(const std::vector<Gpu> gpus, Gpus());
+  std::string list;
+  for (const Gpu& gpu : gpus) {
+    list += fmt::format("{}{} ({})", list.empty() ? "" : ", ", gpu.id, gpu.name);
+    if (gpu.id != id) continue;
+    if (gpu.major < cuda::kOldestMajor)
+      return Unavailable("GPU {} ({}) is too old: its compute capability is {}.{}, needed is {}.0", id, gpu.name,
+                         gpu.major, gpu.minor, cuda::kOldestMajor);
+    if (const cudaError_t error = cudaSetDevice(id); error != cudaSuccess)
+      return Unavailable("GPU {} ({}) cannot be used: {}", id, gpu.name, cudaGetErrorString(error));
+    std::unique_ptr<Device> card = std::make_unique<cuda::Card>(id);
+    RIFFLE_TRY(card->Health());
+    return card;
+  }
+  return Unavailable("there is no GPU {}: there are {}", id, list);
+}
+
+}  // namespace riffle

@@ -1,0 +1,141 @@
+// What kernels for graphics cards are written in, and how they are launched. The same sources (*.cu) are compiled
+// twice: by nvcc for cards, and by the ordinary compiler for tests, where the threads of a block run as fibers
+// (testing/emulation.h). A kernel is a struct: its members are the arguments, kThreads the threads of a block, Shared
+// what lies in a block's shared memory.
+//
+//   struct Scale {
+//     static constexpr int kThreads = 256;
+//     struct Shared {};
+//     float* y;
+//     const float* x;
+//     RIFFLE_KERNEL void operator()(Shared&) const { y[BlockThread()] = 2 * x[BlockThread()]; }
+//   };
+//   Launch(execution, Grid{blocks}, Scale{y, x});
+//
+// In kernels threadIdx, blockIdx and gridDim, __syncthreads(), __syncwarp() and __shfl_*_sync() are what CUDA makes of
+// them. Sums are added up in an order that follows from shapes alone, so that results have the same bits in every run.
+#pragma once
+
+#include <cstdint>
+
+#include "backend/execution.h"
+
+#ifdef __CUDACC__
+#include <cuda_runtime.h>
+
+#include "backend/cuda/device_stream.h"
+/// The namespace of what is compiled from the sources of kernels: there are two of each in a program that tests both.
+#define RIFFLE_GPU cuda
+#define RIFFLE_KERNEL __device__ __forceinline__
+#define RIFFLE_SHARED_CODE __host__ __device__ __forceinline__
+#else
+#include "backend/cuda/testing/emulation.h"
+#define RIFFLE_GPU emulated
+#define RIFFLE_KERNEL inline
+#define RIFFLE_SHARED_CODE inline
+#endif
+
+namespace riffle::RIFFLE_GPU {
+
+/// Blocks of a launch.
+struct Grid {
+  int64_t x = 1, y = 1, z = 1;
+};
+
+inline constexpr int kWarp = 32;  ///< threads
+
+constexpr int64_t DivideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+#ifdef __CUDACC__
+
+template <class Kernel>
+__global__ void __launch_bounds__(Kernel::kThreads) Run(const Kernel kernel) {
+  extern __shared__ __align__(16) unsigned char shared[];
+  kernel(*reinterpret_cast<typename Kernel::Shared*>(shared));
+}
+
+/// Enqueues a kernel; a grid of no blocks is nothing to do.
+template <class Kernel>
+void Launch(const Execution& execution, Grid grid, const Kernel& kernel) {
+  if (grid.x * grid.y * grid.z == 0) return;
+  constexpr size_t kBytes = sizeof(typename Kernel::Shared);
+  if constexpr (kBytes > 48 * 1024) {
+    // More than every card has must be asked for, on each card anew.
+    cudaFuncSetAttribute(Run<Kernel>, cudaFuncAttributeMaxDynamicSharedMemorySize, kBytes);
+  }
+  const dim3 blocks(static_cast<unsigned>(grid.x), static_cast<unsigned>(grid.y), static_cast<unsigned>(grid.z));
+  Run<<<blocks, Kernel::kThreads, kBytes, StreamOf(execution)>>>(kernel);
+  CheckLaunch(execution);
+}
+
+#else
+
+/// Runs a kernel, block by block; a grid of no blocks is nothing to do.
+template <class Kernel>
+void Launch(const Execution&, Grid grid, const Kernel& kernel) {
+  using Shared = typename Kernel::Shared;
+  RunBlocks({static_cast<unsigned>(grid.x), static_cast<unsigned>(grid.y), static_cast<unsigned>(grid.z)},
+            Kernel::kThreads, sizeof(Shared), [&](void* shared) { kernel(*static_cast<Shared*>(shared)); });
+}
+
+#endif
+
+/// The number of this thread in its block, and in its warp.
+RIFFLE_KERNEL int BlockThread() { return static_cast<int>(threadIdx.x); }
+RIFFLE_KERNEL int Lane() { return BlockThread() % kWarp; }
+RIFFLE_KERNEL int Warp() { return BlockThread() / kWarp; }
+
+/// Calls f(i) for each i in [0, count), each in a thread of its own or several one after the other.
+template <class F>
+struct ForEachKernel {
+  static constexpr int kThreads = 256;
+  struct Shared {};
+  int64_t count;
+  F f;
+  RIFFLE_KERNEL void operator()(Shared&) const {
+    const int64_t step = int64_t{gridDim.x} * kThreads;
+    for (int64_t i = int64_t{blockIdx.x} * kThreads + BlockThread(); i < count; i += step) f(i);
+  }
+};
+
+/// f is `[=] RIFFLE_LAMBDA(int64_t i) { … }`, in a function that is neither a member nor nameless.
+template <class F>
+void ForEach(const Execution& execution, int64_t count, const F& f) {
+  constexpr int64_t kMostBlocks = 132 * 16;  // enough to fill a large card
+  const int64_t blocks = DivideUp(count, ForEachKernel<F>::kThreads);
+  Launch(execution, {blocks < kMostBlocks ? blocks : kMostBlocks}, ForEachKernel<F>{count, f});
+}
+#ifdef __CUDACC__
+#define RIFFLE_LAMBDA __device__
+#else
+#define RIFFLE_LAMBDA
+#endif
+
+/// The sum of each lane's value, in all lanes of a warp. All its threads must come here.
+template <class T>
+RIFFLE_KERNEL T WarpSum(T value) {
+  for (int distance = kWarp / 2; distance > 0; distance /= 2) value += __shfl_xor_sync(~0u, value, distance);
+  return value;
+}
+
+/// Memory for BlockSum.
+template <class T, int kThreads>
+struct BlockSums {
+  static_assert(kThreads % kWarp == 0);
+  T of_warp[kThreads / kWarp];
+};
+
+/// The sum of each thread's value, in all threads of a block. All of them must come here; `sums` may be used again at
+/// once.
+template <class T, int kThreads>
+RIFFLE_KERNEL T BlockSum(T value, BlockSums<T, kThreads>& sums) {
+  value = WarpSum(value);
+  if (Lane() == 0) sums.of_warp[Warp()] = value;
+  __syncthreads();
+  T sum = sums.of_warp[0];
+  for (int w = 1; w < kThreads / kWarp; ++w) sum += sums.of_warp[w];
+  __syncthreads();
+  return sum;
+}
+
+}  // namespace riffle::RIFFLE_GPU

@@ -1,0 +1,217 @@
+#include "backend/cuda/testing/emulation.h"
+
+#include <ucontext.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <vector>
+
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/common_interface_defs.h>
+#endif
+
+namespace riffle::emulated {
+
+constinit thread_local Index3 threadIdx, blockIdx, gridDim;
+
+namespace {
+
+Order order = Order::kForward;
+
+constexpr size_t kStackBytes = 256 * 1024;
+constexpr size_t kGuardBytes = 64;     // behind shared memory
+constexpr unsigned char kFill = 0xFF;  // NaN as float, double or bf16
+
+[[noreturn]] void Die(const char* why) {
+  std::fprintf(stderr, "emulation of a kernel: %s\n", why);
+  std::abort();
+}
+
+// A fiber, and the switch to and from it. AddressSanitizer must know which stack is in use.
+class Fiber {
+ public:
+  Fiber() : stack_(new char[kStackBytes]) {}
+
+  // Starts to run body(argument), until it gives way or ends.
+  void Start(void (*body)()) {
+    getcontext(&context_);
+    context_.uc_stack.ss_sp = stack_.get();
+    context_.uc_stack.ss_size = kStackBytes;
+    context_.uc_link = &scheduler_;
+    makecontext(&context_, body, 0);
+    Resume();
+  }
+  void Resume() {
+#if defined(__SANITIZE_ADDRESS__)
+    __sanitizer_start_switch_fiber(&fake_stack_of_scheduler_, stack_.get(), kStackBytes);
+#endif
+    swapcontext(&scheduler_, &context_);
+#if defined(__SANITIZE_ADDRESS__)
+    __sanitizer_finish_switch_fiber(fake_stack_of_scheduler_, nullptr, nullptr);
+#endif
+  }
+  // Called inside, first of all.
+  void Entered() {
+#if defined(__SANITIZE_ADDRESS__)
+    __sanitizer_finish_switch_fiber(nullptr, &bottom_of_scheduler_, &size_of_scheduler_);
+#endif
+  }
+  // Called inside: back to the scheduler; `ends`: for good.
+  void GiveWay(bool ends) {
+#if defined(__SANITIZE_ADDRESS__)
+    void* fake_stack = nullptr;
+    __sanitizer_start_switch_fiber(ends ? nullptr : &fake_stack, bottom_of_scheduler_, size_of_scheduler_);
+#endif
+    if (!ends) swapcontext(&context_, &scheduler_);
+#if defined(__SANITIZE_ADDRESS__)
+    if (!ends) __sanitizer_finish_switch_fiber(fake_stack, &bottom_of_scheduler_, &size_of_scheduler_);
+#endif
+  }
+
+ private:
+  std::unique_ptr<char[]> stack_;
+  ucontext_t context_{}, scheduler_{};
+#if defined(__SANITIZE_ADDRESS__)
+  void* fake_stack_of_scheduler_ = nullptr;
+  const void* bottom_of_scheduler_ = nullptr;
+  size_t size_of_scheduler_ = 0;
+#endif
+};
+
+enum class State { kReady, kAtBlockBarrier, kAtWarpBarrier, kDone };
+
+// The block that runs now. Its threads take fibers as they begin, and give them back when they end, so that a kernel
+// without barriers runs in one.
+struct Block {
+  int threads = 0;
+  const std::function<void(void*)>* thread = nullptr;
+  void* shared = nullptr;
+
+  // Of each thread:
+  std::vector<State> states;
+  std::vector<Fiber*> fiber_of;    // null: not begun, or done
+  std::vector<uint64_t> deposits;  // for the other lanes of its warp
+  int current = 0;
+};
+
+thread_local Block block;
+thread_local std::vector<std::unique_ptr<Fiber>> all_fibers;
+thread_local std::vector<Fiber*> free_fibers;
+
+void Body() {
+  const int mine = block.current;
+  Fiber& fiber = *block.fiber_of[static_cast<size_t>(mine)];
+  fiber.Entered();
+  (*block.thread)(block.shared);
+  block.states[static_cast<size_t>(mine)] = State::kDone;
+  fiber.GiveWay(true);
+}
+
+void Wait(State state) {
+  const int mine = block.current;
+  block.states[static_cast<size_t>(mine)] = state;
+  block.fiber_of[static_cast<size_t>(mine)]->GiveWay(false);
+}
+
+void Step(int thread) {
+  block.current = thread;
+  threadIdx = {static_cast<unsigned>(thread), 0, 0};
+  Fiber*& fiber = block.fiber_of[static_cast<size_t>(thread)];
+  if (fiber) {
+    fiber->Resume();
+  } else {
+    if (free_fibers.empty()) {
+      all_fibers.push_back(std::make_unique<Fiber>());
+      free_fibers.push_back(all_fibers.back().get());
+    }
+    fiber = free_fibers.back();
+    free_fibers.pop_back();
+    fiber->Start(Body);
+  }
+  if (block.states[static_cast<size_t>(thread)] == State::kDone) {
+    free_fibers.push_back(fiber);
+    fiber = nullptr;
+  }
+}
+
+// Lets all threads [from, to) go on that wait in `state`, if none of them is elsewhere but those that have ended.
+bool Release(int from, int to, State state) {
+  int waiting = 0, elsewhere = 0;
+  for (int t = from; t < to; ++t) {
+    const State s = block.states[static_cast<size_t>(t)];
+    waiting += s == state;
+    elsewhere += s != state && s != State::kDone;
+  }
+  if (waiting == 0 || elsewhere > 0) return false;
+  for (int t = from; t < to; ++t) {
+    State& s = block.states[static_cast<size_t>(t)];
+    if (s == state) s = State::kReady;
+  }
+  return true;
+}
+
+void RunBlock() {
+  const int threads = block.threads;
+  block.states.assign(static_cast<size_t>(threads), State::kReady);
+  block.fiber_of.assign(static_cast<size_t>(threads), nullptr);
+  block.deposits.assign(static_cast<size_t>(threads), 0);
+  for (;;) {
+    bool stepped = false, done = true;
+    for (int i = 0; i < threads; ++i) {
+      const int t = order == Order::kForward ? i : threads - 1 - i;
+      if (block.states[static_cast<size_t>(t)] == State::kReady) {
+        Step(t);
+        stepped = true;
+      }
+      done = done && block.states[static_cast<size_t>(t)] == State::kDone;
+    }
+    if (done) return;
+    bool released = false;
+    for (int w = 0; w < threads; w += 32)
+      released |= Release(w, w + 32 < threads ? w + 32 : threads, State::kAtWarpBarrier);
+    if (!released) released = Release(0, threads, State::kAtBlockBarrier);
+    if (!released && !stepped) Die("some threads of a block wait where others do not come");
+  }
+}
+
+}  // namespace
+
+void SetOrder(Order new_order) { order = new_order; }
+
+void RunBlocks(Index3 grid, int threads, size_t shared_bytes, const std::function<void(void*)>& thread) {
+  const std::unique_ptr<unsigned char[]> memory(new unsigned char[shared_bytes + kGuardBytes + 16]);
+  const auto address = reinterpret_cast<uintptr_t>(memory.get());
+  auto* const shared = reinterpret_cast<unsigned char*>((address + 15) / 16 * 16);
+  block.threads = threads;
+  block.thread = &thread;
+  block.shared = shared;
+  gridDim = grid;
+  const uint64_t blocks = uint64_t{grid.x} * grid.y * grid.z;
+  for (uint64_t i = 0; i < blocks; ++i) {
+    const uint64_t b = order == Order::kForward ? i : blocks - 1 - i;
+    blockIdx = {static_cast<unsigned>(b % grid.x), static_cast<unsigned>(b / grid.x % grid.y),
+                static_cast<unsigned>(b / grid.x / grid.y)};
+    std::memset(shared, kFill, shared_bytes + kGuardBytes);
+    RunBlock();
+    for (size_t k = 0; k < kGuardBytes; ++k)
+      if (shared[shared_bytes + k] != kFill) Die("memory behind a block's shared memory was written");
+  }
+}
+
+void __syncthreads() { Wait(State::kAtBlockBarrier); }
+void __syncwarp(unsigned) { Wait(State::kAtWarpBarrier); }
+int LaneOfThread() { return block.current % 32; }
+
+uint64_t ExchangeInWarp(uint64_t value, int from_lane) {
+  const int mine = block.current;
+  const int from = mine / 32 * 32 + from_lane;
+  block.deposits[static_cast<size_t>(mine)] = value;
+  __syncwarp();
+  if (from >= block.threads) Die("a lane was asked for that the warp does not have");
+  const uint64_t result = block.deposits[static_cast<size_t>(from)];
+  __syncwarp();
+  return result;
+}
+
+}  // namespace riffle::emulated

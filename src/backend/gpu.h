@@ -1,0 +1,34 @@
+// Graphics cards: which there are, and memory and a queue of one of them. A build without CUDA has none, and says so.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "backend/device.h"
+#include "base/status.h"
+
+namespace riffle {
+
+struct Gpu {
+  int id = 0;  ///< among those that CUDA_VISIBLE_DEVICES leaves
+  std::string name;
+  int major = 0, minor = 0;  ///< compute capability
+  int64_t memory_bytes = 0, free_bytes = 0;
+  int processors = 0;  ///< streaming multiprocessors
+};
+
+/// What this build has of CUDA: the toolkit's version, say "13.0", or "" where it was built without.
+std::string_view CudaVersion();
+
+/// All cards, usable or not. Unavailable: why none can be asked for: no CUDA in this build, no driver, a driver that is
+/// older than the toolkit, no card.
+Result<std::vector<Gpu>> Gpus();
+
+/// A card to compute on, which ops are enqueued on in order. Unavailable where there is none of this number (it lists
+/// those that there are) or it is too old.
+Result<std::unique_ptr<Device>> OpenGpu(int id);
+
+}  // namespace riffle

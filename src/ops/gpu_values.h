@@ -1,0 +1,42 @@
+// What kernels make of stored values: activations, gradients and row sums, as common.h defines them.
+#pragma once
+
+#include "backend/cuda/kernel.h"
+#include "ops/common.h"
+
+namespace riffle::RIFFLE_GPU {
+
+/// max(0, x); a NaN stays a NaN.
+RIFFLE_KERNEL float Relu(float x) { return x < 0 ? 0 : x; }
+
+/// What the value x stored in this row stands for, before its ReLU.
+RIFFLE_KERNEL float BeforeRelu(const Activation<float>& in, int64_t row, float x) {
+  return in.scale ? in.scale[row] * x + in.shift[row] : x;
+}
+
+/// What the value x stored in this row stands for.
+RIFFLE_KERNEL float Activate(const Activation<float>& in, int64_t row, float x) {
+  const float z = BeforeRelu(in, row, x);
+  return in.relu ? Relu(z) : z;
+}
+
+/// The gradient of z = BeforeRelu(x) from that of Activate(x).
+RIFFLE_KERNEL float MaskGradient(const Activation<float>& in, int64_t row, float x, float gradient) {
+  return in.relu && !(BeforeRelu(in, row, x) > 0) ? 0 : gradient;
+}
+
+/// The gradient of the raw value at (row, p).
+RIFFLE_KERNEL float RawGradient(const GradientSource<float>& dy, int64_t row, int64_t p) {
+  if (!dy.pull_back) return dy.dz[row][p];
+  const PullBack<float> k = dy.pull_back[row];
+  return dy.dz[row][p] * k.dz_factor + dy.raw[row][p] * k.raw_factor + k.constant;
+}
+
+/// Mean and variance of rows that have been stored.
+void GatherMoments(const Execution& execution, int64_t rows, int64_t pixels, Rows<const float> y,
+                   Moments<float>* moments);
+
+/// The sums of rows of gradients that have been stored, where the sink wants them.
+void GatherSums(const Execution& execution, int64_t rows, int64_t pixels, const GradientSink<float>& dx);
+
+}  // namespace riffle::RIFFLE_GPU

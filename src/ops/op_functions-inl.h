@@ -1,0 +1,107 @@
+// The functions of a backend of kernels, one for each entry of the OpTable (op_table.h says what they compute), and the
+// table of them. Included inside the backend's namespace.
+
+void StemConvForward(const Execution&, const StemConvShape&, const riffle::StemConvForward<float>&);
+void StemConvBackward(const Execution&, const StemConvShape&, const riffle::StemConvBackward<float>&);
+
+void MaxPoolForward(const Execution&, const PoolShape&, const riffle::MaxPoolForward<float>&);
+void MaxPoolBackward(const Execution&, const PoolShape&, const riffle::MaxPoolBackward<float>&);
+
+int64_t GroupConvPreparedValues(const GroupConvShape&);
+void GroupConvPrepare(const Execution&, const GroupConvShape&, float* prepared, const GroupConvWeights<float>&);
+void GroupConvForward(const Execution&, const GroupConvShape&, const riffle::GroupConvForward<float>&);
+void GroupConvBackward(const Execution&, const GroupConvShape&, const riffle::GroupConvBackward<float>&);
+void GroupConvChainForward(const Execution&, const GroupConvChainShape&, const riffle::GroupConvChainForward<float>&);
+void GroupConvChainBackward(const Execution&, const GroupConvChainShape&, const riffle::GroupConvChainBackward<float>&);
+
+void DepthwiseConvForward(const Execution&, const DepthwiseConvShape&, const riffle::DepthwiseConvForward<float>&);
+void DepthwiseConvBackward(const Execution&, const DepthwiseConvShape&, const riffle::DepthwiseConvBackward<float>&);
+
+void AveragePoolForward(const Execution&, const AveragePoolShape&, const riffle::AveragePoolForward<float>&);
+void AveragePoolBackward(const Execution&, const AveragePoolShape&, const riffle::AveragePoolBackward<float>&);
+
+void BatchNormForward(const Execution&, const BatchNormShape&, const riffle::BatchNormForward<float>&);
+void BatchNormBackward(const Execution&, const BatchNormShape&, const riffle::BatchNormBackward<float>&);
+
+void Gram(const Execution&, const GramShape&, const riffle::Gram<float>&);
+
+void ProductMoments(const Execution&, const GroupConvShape&, const riffle::ProductMoments<float>&);
+void ProductFold(const Execution&, const GroupConvShape&, const riffle::ProductFold<float>&);
+void ProductSums(const Execution&, const GroupConvShape&, const riffle::ProductSums<float>&);
+void ProductGradients(const Execution&, const GroupConvShape&, const riffle::ProductGradients<float>&);
+void ProductPullBack(const Execution&, const GroupConvShape&, const riffle::ProductPullBack<float>&);
+
+void ReluForward(const Execution&, const ReluShape&, const riffle::ReluForward<float>&);
+
+void GlobalAveragePoolForward(const Execution&, const GlobalAveragePoolShape&,
+                              const riffle::GlobalAveragePoolForward<float>&);
+void GlobalAveragePoolBackward(const Execution&, const GlobalAveragePoolShape&,
+                               const riffle::GlobalAveragePoolBackward<float>&);
+
+void LinearForward(const Execution&, const LinearShape&, const riffle::LinearForward<float>&);
+void LinearBackward(const Execution&, const LinearShape&, const riffle::LinearBackward<float>&);
+
+void CrossEntropyForwardBackward(const Execution&, const LogitsShape&, const CrossEntropy<float>&);
+void BinaryCrossEntropyForwardBackward(const Execution&, const LogitsShape&, const BinaryCrossEntropy<float>&);
+void JensenShannonForwardBackward(const Execution&, const JensenShannonShape&, const JensenShannon<float>&);
+void DistillationForwardBackward(const Execution&, const LogitsShape&, const Distillation&,
+                                 const DistillationLoss<float>&);
+
+void MixPictures(const Execution&, const MixPicturesShape&, const riffle::MixPictures<float>&);
+void MixTargets(const Execution&, const LogitsShape&, const riffle::MixTargets<float>&);
+void Flip(const Execution&, const FlipShape&, const riffle::Flip<float>&);
+void FlipMean(const Execution&, const LogitsShape&, const riffle::FlipMean<float>&);
+
+void Accumulate(const Execution&, int64_t count, const riffle::Accumulate<float>&);
+void SquaredNorms(const Execution&, int64_t ranges, const riffle::SquaredNorms<float>&);
+void ClipNorm(const Execution&, int64_t count, const riffle::ClipNorm<float>&);
+void Update(const Execution&, const UpdateStep&, const riffle::Update<float>&);
+void Approach(const Execution&, int64_t count, const riffle::Approach<float>&);
+void AllFinite(const Execution&, int64_t count, const riffle::AllFinite<float>&);
+
+inline const OpTable<float>& Table() {
+  static const OpTable<float> table = {
+      .stem_conv_forward = StemConvForward,
+      .stem_conv_backward = StemConvBackward,
+      .max_pool_forward = MaxPoolForward,
+      .max_pool_backward = MaxPoolBackward,
+      .group_conv_prepared_values = GroupConvPreparedValues,
+      .group_conv_prepare = GroupConvPrepare,
+      .group_conv_forward = GroupConvForward,
+      .group_conv_backward = GroupConvBackward,
+      .group_conv_chain_forward = GroupConvChainForward,
+      .group_conv_chain_backward = GroupConvChainBackward,
+      .depthwise_conv_forward = DepthwiseConvForward,
+      .depthwise_conv_backward = DepthwiseConvBackward,
+      .average_pool_forward = AveragePoolForward,
+      .average_pool_backward = AveragePoolBackward,
+      .batch_norm_forward = BatchNormForward,
+      .batch_norm_backward = BatchNormBackward,
+      .gram = Gram,
+      .product_moments = ProductMoments,
+      .product_fold = ProductFold,
+      .product_sums = ProductSums,
+      .product_gradients = ProductGradients,
+      .product_pull_back = ProductPullBack,
+      .relu_forward = ReluForward,
+      .global_average_pool_forward = GlobalAveragePoolForward,
+      .global_average_pool_backward = GlobalAveragePoolBackward,
+      .linear_forward = LinearForward,
+      .linear_backward = LinearBackward,
+      .cross_entropy = CrossEntropyForwardBackward,
+      .binary_cross_entropy = BinaryCrossEntropyForwardBackward,
+      .jensen_shannon = JensenShannonForwardBackward,
+      .distillation = DistillationForwardBackward,
+      .mix_pictures = MixPictures,
+      .mix_targets = MixTargets,
+      .flip = Flip,
+      .flip_mean = FlipMean,
+      .accumulate = Accumulate,
+      .squared_norms = SquaredNorms,
+      .clip_norm = ClipNorm,
+      .update = Update,
+      .approach = Approach,
+      .all_finite = AllFinite,
+  };
+  return table;
+}
