@@ -5,7 +5,7 @@ add_library(riffle_flags INTERFACE)
 set(host $<COMPILE_LANGUAGE:C,CXX>)
 target_compile_options(riffle_flags INTERFACE
   $<${host}:-Wall;-Wextra;-Wshadow;-Wno-psabi;-Wno-missing-field-initializers;-ffp-contract=off>
-  $<$<COMPILE_LANGUAGE:CUDA>:--extended-lambda;--expt-relaxed-constexpr;-Xcompiler=-Wall,-Wextra,-Wno-psabi,-Wno-missing-field-initializers>)
+  $<$<COMPILE_LANGUAGE:CUDA>:--extended-lambda;--expt-relaxed-constexpr;-diag-suppress=554;-DFMT_USE_CONSTEXPR=1;-Xcompiler=-Wall,-Wextra,-Wno-psabi,-Wno-missing-field-initializers>)
 if(RIFFLE_WERROR)
   target_compile_options(riffle_flags INTERFACE $<${host}:-Werror> $<$<COMPILE_LANGUAGE:CUDA>:-Werror=all-warnings;-Xcompiler=-Werror>)
 endif()

@@ -78,10 +78,10 @@ struct PullBack {
 
 /// Where a backward reads the gradient of its raw output. Null pull_back: dz is that gradient already, and raw is not
 /// read.
-template <class T>
+template <class T, class Map = T>
 struct GradientSource {
-  Rows<const T> dz;
-  Rows<const T> raw;
+  Rows<const Map> dz;
+  Rows<const Map> raw;
   const PullBack<T>* pull_back = nullptr;
 };
 
@@ -93,11 +93,11 @@ struct GradientSums {
 };
 
 /// Where a backward stores the gradient of its input, and what it gathers on the way.
-template <class T>
+template <class T, class Map = T>
 struct GradientSink {
-  Rows<T> dz;
-  Rows<const T> add;  ///< added before the ReLU mask: the gradient from another branch; may be dz itself; or null
-  Rows<const T> raw;  ///< the raw map behind the input's batch norm, for the sums; null: none are wanted
+  Rows<Map> dz;
+  Rows<const Map> add;  ///< added before the ReLU mask: the gradient from another branch; may be dz itself; or null
+  Rows<const Map> raw;  ///< the raw map behind the input's batch norm, for the sums; null: none are wanted
   const Moments<T>* moments = nullptr;  ///< of raw
   GradientSums<T>* sums = nullptr;      ///< one for each row of dz
 };

@@ -6,5 +6,7 @@
 #include "ops/op_table.h"
 
 namespace riffle::cpu {
+#define RIFFLE_MAP float
 #include "ops/op_functions-inl.h"
+#undef RIFFLE_MAP
 }  // namespace riffle::cpu

@@ -2,6 +2,6 @@
 
 namespace riffle {
 
-const OpTable<float>& CpuOps() { return cpu::Table(); }
+const OpTable<float>& CpuOps() { return cpu::Table(float()); }
 
 }  // namespace riffle

@@ -3,8 +3,14 @@
 #pragma once
 
 #include "backend/cuda/kernel.h"
+#include "base/bfloat16.h"
 #include "ops/op_table.h"
 
 namespace riffle::RIFFLE_GPU {
+#define RIFFLE_MAP float
 #include "ops/op_functions-inl.h"
+#undef RIFFLE_MAP
+#define RIFFLE_MAP Bfloat16
+#include "ops/op_functions-inl.h"
+#undef RIFFLE_MAP
 }  // namespace riffle::RIFFLE_GPU

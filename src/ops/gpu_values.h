@@ -1,7 +1,9 @@
-// What kernels make of stored values: activations, gradients and row sums, as common.h defines them.
+// What kernels make of stored values: activations, gradients and row sums, as common.h defines them. Maps hold values
+// of type Map, which are read as float(x) and written as Map(y).
 #pragma once
 
 #include "backend/cuda/kernel.h"
+#include "base/bfloat16.h"
 #include "ops/common.h"
 
 namespace riffle::RIFFLE_GPU {
@@ -26,17 +28,21 @@ RIFFLE_KERNEL float MaskGradient(const Activation<float>& in, int64_t row, float
 }
 
 /// The gradient of the raw value at (row, p).
-RIFFLE_KERNEL float RawGradient(const GradientSource<float>& dy, int64_t row, int64_t p) {
-  if (!dy.pull_back) return dy.dz[row][p];
+template <class Map>
+RIFFLE_KERNEL float RawGradient(const GradientSource<float, Map>& dy, int64_t row, int64_t p) {
+  const auto dz = float(dy.dz[row][p]);
+  if (!dy.pull_back) return dz;
   const PullBack<float> k = dy.pull_back[row];
-  return dy.dz[row][p] * k.dz_factor + dy.raw[row][p] * k.raw_factor + k.constant;
+  return dz * k.dz_factor + float(dy.raw[row][p]) * k.raw_factor + k.constant;
 }
 
-/// Mean and variance of rows that have been stored.
-void GatherMoments(const Execution& execution, int64_t rows, int64_t pixels, Rows<const float> y,
+/// Mean and variance of rows that have been stored; null: not wanted. For float and Bfloat16.
+template <class Map>
+void GatherMoments(const Execution& execution, int64_t rows, int64_t pixels, Rows<const Map> y,
                    Moments<float>* moments);
 
-/// The sums of rows of gradients that have been stored, where the sink wants them.
-void GatherSums(const Execution& execution, int64_t rows, int64_t pixels, const GradientSink<float>& dx);
+/// The sums of rows of gradients that have been stored, where the sink wants them. For float and Bfloat16.
+template <class Map>
+void GatherSums(const Execution& execution, int64_t rows, int64_t pixels, const GradientSink<float, Map>& dx);
 
 }  // namespace riffle::RIFFLE_GPU

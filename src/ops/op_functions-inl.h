@@ -1,29 +1,35 @@
 // The functions of a backend of kernels, one for each entry of the OpTable (op_table.h says what they compute), and the
-// table of them. Included inside the backend's namespace.
+// table of them. Included inside the backend's namespace, where RIFFLE_MAP is what maps hold: Table(RIFFLE_MAP()).
 
-void StemConvForward(const Execution&, const StemConvShape&, const riffle::StemConvForward<float>&);
-void StemConvBackward(const Execution&, const StemConvShape&, const riffle::StemConvBackward<float>&);
+void StemConvForward(const Execution&, const StemConvShape&, const riffle::StemConvForward<float, RIFFLE_MAP>&);
+void StemConvBackward(const Execution&, const StemConvShape&, const riffle::StemConvBackward<float, RIFFLE_MAP>&);
 
-void MaxPoolForward(const Execution&, const PoolShape&, const riffle::MaxPoolForward<float>&);
-void MaxPoolBackward(const Execution&, const PoolShape&, const riffle::MaxPoolBackward<float>&);
+void MaxPoolForward(const Execution&, const PoolShape&, const riffle::MaxPoolForward<float, RIFFLE_MAP>&);
+void MaxPoolBackward(const Execution&, const PoolShape&, const riffle::MaxPoolBackward<float, RIFFLE_MAP>&);
 
 int64_t GroupConvPreparedValues(const GroupConvShape&);
 void GroupConvPrepare(const Execution&, const GroupConvShape&, float* prepared, const GroupConvWeights<float>&);
-void GroupConvForward(const Execution&, const GroupConvShape&, const riffle::GroupConvForward<float>&);
-void GroupConvBackward(const Execution&, const GroupConvShape&, const riffle::GroupConvBackward<float>&);
-void GroupConvChainForward(const Execution&, const GroupConvChainShape&, const riffle::GroupConvChainForward<float>&);
-void GroupConvChainBackward(const Execution&, const GroupConvChainShape&, const riffle::GroupConvChainBackward<float>&);
+void GroupConvForward(const Execution&, const GroupConvShape&, const riffle::GroupConvForward<float, RIFFLE_MAP>&);
+void GroupConvBackward(const Execution&, const GroupConvShape&, const riffle::GroupConvBackward<float, RIFFLE_MAP>&);
+void GroupConvChainForward(const Execution&, const GroupConvChainShape&,
+                           const riffle::GroupConvChainForward<float, RIFFLE_MAP>&);
+void GroupConvChainBackward(const Execution&, const GroupConvChainShape&,
+                            const riffle::GroupConvChainBackward<float, RIFFLE_MAP>&);
 
-void DepthwiseConvForward(const Execution&, const DepthwiseConvShape&, const riffle::DepthwiseConvForward<float>&);
-void DepthwiseConvBackward(const Execution&, const DepthwiseConvShape&, const riffle::DepthwiseConvBackward<float>&);
+void DepthwiseConvForward(const Execution&, const DepthwiseConvShape&,
+                          const riffle::DepthwiseConvForward<float, RIFFLE_MAP>&);
+void DepthwiseConvBackward(const Execution&, const DepthwiseConvShape&,
+                           const riffle::DepthwiseConvBackward<float, RIFFLE_MAP>&);
 
-void AveragePoolForward(const Execution&, const AveragePoolShape&, const riffle::AveragePoolForward<float>&);
-void AveragePoolBackward(const Execution&, const AveragePoolShape&, const riffle::AveragePoolBackward<float>&);
+void AveragePoolForward(const Execution&, const AveragePoolShape&,
+                        const riffle::AveragePoolForward<float, RIFFLE_MAP>&);
+void AveragePoolBackward(const Execution&, const AveragePoolShape&,
+                         const riffle::AveragePoolBackward<float, RIFFLE_MAP>&);
 
 void BatchNormForward(const Execution&, const BatchNormShape&, const riffle::BatchNormForward<float>&);
 void BatchNormBackward(const Execution&, const BatchNormShape&, const riffle::BatchNormBackward<float>&);
 
-void Gram(const Execution&, const GramShape&, const riffle::Gram<float>&);
+void Gram(const Execution&, const GramShape&, const riffle::Gram<float, RIFFLE_MAP>&);
 
 void ProductMoments(const Execution&, const GroupConvShape&, const riffle::ProductMoments<float>&);
 void ProductFold(const Execution&, const GroupConvShape&, const riffle::ProductFold<float>&);
@@ -31,12 +37,12 @@ void ProductSums(const Execution&, const GroupConvShape&, const riffle::ProductS
 void ProductGradients(const Execution&, const GroupConvShape&, const riffle::ProductGradients<float>&);
 void ProductPullBack(const Execution&, const GroupConvShape&, const riffle::ProductPullBack<float>&);
 
-void ReluForward(const Execution&, const ReluShape&, const riffle::ReluForward<float>&);
+void ReluForward(const Execution&, const ReluShape&, const riffle::ReluForward<float, RIFFLE_MAP>&);
 
 void GlobalAveragePoolForward(const Execution&, const GlobalAveragePoolShape&,
-                              const riffle::GlobalAveragePoolForward<float>&);
+                              const riffle::GlobalAveragePoolForward<float, RIFFLE_MAP>&);
 void GlobalAveragePoolBackward(const Execution&, const GlobalAveragePoolShape&,
-                               const riffle::GlobalAveragePoolBackward<float>&);
+                               const riffle::GlobalAveragePoolBackward<float, RIFFLE_MAP>&);
 
 void LinearForward(const Execution&, const LinearShape&, const riffle::LinearForward<float>&);
 void LinearBackward(const Execution&, const LinearShape&, const riffle::LinearBackward<float>&);
@@ -59,8 +65,8 @@ void Update(const Execution&, const UpdateStep&, const riffle::Update<float>&);
 void Approach(const Execution&, int64_t count, const riffle::Approach<float>&);
 void AllFinite(const Execution&, int64_t count, const riffle::AllFinite<float>&);
 
-inline const OpTable<float>& Table() {
-  static const OpTable<float> table = {
+inline const OpTable<float, RIFFLE_MAP>& Table(RIFFLE_MAP) {
+  static const OpTable<float, RIFFLE_MAP> table = {
       .stem_conv_forward = StemConvForward,
       .stem_conv_backward = StemConvBackward,
       .max_pool_forward = MaxPoolForward,

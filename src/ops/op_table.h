@@ -26,35 +26,37 @@
 
 namespace riffle {
 
-template <class T>
+/// Maps hold values of type Map; parameters, statistics, pictures, features and logits are of type T.
+template <class T, class Map = T>
 struct OpTable {
-  void (*stem_conv_forward)(const Execution&, const StemConvShape&, const StemConvForward<T>&);
-  void (*stem_conv_backward)(const Execution&, const StemConvShape&, const StemConvBackward<T>&);
-  void (*max_pool_forward)(const Execution&, const PoolShape&, const MaxPoolForward<T>&);
-  void (*max_pool_backward)(const Execution&, const PoolShape&, const MaxPoolBackward<T>&);
+  void (*stem_conv_forward)(const Execution&, const StemConvShape&, const StemConvForward<T, Map>&);
+  void (*stem_conv_backward)(const Execution&, const StemConvShape&, const StemConvBackward<T, Map>&);
+  void (*max_pool_forward)(const Execution&, const PoolShape&, const MaxPoolForward<T, Map>&);
+  void (*max_pool_backward)(const Execution&, const PoolShape&, const MaxPoolBackward<T, Map>&);
   GroupConvPreparedValues group_conv_prepared_values;
   GroupConvPrepare<T> group_conv_prepare;
-  void (*group_conv_forward)(const Execution&, const GroupConvShape&, const GroupConvForward<T>&);
-  void (*group_conv_backward)(const Execution&, const GroupConvShape&, const GroupConvBackward<T>&);
-  void (*group_conv_chain_forward)(const Execution&, const GroupConvChainShape&, const GroupConvChainForward<T>&);
-  void (*group_conv_chain_backward)(const Execution&, const GroupConvChainShape&, const GroupConvChainBackward<T>&);
-  void (*depthwise_conv_forward)(const Execution&, const DepthwiseConvShape&, const DepthwiseConvForward<T>&);
-  void (*depthwise_conv_backward)(const Execution&, const DepthwiseConvShape&, const DepthwiseConvBackward<T>&);
-  void (*average_pool_forward)(const Execution&, const AveragePoolShape&, const AveragePoolForward<T>&);
-  void (*average_pool_backward)(const Execution&, const AveragePoolShape&, const AveragePoolBackward<T>&);
+  void (*group_conv_forward)(const Execution&, const GroupConvShape&, const GroupConvForward<T, Map>&);
+  void (*group_conv_backward)(const Execution&, const GroupConvShape&, const GroupConvBackward<T, Map>&);
+  void (*group_conv_chain_forward)(const Execution&, const GroupConvChainShape&, const GroupConvChainForward<T, Map>&);
+  void (*group_conv_chain_backward)(const Execution&, const GroupConvChainShape&,
+                                    const GroupConvChainBackward<T, Map>&);
+  void (*depthwise_conv_forward)(const Execution&, const DepthwiseConvShape&, const DepthwiseConvForward<T, Map>&);
+  void (*depthwise_conv_backward)(const Execution&, const DepthwiseConvShape&, const DepthwiseConvBackward<T, Map>&);
+  void (*average_pool_forward)(const Execution&, const AveragePoolShape&, const AveragePoolForward<T, Map>&);
+  void (*average_pool_backward)(const Execution&, const AveragePoolShape&, const AveragePoolBackward<T, Map>&);
   void (*batch_norm_forward)(const Execution&, const BatchNormShape&, const BatchNormForward<T>&);
   void (*batch_norm_backward)(const Execution&, const BatchNormShape&, const BatchNormBackward<T>&);
-  void (*gram)(const Execution&, const GramShape&, const Gram<T>&);
+  void (*gram)(const Execution&, const GramShape&, const Gram<T, Map>&);
   void (*product_moments)(const Execution&, const GroupConvShape&, const ProductMoments<T>&);
   void (*product_fold)(const Execution&, const GroupConvShape&, const ProductFold<T>&);
   void (*product_sums)(const Execution&, const GroupConvShape&, const ProductSums<T>&);
   void (*product_gradients)(const Execution&, const GroupConvShape&, const ProductGradients<T>&);
   void (*product_pull_back)(const Execution&, const GroupConvShape&, const ProductPullBack<T>&);
-  void (*relu_forward)(const Execution&, const ReluShape&, const ReluForward<T>&);
+  void (*relu_forward)(const Execution&, const ReluShape&, const ReluForward<T, Map>&);
   void (*global_average_pool_forward)(const Execution&, const GlobalAveragePoolShape&,
-                                      const GlobalAveragePoolForward<T>&);
+                                      const GlobalAveragePoolForward<T, Map>&);
   void (*global_average_pool_backward)(const Execution&, const GlobalAveragePoolShape&,
-                                       const GlobalAveragePoolBackward<T>&);
+                                       const GlobalAveragePoolBackward<T, Map>&);
   void (*linear_forward)(const Execution&, const LinearShape&, const LinearForward<T>&);
   void (*linear_backward)(const Execution&, const LinearShape&, const LinearBackward<T>&);
 

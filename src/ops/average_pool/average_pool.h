@@ -9,16 +9,16 @@ struct AveragePoolShape : PoolShape {
   AverageDivisor divisor = AverageDivisor::kTruePixels;
 };
 
-template <class T>
+template <class T, class Map = T>
 struct AveragePoolForward {
-  Rows<T> y;
-  Rows<const T> x;  ///< read as it is: stored after its ReLU
+  Rows<Map> y;
+  Rows<const Map> x;  ///< read as it is: stored after its ReLU
 };
 
-template <class T>
+template <class T, class Map = T>
 struct AveragePoolBackward {
-  Rows<T> dx;  ///< overwritten; not masked by a ReLU, that is left to whoever adds to it
-  Rows<const T> dy;
+  Rows<Map> dx;  ///< overwritten; not masked by a ReLU, that is left to whoever adds to it
+  Rows<const Map> dy;
 };
 
 }  // namespace riffle

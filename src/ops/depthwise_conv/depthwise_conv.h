@@ -21,10 +21,10 @@ struct DepthwiseRows {
   const int* weight_row = nullptr;  ///< [channels]: and from this kernel; null: r
 };
 
-template <class T>
+template <class T, class Map = T>
 struct DepthwiseConvForward {
-  Rows<T> y;
-  Rows<const T> x;
+  Rows<Map> y;
+  Rows<const Map> x;
   Activation<T> in;           ///< of x, indexed by x's rows; padding is zero after it
   const T* weight = nullptr;  ///< [channels][3][3]
   const T* bias = nullptr;    ///< [channels] by row of y, or null
@@ -32,12 +32,12 @@ struct DepthwiseConvForward {
   Moments<T>* moments = nullptr;  ///< [channels] by row of y, or null
 };
 
-template <class T>
+template <class T, class Map = T>
 struct DepthwiseConvBackward {
-  GradientSink<T> dx;    ///< rows, moments and sums by row of x; masked where in.relu is off; `add` is not supported
-  T* dweight = nullptr;  ///< [channels][3][3], overwritten
-  GradientSource<T> dy;  ///< by row of y
-  Rows<const T> x;
+  GradientSink<T, Map> dx;  ///< rows, moments and sums by row of x; masked where in.relu is off; `add` is not supported
+  T* dweight = nullptr;     ///< [channels][3][3], overwritten
+  GradientSource<T, Map> dy;  ///< by row of y
+  Rows<const Map> x;
   Activation<T> in;
   const T* weight = nullptr;
   DepthwiseRows rows;

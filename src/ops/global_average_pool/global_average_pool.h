@@ -11,17 +11,17 @@ struct GlobalAveragePoolShape {
   Plane in;
 };
 
-template <class T>
+template <class T, class Map = T>
 struct GlobalAveragePoolForward {
   T* features = nullptr;  ///< [images][channels]
-  Rows<const T> x;
+  Rows<const Map> x;
 };
 
-template <class T>
+template <class T, class Map = T>
 struct GlobalAveragePoolBackward {
-  Rows<T> dx;                    ///< overwritten; zero where x ≤ 0: x is stored after its ReLU
+  Rows<Map> dx;                  ///< overwritten; zero where x ≤ 0: x is stored after its ReLU
   const T* dfeatures = nullptr;  ///< [images][channels]
-  Rows<const T> x;
+  Rows<const Map> x;
 };
 
 }  // namespace riffle

@@ -19,10 +19,10 @@ struct GramShape {
   constexpr int64_t comoments() const { return int64_t{channels} * per_group(); }
 };
 
-template <class T>
+template <class T, class Map = T>
 struct Gram {
   T* comoments = nullptr;  ///< [channels][per_group]: each group's is a symmetric matrix
-  Rows<const T> x;
+  Rows<const Map> x;
   const Moments<T>* moments = nullptr;  ///< [channels], of which the means are read
 };
 

@@ -33,23 +33,23 @@ using GroupConvPreparedValues = int64_t (*)(const GroupConvShape&);
 template <class T>
 using GroupConvPrepare = void (*)(const Execution&, const GroupConvShape&, T* prepared, const GroupConvWeights<T>&);
 
-template <class T>
+template <class T, class Map = T>
 struct GroupConvForward {
-  Rows<T> y;
-  Rows<const T> x;
+  Rows<Map> y;
+  Rows<const Map> x;
   const T* prepared = nullptr;
-  Rows<const T> residual;  ///< added before the ReLU, or null; may be y itself
+  Rows<const Map> residual;  ///< added before the ReLU, or null; may be y itself
   bool relu = false;
   Moments<T>* moments = nullptr;  ///< [out_channels] of the stored rows, or null; with neither residual nor ReLU
 };
 
-template <class T>
+template <class T, class Map = T>
 struct GroupConvBackward {
-  GradientSink<T> dx;    ///< Wᵀ·dy; its dz is null where the input needs no gradient
-  T* dweight = nullptr;  ///< [out_channels][in_per_group], overwritten
-  T* dy_sums = nullptr;  ///< [out_channels], Σ dy; or null
-  GradientSource<T> dy;
-  Rows<const T> x;                        ///< as forward read it
+  GradientSink<T, Map> dx;  ///< Wᵀ·dy; its dz is null where the input needs no gradient
+  T* dweight = nullptr;     ///< [out_channels][in_per_group], overwritten
+  T* dy_sums = nullptr;     ///< [out_channels], Σ dy; or null
+  GradientSource<T, Map> dy;
+  Rows<const Map> x;                      ///< as forward read it
   const Moments<T>* x_moments = nullptr;  ///< [in_channels]: dweight is Σ dy·(x − mean); null: Σ dy·x
   bool relu = false;                      ///< x is the output of a ReLU: dx is zero where x ≤ 0
   const T* weight = nullptr;

@@ -13,18 +13,18 @@ struct GroupConvChainShape {
   GroupConvShape first, second;
 };
 
-template <class T>
+template <class T, class Map = T>
 struct GroupConvChainForward {
-  GroupConvForward<T> first;   ///< without moments
-  GroupConvForward<T> second;  ///< its x is the first's y
+  GroupConvForward<T, Map> first;   ///< without moments
+  GroupConvForward<T, Map> second;  ///< its x is the first's y
 };
 
-template <class T>
+template <class T, class Map = T>
 struct GroupConvChainBackward {
-  GroupConvBackward<T> second;  ///< it runs first
-  GroupConvBackward<T> first;   ///< its dy is the second's dx
+  GroupConvBackward<T, Map> second;  ///< it runs first
+  GroupConvBackward<T, Map> first;   ///< its dy is the second's dx
   /// Where the second's x has not been kept (it is null): the first's forward, which computes it once more; y is null.
-  GroupConvForward<T> again;
+  GroupConvForward<T, Map> again;
 };
 
 }  // namespace riffle

@@ -17,19 +17,19 @@ struct PoolShape {
   constexpr int64_t before(int64_t size) const { return padding == PoolPadding::kSymmetric ? 1 : size % 2; }
 };
 
-template <class T>
+template <class T, class Map = T>
 struct MaxPoolForward {
-  Rows<T> y;
-  Rows<const T> x;
+  Rows<Map> y;
+  Rows<const Map> x;
   Activation<T> in;
 };
 
 /// The gradient goes to the first of equal maxima in reading order.
-template <class T>
+template <class T, class Map = T>
 struct MaxPoolBackward {
-  GradientSink<T> dx;  ///< masked where in.relu is off; `add` is not supported
-  Rows<const T> dy;
-  Rows<const T> x;
+  GradientSink<T, Map> dx;  ///< masked where in.relu is off; `add` is not supported
+  Rows<const Map> dy;
+  Rows<const Map> x;
   Activation<T> in;
 };
 

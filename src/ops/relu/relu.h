@@ -12,10 +12,10 @@ struct ReluShape {
   int64_t pixels = 0;  ///< of a row
 };
 
-template <class T>
+template <class T, class Map = T>
 struct ReluForward {
-  Rows<T> y;
-  Rows<const T> x;
+  Rows<Map> y;
+  Rows<const Map> x;
   const T* scale = nullptr;
   const T* shift = nullptr;
 };

@@ -15,9 +15,9 @@ struct StemConvShape {
   constexpr Plane out() const { return OutPlane(in, stride); }
 };
 
-template <class T>
+template <class T, class Map = T>
 struct StemConvForward {
-  Rows<T> y;
+  Rows<Map> y;
   Rows<const T> x;
   const T* weight = nullptr;  ///< [out_channels][in_channels][3][3]
   const T* bias = nullptr;    ///< [out_channels], or null
@@ -26,10 +26,10 @@ struct StemConvForward {
 };
 
 /// Pictures need no gradient, so there is no dx.
-template <class T>
+template <class T, class Map = T>
 struct StemConvBackward {
   T* dweight = nullptr;  ///< [out_channels][in_channels][3][3], overwritten
-  GradientSource<T> dy;
+  GradientSource<T, Map> dy;
   Rows<const T> x;
 };
 

@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include <atomic>
+#include <cstdlib>
+#include <cstring>
 #include <new>
 
 #include "backend/cuda/device_stream.h"
