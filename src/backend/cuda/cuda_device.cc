@@ -1,10 +1,12 @@
 // A card as a Device: memory and one stream.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
 #include <new>
+#include <vector>
 
 #include "backend/cuda/device_stream.h"
 #include "backend/gpu.h"
@@ -20,6 +22,7 @@ class Card : public Device {
   explicit Card(int id) : id_(id) { Note(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking)); }
   ~Card() override {
     Use();
+    for (void* memory : scratch_) Note(cudaFree(memory));
     cudaStreamDestroy(stream_);
   }
 
@@ -77,6 +80,14 @@ class Card : public Device {
     Use();
     return stream_;
   }
+  void* Scratch(size_t bytes) {
+    if (scratch_.empty() || bytes > scratch_bytes_) {
+      // The smaller ones stay: kernels that are not done use them, and recorded graphs do whenever they are launched.
+      scratch_bytes_ = std::max(bytes, 2 * scratch_bytes_);
+      scratch_.push_back(Allocate(scratch_bytes_));
+    }
+    return scratch_.back();
+  }
   void Note(cudaError_t error) {
     cudaError_t none = cudaSuccess;
     if (error != cudaSuccess) first_error_.compare_exchange_strong(none, error);
@@ -92,6 +103,8 @@ class Card : public Device {
 
   const int id_;
   cudaStream_t stream_ = nullptr;
+  std::vector<void*> scratch_;  // the last is the largest
+  size_t scratch_bytes_ = 0;    // of the last
   std::atomic<cudaError_t> first_error_ = cudaSuccess;
 };
 
@@ -113,6 +126,7 @@ Status DriverIsThere() {
 }  // namespace
 
 cudaStream_t StreamOf(const Execution& execution) { return CardOf(execution).stream(); }
+void* ScratchOf(const Execution& execution, size_t bytes) { return CardOf(execution).Scratch(bytes); }
 void CheckLaunch(const Execution& execution) { CardOf(execution).Note(cudaGetLastError()); }
 
 }  // namespace cuda

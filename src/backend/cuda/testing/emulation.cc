@@ -199,6 +199,13 @@ void RunBlocks(Index3 grid, int threads, size_t shared_bytes, const std::functio
   }
 }
 
+void* ScratchOf(const Execution&, size_t bytes) {
+  thread_local std::unique_ptr<unsigned char[]> scratch;
+  scratch.reset(new unsigned char[bytes]);
+  std::memset(scratch.get(), kFill, bytes);
+  return scratch.get();
+}
+
 void __syncthreads() { Wait(State::kAtBlockBarrier); }
 void __syncwarp(unsigned) { Wait(State::kAtWarpBarrier); }
 int LaneOfThread() { return block.current % 32; }
