@@ -19,7 +19,10 @@ constexpr int kOldestMajor = 8;  // Ampere: the oldest that kernels are compiled
 
 class Card : public Device {
  public:
-  explicit Card(int id) : id_(id) { Note(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking)); }
+  explicit Card(int id) : id_(id) {
+    Note(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking));
+    Note(cudaDeviceGetAttribute(&most_shared_bytes_, cudaDevAttrMaxSharedMemoryPerBlockOptin, id_));
+  }
   ~Card() override {
     Use();
     for (void* memory : scratch_) Note(cudaFree(memory));
@@ -80,6 +83,7 @@ class Card : public Device {
     Use();
     return stream_;
   }
+  int most_shared_bytes() const { return most_shared_bytes_; }
   void* Scratch(size_t bytes) {
     if (scratch_.empty() || bytes > scratch_bytes_) {
       // The smaller ones stay: kernels that are not done use them, and recorded graphs do whenever they are launched.
@@ -103,6 +107,7 @@ class Card : public Device {
 
   const int id_;
   cudaStream_t stream_ = nullptr;
+  int most_shared_bytes_ = 0;
   std::vector<void*> scratch_;  // the last is the largest
   size_t scratch_bytes_ = 0;    // of the last
   std::atomic<cudaError_t> first_error_ = cudaSuccess;
@@ -127,6 +132,7 @@ Status DriverIsThere() {
 
 cudaStream_t StreamOf(const Execution& execution) { return CardOf(execution).stream(); }
 void* ScratchOf(const Execution& execution, size_t bytes) { return CardOf(execution).Scratch(bytes); }
+int64_t MostSharedBytes(const Execution& execution) { return CardOf(execution).most_shared_bytes(); }
 void CheckLaunch(const Execution& execution) { CardOf(execution).Note(cudaGetLastError()); }
 
 }  // namespace cuda
