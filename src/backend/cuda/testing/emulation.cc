@@ -31,10 +31,10 @@ constexpr unsigned char kFill = 0xFF;  // NaN as float, double or bf16
 // Where a fiber goes on. swapcontext would call the system each time, to save its signals' mask.
 using Place = void* [5];  // as __builtin_setjmp wants it
 
-[[noreturn, gnu::noinline]] void Jump(Place to) { __builtin_longjmp(to, 1); }
+[[noreturn, gnu::noinline, gnu::no_sanitize("thread")]] void Jump(Place to) { __builtin_longjmp(to, 1); }
 
 // Goes on at `to` until somebody jumps to `from`.
-[[gnu::noinline]] void Switch(Place from, Place to) {
+[[gnu::noinline, gnu::no_sanitize("thread")]] void Switch(Place from, Place to) {
   if (__builtin_setjmp(from) == 0) Jump(to);
 }
 
