@@ -1,10 +1,12 @@
 // A card as a Device: memory and one stream.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
 #include <new>
+#include <vector>
 
 #include "backend/cuda/device_stream.h"
 #include "backend/gpu.h"
@@ -24,6 +26,7 @@ class Card : public Device {
   ~Card() override {
     Use();
     cudaEventDestroy(uploaded_);
+    for (void* memory : scratch_) Note(cudaFree(memory));
     cudaStreamDestroy(stream_);
   }
 
@@ -93,6 +96,14 @@ class Card : public Device {
     Use();
     return stream_;
   }
+  void* Scratch(size_t bytes) {
+    if (scratch_.empty() || bytes > scratch_bytes_) {
+      // The smaller ones stay: kernels that are not done use them, and recorded graphs do whenever they are launched.
+      scratch_bytes_ = std::max(bytes, 2 * scratch_bytes_);
+      scratch_.push_back(Allocate(scratch_bytes_));
+    }
+    return scratch_.back();
+  }
   void Note(cudaError_t error) {
     cudaError_t none = cudaSuccess;
     if (error != cudaSuccess) first_error_.compare_exchange_strong(none, error);
@@ -110,6 +121,8 @@ class Card : public Device {
   cudaStream_t stream_ = nullptr;
   cudaEvent_t uploaded_ = nullptr;
   std::atomic<size_t> bytes_ = 0, most_bytes_ = 0;
+  std::vector<void*> scratch_;  // the last is the largest
+  size_t scratch_bytes_ = 0;    // of the last
   std::atomic<cudaError_t> first_error_ = cudaSuccess;
 };
 
@@ -131,6 +144,7 @@ Status DriverIsThere() {
 }  // namespace
 
 cudaStream_t StreamOf(const Execution& execution) { return CardOf(execution).stream(); }
+void* ScratchOf(const Execution& execution, size_t bytes) { return CardOf(execution).Scratch(bytes); }
 void CheckLaunch(const Execution& execution) { CardOf(execution).Note(cudaGetLastError()); }
 
 }  // namespace cuda

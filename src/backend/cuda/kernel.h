@@ -46,6 +46,12 @@ inline constexpr int kWarp = 32;  ///< threads
 
 constexpr int64_t DivideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
+/// `count` values of scratch memory (ScratchOf): what kernels hand to the next ones of the same op.
+template <class T>
+T* Scratch(const Execution& execution, int64_t count) {
+  return static_cast<T*>(ScratchOf(execution, static_cast<size_t>(count) * sizeof(T)));
+}
+
 #ifdef __CUDACC__
 
 template <class Kernel>

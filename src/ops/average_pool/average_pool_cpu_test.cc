@@ -16,7 +16,7 @@ struct Case {
   }
 };
 
-template <class T>
+template <class T, class Map = T>
 struct Both {
   Both(const Case& case_, Values values)
       : c(case_),
@@ -28,7 +28,7 @@ struct Both {
         y(c.channels, shape.out().pixels()),
         dx(c.channels, shape.in.pixels()) {}
 
-  void Run(const Execution& execution, const OpTable<T>& table) {
+  void Run(const Execution& execution, const OpTable<T, Map>& table) {
     table.average_pool_forward(execution, shape, {y.rows(), x.rows()});
     table.average_pool_backward(execution, shape, {dx.rows(), dy.rows()});
   }
@@ -46,7 +46,7 @@ struct Both {
   AveragePoolShape shape;
   Draw draw;
   std::function<double()> real;
-  GuardedMap<T> x, dy, y, dx;
+  GuardedMap<Map> x, dy, y, dx;
 };
 
 void ExpectAllConventions(Case c) {

@@ -15,7 +15,7 @@ struct Case {
 };
 
 /// What both directions read.
-template <class T>
+template <class T, class Map = T>
 struct Inputs {
   Inputs(const Case& case_, Values values)
       : c(case_),
@@ -46,15 +46,16 @@ struct Inputs {
   std::function<double()> real, grid;
   GuardedMap<T> weight, bias, scale, shift;
   std::vector<int> in_row, weight_row;
-  GuardedMap<T> x;
+  GuardedMap<Map> x;
 };
 
-template <class T>
+template <class T, class Map = T>
 struct Forward {
   Forward(const Case& c, Values values) : in(c, values), y(c.channels, in.shape.out().pixels()), moments(c.channels) {}
 
-  void Run(const Execution& execution, const OpTable<T>& table) {
-    DepthwiseConvForward<T> a = {.y = y.rows(), .x = in.x.rows(), .in = in.activation(), .weight = in.weight.data()};
+  void Run(const Execution& execution, const OpTable<T, Map>& table) {
+    DepthwiseConvForward<T, Map> a = {
+        .y = y.rows(), .x = in.x.rows(), .in = in.activation(), .weight = in.weight.data()};
     a.rows = in.routing();
     if (in.c.bias) a.bias = in.bias.data();
     if (in.c.moments) a.moments = moments.data();
@@ -67,12 +68,12 @@ struct Forward {
   void TakePicture(const Forward& batch, int64_t n) { in.x.CopyColumns(batch.in.x, n * in.shape.in.area()); }
   std::vector<T> Picture(int64_t n) { return y.Columns(n * in.shape.out().area(), in.shape.out().area()); }
 
-  Inputs<T> in;
-  GuardedMap<T> y;
+  Inputs<T, Map> in;
+  GuardedMap<Map> y;
   std::vector<Moments<T>> moments;
 };
 
-template <class T>
+template <class T, class Map = T>
 struct Backward {
   Backward(const Case& c, Values values)
       : in(c, values),
@@ -80,7 +81,7 @@ struct Backward {
         dy(c.channels, in.shape.out().pixels(), in.draw),
         dweight(GuardedMap<T>::Array(9 * c.channels, [] { return NAN; })) {}
 
-  void Run(const Execution& execution, const OpTable<T>& table) {
+  void Run(const Execution& execution, const OpTable<T, Map>& table) {
     table.depthwise_conv_backward(execution, in.shape,
                                   {dx.sink(in.c.sums), dweight.data(), dy.source(in.c.pull_back), in.x.rows(),
                                    in.activation(), in.weight.data(), in.routing()});
@@ -90,9 +91,9 @@ struct Backward {
     dx.AddTo(results, 9, in.c.sums);
   }
 
-  Inputs<T> in;
-  TestSink<T> dx;
-  TestSource<T> dy;
+  Inputs<T, Map> in;
+  TestSink<T, Map> dx;
+  TestSource<T, Map> dy;
   GuardedMap<T> dweight;
 };
 

@@ -1,4 +1,4 @@
-// Test-time flip: by hand on both backends, and the cpu's bits against the reference's.
+// Test-time flip: by hand on all backends, and their bits against the reference's.
 #include "ops/flip/flip.h"
 
 #include <gmock/gmock.h>
@@ -10,9 +10,10 @@ namespace {
 
 using ::testing::ElementsAre;
 
+constexpr std::array kBackends = {"reference", "cpu", "kernels"};
 class FlipByHand : public testing::TestWithParam<const OpTable<float>*> {};
-INSTANTIATE_TEST_SUITE_P(, FlipByHand, testing::Values(&CpuOps(), &ReferenceOps<float>()),
-                         [](const auto& ops) { return ops.index == 0 ? "cpu" : "reference"; });
+INSTANTIATE_TEST_SUITE_P(, FlipByHand, testing::Values(&ReferenceOps<float>(), &CpuOps(), &emulated::Ops()),
+                         [](const auto& ops) { return kBackends[ops.index]; });
 
 TEST_P(FlipByHand, ExchangesLeftAndRightOfEachLine) {
   const std::vector<float> x = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};  // two of two lines
@@ -28,21 +29,22 @@ TEST_P(FlipByHand, TheMeanOfLogits) {
   EXPECT_THAT(logits, ElementsAre(1.5f, 0, 3, -0.5f));
 }
 
-TEST(FlipCpu, HasTheBitsOfTheReference) {
+TEST(Flip, HasTheBitsOfTheReference) {
   constexpr int kChannels = 3;
   for (const auto& [height, width] : kSizes)
     for (const int64_t images : {1, 3}) {
       Draw draw(Values::kExact);
       const FlipShape shape = {kChannels, {images, height, width}};
       GuardedMap<float> x(kChannels, shape.plane.pixels(), [&] { return draw.Real(); });
-      GuardedMap<float> expected(kChannels, shape.plane.pixels());
-      ReferenceOps<float>().flip(OnThreads(), shape, {.y = expected.rows(), .x = x.rows()});
-      for (const int threads : {1, 2, 3}) {
-        GuardedMap<float> found(kChannels, shape.plane.pixels());
-        CpuOps().flip(OnThreads(threads), shape, {.y = found.rows(), .x = x.rows()});
-        EXPECT_EQ(found.Flat(), expected.Flat()) << height << " × " << width;
-        EXPECT_TRUE(found.Intact());
-      }
+      const auto flipped = [&](const OpTable<float>& ops, int threads) {
+        GuardedMap<float> y(kChannels, shape.plane.pixels());
+        ops.flip(OnThreads(threads), shape, {.y = y.rows(), .x = x.rows()});
+        EXPECT_TRUE(y.Intact());
+        return y.Flat();
+      };
+      const std::vector<float> expected = flipped(ReferenceOps<float>(), 1);
+      for (const int threads : {1, 2, 3}) EXPECT_EQ(flipped(CpuOps(), threads), expected) << height << " × " << width;
+      EXPECT_EQ(flipped(emulated::Ops(), 1), expected) << height << " × " << width;
     }
 }
 

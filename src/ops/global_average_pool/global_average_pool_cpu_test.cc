@@ -10,7 +10,7 @@ struct Case {
   GlobalAveragePoolShape shape() const { return {channels, {images, height, width}}; }
 };
 
-template <class T>
+template <class T, class Map = T>
 struct Both {
   Both(const Case& case_, Values values)
       : c(case_),
@@ -22,7 +22,7 @@ struct Both {
         features(GuardedMap<T>::Array(c.channels * c.images, [] { return NAN; })),
         dx(c.channels, shape.in.pixels()) {}
 
-  void Run(const Execution& execution, const OpTable<T>& table) {
+  void Run(const Execution& execution, const OpTable<T, Map>& table) {
     table.global_average_pool_forward(execution, shape, {features.data(), x.rows()});
     table.global_average_pool_backward(execution, shape, {dx.rows(), dfeatures.data(), x.rows()});
   }
@@ -37,7 +37,9 @@ struct Both {
   GlobalAveragePoolShape shape;
   Draw draw;
   std::function<double()> real;
-  GuardedMap<T> x, dfeatures, features, dx;
+  GuardedMap<Map> x;
+  GuardedMap<T> dfeatures, features;
+  GuardedMap<Map> dx;
 };
 
 TEST(GlobalAveragePoolCpu, AllSizesOfPicturesAndBatches) {

@@ -10,7 +10,7 @@ struct GramCase {
   GramShape shape() const { return {groups, groups * per_group, pixels}; }
 };
 
-template <class T>
+template <class T, class Map = T>
 struct GramProblem {
   GramProblem(const GramCase& c, Values values)
       : shape(c.shape()),
@@ -21,14 +21,14 @@ struct GramProblem {
     // Means are subtracted: with magnitudes, terms add up where they are negative.
     for (auto& m : moments) m.mean = T(values == Values::kMagnitude ? -draw.Real() : draw.Real());
   }
-  void Run(const Execution& execution, const OpTable<T>& table) {
+  void Run(const Execution& execution, const OpTable<T, Map>& table) {
     table.gram(execution, shape, {.comoments = comoments.data(), .x = x.rows(), .moments = moments.data()});
   }
   void AddTo(Results<T>* results) { results->Add("comoments", comoments, shape.pixels); }
 
   GramShape shape;
   Draw draw;
-  GuardedMap<T> x;
+  GuardedMap<Map> x;
   std::vector<Moments<T>> moments;
   GuardedMap<T> comoments;
 };

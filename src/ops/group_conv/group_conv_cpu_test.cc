@@ -15,7 +15,7 @@ struct Case {
   }
 };
 
-template <class T>
+template <class T, class Map = T>
 struct Forward {
   Forward(const Case& case_, Values values)
       : c(case_),
@@ -29,14 +29,14 @@ struct Forward {
         y(shape.out_channels, shape.pixels),
         moments(shape.out_channels) {}
 
-  void Run(const Execution& execution, const OpTable<T>& table) {
+  void Run(const Execution& execution, const OpTable<T, Map>& table) {
     GroupConvWeights<T> weights = {.weight = weight.data()};
     if (c.bias) weights.bias = bias.data();
     GuardedMap<T> prepared(1, table.group_conv_prepared_values(shape));
     table.group_conv_prepare(execution, shape, prepared.data(), weights);
     EXPECT_TRUE(prepared.Intact());
 
-    GroupConvForward<T> a = {.y = y.rows(), .x = x.rows(), .prepared = prepared.data(), .residual = {}};
+    GroupConvForward<T, Map> a = {.y = y.rows(), .x = x.rows(), .prepared = prepared.data(), .residual = {}};
     if (c.moments) a.moments = moments.data();
     if (!c.moments) a.relu = c.relu;
     if (c.residual && !c.moments) a.residual = c.in_place ? y.rows() : residual.rows();
@@ -57,11 +57,12 @@ struct Forward {
   GroupConvShape shape;
   Draw draw;
   std::function<double()> real;
-  GuardedMap<T> weight, bias, x, residual, y;
+  GuardedMap<T> weight, bias;
+  GuardedMap<Map> x, residual, y;
   std::vector<Moments<T>> moments;
 };
 
-template <class T>
+template <class T, class Map = T>
 struct Backward {
   Backward(const Case& case_, Values values)
       : c(case_),
@@ -81,13 +82,13 @@ struct Backward {
     for (auto& m : x_moments) m.mean = T(values == Values::kMagnitude ? -draw.Real() : draw.Real());
   }
 
-  void Run(const Execution& execution, const OpTable<T>& table) {
-    GroupConvBackward<T> a = {.dx = dx.sink(c.sums),
-                              .dweight = dweight.data(),
-                              .dy = dy.source(c.pull_back),
-                              .x = x.rows(),
-                              .relu = c.relu,
-                              .weight = weight.data()};
+  void Run(const Execution& execution, const OpTable<T, Map>& table) {
+    GroupConvBackward<T, Map> a = {.dx = dx.sink(c.sums),
+                                   .dweight = dweight.data(),
+                                   .dy = dy.source(c.pull_back),
+                                   .x = x.rows(),
+                                   .relu = c.relu,
+                                   .weight = weight.data()};
     if (c.centred) a.x_moments = x_moments.data(), a.dy_sums = dy_sums.data();
     if (!c.dx) a.dx = {};
     if (c.add) a.dx.add = c.in_place ? a.dx.dz : add.rows();
@@ -104,11 +105,12 @@ struct Backward {
   GroupConvShape shape;
   Draw draw;
   std::function<double()> real;
-  GuardedMap<T> weight, x;
+  GuardedMap<T> weight;
+  GuardedMap<Map> x;
   std::vector<Moments<T>> x_moments;
-  GuardedMap<T> add;
-  TestSink<T> dx;
-  TestSource<T> dy;
+  GuardedMap<Map> add;
+  TestSink<T, Map> dx;
+  TestSource<T, Map> dy;
   GuardedMap<T> dweight, dy_sums;
 };
 

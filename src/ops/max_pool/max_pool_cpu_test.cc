@@ -17,7 +17,7 @@ struct Case {
 };
 
 /// What both directions read: on a grid, so that there are ties.
-template <class T>
+template <class T, class Map = T>
 struct Inputs {
   Inputs(const Case& case_, Values values)
       : c(case_),
@@ -37,25 +37,26 @@ struct Inputs {
   PoolShape shape;
   Draw draw;
   std::function<double()> grid;
-  GuardedMap<T> scale, shift, x;
+  GuardedMap<T> scale, shift;
+  GuardedMap<Map> x;
 };
 
-template <class T>
+template <class T, class Map = T>
 struct Forward {
   Forward(const Case& c, Values values) : in(c, values), y(c.channels, in.shape.out().pixels()) {}
 
-  void Run(const Execution& execution, const OpTable<T>& table) {
+  void Run(const Execution& execution, const OpTable<T, Map>& table) {
     table.max_pool_forward(execution, in.shape, {y.rows(), in.x.rows(), in.activation()});
   }
   void AddTo(Results<T>* results) { results->Add("y", y, 1); }
   void TakePicture(const Forward& batch, int64_t n) { in.x.CopyColumns(batch.in.x, n * in.shape.in.area()); }
   std::vector<T> Picture(int64_t n) { return y.Columns(n * in.shape.out().area(), in.shape.out().area()); }
 
-  Inputs<T> in;
-  GuardedMap<T> y;
+  Inputs<T, Map> in;
+  GuardedMap<Map> y;
 };
 
-template <class T>
+template <class T, class Map = T>
 struct Backward {
   Backward(const Case& c, Values values)
       : in(c, values),
@@ -64,15 +65,15 @@ struct Backward {
         // With magnitudes other pixels win; the bound is then what a window's gradients can add up to anywhere.
         largest(values == Values::kMagnitude) {}
 
-  void Run(const Execution& execution, const OpTable<T>& table) {
+  void Run(const Execution& execution, const OpTable<T, Map>& table) {
     table.max_pool_backward(execution, in.shape, {dx.sink(in.c.sums), dy.rows(), in.x.rows(), in.activation()});
-    if (largest) dx.dz.ForEach([](T& v) { v = 4; });
+    if (largest) dx.dz.ForEach([](Map& v) { v = Map(4); });
   }
   void AddTo(Results<T>* results) { dx.AddTo(results, 4, in.c.sums); }
 
-  Inputs<T> in;
-  TestSink<T> dx;
-  GuardedMap<T> dy;
+  Inputs<T, Map> in;
+  TestSink<T, Map> dx;
+  GuardedMap<Map> dy;
   bool largest;
 };
 

@@ -1,5 +1,5 @@
-// Mixup and CutMix: by hand on both backends, and the cpu's bits against the reference's, of which each value is one
-// and the same sum.
+// Mixup and CutMix: by hand on all backends, and their bits against the reference's, of which each value is one and the
+// same sum.
 #include "ops/mix/mix.h"
 
 #include <gmock/gmock.h>
@@ -12,9 +12,10 @@ namespace {
 using ::testing::ElementsAre;
 using Kind = Mix::Kind;
 
+constexpr std::array kBackends = {"reference", "cpu", "kernels"};
 class MixByHand : public testing::TestWithParam<const OpTable<float>*> {};
-INSTANTIATE_TEST_SUITE_P(, MixByHand, testing::Values(&CpuOps(), &ReferenceOps<float>()),
-                         [](const auto& ops) { return ops.index == 0 ? "cpu" : "reference"; });
+INSTANTIATE_TEST_SUITE_P(, MixByHand, testing::Values(&ReferenceOps<float>(), &CpuOps(), &emulated::Ops()),
+                         [](const auto& ops) { return kBackends[ops.index]; });
 
 TEST_P(MixByHand, MixupOfPicturesTheMiddleOneWithItself) {
   const std::vector<float> pictures = {0, 4, 100, 200, 8, 12, -1, -1};  // three of two pixels, and padding
@@ -73,7 +74,7 @@ struct Both {
   GuardedMap<T> pictures, targets, mixed;
 };
 
-TEST(MixCpu, HasTheBitsOfTheReference) {
+TEST(Mix, HasTheBitsOfTheReference) {
   const Mix mixup = {.kind = Kind::kMixup, .own_share = 0.3};
   const Mix cutmix = {.kind = Kind::kCutMix, .own_share = 0.8, .top = 1, .bottom = 4, .left = 2, .right = 7};
   for (const Mix& mix : {mixup, cutmix})
@@ -81,14 +82,16 @@ TEST(MixCpu, HasTheBitsOfTheReference) {
       Both<float> expected({images, mix}, Values::kExact);
       expected.Run(OnThreads(), ReferenceOps<float>());
       EXPECT_TRUE(expected.PaddingIsZero());
-      for (const int threads : {1, 2, 3}) {
+      const auto expect_same = [&](const OpTable<float>& ops, int threads) {
         Both<float> found({images, mix}, Values::kExact);
-        found.Run(OnThreads(threads), CpuOps());
+        found.Run(OnThreads(threads), ops);
         EXPECT_EQ(found.mixed.Flat(), expected.mixed.Flat()) << images;
         EXPECT_EQ(found.targets.Flat(), expected.targets.Flat()) << images;
         EXPECT_TRUE(found.targets.Intact());
         EXPECT_TRUE(found.PaddingIsZero());
-      }
+      };
+      for (const int threads : {1, 2, 3}) expect_same(CpuOps(), threads);
+      expect_same(emulated::Ops(), 1);
     }
 }
 

@@ -10,7 +10,7 @@ struct ReluCase {
   ReluShape shape() const { return {channels, area * images}; }
 };
 
-template <class T>
+template <class T, class Map = T>
 struct ReluProblem {
   ReluProblem(const ReluCase& case_, Values values)
       : c(case_),
@@ -21,7 +21,7 @@ struct ReluProblem {
         x(c.channels, c.shape().pixels, real),
         y(c.channels, c.shape().pixels) {}
 
-  void Run(const Execution& execution, const OpTable<T>& table) {
+  void Run(const Execution& execution, const OpTable<T, Map>& table) {
     table.relu_forward(execution, c.shape(), {y.rows(), x.rows(), scale.data(), shift.data()});
   }
   void AddTo(Results<T>* results) { results->Add("y", y, 2); }
@@ -31,7 +31,8 @@ struct ReluProblem {
   ReluCase c;
   Draw draw;
   std::function<double()> real;
-  GuardedMap<T> scale, shift, x, y;
+  GuardedMap<T> scale, shift;
+  GuardedMap<Map> x, y;
 };
 
 TEST(ReluCpu, AllCountsOfPixelsAroundTheVectorWidthAndLongRows) {

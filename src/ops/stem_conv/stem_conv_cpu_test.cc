@@ -17,7 +17,7 @@ struct Case {
   }
 };
 
-template <class T>
+template <class T, class Map = T>
 struct Forward {
   Forward(const Case& case_, Values values)
       : c(case_),
@@ -30,7 +30,7 @@ struct Forward {
         y(c.out_channels, shape.out().pixels()),
         moments(c.out_channels) {}
 
-  void Run(const Execution& execution, const OpTable<T>& table) {
+  void Run(const Execution& execution, const OpTable<T, Map>& table) {
     table.stem_conv_forward(execution, shape,
                             {y.rows(), x.rows(), weight.data(), c.bias ? bias.data() : nullptr, c.relu,
                              c.moments ? moments.data() : nullptr});
@@ -46,11 +46,12 @@ struct Forward {
   StemConvShape shape;
   Draw draw;
   std::function<double()> real;
-  GuardedMap<T> weight, bias, x, y;
+  GuardedMap<T> weight, bias, x;
+  GuardedMap<Map> y;
   std::vector<Moments<T>> moments;
 };
 
-template <class T>
+template <class T, class Map = T>
 struct Backward {
   Backward(const Case& case_, Values values)
       : c(case_),
@@ -60,7 +61,7 @@ struct Backward {
         dy(c.out_channels, shape.out().pixels(), draw),
         dweight(GuardedMap<T>::Array(c.weights(), [] { return NAN; })) {}
 
-  void Run(const Execution& execution, const OpTable<T>& table) {
+  void Run(const Execution& execution, const OpTable<T, Map>& table) {
     table.stem_conv_backward(execution, shape, {dweight.data(), dy.source(c.pull_back), x.rows()});
   }
   void AddTo(Results<T>* results) { results->Add("dweight", dweight, shape.out().pixels()); }
@@ -69,7 +70,7 @@ struct Backward {
   StemConvShape shape;
   Draw draw;
   GuardedMap<T> x;
-  TestSource<T> dy;
+  TestSource<T, Map> dy;
   GuardedMap<T> dweight;
 };
 

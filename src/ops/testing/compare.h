@@ -1,6 +1,6 @@
 // Holds the backends to the reference, within the rounding errors of the computation: the cpu's on every instruction
-// set of the machine, with the same bits at any number of threads; the kernels of graphics cards in emulation, with the
-// same bits in whichever order threads run.
+// set of the machine, with the same bits at any number of threads; the kernels of graphics cards in emulation, on maps
+// of float and of bfloat16, with the same bits in whichever order threads run.
 #pragma once
 
 #include <fmt/format.h>
@@ -40,25 +40,36 @@ inline double RoundingBound(double terms, double magnitude) {
   return 4 * std::sqrt(terms + 8) * 0x1p-24 * std::abs(magnitude);
 }
 
+/// Where maps are of bfloat16, a result may be rounded to it where it is stored, by 2^-8 of itself at most, and so may
+/// the factors of each term. What those make of a sum shrinks beside Σ|a·b| with √n, as they are independent.
+inline double Bfloat16RoundingBound(double terms, double magnitude, double result) {
+  return RoundingBound(terms, magnitude) + 0x1p-8 * (8 / std::sqrt(terms + 8) * std::abs(magnitude) + std::abs(result));
+}
+
 /// What an op wrote.
 template <class T>
 class Results {
  public:
   /// An array whose values are sums of up to `terms` terms.
-  void Add(const std::string& name, GuardedMap<T>& map, int64_t terms) {
+  template <class Map>
+  void Add(const std::string& name, GuardedMap<Map>& map, int64_t terms) {
     EXPECT_TRUE(map.Intact()) << name << ": written around its values";
-    arrays.push_back({name, map.Flat(), static_cast<double>(terms)});
+    std::vector<T> values;
+    map.ForEach([&](Map v) { values.push_back(static_cast<T>(v)); });
+    arrays.push_back({name, std::move(values), static_cast<double>(terms)});
   }
   /// Moments are held to the rows that were stored, not to the reference's: an error of y is none of theirs. Kernels
   /// may sum distances from any value of the row, so errors are proportional to the largest distance from the mean.
-  void AddMoments(GuardedMap<T>& y, const std::vector<Moments<T>>& moments) {
+  template <class Map>
+  void AddMoments(GuardedMap<Map>& y, const std::vector<Moments<T>>& moments) {
     for (int64_t r = 0; r < y.row_count(); ++r) {
       const double n = static_cast<double>(y.pixels());
       double mean = 0, variance = 0, farthest = 0;
-      for (int64_t p = 0; p < y.pixels(); ++p) mean += y[r][p] / n;
+      for (int64_t p = 0; p < y.pixels(); ++p) mean += static_cast<T>(y[r][p]) / n;
       for (int64_t p = 0; p < y.pixels(); ++p) {
-        variance += (y[r][p] - mean) * (y[r][p] - mean) / n;
-        farthest = std::max(farthest, std::abs(y[r][p] - mean));
+        const double distance = static_cast<T>(y[r][p]) - mean;
+        variance += distance * distance / n;
+        farthest = std::max(farthest, std::abs(distance));
       }
       const double mean_magnitude = std::abs(mean) + farthest, variance_magnitude = variance + farthest * farthest;
       gathered.push_back({fmt::format("mean[{}]", r), moments[r].mean, mean, mean_magnitude, n});
@@ -66,16 +77,18 @@ class Results {
     }
   }
   /// So are the sums of batch norm's backward.
-  void AddSums(GuardedMap<T>& dz, GuardedMap<T>& raw, const std::vector<Moments<T>>& moments,
+  template <class Map>
+  void AddSums(GuardedMap<Map>& dz, GuardedMap<Map>& raw, const std::vector<Moments<T>>& moments,
                const std::vector<GradientSums<T>>& sums) {
     for (int64_t r = 0; r < dz.row_count(); ++r) {
       double sum = 0, magnitude = 0, centred = 0, centred_magnitude = 0;
       const double n = static_cast<double>(dz.pixels()), mean = moments[r].mean;
       for (int64_t p = 0; p < dz.pixels(); ++p) {
-        sum += dz[r][p];
-        magnitude += std::abs(dz[r][p]);
-        centred += dz[r][p] * (raw[r][p] - mean);
-        centred_magnitude += std::abs(dz[r][p]) * (std::abs(raw[r][p]) + std::abs(mean));
+        const double gradient = static_cast<T>(dz[r][p]), value = static_cast<T>(raw[r][p]);
+        sum += gradient;
+        magnitude += std::abs(gradient);
+        centred += gradient * (value - mean);
+        centred_magnitude += std::abs(gradient) * (std::abs(value) + std::abs(mean));
       }
       gathered.push_back({fmt::format("sum of dz[{}]", r), sums[r].dz, sum, magnitude, n});
       gathered.push_back({fmt::format("centred sum[{}]", r), sums[r].dz_centred, centred, centred_magnitude, n});
@@ -106,20 +119,28 @@ class Results {
   std::vector<Gathered> gathered;
 };
 
-/// Expects each value within its rounding bound, which `magnitude` scales: the reference on absolute values.
-inline void ExpectWithinRounding(const Results<float>& actual, const Results<double>& expected,
-                                 const Results<double>& magnitude) {
+/// Expects each value within bound(terms, magnitude, value), what `magnitude` scales: the reference on absolute values.
+template <class Bound>
+void ExpectWithin(Bound bound, const Results<float>& actual, const Results<double>& expected,
+                  const Results<double>& magnitude) {
   for (size_t i = 0; i < expected.arrays.size(); ++i) {
     const auto& array = expected.arrays[i];
     for (size_t k = 0; k < array.values.size(); ++k) {
       ASSERT_NEAR(actual.arrays[i].values[k], array.values[k],
-                  RoundingBound(array.terms, magnitude.arrays[i].values[k]))
+                  bound(array.terms, magnitude.arrays[i].values[k], array.values[k]))
           << array.name << "[" << k << "]";
     }
   }
   for (const auto& g : actual.gathered) {
-    ASSERT_NEAR(g.actual, g.expected, RoundingBound(g.terms, g.magnitude)) << g.name;
+    ASSERT_NEAR(g.actual, g.expected, bound(g.terms, g.magnitude, g.expected)) << g.name;
   }
+}
+
+/// Expects each value within its rounding bound.
+inline void ExpectWithinRounding(const Results<float>& actual, const Results<double>& expected,
+                                 const Results<double>& magnitude) {
+  ExpectWithin([](double terms, double scale, double) { return RoundingBound(terms, scale); }, actual, expected,
+               magnitude);
 }
 
 template <class F>
@@ -133,9 +154,10 @@ void ForEachTarget(F f) {
 }
 
 /// A Problem<T>, made from a Case and Values, is one call of an op on random inputs: Run(execution, table), then
-/// AddTo(results). Two files must not share a Case where their Problems have the same name: GCC takes the functions
+/// AddTo(results). An op on maps has a Problem<T, Map = T>, whose maps are GuardedMap<Map> and which runs an
+/// OpTable<T, Map>. Two files must not share a Case where their Problems have the same name: GCC takes the functions
 /// below for one and the same then, anonymous namespaces or not, and one file would test the other's op.
-template <template <class> class Problem, class T, class Case>
+template <template <class...> class Problem, class T, class Case>
 Results<T> Solve(const Case& c, Values values, const OpTable<T>& table, int threads = 1) {
   Problem<T> problem(c, values);
   problem.Run(OnThreads(threads), table);
@@ -144,8 +166,28 @@ Results<T> Solve(const Case& c, Values values, const OpTable<T>& table, int thre
   return results;
 }
 
+/// The same on maps of bfloat16, by the kernels of graphics cards in emulation.
+template <template <class...> class Problem, class Case>
+Results<float> SolveOnBfloat16(const Case& c) {
+  Problem<float, Bfloat16> problem(c, Values::kBfloat16);
+  problem.Run(OnThreads(), emulated::Bfloat16Ops());
+  Results<float> results;
+  problem.AddTo(&results);
+  return results;
+}
+
+/// solve() of emulated kernels, whose results must have the same bits in both orders of threads.
+template <class F>
+Results<float> InBothOrders(F solve) {
+  const Results<float> results = solve();
+  emulated::SetOrder(emulated::Order::kReverse);
+  EXPECT_TRUE(results.SameBits(solve())) << "threads in another order";
+  emulated::SetOrder(emulated::Order::kForward);
+  return results;
+}
+
 /// `magnitude`: what the problem's rounding errors are proportional to.
-template <template <class> class Problem, class Case>
+template <template <class...> class Problem, class Case>
 void ExpectBackendsMatchReference(const Case& c, const Results<double>& magnitude) {
   const Results<double> expected = Solve<Problem>(c, Values::kExact, ReferenceOps<double>());
   {
@@ -158,16 +200,20 @@ void ExpectBackendsMatchReference(const Case& c, const Results<double>& magnitud
     for (const int threads : {2, 3})
       EXPECT_TRUE(actual.SameBits(Solve<Problem>(c, Values::kExact, CpuOps(), threads))) << threads << " threads";
   });
-  SCOPED_TRACE("kernels of graphics cards");
-  const Results<float> actual = Solve<Problem>(c, Values::kExact, emulated::Ops());
-  ExpectWithinRounding(actual, expected, magnitude);
-  emulated::SetOrder(emulated::Order::kReverse);
-  EXPECT_TRUE(actual.SameBits(Solve<Problem>(c, Values::kExact, emulated::Ops()))) << "threads in another order";
-  emulated::SetOrder(emulated::Order::kForward);
+  {
+    SCOPED_TRACE("kernels of graphics cards");
+    ExpectWithinRounding(InBothOrders([&] { return Solve<Problem>(c, Values::kExact, emulated::Ops()); }), expected,
+                         magnitude);
+  }
+  if constexpr (requires { typename Problem<float, Bfloat16>; }) {
+    SCOPED_TRACE("kernels of graphics cards on maps of bfloat16");
+    ExpectWithin(Bfloat16RoundingBound, InBothOrders([&] { return SolveOnBfloat16<Problem>(c); }),
+                 Solve<Problem>(c, Values::kBfloat16, ReferenceOps<double>()), magnitude);
+  }
 }
 
 /// For problems made of sums of products: their errors are proportional to what the reference makes of the magnitudes.
-template <template <class> class Problem, class Case>
+template <template <class...> class Problem, class Case>
 void ExpectBackendsMatchReference(const Case& c) {
   ExpectBackendsMatchReference<Problem>(c, Solve<Problem>(c, Values::kMagnitude, ReferenceOps<double>()));
 }
@@ -175,7 +221,7 @@ void ExpectBackendsMatchReference(const Case& c) {
 /// The Problem of a forward op has also TakePicture(batch, n), which makes it the one-picture problem of picture n of
 /// `batch`, and Picture(n), the results of one picture. Expects the same bits for a picture alone and at each place of
 /// a batch: a network's answer must not depend on the company.
-template <template <class> class Problem, class Case>
+template <template <class...> class Problem, class Case>
 void ExpectPicturesAreIndependent(Case c, int64_t images) {
   ForEachTarget([&] {
     c.images = images;

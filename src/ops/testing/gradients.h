@@ -8,7 +8,7 @@
 
 namespace riffle {
 
-template <class T>
+template <class T, class Map = T>
 struct TestSource {
   TestSource(int64_t channels, int64_t pixels, Draw& draw)
       : dz(channels, pixels, [&] { return draw.Real(); }),
@@ -21,23 +21,23 @@ struct TestSource {
     }
   }
 
-  GradientSource<T> source(bool with_pull_back) {
+  GradientSource<T, Map> source(bool with_pull_back) {
     if (!with_pull_back) return {dz.rows(), {}, nullptr};
     return {dz.rows(), raw.rows(), pull_back.data()};
   }
 
-  GuardedMap<T> dz, raw;
+  GuardedMap<Map> dz, raw;
   std::vector<PullBack<T>> pull_back;
 };
 
-template <class T>
+template <class T, class Map = T>
 struct TestSink {
   TestSink(int64_t channels, int64_t pixels, Draw& draw)
       : dz(channels, pixels), raw(channels, pixels, [&] { return draw.Real(); }), moments(channels), sums(channels) {
     for (auto& m : moments) m = {T(draw.Real()), T(1)};
   }
 
-  GradientSink<T> sink(bool with_sums) {
+  GradientSink<T, Map> sink(bool with_sums) {
     if (!with_sums) return {dz.rows(), {}, {}, nullptr, nullptr};
     return {dz.rows(), {}, raw.rows(), moments.data(), sums.data()};
   }
@@ -46,7 +46,7 @@ struct TestSink {
     if (with_sums) results->AddSums(dz, raw, moments, sums);
   }
 
-  GuardedMap<T> dz, raw;
+  GuardedMap<Map> dz, raw;
   std::vector<Moments<T>> moments;
   std::vector<GradientSums<T>> sums;
 };

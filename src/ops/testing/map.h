@@ -8,6 +8,7 @@
 #include <numeric>
 #include <vector>
 
+#include "base/bfloat16.h"
 #include "base/random.h"
 #include "base/rows.h"
 
@@ -18,6 +19,7 @@ enum class Values {
   kSmooth,     ///< doubles: no ties, and no value at the kink of a ReLU (for derivatives)
   kExact,      ///< floats, the same in every type: errors are those of the computation alone
   kMagnitude,  ///< absolute values of kExact: what an op makes of them bounds its rounding errors
+  kBfloat16,   ///< those of kExact rounded to bfloat16: maps of it hold them as they are
 };
 
 /// Random numbers for one test: the same sequence for every T and every kind of Values.
@@ -39,12 +41,28 @@ class Draw {
 
  private:
   double Of(double value, double off_grid) const {
-    return values_ == Values::kSmooth ? value + off_grid : values_ == Values::kMagnitude ? std::abs(value) : value;
+    switch (values_) {
+      case Values::kSmooth:
+        return value + off_grid;
+      case Values::kExact:
+        return value;
+      case Values::kMagnitude:
+        return std::abs(value);
+      case Values::kBfloat16:
+        return static_cast<float>(Bfloat16(static_cast<float>(value)));
+    }
+    return NAN;
   }
 
   Values values_;
   RandomStream stream_;
 };
+
+template <class T>
+bool IsNan(T x) {
+  return std::isnan(std::real(x));
+}
+inline bool IsNan(Bfloat16 x) { return IsNan(static_cast<float>(x)); }
 
 /// A feature map; every row begins at a cache line. Everything around its values, between the rows and before
 /// and after them all, is NaN: an op that reads there is seen in its results, one that writes there by Intact().
@@ -96,7 +114,7 @@ class GuardedMap {
     for (int64_t i = 0; i < static_cast<int64_t>(values_.size()); ++i) {
       const int64_t row = (i - offset_) / stride_ - 1, pixel = (i - offset_) % stride_;
       const bool inside = row >= 0 && row < rows_ && pixel >= 0 && pixel < pixels_;
-      if (!inside && !std::isnan(std::real(values_[i]))) return false;
+      if (!inside && !IsNan(values_[i])) return false;
     }
     return true;
   }

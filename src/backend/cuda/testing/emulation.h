@@ -8,6 +8,8 @@
 #include <cstring>
 #include <functional>
 
+#include "backend/execution.h"
+
 namespace riffle::emulated {
 
 struct Index3 {
@@ -26,6 +28,9 @@ extern thread_local Index3 threadIdx, blockIdx, gridDim;
 /// threads of a block wait where others have ended or wait elsewhere, or if memory behind `shared_bytes` was written:
 /// this is test equipment.
 void RunBlocks(Index3 grid, int threads, size_t shared_bytes, const std::function<void(void*)>& thread);
+
+/// Memory for what kernels hand to the next ones: of these bytes and no more, NaN at first. Valid until the next call.
+void* ScratchOf(const Execution& execution, size_t bytes);
 
 /// The barriers.
 void __syncthreads();
