@@ -233,7 +233,7 @@ TEST(RunTest, HelpListsEveryCommandAndEveryExitCode) {
     for (const Command& command : Commands()) EXPECT_THAT(outcome.out, HasSubstr(command.name));
     for (const ExitCodeRow& row : ExitCodes()) EXPECT_THAT(outcome.out, HasSubstr(row.meaning));
   }
-  EXPECT_THAT(Riffle({"--version"}).out, MatchesRegex("riffle [0-9]+\\.[0-9]+\\.[0-9]+\n"));
+  EXPECT_THAT(Riffle({"--version"}).out, MatchesRegex("riffle [0-9]+\\.[0-9]+\\.[0-9]+\nCUDA: .*\n"));
 }
 
 TEST(RunTest, EveryKindOfErrorHasAnExitCodeOfItsOwn) {
