@@ -16,11 +16,6 @@ struct Bfloat16 {
     const auto whole = std::bit_cast<uint32_t>(value);
     bits = value != value ? 0x7FFF : static_cast<uint16_t>((whole + 0x7FFF + (whole >> 16 & 1)) >> 16);
   }
-  static constexpr Bfloat16 OfBits(uint16_t stored) {
-    Bfloat16 value;
-    value.bits = stored;
-    return value;
-  }
   constexpr explicit operator float() const { return std::bit_cast<float>(uint32_t{bits} << 16); }
 };
 

@@ -6,6 +6,7 @@
 //   C (16 by 8, float)          c[0], c[1]: row q of columns r, r + 1;              c[2], c[3]: row q + 8
 #pragma once
 
+#include <bit>
 #include <cstdint>
 
 #include "backend/cuda/kernel.h"
@@ -25,8 +26,8 @@ RIFFLE_KERNEL uint32_t PackPair(float first, float second) {
 }
 
 /// The two values.
-RIFFLE_KERNEL float FirstOfPair(uint32_t pair) { return float(Bfloat16::OfBits(static_cast<uint16_t>(pair))); }
-RIFFLE_KERNEL float SecondOfPair(uint32_t pair) { return float(Bfloat16::OfBits(static_cast<uint16_t>(pair >> 16))); }
+RIFFLE_KERNEL float FirstOfPair(uint32_t pair) { return std::bit_cast<float>(pair << 16); }
+RIFFLE_KERNEL float SecondOfPair(uint32_t pair) { return std::bit_cast<float>(pair & 0xFFFF0000); }
 
 /// Four matrices of 8 by 8 from shared memory. Lane l passes where row l % 8 of matrix l / 8 begins, which is aligned
 /// to 16 bytes; m[i] is, of matrix i, row lane / 4 of columns lane % 4 · 2 and the next. All lanes come here together.
@@ -94,7 +95,8 @@ inline void MultiplyAdd(float (&c)[4], const uint32_t (&a)[4], uint32_t b0, uint
       const int row = Lane() / 4, column = Lane() % 4 * 2 + i % 2;
       for (int k = 0; k < 16; ++k) {
         const int holder = k % 8 / 2;  // of its row of A or column of B
-        c[i] += half(of_lane(row * 4 + holder).a[i / 2 + k / 8 * 2], k) * half(of_lane(column * 4 + holder).b[k / 8], k);
+        c[i] +=
+            half(of_lane(row * 4 + holder).a[i / 2 + k / 8 * 2], k) * half(of_lane(column * 4 + holder).b[k / 8], k);
       }
     }
   });
