@@ -13,13 +13,16 @@
 //   Launch(execution, Grid{blocks}, Scale{y, x});
 //
 // A kernel whose shared memory depends on its arguments has `int64_t SharedBytes() const`, and unsigned char as Shared,
-// which is the first of those bytes.
+// which is the first of those bytes. One that shall leave registers for more than one block on a multiprocessor has their
+// number as kBlocks.
 //
 // In kernels threadIdx, blockIdx and gridDim, __syncthreads(), __syncwarp() and __shfl_*_sync() are what CUDA makes of
 // them. Sums are added up in an order that follows from shapes alone, so that results have the same bits in every run.
 #pragma once
 
+#include <bit>
 #include <cstdint>
+#include <type_traits>
 
 #include "backend/execution.h"
 
@@ -31,11 +34,14 @@
 #define RIFFLE_GPU cuda
 #define RIFFLE_KERNEL __device__ __forceinline__
 #define RIFFLE_SHARED_CODE __host__ __device__ __forceinline__
+/// Before a loop: its passes become lines of their own, so that arrays that it indexes can be registers.
+#define RIFFLE_UNROLL _Pragma("unroll")
 #else
 #include "backend/cuda/testing/emulation.h"
 #define RIFFLE_GPU emulated
 #define RIFFLE_KERNEL inline
 #define RIFFLE_SHARED_CODE inline
+#define RIFFLE_UNROLL
 #endif
 
 namespace riffle::RIFFLE_GPU {
@@ -67,7 +73,15 @@ size_t SharedBytesOf(const Kernel& kernel) {
 #ifdef __CUDACC__
 
 template <class Kernel>
-__global__ void __launch_bounds__(Kernel::kThreads) Run(const Kernel kernel) {
+constexpr int BlocksOf() {
+  if constexpr (requires { Kernel::kBlocks; })
+    return Kernel::kBlocks;
+  else
+    return 1;
+}
+
+template <class Kernel>
+__global__ void __launch_bounds__(Kernel::kThreads, BlocksOf<Kernel>()) Run(const Kernel kernel) {
   extern __shared__ __align__(16) unsigned char shared[];
   kernel(*reinterpret_cast<typename Kernel::Shared*>(shared));
 }
@@ -110,37 +124,57 @@ struct Words {
 };
 
 template <int kCount>
-RIFFLE_KERNEL Words<kCount> LoadWords(const void* memory) {
-  Words<kCount> words;
+RIFFLE_KERNEL Words<kCount> LoadWords(const void* memory);
+template <int kCount>
+RIFFLE_KERNEL void StoreWords(void* memory, const Words<kCount>& words);
+
+/// Not to shared memory. The compiler would take StoreWords to a map to pieces.
+template <int kCount>
+RIFFLE_KERNEL void StoreWordsToMap(void* memory, const Words<kCount>& words);
+
 #ifdef __CUDACC__
-  if constexpr (kCount == 4) {
-    const uint4 w = *static_cast<const uint4*>(memory);
-    words = {{w.x, w.y, w.z, w.w}};
-  } else if constexpr (kCount == 2) {
-    const uint2 w = *static_cast<const uint2*>(memory);
-    words = {{w.x, w.y}};
-  } else {
-    words = {{*static_cast<const uint32_t*>(memory)}};
-  }
-#else
-  std::memcpy(&words, memory, sizeof(words));
-#endif
-  return words;
-}
 
 template <int kCount>
-RIFFLE_KERNEL void StoreWords(void* memory, const Words<kCount>& words) {
-#ifdef __CUDACC__
-  if constexpr (kCount == 4)
-    *static_cast<uint4*>(memory) = make_uint4(words.v[0], words.v[1], words.v[2], words.v[3]);
-  else if constexpr (kCount == 2)
-    *static_cast<uint2*>(memory) = make_uint2(words.v[0], words.v[1]);
-  else
-    *static_cast<uint32_t*>(memory) = words.v[0];
-#else
-  std::memcpy(memory, &words, sizeof(words));
-#endif
+using PackedWords = std::conditional_t<kCount == 4, uint4, std::conditional_t<kCount == 2, uint2, uint1>>;
+
+template <int kCount>
+RIFFLE_KERNEL Words<kCount> LoadWords(const void* memory) {
+  return std::bit_cast<Words<kCount>>(*static_cast<const PackedWords<kCount>*>(memory));
 }
+template <int kCount>
+RIFFLE_KERNEL void StoreWords(void* memory, const Words<kCount>& words) {
+  *static_cast<PackedWords<kCount>*>(memory) = std::bit_cast<PackedWords<kCount>>(words);
+}
+template <int kCount>
+RIFFLE_KERNEL void StoreWordsToMap(void* memory, const Words<kCount>& words) {
+  const uint32_t* v = words.v;
+  if constexpr (kCount == 4)
+    asm volatile("st.global.v4.b32 [%0], {%1, %2, %3, %4};" ::"l"(memory), "r"(v[0]), "r"(v[1]), "r"(v[2]), "r"(v[3])
+                 : "memory");
+  else if constexpr (kCount == 2)
+    asm volatile("st.global.v2.b32 [%0], {%1, %2};" ::"l"(memory), "r"(v[0]), "r"(v[1]) : "memory");
+  else
+    asm volatile("st.global.b32 [%0], %1;" ::"l"(memory), "r"(v[0]) : "memory");
+}
+
+#else
+
+template <int kCount>
+Words<kCount> LoadWords(const void* memory) {
+  Words<kCount> words;
+  std::memcpy(&words, memory, sizeof(words));
+  return words;
+}
+template <int kCount>
+void StoreWords(void* memory, const Words<kCount>& words) {
+  std::memcpy(memory, &words, sizeof(words));
+}
+template <int kCount>
+void StoreWordsToMap(void* memory, const Words<kCount>& words) {
+  StoreWords(memory, words);
+}
+
+#endif
 
 /// Calls f(i) for each i in [0, count), each in a thread of its own or several one after the other.
 template <class F>

@@ -1,6 +1,9 @@
-// Dots of a group's rows with one another (row_dots.h).
+// Dots of a group's rows with one another (row_dots.h; of maps of bfloat16, tensor_row_dots.h).
+#include <type_traits>
+
 #include "ops/gpu.h"
 #include "ops/row_dots.h"
+#include "ops/tensor_row_dots.h"
 
 namespace riffle::RIFFLE_GPU {
 namespace {
@@ -10,7 +13,10 @@ void Run(const Execution& execution, const GramShape& shape, const riffle::Gram<
   const RowDotsShape dots = {shape.groups, shape.per_group(), shape.per_group(), shape.pixels};
   float* const parts = Scratch<float>(execution, PartsOf(dots) * dots.values());
   const CentredRows<Map> rows = {a.x, a.moments};
-  LaunchRowDots(execution, dots, rows, rows, parts);
+  if constexpr (std::is_same_v<Map, Bfloat16>)
+    LaunchTensorRowDots(execution, dots, rows, rows, parts);
+  else
+    LaunchRowDots(execution, dots, rows, rows, parts);
   LaunchAddParts(execution, dots, parts, a.comoments, nullptr);
 }
 
