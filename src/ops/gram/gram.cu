@@ -10,14 +10,20 @@ namespace {
 
 template <class Map>
 void Run(const Execution& execution, const GramShape& shape, const riffle::Gram<float, Map>& a) {
-  const RowDotsShape dots = {shape.groups, shape.per_group(), shape.per_group(), shape.pixels};
+  // Products of bfloat16 are exact in float, those of distances from a mean are not.
+  constexpr bool kTensor = std::is_same_v<Map, Bfloat16>;
+  const RowDotsShape dots = {shape.groups, shape.per_group(), shape.per_group(), shape.pixels, kTensor};
   float* const parts = Scratch<float>(execution, PartsOf(dots) * dots.values());
-  const CentredRows<Map> rows = {a.x, a.moments};
-  if constexpr (std::is_same_v<Map, Bfloat16>)
+  DotsMeans means;
+  if constexpr (kTensor) {
+    const InputRows<Map> rows = {a.x};
     LaunchTensorRowDots(execution, dots, rows, rows, parts);
-  else
+    means = {a.moments, true};
+  } else {
+    const CentredRows<Map> rows = {a.x, a.moments};
     LaunchRowDots(execution, dots, rows, rows, parts);
-  LaunchAddParts(execution, dots, parts, a.comoments, nullptr);
+  }
+  LaunchAddParts(execution, dots, means, parts, a.comoments, nullptr);
 }
 
 }  // namespace

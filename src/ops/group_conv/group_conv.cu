@@ -237,6 +237,7 @@ struct BackwardPass {
   GroupConvShape shape;
   float* dweight;
   float* dy_sums;
+  DotsMeans means;             // that dweight is about, where its parts are not
   GradientSums<float>* sums;   // null: not wanted
   TilePartials partials = {};  // of the sums
   float* parts = nullptr;      // of dweight
@@ -244,10 +245,13 @@ struct BackwardPass {
 
   template <class Map>
   BackwardPass(const GroupConvShape& of, const riffle::GroupConvBackward<float, Map>& a)
-      : shape(of), dweight(a.dweight), dy_sums(a.dy_sums), sums(a.dx.dz && a.dx.raw ? a.dx.sums : nullptr) {}
+      : shape(of), dweight(a.dweight), dy_sums(a.dy_sums), sums(a.dx.dz && a.dx.raw ? a.dx.sums : nullptr) {
+    // Products of bfloat16 are exact in float, those of distances from a mean are not.
+    if constexpr (std::is_same_v<Map, Bfloat16>) means.right = a.x_moments;
+  }
 
   RowDotsShape Dots(int64_t pixels) const {
-    return {shape.groups, shape.out_per_group(), shape.in_per_group(), pixels, dy_sums != nullptr};
+    return {shape.groups, shape.out_per_group(), shape.in_per_group(), pixels, dy_sums || means.right};
   }
   int64_t PartialBytes() const {
     return sums ? Aligned(shape.in_channels * TilesOf(shape.pixels) * int64_t{sizeof(Partial)}) : 0;
@@ -269,13 +273,12 @@ struct BackwardPass {
   void Run(const Execution& execution, Stretch stretch, const riffle::GroupConvBackward<float, Map>& a) const {
     const RowDotsShape dots = Dots(stretch.pixels);
     const GradientRows<Map> dy = {a.dy};
-    const CentredRows<Map> x = {a.x, a.x_moments};
     float* const of_stretch = parts + stretch.first / PartPixels(dots) * dots.values();
     constexpr bool kTensor = std::is_same_v<Map, Bfloat16>;
     if constexpr (kTensor)
-      LaunchTensorRowDots(execution, dots, dy, x, of_stretch);
+      LaunchTensorRowDots(execution, dots, dy, InputRows<Map>{a.x}, of_stretch);
     else
-      LaunchRowDots(execution, dots, dy, x, of_stretch);
+      LaunchRowDots(execution, dots, dy, CentredRows<Map>{a.x, a.x_moments}, of_stretch);
 
     if (!a.dx.dz) return;
     const RowProductShape product = {shape.groups, shape.in_per_group(), shape.out_per_group(), stretch.pixels};
@@ -289,7 +292,7 @@ struct BackwardPass {
     LaunchRowProduct(execution, product, a.weight, dy, dx, sums_of_stretch);
   }
   void Finish(const Execution& execution) const {
-    LaunchAddParts(execution, Dots(shape.pixels), parts, dweight, dy_sums);
+    LaunchAddParts(execution, Dots(shape.pixels), means, parts, dweight, dy_sums);
     if (sums) Launch(execution, {shape.in_channels}, SumsOfTiles{TilesOf(shape.pixels), partials.of_tiles, sums});
   }
 };
