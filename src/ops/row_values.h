@@ -2,7 +2,8 @@
 // row_dots.h) read: a struct with
 //   Values<n> Load<n, kWhole>(row, p, pixels)   of the row from p on; zero outside of it
 //   bool IsPacked<n>()                          whether n values can be read at once at any multiple of n
-// where kWhole promises that, and that all n lie in the row.
+// where kWhole promises that, and that all n lie in the row. Some have also
+//   const Map* AsStored(row)                    where the row lies if it holds what is stored; null if not
 #pragma once
 
 #include <bit>
@@ -96,6 +97,7 @@ RIFFLE_KERNEL Values<kCount> StoreValues(Map* row, int64_t p, int64_t pixels, co
 template <class Map>
 struct InputRows {
   Rows<const Map> x;
+  RIFFLE_KERNEL const Map* AsStored(int64_t row) const { return x[row]; }
   template <int kCount>
   RIFFLE_KERNEL bool IsPacked() const {
     return RIFFLE_GPU::IsPacked<kCount>(x);
@@ -128,6 +130,7 @@ struct CentredRows {
 template <class Map>
 struct GradientRows {
   GradientSource<float, Map> dy;
+  RIFFLE_KERNEL const Map* AsStored(int64_t row) const { return dy.pull_back ? nullptr : dy.dz[row]; }
   template <int kCount>
   RIFFLE_KERNEL bool IsPacked() const {
     return RIFFLE_GPU::IsPacked<kCount>(dy.dz) && (!dy.pull_back || RIFFLE_GPU::IsPacked<kCount>(dy.raw));
