@@ -15,8 +15,6 @@ void GroupConvChainForward(const Execution&, const GroupConvChainShape&, const r
 void GroupConvChainForward(const Execution&, const GroupConvChainShape&, const riffle::GroupConvChainForward<float, Bfloat16>&) { std::abort(); }
 void GroupConvChainBackward(const Execution&, const GroupConvChainShape&, const riffle::GroupConvChainBackward<float, float>&) { std::abort(); }
 void GroupConvChainBackward(const Execution&, const GroupConvChainShape&, const riffle::GroupConvChainBackward<float, Bfloat16>&) { std::abort(); }
-void BatchNormForward(const Execution&, const BatchNormShape&, const riffle::BatchNormForward<float>&) { std::abort(); }
-void BatchNormBackward(const Execution&, const BatchNormShape&, const riffle::BatchNormBackward<float>&) { std::abort(); }
 void Gram(const Execution&, const GramShape&, const riffle::Gram<float, float>&) { std::abort(); }
 void Gram(const Execution&, const GramShape&, const riffle::Gram<float, Bfloat16>&) { std::abort(); }
 void ProductMoments(const Execution&, const GroupConvShape&, const riffle::ProductMoments<float>&) { std::abort(); }
@@ -26,15 +24,5 @@ void ProductGradients(const Execution&, const GroupConvShape&, const riffle::Pro
 void ProductPullBack(const Execution&, const GroupConvShape&, const riffle::ProductPullBack<float>&) { std::abort(); }
 void LinearForward(const Execution&, const LinearShape&, const riffle::LinearForward<float>&) { std::abort(); }
 void LinearBackward(const Execution&, const LinearShape&, const riffle::LinearBackward<float>&) { std::abort(); }
-void CrossEntropyForwardBackward(const Execution&, const LogitsShape&, const CrossEntropy<float>&) { std::abort(); }
-void BinaryCrossEntropyForwardBackward(const Execution&, const LogitsShape&, const BinaryCrossEntropy<float>&) { std::abort(); }
-void JensenShannonForwardBackward(const Execution&, const JensenShannonShape&, const JensenShannon<float>&) { std::abort(); }
-void DistillationForwardBackward(const Execution&, const LogitsShape&, const Distillation&, const DistillationLoss<float>&) { std::abort(); }
-void Accumulate(const Execution&, int64_t, const riffle::Accumulate<float>&) { std::abort(); }
-void SquaredNorms(const Execution&, int64_t, const riffle::SquaredNorms<float>&) { std::abort(); }
-void ClipNorm(const Execution&, int64_t, const riffle::ClipNorm<float>&) { std::abort(); }
-void Update(const Execution&, const UpdateStep&, const riffle::Update<float>&) { std::abort(); }
-void Approach(const Execution&, int64_t, const riffle::Approach<float>&) { std::abort(); }
-void AllFinite(const Execution&, int64_t, const riffle::AllFinite<float>&) { std::abort(); }
 
 }  // namespace riffle::RIFFLE_GPU
