@@ -180,6 +180,16 @@ TEST(GroupConvChain, HasTheBitsOfItsOpsWhereThereAreSeveralSlabs) {
           {.groups = 3, .in_per_group = in, .between_per_group = between, .out_per_group = out, .pixels = 509}, i++));
 }
 
+// The maps are longer than the stretches in which a chain's kernels run.
+TEST(GroupConvChain, OfKernelsForCardsHasTheBitsOfItsOps) {
+  for (int i = 0; i < 16; ++i) {
+    const int64_t pixels = i < 2 ? 35001 : 100 + 111 * i;
+    ExpectSameBits(
+        WithOptions({.groups = 2, .in_per_group = 3, .between_per_group = 9, .out_per_group = 4, .pixels = pixels}, i),
+        emulated::Ops());
+  }
+}
+
 // What is stored past the caches is read from scratch memory.
 TEST(GroupConvChain, HasTheBitsOfItsOpsWhereMapsOutgrowTheCaches) {
   for (int i = 0; i < 2; ++i)

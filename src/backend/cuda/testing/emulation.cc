@@ -28,56 +28,84 @@ constexpr unsigned char kFill = 0xFF;  // NaN as float, double or bf16
   std::abort();
 }
 
-// A fiber, and the switch to and from it. AddressSanitizer must know which stack is in use.
+// Where a fiber goes on. swapcontext would call the system each time, to save its signals' mask.
+using Place = void* [5];  // as __builtin_setjmp wants it
+
+[[noreturn, gnu::noinline, gnu::no_sanitize("thread")]] void Jump(Place to) { __builtin_longjmp(to, 1); }
+
+// Goes on at `to` until somebody jumps to `from`.
+[[gnu::noinline, gnu::no_sanitize("thread")]] void Switch(Place from, Place to) {
+  if (__builtin_setjmp(from) == 0) Jump(to);
+}
+
+// A fiber, which calls its body again and again, and the switch to and from it. AddressSanitizer must know which stack
+// is in use.
 class Fiber {
  public:
-  Fiber() : stack_(new char[kStackBytes]) {}
+  explicit Fiber(void (*body)()) : body_(body), stack_(new char[kStackBytes]) {}
 
-  // Starts to run body(argument), until it gives way or ends.
-  void Start(void (*body)()) {
-    getcontext(&context_);
-    context_.uc_stack.ss_sp = stack_.get();
-    context_.uc_stack.ss_size = kStackBytes;
-    context_.uc_link = &scheduler_;
-    makecontext(&context_, body, 0);
-    Resume();
-  }
+  // Runs the body, from where it gave way.
   void Resume() {
 #if defined(__SANITIZE_ADDRESS__)
     __sanitizer_start_switch_fiber(&fake_stack_of_scheduler_, stack_.get(), kStackBytes);
 #endif
-    swapcontext(&scheduler_, &context_);
+    if (begun_) {
+      Switch(scheduler_, inside_);
+    } else {
+      begun_ = true;
+      Begin();
+    }
 #if defined(__SANITIZE_ADDRESS__)
     __sanitizer_finish_switch_fiber(fake_stack_of_scheduler_, nullptr, nullptr);
 #endif
   }
-  // Called inside, first of all.
-  void Entered() {
-#if defined(__SANITIZE_ADDRESS__)
-    __sanitizer_finish_switch_fiber(nullptr, &bottom_of_scheduler_, &size_of_scheduler_);
-#endif
-  }
-  // Called inside: back to the scheduler; `ends`: for good.
-  void GiveWay(bool ends) {
+  // Called inside: back to the scheduler.
+  void GiveWay() {
 #if defined(__SANITIZE_ADDRESS__)
     void* fake_stack = nullptr;
-    __sanitizer_start_switch_fiber(ends ? nullptr : &fake_stack, bottom_of_scheduler_, size_of_scheduler_);
+    __sanitizer_start_switch_fiber(&fake_stack, bottom_of_scheduler_, size_of_scheduler_);
 #endif
-    if (!ends) swapcontext(&context_, &scheduler_);
+    Switch(inside_, scheduler_);
 #if defined(__SANITIZE_ADDRESS__)
-    if (!ends) __sanitizer_finish_switch_fiber(fake_stack, &bottom_of_scheduler_, &size_of_scheduler_);
+    __sanitizer_finish_switch_fiber(fake_stack, &bottom_of_scheduler_, &size_of_scheduler_);
 #endif
   }
 
  private:
+  [[gnu::noinline]] void Begin() {
+    ucontext_t context;
+    getcontext(&context);
+    context.uc_stack.ss_sp = stack_.get();
+    context.uc_stack.ss_size = kStackBytes;
+    context.uc_link = nullptr;  // a fiber has no end
+    begins_ = this;
+    makecontext(&context, Enter, 0);
+    if (__builtin_setjmp(scheduler_) == 0) setcontext(&context);
+  }
+  static void Enter() {
+    Fiber& fiber = *begins_;
+#if defined(__SANITIZE_ADDRESS__)
+    __sanitizer_finish_switch_fiber(nullptr, &fiber.bottom_of_scheduler_, &fiber.size_of_scheduler_);
+#endif
+    for (;;) {
+      fiber.body_();
+      fiber.GiveWay();
+    }
+  }
+
+  static thread_local Fiber* begins_;
+  void (*const body_)();
+  bool begun_ = false;
   std::unique_ptr<char[]> stack_;
-  ucontext_t context_{}, scheduler_{};
+  Place inside_{}, scheduler_{};
 #if defined(__SANITIZE_ADDRESS__)
   void* fake_stack_of_scheduler_ = nullptr;
   const void* bottom_of_scheduler_ = nullptr;
   size_t size_of_scheduler_ = 0;
 #endif
 };
+
+thread_local Fiber* Fiber::begins_ = nullptr;
 
 enum class State { kReady, kAtBlockBarrier, kAtWarpBarrier, kDone };
 
@@ -101,34 +129,29 @@ thread_local std::vector<Fiber*> free_fibers;
 
 void Body() {
   const int mine = block.current;
-  Fiber& fiber = *block.fiber_of[static_cast<size_t>(mine)];
-  fiber.Entered();
   (*block.thread)(block.shared);
   block.states[static_cast<size_t>(mine)] = State::kDone;
-  fiber.GiveWay(true);
 }
 
 void Wait(State state) {
   const int mine = block.current;
   block.states[static_cast<size_t>(mine)] = state;
-  block.fiber_of[static_cast<size_t>(mine)]->GiveWay(false);
+  block.fiber_of[static_cast<size_t>(mine)]->GiveWay();
 }
 
 void Step(int thread) {
   block.current = thread;
   threadIdx = {static_cast<unsigned>(thread), 0, 0};
   Fiber*& fiber = block.fiber_of[static_cast<size_t>(thread)];
-  if (fiber) {
-    fiber->Resume();
-  } else {
+  if (!fiber) {
     if (free_fibers.empty()) {
-      all_fibers.push_back(std::make_unique<Fiber>());
+      all_fibers.push_back(std::make_unique<Fiber>(Body));
       free_fibers.push_back(all_fibers.back().get());
     }
     fiber = free_fibers.back();
     free_fibers.pop_back();
-    fiber->Start(Body);
   }
+  fiber->Resume();
   if (block.states[static_cast<size_t>(thread)] == State::kDone) {
     free_fibers.push_back(fiber);
     fiber = nullptr;

@@ -1,0 +1,368 @@
+// Products of rows (row_product.h): a pass over the maps computes the outputs and gathers for tiles of pixels, small
+// kernels add up what was gathered. Prepared weights: [group][in_per_group][out_per_group], then the biases.
+#include "ops/gpu.h"
+#include "ops/row_product.h"
+
+namespace riffle::RIFFLE_GPU {
+namespace {
+
+template <class Map>
+struct InputRows {
+  Rows<const Map> x;
+  RIFFLE_KERNEL Four Load(int64_t row, int64_t p, int64_t pixels) const { return LoadFour(x[row], p, pixels); }
+};
+
+template <class Map>
+struct GradientRows {
+  GradientSource<float, Map> dy;
+  RIFFLE_KERNEL Four Load(int64_t row, int64_t p, int64_t pixels) const { return RawGradients(dy, row, p, pixels); }
+};
+
+// Values of a lane within a tile of so many pixels.
+RIFFLE_KERNEL int LanePixels(int lane, int64_t pixels) {
+  const int64_t left = pixels - lane * 4;
+  return static_cast<int>(left < 0 ? 0 : left < 4 ? left : 4);
+}
+
+// Stores y; gathers sums and squared distances from the mean.
+template <class Map>
+struct OutputRows {
+  Rows<Map> y;
+  const float* bias;
+  Rows<const Map> residual;
+  bool relu;
+
+  RIFFLE_KERNEL Partial Store(int64_t row, int64_t p, int64_t pixels, Four sum) const {
+    Four add;
+    if (residual) add = LoadFour(residual[row], p, pixels);
+    for (int i = 0; i < 4; ++i) {
+      sum.v[i] += bias[row] + add.v[i];
+      if (relu) sum.v[i] = Relu(sum.v[i]);
+    }
+    const Four stored = StoreFour(y[row], p, pixels, sum);
+    const int count = LanePixels(0, pixels - p);
+    Partial partial = {0, 0};
+    for (int i = 0; i < count; ++i) partial.first += stored.v[i];
+    for (int i = 0; i < count; ++i) {
+      const float distance = stored.v[i] - partial.first / static_cast<float>(count);
+      partial.second += distance * distance;
+    }
+    return partial;
+  }
+  RIFFLE_KERNEL static Partial Combine(const Partial* of_lanes, int64_t pixels) {
+    Partial partial = {0, 0};
+    for (int lane = 0; lane < kWarp; ++lane) partial.first += of_lanes[lane].first;
+    const float mean = partial.first / static_cast<float>(pixels);
+    for (int lane = 0; lane < kWarp; ++lane) {
+      const auto count = static_cast<float>(LanePixels(lane, pixels));
+      if (count == 0) break;
+      const float distance = of_lanes[lane].first / count - mean;
+      partial.second += of_lanes[lane].second + distance * distance * count;
+    }
+    return partial;
+  }
+};
+
+// Stores dx; gathers its sums.
+template <class Map>
+struct GradientOutput {
+  GradientSink<float, Map> dx;
+  Rows<const Map> x;
+  bool relu;
+
+  RIFFLE_KERNEL Partial Store(int64_t row, int64_t p, int64_t pixels, Four sum) const {
+    if (dx.add) {
+      const Four add = LoadFour(dx.add[row], p, pixels);
+      for (int i = 0; i < 4; ++i) sum.v[i] += add.v[i];
+    }
+    if (relu) {
+      const Four masks = LoadFour(x[row], p, pixels);
+      for (int i = 0; i < 4; ++i) sum.v[i] = masks.v[i] > 0 ? sum.v[i] : 0;
+    }
+    const Four stored = StoreFour(dx.dz[row], p, pixels, sum);
+    Partial partial = {0, 0};
+    if (!dx.raw) return partial;
+    const Four raw = LoadFour(dx.raw[row], p, pixels);
+    for (int i = 0; i < LanePixels(0, pixels - p); ++i) {
+      partial.first += stored.v[i];
+      partial.second += stored.v[i] * (raw.v[i] - dx.moments[row].mean);
+    }
+    return partial;
+  }
+  RIFFLE_KERNEL static Partial Combine(const Partial* of_lanes, int64_t) {
+    Partial partial = {0, 0};
+    for (int lane = 0; lane < kWarp; ++lane) {
+      partial.first += of_lanes[lane].first;
+      partial.second += of_lanes[lane].second;
+    }
+    return partial;
+  }
+};
+
+// A block a row: moments from those of its tiles.
+struct MomentsOfTiles {
+  static constexpr int kThreads = 256;
+  using Shared = BlockSums<double, kThreads>;
+  int64_t pixels;
+  const Partial* partials;  // [rows][tiles]
+  Moments<float>* moments;
+
+  RIFFLE_KERNEL void operator()(Shared& shared) const {
+    const int64_t tiles = DivideUp(pixels, kTilePixels);
+    const Partial* of_row = partials + blockIdx.x * tiles;
+    double sum = 0, squares = 0;
+    for (int64_t t = BlockThread(); t < tiles; t += kThreads) sum += static_cast<double>(of_row[t].first);
+    const double mean = BlockSum<double, kThreads>(sum, shared) / static_cast<double>(pixels);
+    for (int64_t t = BlockThread(); t < tiles; t += kThreads) {
+      const int64_t left = pixels - t * kTilePixels;
+      const auto count = static_cast<double>(left < kTilePixels ? left : kTilePixels);
+      const double distance = static_cast<double>(of_row[t].first) / count - mean;
+      squares += static_cast<double>(of_row[t].second) + distance * distance * count;
+    }
+    squares = BlockSum<double, kThreads>(squares, shared);
+    if (BlockThread() == 0)
+      moments[blockIdx.x] = {static_cast<float>(mean), static_cast<float>(squares / static_cast<double>(pixels))};
+  }
+};
+
+struct SumsOfTiles {
+  static constexpr int kThreads = 256;
+  using Shared = BlockSums<double, kThreads>;
+  int64_t tiles;
+  const Partial* partials;  // [rows][tiles]
+  GradientSums<float>* sums;
+
+  RIFFLE_KERNEL void operator()(Shared& shared) const {
+    const Partial* of_row = partials + blockIdx.x * tiles;
+    double sum = 0, centred = 0;
+    for (int64_t t = BlockThread(); t < tiles; t += kThreads) {
+      sum += static_cast<double>(of_row[t].first);
+      centred += static_cast<double>(of_row[t].second);
+    }
+    sum = BlockSum<double, kThreads>(sum, shared);
+    centred = BlockSum<double, kThreads>(centred, shared);
+    if (BlockThread() == 0) sums[blockIdx.x] = {static_cast<float>(sum), static_cast<float>(centred)};
+  }
+};
+
+// The rows' pixels from `first` on, of a row and of all that a call reads and writes.
+template <class T>
+Rows<T> From(Rows<T> rows, int64_t first) {
+  return rows ? Rows<T>{rows.data + first, rows.stride} : rows;
+}
+template <class Map>
+riffle::GroupConvForward<float, Map> From(riffle::GroupConvForward<float, Map> a, int64_t first) {
+  a.y = From(a.y, first);
+  a.x = From(a.x, first);
+  a.residual = From(a.residual, first);
+  return a;
+}
+template <class Map>
+riffle::GroupConvBackward<float, Map> From(riffle::GroupConvBackward<float, Map> a, int64_t first) {
+  a.dx.dz = From(a.dx.dz, first);
+  a.dx.add = From(a.dx.add, first);
+  a.dx.raw = From(a.dx.raw, first);
+  a.dy.dz = From(a.dy.dz, first);
+  a.dy.raw = From(a.dy.raw, first);
+  a.x = From(a.x, first);
+  return a;
+}
+
+// A stretch of the pixels of a pass. It begins where a tile and a part do.
+struct Stretch {
+  int64_t first, pixels;
+};
+
+constexpr int64_t kScratchAlignment = 256;
+constexpr int64_t Aligned(int64_t bytes) { return DivideUp(bytes, kScratchAlignment) * kScratchAlignment; }
+int64_t TilesOf(int64_t pixels) { return DivideUp(pixels, kTilePixels); }
+
+// A forward pass: all stretches, then Finish.
+struct ForwardPass {
+  GroupConvShape shape;
+  Moments<float>* moments;
+  Partial* partials = nullptr;  // of the moments
+
+  int64_t ScratchBytes() const {
+    return moments ? Aligned(shape.out_channels * TilesOf(shape.pixels) * int64_t{sizeof(Partial)}) : 0;
+  }
+  void Use(unsigned char* scratch) { partials = reinterpret_cast<Partial*>(scratch); }
+
+  // `a` is From the stretch's first pixel.
+  template <class Map>
+  void Run(const Execution& execution, Stretch stretch, const riffle::GroupConvForward<float, Map>& a) const {
+    LaunchRowProduct(execution, {shape.groups, shape.out_per_group(), shape.in_per_group(), stretch.pixels}, a.prepared,
+                     InputRows<Map>{a.x}, OutputRows<Map>{a.y, a.prepared + shape.weights(), a.residual, a.relu},
+                     moments ? partials + stretch.first / kTilePixels : nullptr, TilesOf(shape.pixels));
+  }
+  void Finish(const Execution& execution) const {
+    if (moments) Launch(execution, {shape.out_channels}, MomentsOfTiles{shape.pixels, partials, moments});
+  }
+};
+
+// A backward pass, likewise.
+struct BackwardPass {
+  GroupConvShape shape;
+  float* dweight;
+  float* dy_sums;
+  GradientSums<float>* sums;    // null: not wanted
+  Partial* partials = nullptr;  // of the sums
+  float* parts = nullptr;       // of dweight
+
+  template <class Map>
+  BackwardPass(const GroupConvShape& of, const riffle::GroupConvBackward<float, Map>& a)
+      : shape(of), dweight(a.dweight), dy_sums(a.dy_sums), sums(a.dx.dz && a.dx.raw ? a.dx.sums : nullptr) {}
+
+  RowDotsShape Dots(int64_t pixels) const {
+    return {shape.groups, shape.out_per_group(), shape.in_per_group(), pixels, dy_sums != nullptr};
+  }
+  int64_t PartialBytes() const {
+    return sums ? Aligned(shape.in_channels * TilesOf(shape.pixels) * int64_t{sizeof(Partial)}) : 0;
+  }
+  int64_t ScratchBytes() const {
+    const RowDotsShape dots = Dots(shape.pixels);
+    return PartialBytes() + Aligned(PartsOf(dots) * dots.values() * int64_t{sizeof(float)});
+  }
+  void Use(unsigned char* scratch) {
+    partials = reinterpret_cast<Partial*>(scratch);
+    parts = reinterpret_cast<float*>(scratch + PartialBytes());
+  }
+
+  template <class Map>
+  void Run(const Execution& execution, Stretch stretch, const riffle::GroupConvBackward<float, Map>& a) const {
+    const RowDotsShape dots = Dots(stretch.pixels);
+    const GradientRows<Map> dy = {a.dy};
+    LaunchRowDots(execution, dots, dy, CentredRows<Map>{a.x, a.x_moments},
+                  parts + stretch.first / PartPixels(dots) * dots.values());
+    if (!a.dx.dz) return;
+    LaunchRowProduct(execution, {shape.groups, shape.in_per_group(), shape.out_per_group(), stretch.pixels}, a.weight,
+                     dy, GradientOutput<Map>{a.dx, a.x, a.relu},
+                     sums ? partials + stretch.first / kTilePixels : nullptr, TilesOf(shape.pixels));
+  }
+  void Finish(const Execution& execution) const {
+    LaunchAddParts(execution, Dots(shape.pixels), parts, dweight, dy_sums);
+    if (sums) Launch(execution, {shape.in_channels}, SumsOfTiles{TilesOf(shape.pixels), partials, sums});
+  }
+};
+
+template <class Map>
+void Forward(const Execution& execution, const GroupConvShape& shape, const riffle::GroupConvForward<float, Map>& a) {
+  ForwardPass pass = {shape, a.moments};
+  pass.Use(Scratch<unsigned char>(execution, pass.ScratchBytes()));
+  pass.Run(execution, {0, shape.pixels}, a);
+  pass.Finish(execution);
+}
+
+template <class Map>
+void Backward(const Execution& execution, const GroupConvShape& shape, const riffle::GroupConvBackward<float, Map>& a) {
+  BackwardPass pass(shape, a);
+  pass.Use(Scratch<unsigned char>(execution, pass.ScratchBytes()));
+  pass.Run(execution, {0, shape.pixels}, a);
+  pass.Finish(execution);
+}
+
+// Pixels of the stretches in which a chain runs: what passes between its convolutions stays in the card's cache.
+template <class Map>
+int64_t ChainPixels(const GroupConvChainShape& shape) {
+  constexpr int64_t kBytes = 16 << 20, kMost = 16 * kMostPartPixels;
+  const int64_t fit = kBytes / (shape.first.out_channels * int64_t{sizeof(Map)}) / kMostPartPixels * kMostPartPixels;
+  return fit > kMost ? kMost : fit > kMostPartPixels ? fit : kMostPartPixels;
+}
+
+// Calls run(stretch) one after the other.
+template <class Map, class F>
+void ForEachStretch(const GroupConvChainShape& shape, const F& run) {
+  const int64_t all = shape.first.pixels, step = ChainPixels<Map>(shape);
+  for (int64_t first = 0; first < all; first += step) run(Stretch{first, all - first < step ? all - first : step});
+}
+
+template <class Map>
+void ChainForward(const Execution& execution, const GroupConvChainShape& shape,
+                  const riffle::GroupConvChainForward<float, Map>& a) {
+  const ForwardPass first = {shape.first, nullptr};
+  ForwardPass second = {shape.second, a.second.moments};
+  second.Use(Scratch<unsigned char>(execution, second.ScratchBytes()));
+  ForEachStretch<Map>(shape, [&](Stretch stretch) {
+    first.Run(execution, stretch, From(a.first, stretch.first));
+    second.Run(execution, stretch, From(a.second, stretch.first));
+  });
+  second.Finish(execution);
+}
+
+template <class Map>
+void ChainBackward(const Execution& execution, const GroupConvChainShape& shape,
+                   const riffle::GroupConvChainBackward<float, Map>& a) {
+  const ForwardPass again = {shape.first, nullptr};
+  BackwardPass second(shape.second, a.second), first(shape.first, a.first);
+  const int64_t kept_stride = ChainPixels<Map>(shape);
+  const int64_t kept_bytes =
+      a.again.prepared ? Aligned(shape.first.out_channels * kept_stride * int64_t{sizeof(Map)}) : 0;
+  unsigned char* scratch = Scratch<unsigned char>(execution, kept_bytes + second.ScratchBytes() + first.ScratchBytes());
+  second.Use(scratch + kept_bytes);
+  first.Use(scratch + kept_bytes + second.ScratchBytes());
+  ForEachStretch<Map>(shape, [&](Stretch stretch) {
+    riffle::GroupConvBackward<float, Map> a_second = From(a.second, stretch.first);
+    if (a.again.prepared) {
+      riffle::GroupConvForward<float, Map> a_again = From(a.again, stretch.first);
+      a_again.y = {reinterpret_cast<Map*>(scratch), kept_stride};
+      again.Run(execution, stretch, a_again);
+      a_second.x = a_again.y;
+    }
+    second.Run(execution, stretch, a_second);
+    first.Run(execution, stretch, From(a.first, stretch.first));
+  });
+  second.Finish(execution);
+  first.Finish(execution);
+}
+
+}  // namespace
+
+int64_t GroupConvPreparedValues(const GroupConvShape& shape) { return shape.weights() + shape.out_channels; }
+
+void GroupConvPrepare(const Execution& execution, const GroupConvShape& shape, float* prepared,
+                      const GroupConvWeights<float>& a) {
+  const int64_t in = shape.in_per_group(), out = shape.out_per_group(), weights = shape.weights();
+  ForEach(execution, GroupConvPreparedValues(shape), [=] RIFFLE_LAMBDA(int64_t i) {
+    if (i >= weights) {
+      prepared[i] = a.bias ? a.bias[i - weights] : 0;
+      return;
+    }
+    const int64_t group = i / (in * out), k = i / out % in, m = i % out;
+    prepared[i] = a.weight[(group * out + m) * in + k];
+  });
+}
+
+void GroupConvForward(const Execution& execution, const GroupConvShape& shape,
+                      const riffle::GroupConvForward<float>& a) {
+  Forward(execution, shape, a);
+}
+void GroupConvForward(const Execution& execution, const GroupConvShape& shape,
+                      const riffle::GroupConvForward<float, Bfloat16>& a) {
+  Forward(execution, shape, a);
+}
+void GroupConvBackward(const Execution& execution, const GroupConvShape& shape,
+                       const riffle::GroupConvBackward<float>& a) {
+  Backward(execution, shape, a);
+}
+void GroupConvBackward(const Execution& execution, const GroupConvShape& shape,
+                       const riffle::GroupConvBackward<float, Bfloat16>& a) {
+  Backward(execution, shape, a);
+}
+void GroupConvChainForward(const Execution& execution, const GroupConvChainShape& shape,
+                           const riffle::GroupConvChainForward<float>& a) {
+  ChainForward(execution, shape, a);
+}
+void GroupConvChainForward(const Execution& execution, const GroupConvChainShape& shape,
+                           const riffle::GroupConvChainForward<float, Bfloat16>& a) {
+  ChainForward(execution, shape, a);
+}
+void GroupConvChainBackward(const Execution& execution, const GroupConvChainShape& shape,
+                            const riffle::GroupConvChainBackward<float>& a) {
+  ChainBackward(execution, shape, a);
+}
+void GroupConvChainBackward(const Execution& execution, const GroupConvChainShape& shape,
+                            const riffle::GroupConvChainBackward<float, Bfloat16>& a) {
+  ChainBackward(execution, shape, a);
+}
+
+}  // namespace riffle::RIFFLE_GPU
