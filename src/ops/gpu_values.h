@@ -27,6 +27,21 @@ RIFFLE_KERNEL float MaskGradient(const Activation<float>& in, int64_t row, float
   return in.relu && !(BeforeRelu(in, row, x) > 0) ? 0 : gradient;
 }
 
+/// An Activation of one row.
+struct RowActivation {
+  float scale, shift;
+  bool relu;
+
+  RIFFLE_KERNEL RowActivation(const Activation<float>& in, int64_t row)
+      : scale(in.scale ? in.scale[row] : 1), shift(in.scale ? in.shift[row] : 0), relu(in.relu) {}
+  RIFFLE_KERNEL float operator()(float x) const {
+    const float z = scale * x + shift;
+    return relu ? Relu(z) : z;
+  }
+  /// The gradient of z from that of its activation, which is `active`.
+  RIFFLE_KERNEL float Mask(float active, float gradient) const { return relu && !(active > 0) ? 0 : gradient; }
+};
+
 /// The gradient of the raw value at (row, p).
 template <class Map>
 RIFFLE_KERNEL float RawGradient(const GradientSource<float, Map>& dy, int64_t row, int64_t p) {
