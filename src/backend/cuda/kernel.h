@@ -12,6 +12,9 @@
 //   };
 //   Launch(execution, Grid{blocks}, Scale{y, x});
 //
+// A kernel that lives on many threads has kBlocksAtOnce, too: so many blocks shall run on a multiprocessor at once, with
+// no more registers each than that leaves them.
+//
 // In kernels threadIdx, blockIdx and gridDim, __syncthreads(), __syncwarp() and __shfl_*_sync() are what CUDA makes of
 // them. Sums are added up in an order that follows from shapes alone, so that results have the same bits in every run.
 #pragma once
@@ -55,7 +58,15 @@ T* Scratch(const Execution& execution, int64_t count) {
 #ifdef __CUDACC__
 
 template <class Kernel>
-__global__ void __launch_bounds__(Kernel::kThreads) Run(const Kernel kernel) {
+constexpr int BlocksAtOnce() {
+  if constexpr (requires { Kernel::kBlocksAtOnce; })
+    return Kernel::kBlocksAtOnce;
+  else
+    return 1;
+}
+
+template <class Kernel>
+__global__ void __launch_bounds__(Kernel::kThreads, BlocksAtOnce<Kernel>()) Run(const Kernel kernel) {
   extern __shared__ __align__(16) unsigned char shared[];
   kernel(*reinterpret_cast<typename Kernel::Shared*>(shared));
 }
