@@ -9,18 +9,15 @@
 
 namespace riffle::RIFFLE_GPU {
 
-/// A plane, cut.
+/// A plane, cut. There are less than 2^31 strips.
 struct Bands {
   Plane plane;
   int strip_lines;   ///< of a strip, the most
   int strips;        ///< of a picture
   int band_strips;   ///< of a band, the most
   int band_columns;  ///< of a band, the most
-
-  RIFFLE_SHARED_CODE int64_t strips_in_all() const { return plane.images * strips; }
-  /// Bands side by side.
-  RIFFLE_SHARED_CODE int64_t abreast() const { return DivideUp(plane.width, band_columns); }
-  RIFFLE_SHARED_CODE int64_t count() const { return DivideUp(strips_in_all(), band_strips) * abreast(); }
+  int abreast;       ///< bands side by side
+  int count;         ///< of bands
 };
 
 /// Cuts into bands for blocks of so many threads; strips have up to `lines` lines, and much the same number each.
@@ -30,6 +27,8 @@ inline Bands CutIntoBands(const Plane& plane, int threads, int lines) {
   bands.strip_lines = static_cast<int>(DivideUp(plane.height, bands.strips));
   bands.band_columns = static_cast<int>(plane.width < threads ? plane.width : threads);
   bands.band_strips = threads / bands.band_columns;
+  bands.abreast = static_cast<int>(DivideUp(plane.width, bands.band_columns));
+  bands.count = static_cast<int>(DivideUp(plane.images * bands.strips, bands.band_strips)) * bands.abreast;
   return bands;
 }
 
@@ -37,37 +36,54 @@ inline Bands CutIntoBands(const Plane& plane, int threads, int lines) {
 inline int64_t BlocksOfRow(const Bands& bands, int64_t rows) {
   constexpr int64_t kManyBlocks = 132 * 16;
   const int64_t blocks = DivideUp(kManyBlocks, rows);
-  return blocks < bands.count() ? blocks : bands.count();
+  return blocks < bands.count ? blocks : bands.count;
 }
 
-/// A band.
+/// A strip, by its place.
+struct Strip {
+  int image, strip;
+
+  /// The strip after so many others.
+  RIFFLE_KERNEL Strip After(const Bands& bands, int others) const {
+    const int i = strip + others, images = i / bands.strips;
+    return {image + images, i - images * bands.strips};
+  }
+  /// Its lines, in the picture.
+  RIFFLE_KERNEL int first_line(const Bands& bands) const { return strip * bands.strip_lines; }
+  RIFFLE_KERNEL int end_line(const Bands& bands) const {
+    const int end = (strip + 1) * bands.strip_lines, height = static_cast<int>(bands.plane.height);
+    return end < height ? end : height;
+  }
+};
+
 struct Band {
-  int64_t first_strip;
+  Strip first, last;
   int strips, column, columns;
 
-  RIFFLE_KERNEL Band(const Bands& bands, int64_t index) {
-    const int64_t abreast = bands.abreast();
-    first_strip = index / abreast * bands.band_strips;
-    const int64_t left = bands.strips_in_all() - first_strip;
-    strips = static_cast<int>(left < bands.band_strips ? left : bands.band_strips);
-    column = static_cast<int>(index % abreast) * bands.band_columns;
+  RIFFLE_KERNEL Band(const Bands& bands, int index) {
+    const int row = bands.abreast == 1 ? index : index / bands.abreast;
+    const int before = row * bands.band_strips;
+    const int left = static_cast<int>(bands.plane.images) * bands.strips - before;
+    strips = left < bands.band_strips ? left : bands.band_strips;
+    first = Strip{0, 0}.After(bands, before);
+    last = first.After(bands, strips - 1);
+    column = (index - row * bands.abreast) * bands.band_columns;
     const int right = static_cast<int>(bands.plane.width) - column;
     columns = right < bands.band_columns ? right : bands.band_columns;
   }
 };
 
-/// A thread's part of a strip; no lines: it has none.
+/// What a thread has of a band: a column of a strip; of a last band, maybe no lines.
 struct StripColumn {
-  int64_t image;
-  int line, lines, column;  ///< line: the first, in its picture
+  int image, line, end, column;
 
   RIFFLE_KERNEL StripColumn(const Bands& bands, const Band& band) {
     const int strip = BlockThread() / band.columns;
-    column = band.column + BlockThread() % band.columns;
-    image = (band.first_strip + strip) / bands.strips;
-    line = static_cast<int>((band.first_strip + strip) % bands.strips) * bands.strip_lines;
-    const int left = static_cast<int>(bands.plane.height) - line;
-    lines = strip >= band.strips ? 0 : left < bands.strip_lines ? left : bands.strip_lines;
+    const Strip mine = band.first.After(bands, strip);
+    image = mine.image;
+    line = mine.first_line(bands);
+    end = strip < band.strips ? mine.end_line(bands) : line;
+    column = band.column + BlockThread() - strip * band.columns;
   }
 };
 
@@ -86,39 +102,38 @@ constexpr int MostOfArea(int threads, int lines, Reach reach) {
 /// The area of a plane that a band reaches. In shared memory its values lie as in the row, so that four that can be
 /// read at once there can be here.
 struct Area {
-  int64_t first_line;
+  int64_t begin;                ///< the first value, in the row
+  int64_t first_line;           ///< of all pictures' lines
   int width, column;            ///< of the plane; the first of the area
-  int runs, run_values, pitch;  ///< stretches of values without a gap, a line each or all in one
+  int lines, columns;           ///< of the area
+  int runs, run_values, pitch;  ///< stretches of values without a gap: all lines in one, or a line each
+  int shift;                    ///< where the first run begins in shared memory
 
   RIFFLE_KERNEL Area(const Bands& bands, const Band& band, const Plane& plane, Reach vertical, Reach horizontal) {
-    const int64_t last_strip = band.first_strip + band.strips - 1;
-    const int first = static_cast<int>(band.first_strip % bands.strips) * bands.strip_lines;
-    const int end = static_cast<int>(last_strip % bands.strips + 1) * bands.strip_lines;
-    const int last = (end < bands.plane.height ? end : static_cast<int>(bands.plane.height)) - 1;
     const auto height = static_cast<int>(plane.height);
-    first_line = band.first_strip / bands.strips * height + First(vertical, first);
-    const auto lines = static_cast<int>(last_strip / bands.strips * height + End(vertical, last, height) - first_line);
+    const int first = First(vertical, band.first.first_line(bands));
+    const int end = End(vertical, band.last.end_line(bands) - 1, height);
+    lines = (band.last.image - band.first.image) * height + end - first;
     width = static_cast<int>(plane.width);
     column = First(horizontal, band.column);
-    const int columns = End(horizontal, band.column + band.columns - 1, width) - column;
+    columns = End(horizontal, band.column + band.columns - 1, width) - column;
     const bool whole = columns == width;
     runs = whole ? 1 : lines;
     run_values = whole ? lines * width : columns;
     pitch = (columns + 6) / 4 * 4;
+    first_line = int64_t{band.first.image} * height + first;
+    begin = first_line * width + column;
+    shift = static_cast<int>(begin % 4);
   }
 
-  /// The first value of a run, in the row.
-  RIFFLE_KERNEL int64_t Begin(int run) const { return (first_line + run) * width + column; }
+  /// Where a run begins in shared memory, of which as much is free before it as it has values after a multiple of four.
+  RIFFLE_KERNEL int RunAt(int run) const { return run * pitch + (shift + run * width) % 4; }
   /// The line of the area that is the first of a picture of its plane; it may lie above the area.
-  RIFFLE_KERNEL int LineOf(int64_t image, const Plane& plane) const {
-    return static_cast<int>(image * plane.height - first_line);
+  RIFFLE_KERNEL int LineOf(int image, const Plane& plane) const {
+    return static_cast<int>(int64_t{image} * plane.height - first_line);
   }
   /// Where column 0 of a line of the area is, or would be, in shared memory.
-  RIFFLE_KERNEL int LineAt(int line) const {
-    return (runs == 1 ? line * width + static_cast<int>(Begin(0) % 4)
-                      : line * pitch + static_cast<int>(Begin(line) % 4)) -
-           column;
-  }
+  RIFFLE_KERNEL int LineAt(int line) const { return (runs == 1 ? line * width + shift : RunAt(line)) - column; }
 
  private:
   RIFFLE_KERNEL static int First(Reach reach, int i) {
@@ -136,10 +151,10 @@ struct Area {
 template <int kThreads, class F>
 RIFFLE_KERNEL void ForFours(const Area& area, const F& f) {
   for (int run = 0; run < area.runs; ++run) {
-    const int64_t begin = area.Begin(run), first = begin / 4 * 4;
-    const int before = static_cast<int>(begin - first), end = before + area.run_values;
+    const int at = area.RunAt(run), before = at % 4, end = before + area.run_values;
+    const int64_t first = area.begin + int64_t{run} * area.width - before;
     for (int i = BlockThread() * 4; i < end; i += kThreads * 4)
-      f(first + i, run * area.pitch + i, i < before ? before - i : 0, end - i < 4 ? end - i : 4);
+      f(first + i, at - before + i, i < before ? before - i : 0, end - i < 4 ? end - i : 4);
   }
 }
 

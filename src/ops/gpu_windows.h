@@ -32,18 +32,14 @@ struct Windows {
 
   RIFFLE_KERNEL Span Rows(int i) const { return Inside(i, top, static_cast<int>(in.height)); }
   RIFFLE_KERNEL Span Columns(int j) const { return Inside(j, left, static_cast<int>(in.width)); }
-  /// The windows that have this row, or column.
-  RIFFLE_KERNEL Span WindowsOfRow(int h) const { return Around(h, top, static_cast<int>(out.height)); }
-  RIFFLE_KERNEL Span WindowsOfColumn(int w) const { return Around(w, left, static_cast<int>(out.width)); }
+  /// With stride 2: the two windows that may have pixels of a cell, which are lines, or columns, 2i and 2i + 1.
+  RIFFLE_KERNEL Reach AboutCellRow() const { return {1, 1 - top, 2}; }
+  RIFFLE_KERNEL Reach AboutCellColumn() const { return {1, 1 - left, 2}; }
 
  private:
   RIFFLE_KERNEL Span Inside(int i, int before, int size) const {
     const int begin = stride * i - before;
     return {begin > 0 ? begin : 0, begin + 3 < size ? begin + 3 : size};
-  }
-  RIFFLE_KERNEL Span Around(int at, int before, int windows) const {
-    const int first = (at + before - 2 + stride - 1) / stride, end = (at + before) / stride + 1;
-    return {first > 0 ? first : 0, end < windows ? end : windows};
   }
 };
 
@@ -57,7 +53,7 @@ inline Windows PoolWindows(const PoolShape& shape) {
 /// lies outside of the picture is Op::kOutside.
 template <class Op, int kStride>
 struct SlideWindows {
-  static constexpr int kThreads = 256, kLines = kStride == 1 ? 7 : 4;
+  static constexpr int kThreads = 256, kBlocksAtOnce = 4, kLines = kStride == 1 ? 7 : 4;
   static constexpr int kKept = 3 - kStride;  // lines of a window that the next one below has, too
   using Map = typename Op::MapValue;
   struct Shared {
@@ -72,7 +68,7 @@ struct SlideWindows {
 
   RIFFLE_KERNEL void operator()(Shared& shared) const {
     const typename Op::Row row(op, blockIdx.y);
-    const Band band(bands, blockIdx.x);
+    const Band band(bands, static_cast<int>(blockIdx.x));
     const Area from(bands, band, windows.in, {kStride, windows.top, 3}, {kStride, windows.left, 3});
     const Area to(bands, band, windows.out, {1, 0, 1}, {1, 0, 1});
     const int64_t pixels = windows.in.pixels();
@@ -87,7 +83,7 @@ struct SlideWindows {
     StoreArea<kThreads>(to, shared.y, row.y);
     if (!moments) return;
     const PartMoments of_band = MomentsOfArea<kThreads>(to, shared.y, shared.sums);
-    if (BlockThread() == 0) moments[blockIdx.y * bands.count() + blockIdx.x] = of_band;
+    if (BlockThread() == 0) moments[blockIdx.y * bands.count + blockIdx.x] = of_band;
   }
 
  private:
@@ -106,7 +102,7 @@ struct SlideWindows {
     };
     float window[3][3];
     for (int u = 0; u < kKept; ++u) read(kStride * strip.line - windows.top + u, window[u]);
-    for (int i = strip.line; i < strip.line + strip.lines; ++i) {
+    for (int i = strip.line; i < strip.end; ++i) {
       for (int u = kKept; u < 3; ++u) read(kStride * i - windows.top + u, window[u]);
       shared.y[to.LineAt(out_picture + i) + strip.column] = Map(row.Result(window, i, strip.column));
       for (int u = 0; u < kKept; ++u)
@@ -120,9 +116,9 @@ template <int kStride, class Op>
 void Slide(const Execution& execution, const Windows& windows, int64_t rows, const Op& op, Moments<float>* moments) {
   using Kernel = SlideWindows<Op, kStride>;
   const Bands bands = CutIntoBands(windows.out, Kernel::kThreads, Kernel::kLines);
-  PartMoments* const of_bands = moments ? Scratch<PartMoments>(execution, rows * bands.count()) : nullptr;
-  Launch(execution, {bands.count(), rows}, Kernel{windows, bands, op, of_bands});
-  if (moments) CombineMoments(execution, rows, bands.count(), of_bands, moments);
+  PartMoments* const of_bands = moments ? Scratch<PartMoments>(execution, rows * bands.count) : nullptr;
+  Launch(execution, {bands.count, rows}, Kernel{windows, bands, op, of_bands});
+  if (moments) CombineMoments(execution, rows, bands.count, of_bands, moments);
 }
 
 }  // namespace riffle::RIFFLE_GPU

@@ -21,6 +21,7 @@ class Card : public Device {
  public:
   explicit Card(int id) : id_(id) {
     Note(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking));
+    Note(cudaDeviceGetAttribute(&most_shared_bytes_, cudaDevAttrMaxSharedMemoryPerBlockOptin, id_));
     Note(cudaEventCreateWithFlags(&uploaded_, cudaEventDisableTiming));
   }
   ~Card() override {
@@ -96,6 +97,7 @@ class Card : public Device {
     Use();
     return stream_;
   }
+  int most_shared_bytes() const { return most_shared_bytes_; }
   void* Scratch(size_t bytes) {
     if (scratch_.empty() || bytes > scratch_bytes_) {
       // The smaller ones stay: kernels that are not done use them, and recorded graphs do whenever they are launched.
@@ -119,6 +121,7 @@ class Card : public Device {
 
   const int id_;
   cudaStream_t stream_ = nullptr;
+  int most_shared_bytes_ = 0;
   cudaEvent_t uploaded_ = nullptr;
   std::atomic<size_t> bytes_ = 0, most_bytes_ = 0;
   std::vector<void*> scratch_;  // the last is the largest
@@ -145,6 +148,7 @@ Status DriverIsThere() {
 
 cudaStream_t StreamOf(const Execution& execution) { return CardOf(execution).stream(); }
 void* ScratchOf(const Execution& execution, size_t bytes) { return CardOf(execution).Scratch(bytes); }
+int64_t MostSharedBytes(const Execution& execution) { return CardOf(execution).most_shared_bytes(); }
 void CheckLaunch(const Execution& execution) { CardOf(execution).Note(cudaGetLastError()); }
 
 }  // namespace cuda

@@ -48,7 +48,7 @@ constexpr int kBackwardSums = 9 + 2;  // dweight, and the sums of dx
 
 template <class Map, int kStride>
 struct Backward {
-  static constexpr int kThreads = 256, kLines = kStride == 1 ? 7 : 4;
+  static constexpr int kThreads = 256, kBlocksAtOnce = 4, kLines = kStride == 1 ? 7 : 4;
   static constexpr Reach kCell = {kStride, 0, kStride};
   // Pixels of cell i are read by the outputs i − kBefore … i + 1.
   static constexpr int kBefore = kStride == 1 ? 1 : 0, kTaps = kBefore + 2;
@@ -74,7 +74,7 @@ struct Backward {
     for (int tap = 0; tap < 9; ++tap) weight[tap] = of_row[tap];
     const RowActivation in(a.in, s);
     Sums sums;
-    for (int64_t b = blockIdx.x; b < bands.count(); b += gridDim.x) {
+    for (int b = static_cast<int>(blockIdx.x); b < bands.count; b += static_cast<int>(gridDim.x)) {
       const Band band(bands, b);
       const Area from(bands, band, bands.plane, kOutputs, kOutputs), cells(bands, band, shape.in, kCell, kCell);
       __syncthreads();
@@ -103,17 +103,19 @@ struct Backward {
     const int64_t picture_begin = strip.image * shape.in.area();
     const bool x_is_raw = a.dx.raw.data == a.x.data;
     const float mean = a.dx.raw ? a.dx.moments[s].mean : 0;
+    bool has_column[kTaps];
+    for (int k = 0; k < kTaps; ++k) {
+      const int j = strip.column - kBefore + k;
+      has_column[k] = 0 <= j && j < out.width;
+    }
     const auto read = [&](int i, float(&line)[kTaps]) {
       const bool inside = 0 <= i && i < out.height;
-      const float* at = shared.dy + (inside ? from.LineAt(out_picture + i) : 0);
-      for (int k = 0; k < kTaps; ++k) {
-        const int j = strip.column - kBefore + k;
-        line[k] = inside && 0 <= j && j < out.width ? at[j] : 0;
-      }
+      const float* at = shared.dy + (inside ? from.LineAt(out_picture + i) + strip.column - kBefore : 0);
+      for (int k = 0; k < kTaps; ++k) line[k] = inside && has_column[k] ? at[k] : 0;
     };
     float dy[kTaps][kTaps];
     for (int k = 0; k + 1 < kTaps; ++k) read(strip.line - kBefore + k, dy[k]);
-    for (int i = strip.line; i < strip.line + strip.lines; ++i) {
+    for (int i = strip.line; i < strip.end; ++i) {
       read(i + 1, dy[kTaps - 1]);
       for (int y = 0; y < kStride; ++y) {
         const int h = kStride * i + y;

@@ -20,6 +20,7 @@
 #include "backend/testing/execution.h"
 #include "ops/gpu_ops.h"
 #include "ops/op_table.h"
+#include "ops/testing/card.h"
 #include "ops/testing/map.h"
 
 namespace riffle {
@@ -190,9 +191,43 @@ void ExpectKernelsWithin(Bound bound, F solve, const Results<double>& expected, 
   EXPECT_TRUE(results[0].SameBits(results[1])) << "threads in another order";
 }
 
+/// What a Problem gives on a card.
+template <template <class...> class Problem, class Map, class Case>
+Results<float> SolveOnCard(const TestCard& card, const Case& c, Values values, const OpTable<float, Map>& ops) {
+  Results<float> results;
+  const auto run = [&](auto& problem) {
+    problem.Run(card.execution, ops);
+    card.execution.Synchronize();
+    EXPECT_EQ(card.execution.device.Health().message(), "");
+    problem.AddTo(&results);
+  };
+  if constexpr (std::is_same_v<Map, float>) {
+    Problem<float> problem(c, values);
+    run(problem);
+  } else {
+    Problem<float, Map> problem(c, values);
+    run(problem);
+  }
+  return results;
+}
+
+/// The same for kernels on a card, which have the same bits each time.
+template <template <class...> class Problem, class Case>
+void ExpectCardMatchesReference(const TestCard& card, const Case& c, const Results<double>& magnitude) {
+  const auto expect = [&]<class Map>(auto bound, Values values, const OpTable<float, Map>& ops) {
+    const auto results = SolveOnCard<Problem>(card, c, values, ops);
+    ExpectWithin(bound, results, Solve<Problem>(c, values, ReferenceOps<double>()), magnitude);
+    EXPECT_TRUE(results.SameBits(SolveOnCard<Problem>(card, c, values, ops))) << "once more";
+  };
+  expect(RoundingBound, Values::kExact, card.ops);
+  if constexpr (requires { typename Problem<float, Bfloat16>; })
+    expect(Bfloat16RoundingBound, Values::kBfloat16, *card.ops.bfloat16);
+}
+
 /// `magnitude`: what the problem's rounding errors are proportional to.
 template <template <class...> class Problem, class Case>
 void ExpectBackendsMatchReference(const Case& c, const Results<double>& magnitude) {
+  if (const TestCard* card = OnCard()) return ExpectCardMatchesReference<Problem>(*card, c, magnitude);
   const Results<double> expected = Solve<Problem>(c, Values::kExact, ReferenceOps<double>());
   {
     SCOPED_TRACE("reference in float");
