@@ -35,8 +35,15 @@ class Device {
   virtual void Copy(void* to, const void* from, size_t bytes) = 0;
   virtual void Zero(void* memory, size_t bytes) = 0;
 
+  /// Returns when no Upload that was called before reads the host's memory any more; what was called after it may still
+  /// go on.
+  virtual void FinishUploads() {}
+
   /// Returns when all that was called before is done.
   virtual void Synchronize() = 0;
+
+  /// The most bytes that were allocated at once; 0: nobody counts.
+  virtual size_t MostBytes() const { return 0; }
 
   /// Unavailable, with what went wrong, if something has since the device was opened: nothing that ops wrote since can
   /// be trusted. What fails is seen after the next Synchronize() at the latest.

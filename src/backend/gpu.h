@@ -20,6 +20,9 @@ struct Gpu {
   int processors = 0;  ///< streaming multiprocessors
 };
 
+/// "GPU 0 (NVIDIA H100 80GB HBM3, 79.6 of 80.0 GB free)"
+std::string Described(const Gpu& gpu);
+
 /// What this build has of CUDA: the toolkit's version, say "13.0", or "" where it was built without.
 std::string_view CudaVersion();
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "backend/device_array.h"
 #include "bench/peak.h"
 #include "bench/statistics.h"
 
@@ -12,7 +13,7 @@ namespace riffle {
 namespace {
 
 constexpr double kRoundSeconds = 0.04;  // long beside a switch of tasks, short beside a change of the clock
-constexpr double kPeakMilliseconds = 5;
+constexpr double kRoofMilliseconds = 5;
 constexpr int kFewestRounds = 5;
 
 using Clock = std::chrono::steady_clock;
@@ -20,10 +21,10 @@ double Since(Clock::time_point start) { return std::chrono::duration<double>(Clo
 
 /// What the rounds gave, one value each; latencies one a run.
 struct Samples {
-  std::vector<double> images_per_second, gflops, peaks, percents, latencies_ms;
+  std::vector<double> images_per_second, rates, roofs, percents, latencies_ms;
 };
 
-void RunRound(const Workload& workload, Samples& samples) {
+void RunRound(const Workload& workload, double work, Samples& samples) {
   const Clock::time_point start = Clock::now();
   int runs = 0;
   for (double begin = 0, end = 0; end < kRoundSeconds; begin = end, ++runs) {
@@ -33,27 +34,49 @@ void RunRound(const Workload& workload, Samples& samples) {
   }
   const double runs_per_second = runs / Since(start);
   samples.images_per_second.push_back(runs_per_second * static_cast<double>(workload.images));
-  samples.gflops.push_back(1e-9 * runs_per_second * workload.flops);
+  samples.rates.push_back(1e-9 * runs_per_second * work);
 }
 
 }  // namespace
 
-Measurement Measure(ThreadPool& pool, const Workload& workload, const MeasureOptions& options) {
+bool HasCopyRoof(const Device& device) { return !device.ReadsHostMemory(); }
+
+double MeasureCopyGbps(Device& device, double milliseconds) {
+  constexpr size_t kBytes = size_t{256} << 20;  // beyond every cache
+  const DeviceArray<std::byte> from(device, kBytes);
+  DeviceArray<std::byte> to(device, kBytes);
+  to.CopyFrom(from);
+  device.Synchronize();
+  int copies = 0;
+  const Clock::time_point start = Clock::now();
+  for (; copies == 0 || 1e3 * Since(start) < milliseconds; copies += 8) {
+    for (int i = 0; i < 8; ++i) to.CopyFrom(from);
+    device.Synchronize();
+  }
+  return 2e-9 * static_cast<double>(kBytes) * copies / Since(start);
+}
+
+Measurement Measure(const Execution& execution, const Workload& workload, const MeasureOptions& options) {
+  const bool copies = HasCopyRoof(execution.device);
+  const auto roof = [&] {
+    return copies ? MeasureCopyGbps(execution.device, kRoofMilliseconds)
+                  : MeasurePeakGflops(execution.pool, kRoofMilliseconds);
+  };
   workload.run();
   Samples samples;
   const Clock::time_point start = Clock::now();
-  double peak_before = MeasurePeakGflops(pool, kPeakMilliseconds);
+  double before = roof();
   const auto done = [&](int rounds) {
     const double seconds = Since(start);
     if (seconds > options.most_seconds) return rounds >= kFewestRounds;
     return rounds >= options.rounds && seconds >= options.seconds;
   };
   for (int round = 0; !done(round); ++round) {
-    RunRound(workload, samples);
-    const double peak_after = MeasurePeakGflops(pool, kPeakMilliseconds);
-    samples.peaks.push_back((peak_before + peak_after) / 2);
-    samples.percents.push_back(100 * samples.gflops.back() / samples.peaks.back());
-    peak_before = peak_after;
+    RunRound(workload, copies ? workload.bytes : workload.flops, samples);
+    const double after = roof();
+    samples.roofs.push_back((before + after) / 2);
+    samples.percents.push_back(100 * samples.rates.back() / samples.roofs.back());
+    before = after;
     if (options.progress) options.progress(round + 1, Since(start));
   }
   return {.rounds = static_cast<int>(samples.percents.size()),
@@ -62,11 +85,11 @@ Measurement Measure(ThreadPool& pool, const Workload& workload, const MeasureOpt
           .latency_ms_median = Median(samples.latencies_ms),
           .latency_ms_p90 = Quantile(samples.latencies_ms, 0.9),
           .latency_ms_p99 = Quantile(samples.latencies_ms, 0.99),
-          .gflops = Median(samples.gflops),
-          .peak_gflops = Median(samples.peaks),
-          .percent_of_peak = Median(samples.percents),
-          .percent_of_peak_low = Quantile(samples.percents, 0.25),
-          .percent_of_peak_high = Quantile(samples.percents, 0.75)};
+          .rate = Median(samples.rates),
+          .roof = Median(samples.roofs),
+          .percent_of_roof = Median(samples.percents),
+          .percent_of_roof_low = Quantile(samples.percents, 0.25),
+          .percent_of_roof_high = Quantile(samples.percents, 0.75)};
 }
 
 int64_t ResidentBytes() {

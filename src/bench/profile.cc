@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <functional>
+#include <limits>
 #include <numeric>
 
 #include "bench/peak.h"
@@ -28,7 +29,7 @@ struct Samples {
   std::vector<double> total_ms, peaks;
 };
 
-Samples Run(ThreadPool& pool, StepClock& clock, size_t steps, const std::function<void()>& run,
+Samples Run(const Execution& execution, StepClock& clock, size_t steps, const std::function<void()>& run,
             const MeasureOptions& options) {
   run();
   clock.Take(0);
@@ -36,7 +37,7 @@ Samples Run(ThreadPool& pool, StepClock& clock, size_t steps, const std::functio
   const Clock::time_point start = Clock::now();
   double seconds = 0;
   for (int runs = 0; runs < kFewestRuns || seconds < options.seconds; ++runs) {
-    samples.peaks.push_back(MeasurePeakGflops(pool, kPeakMilliseconds));
+    if (!HasCopyRoof(execution.device)) samples.peaks.push_back(MeasurePeakGflops(execution.pool, kPeakMilliseconds));
     const Clock::time_point begin = Clock::now();
     run();
     samples.total_ms.push_back(1e3 * Since(begin));
@@ -49,12 +50,13 @@ Samples Run(ThreadPool& pool, StepClock& clock, size_t steps, const std::functio
 }
 
 /// The rows of one pass, with the roofs that `profile` holds.
-void AddSteps(const Plan& plan, Pass pass, int64_t images, const Samples& samples, Profile& profile) {
+void AddSteps(const Plan& plan, Pass pass, int64_t images, double map_bytes, const Samples& samples, Profile& profile) {
   const size_t steps = plan.steps.size();
   for (size_t k = 0; k < steps; ++k) {
     const size_t i = pass == Pass::kForward ? k : steps - 1 - k;
     const Step& step = plan.steps[i];
-    const Cost cost = StepCost(plan, i, pass, images);
+    Cost cost = StepCost(plan, i, pass, images);
+    cost.bytes *= map_bytes / sizeof(float);
     profile.steps.push_back({.name = step.name,
                              .op = step.op,
                              .pass = pass,
@@ -64,10 +66,14 @@ void AddSteps(const Plan& plan, Pass pass, int64_t images, const Samples& sample
   }
 }
 
-Profile WithRoofs(ThreadPool& pool, const Samples& samples, int64_t working_set_bytes) {
+Profile WithRoofs(const Execution& execution, const Samples& samples, int64_t working_set_bytes) {
+  if (HasCopyRoof(execution.device))
+    return {.total_ms = Median(samples.total_ms),
+            .peak_gflops = std::numeric_limits<double>::infinity(),
+            .bandwidth_gbps = MeasureCopyGbps(execution.device, kBandwidthMilliseconds)};
   Profile profile{.total_ms = Median(samples.total_ms), .peak_gflops = Median(samples.peaks)};
   profile.bandwidth_bytes = std::min(working_set_bytes, kMostBandwidthBytes);
-  profile.bandwidth_gbps = MeasureBandwidthGbps(pool, profile.bandwidth_bytes, kBandwidthMilliseconds);
+  profile.bandwidth_gbps = MeasureBandwidthGbps(execution.pool, profile.bandwidth_bytes, kBandwidthMilliseconds);
   return profile;
 }
 
@@ -76,6 +82,7 @@ Profile WithRoofs(ThreadPool& pool, const Samples& samples, int64_t working_set_
 void StepClock::Begin(size_t, Pass) { step_began = Clock::now(); }
 
 void StepClock::End(size_t step, Pass pass) {
+  device_.Synchronize();
   const auto passed = std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - step_began);
   nanoseconds_[pass == Pass::kForward ? step : steps_ + step].fetch_add(passed.count(), std::memory_order_relaxed);
 }
@@ -91,28 +98,29 @@ std::vector<double> StepClock::Take(double wall_ms) {
 
 Profile ProfileInference(InferenceWorkload& workload, const MeasureOptions& options) {
   Session& session = workload.session();
-  ThreadPool& pool = session.execution().pool;
-  StepClock clock(session.plan().steps.size());
+  const Execution& execution = session.execution();
+  StepClock clock(session.plan().steps.size(), execution.device);
   session.SetObserver(&clock);
   const Samples samples = Run(
-      pool, clock, session.plan().steps.size(), [&] { workload.Run(); }, options);
+      execution, clock, session.plan().steps.size(), [&] { workload.Run(); }, options);
   session.SetObserver(nullptr);
   // Each thread works on pictures of its own, in an arena of its own.
-  Profile profile = WithRoofs(pool, samples, InferenceArenaBytes(session.plan(), 1));
-  AddSteps(session.plan(), Pass::kForward, workload.batch().images, samples, profile);
+  Profile profile = WithRoofs(execution, samples, InferenceArenaBytes(session.plan(), 1));
+  AddSteps(session.plan(), Pass::kForward, workload.batch().images, workload.map_bytes(), samples, profile);
   return profile;
 }
 
 Profile ProfileTraining(TrainingWorkload& workload, const Plan& plan, const MeasureOptions& options) {
-  ThreadPool& pool = workload.execution().pool;
-  StepClock clock(plan.steps.size());
+  const Execution& execution = workload.execution();
+  StepClock clock(plan.steps.size(), execution.device);
   workload.network().SetObserver(&clock);
   const Samples samples = Run(
-      pool, clock, plan.steps.size(), [&] { workload.Run(); }, options);
+      execution, clock, plan.steps.size(), [&] { workload.Run(); }, options);
   workload.network().SetObserver(nullptr);
-  Profile profile = WithRoofs(pool, samples, TrainingArenaBytes(plan, workload.batch().images) / pool.threads());
-  AddSteps(plan, Pass::kForward, workload.batch().images, samples, profile);
-  AddSteps(plan, Pass::kBackward, workload.batch().images, samples, profile);
+  Profile profile =
+      WithRoofs(execution, samples, TrainingArenaBytes(plan, workload.batch().images) / execution.pool.threads());
+  AddSteps(plan, Pass::kForward, workload.batch().images, workload.map_bytes(), samples, profile);
+  AddSteps(plan, Pass::kBackward, workload.batch().images, workload.map_bytes(), samples, profile);
   return profile;
 }
 

@@ -32,7 +32,9 @@ struct Profile {
 /// Collects the times of one run's steps.
 class StepClock : public StepObserver {
  public:
-  explicit StepClock(size_t steps) : nanoseconds_(2 * steps), steps_(steps) {}
+  /// Of steps on this device, each of which is waited for.
+  explicit StepClock(size_t steps, Device& device = CpuDevice())
+      : nanoseconds_(2 * steps), steps_(steps), device_(device) {}
 
   void Begin(size_t step, Pass pass) override;
   void End(size_t step, Pass pass) override;
@@ -44,6 +46,7 @@ class StepClock : public StepObserver {
  private:
   std::vector<std::atomic<int64_t>> nanoseconds_;
   const size_t steps_;
+  Device& device_;
 };
 
 /// Runs until options.seconds are over; their progress is called after each run.

@@ -14,15 +14,26 @@ namespace {
 
 std::string Heading(const BenchSetting& setting) {
   const int size = setting.model.image_size, threads = setting.threads;
-  return fmt::format("{}, {}: batch {}, {} × {} px, {} thread{}, {}\n\n", setting.model.name,
-                     setting.mode == "train" ? "a training step" : "inference", setting.batch_size, size, size, threads,
-                     threads == 1 ? "" : "s", ActiveTarget());
+  const std::string where = setting.device
+                                ? fmt::format("GPU, maps in {}", setting.maps)
+                                : fmt::format("{} thread{}, {}", threads, threads == 1 ? "" : "s", ActiveTarget());
+  return fmt::format("{}, {}: batch {}, {} × {} px, {}\n\n", setting.model.name,
+                     setting.mode == "train" ? "a training step" : "inference", setting.batch_size, size, size, where);
 }
 
 nlohmann::ordered_json Begin(const BenchSetting& setting) {
-  return {{"model", setting.model.name},      {"mode", setting.mode},
-          {"batch_size", setting.batch_size}, {"image_size", setting.model.image_size},
-          {"threads", setting.threads},       {"target", ActiveTarget()}};
+  return {{"model", setting.model.name},
+          {"mode", setting.mode},
+          {"batch_size", setting.batch_size},
+          {"image_size", setting.model.image_size},
+          {"threads", setting.threads},
+          {"target", setting.device ? "gpu" : ActiveTarget()},
+          {"maps", setting.maps}};
+}
+
+/// Of the device's memory, or of the host's: the most that was taken.
+int64_t BytesTaken(const BenchSetting& setting) {
+  return setting.device ? static_cast<int64_t>(setting.device->MostBytes()) : ResidentBytes();
 }
 
 std::string_view NameOf(Pass pass) { return pass == Pass::kForward ? "forward" : "backward"; }
@@ -70,15 +81,18 @@ std::vector<ProfileRow> RowsByOp(const Profile& profile) {
 }  // namespace
 
 std::string TextOf(const BenchSetting& setting, const Measurement& m) {
+  const std::string_view unit = setting.device ? "GB/s" : "GFLOP/s";
+  const std::string_view roof = setting.device ? "that of a copy" : "the machine's peak";
   return Heading(setting) + fmt::format(
                                 "pictures/s     {:.1f}\n"
                                 "latency        {:.3f} ms (90 %: {:.3f}, 99 %: {:.3f}; {} runs)\n"
-                                "GFLOP/s        {:.1f}, the machine's peak {:.1f}\n"
-                                "share of peak  {:.1f} % (half of {} rounds within {:.1f} and {:.1f})\n"
-                                "resident       {}\n",
+                                "{:<15}{:.1f}, {} {:.1f}\n"
+                                "share of it    {:.1f} % (half of {} rounds within {:.1f} and {:.1f})\n"
+                                "{:<15}{}\n",
                                 m.images_per_second, m.latency_ms_median, m.latency_ms_p90, m.latency_ms_p99, m.runs,
-                                m.gflops, m.peak_gflops, m.percent_of_peak, m.rounds, m.percent_of_peak_low,
-                                m.percent_of_peak_high, BytesText(ResidentBytes()));
+                                unit, m.rate, roof, m.roof, m.percent_of_roof, m.rounds, m.percent_of_roof_low,
+                                m.percent_of_roof_high, setting.device ? "memory" : "resident",
+                                BytesText(BytesTaken(setting)));
 }
 
 nlohmann::ordered_json JsonOf(const BenchSetting& setting, const Measurement& m) {
@@ -87,13 +101,14 @@ nlohmann::ordered_json JsonOf(const BenchSetting& setting, const Measurement& m)
                {"latency_ms_median", m.latency_ms_median},
                {"latency_ms_p90", m.latency_ms_p90},
                {"latency_ms_p99", m.latency_ms_p99},
-               {"gflops", m.gflops},
-               {"peak_gflops", m.peak_gflops},
-               {"percent_of_peak", m.percent_of_peak},
-               {"percent_of_peak_quartiles", {m.percent_of_peak_low, m.percent_of_peak_high}},
+               {setting.device ? "gbps" : "gflops", m.rate},
+               {setting.device ? "copy_gbps" : "peak_gflops", m.roof},
+               {setting.device ? "percent_of_copy" : "percent_of_peak", m.percent_of_roof},
+               {setting.device ? "percent_of_copy_quartiles" : "percent_of_peak_quartiles",
+                {m.percent_of_roof_low, m.percent_of_roof_high}},
                {"rounds", m.rounds},
                {"runs", m.runs},
-               {"resident_bytes", ResidentBytes()}});
+               {setting.device ? "device_bytes" : "resident_bytes", BytesTaken(setting)}});
   return json;
 }
 
@@ -109,10 +124,13 @@ std::string TextOf(const BenchSetting& setting, const Profile& profile) {
   for (const StepTime& step : profile.steps)
     steps.push_back({{step.name, std::string(OpName(step.op)), std::string(NameOf(step.pass))}, step});
   return fmt::format(
-      "{}{}\n{}\nA whole run takes {:.3f} ms. Floor: the longer of arithmetic at the peak, {:.1f} GFLOP/s, and bytes "
-      "at {:.1f} GB/s, what updating {} a thread in place reaches.\n",
-      Heading(setting), table_of({"step", "op", "pass"}, steps), table_of({"op", "pass"}, RowsByOp(profile)),
-      profile.total_ms, profile.peak_gflops, profile.bandwidth_gbps, BytesText(profile.bandwidth_bytes));
+      "{}{}\n{}\nA whole run takes {:.3f} ms. Floor: {}.\n", Heading(setting), table_of({"step", "op", "pass"}, steps),
+      table_of({"op", "pass"}, RowsByOp(profile)), profile.total_ms,
+      setting.device
+          ? fmt::format("bytes at {:.1f} GB/s, what a copy reaches", profile.bandwidth_gbps)
+          : fmt::format("the longer of arithmetic at the peak, {:.1f} GFLOP/s, and bytes at {:.1f} GB/s, what updating "
+                        "{} a thread in place reaches",
+                        profile.peak_gflops, profile.bandwidth_gbps, BytesText(profile.bandwidth_bytes)));
 }
 
 nlohmann::ordered_json JsonOf(const BenchSetting& setting, const Profile& profile) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "backend/device.h"
 #include "bench/measure.h"
 #include "bench/profile.h"
 
@@ -16,6 +17,8 @@ struct BenchSetting {
   int threads = 1;
   ModelDescription model;
   int64_t batch_size = 1;
+  std::string maps = "float32";    ///< what they hold
+  const Device* device = nullptr;  ///< null: the CPU
 };
 
 /// What the machine can do.

@@ -55,31 +55,45 @@ void FillBenchWeights(const Execution& execution, const Plan& plan, const OpTabl
 }
 
 InferenceWorkload::InferenceWorkload(const Execution& execution, const Plan& plan, const OpTable<float>& ops,
-                                     int64_t images)
-    : session_(execution, plan, ops), batch_(plan.model, images), logits_(images * plan.model.num_classes) {
+                                     int64_t images, MapType maps)
+    : maps_(maps),
+      session_(execution, plan, ops, maps),
+      batch_(plan.model, images),
+      pictures_{input_.At(execution.device, batch_.pixels), batch_.stride},
+      logits_(images * plan.model.num_classes) {
   ParameterValues<float> values(plan.registry);
   FillBenchWeights(execution, plan, ops, &values);
   session_.SetWeights(values);
 }
 
+void InferenceWorkload::Run() {
+  const Execution& execution = session_.execution();
+  const float* logits = session_.Forward(batch_.images, pictures_);
+  execution.device.Download(logits_.data(), logits, logits_.size() * sizeof(float));
+  execution.Synchronize();
+}
+
 Workload InferenceWorkload::AsWorkload() {
   return {.run = [this] { Run(); },
           .images = batch_.images,
-          .flops = PassCost(session_.plan(), Pass::kForward, batch_.images).flops};
+          .flops = PassCost(session_.plan(), Pass::kForward, batch_.images).flops,
+          .bytes = PassCost(session_.plan(), Pass::kForward, batch_.images).bytes * map_bytes() / sizeof(float)};
 }
 
 TrainingWorkload::TrainingWorkload(const Execution& execution, const Plan& plan, const OpTable<float>& ops,
-                                   int64_t images)
+                                   int64_t images, MapType maps)
     : execution_(execution),
       plan_(plan),
       ops_(ops),
-      network_(execution, plan, ops),
+      maps_(maps),
+      network_(MakeNetwork(execution, plan, ops, maps)),
       optimizer_(execution.device, plan.registry, TrainingOptions(), ops),
       batch_(plan.model, images),
+      pictures_{input_.At(execution.device, batch_.pixels), batch_.stride},
       losses_(execution.device, images) {
   ParameterValues<float> initial(plan.registry);
   Initialise(plan, {.seed = kSeed}, &initial);
-  network_.values().Upload(initial);
+  network_->values().Upload(initial);
   const int classes = plan.model.num_classes;
   std::vector<float> targets(images * classes, static_cast<float>(kBenchLabelSmoothing / classes));
   for (int64_t n = 0; n < images; ++n)
@@ -89,20 +103,19 @@ TrainingWorkload::TrainingWorkload(const Execution& execution, const Plan& plan,
 
 double TrainingWorkload::Run() {
   const int64_t images = batch_.images;
-  const Rows<const float> pictures = {input_.At(execution_.device, batch_.pixels), batch_.stride};
-  const float* logits = network_.Forward(images, pictures, Statistics::kBatch);
+  const float* logits = network_->Forward(images, pictures_, Statistics::kBatch);
   ops_.cross_entropy(execution_, {images, plan_.model.num_classes},
                      {.loss = losses_.data(),
-                      .dlogits = network_.dlogits(),
+                      .dlogits = network_->dlogits(),
                       .logits = logits,
                       .targets = targets_.data(),
                       .weight = 1.0f / static_cast<float>(images)});
-  if (reducer_ != nullptr) reducer_->Begin(&network_.gradients());
-  network_.Backward();
+  if (reducer_ != nullptr) reducer_->Begin(&network_->gradients());
+  network_->Backward();
   if (reducer_ != nullptr) {
     if (Status status = reducer_->Wait(); !status.ok()) reduced_ = std::move(status);
   }
-  optimizer_.Step(execution_, ++steps_, kBenchLearningRate, network_.gradients(), &network_.values().trainable);
+  optimizer_.Step(execution_, ++steps_, kBenchLearningRate, network_->gradients(), &network_->values().trainable);
   std::vector<float> losses(images);
   losses_.Download(losses);
   return std::accumulate(losses.begin(), losses.end(), 0.0) / static_cast<double>(images);
@@ -110,11 +123,15 @@ double TrainingWorkload::Run() {
 
 void TrainingWorkload::ReduceBy(GradientReducer* reducer) {
   reducer_ = reducer;
-  network_.SetGradientListener(reducer);
+  network_->SetGradientListener(reducer);
 }
 
 Workload TrainingWorkload::AsWorkload() {
-  return {.run = [this] { Run(); }, .images = batch_.images, .flops = TrainingCost(plan_, batch_.images).flops};
+  const Cost cost = TrainingCost(plan_, batch_.images);
+  return {.run = [this] { Run(); },
+          .images = batch_.images,
+          .flops = cost.flops,
+          .bytes = cost.bytes * map_bytes() / sizeof(float)};
 }
 
 }  // namespace riffle

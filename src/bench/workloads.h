@@ -33,18 +33,24 @@ void FillBenchWeights(const Execution& execution, const Plan& plan, const OpTabl
 class InferenceWorkload {
  public:
   /// Its ops run on `execution`; `ops` must outlive the workload.
-  InferenceWorkload(const Execution& execution, const Plan& plan, const OpTable<float>& ops, int64_t images);
+  InferenceWorkload(const Execution& execution, const Plan& plan, const OpTable<float>& ops, int64_t images,
+                    MapType maps = MapType::kFloat);
 
-  void Run() { session_.Run(batch_.images, batch_.pictures(), logits_.data()); }
+  /// On pictures that are where ops read them.
+  void Run();
   Workload AsWorkload();
 
   Session& session() { return session_; }
+  double map_bytes() const { return BytesOf(maps_); }  ///< of a value
   const BenchBatch& batch() const { return batch_; }
   const std::vector<float>& logits() const { return logits_; }  ///< [images][classes], of the last Run
 
  private:
+  const MapType maps_;
   Session session_;
   BenchBatch batch_;
+  DeviceInput<float> input_;
+  Rows<const float> pictures_;  // of the batch, where ops read them
   std::vector<float> logits_;
 };
 
@@ -58,8 +64,9 @@ inline constexpr double kBenchLabelSmoothing = 0.1;
 
 class TrainingWorkload {
  public:
-  /// Its ops run on `execution`; `plan` and `ops` must outlive the workload.
-  TrainingWorkload(const Execution& execution, const Plan& plan, const OpTable<float>& ops, int64_t images);
+  /// Its ops run on `execution`; `plan` and `ops` must outlive the workload. REQUIRES: the backend has ops for `maps`.
+  TrainingWorkload(const Execution& execution, const Plan& plan, const OpTable<float>& ops, int64_t images,
+                   MapType maps = MapType::kFloat);
 
   /// Forward, loss, backward, optimizer; returns the mean loss.
   double Run();
@@ -70,21 +77,24 @@ class TrainingWorkload {
   const Status& Reduced() const { return reduced_; }
   Workload AsWorkload();
 
-  Network<float>& network() { return network_; }
+  TrainingNetwork<float>& network() { return *network_; }
   const Execution& execution() const { return execution_; }
+  double map_bytes() const { return BytesOf(maps_); }  ///< of a value
   const BenchBatch& batch() const { return batch_; }
 
  private:
   const Execution execution_;
   const Plan& plan_;
   const OpTable<float>& ops_;
-  Network<float> network_;
+  const MapType maps_;
+  const std::unique_ptr<TrainingNetwork<float>> network_;
   Optimizer optimizer_;
   GradientReducer* reducer_ = nullptr;
   Status reduced_;
   int64_t steps_ = 0;
   BenchBatch batch_;
   DeviceInput<float> input_;
+  Rows<const float> pictures_;  // of the batch, where ops read them
   DeviceArray<float> targets_, losses_;
 };
 

@@ -31,12 +31,13 @@ struct Kind {
 const std::vector<Kind>& Kinds() {
   using enum OptionGroup;
   const OptionSet network = {.groups = {kNetwork, kStructure},
-                             .names = {"config", "threads", "batch_size", "image_resize", "bn_eps", "bn_momentum"}};
+                             .names = {"config", "device_target", "device_id", "amp_level", "threads", "batch_size",
+                                       "image_resize", "bn_eps", "bn_momentum"}};
   static const std::vector<Kind> kinds = {
       {"infer", network, "exchange"},
       {"train", network, "exchange"},
       {"ops", network, "mode"},
-      {"peak", {.names = {"threads"}}},
+      {"peak", {.names = {"device_target", "device_id", "threads"}}},
       {"comm", network},
       {"data",
        {.groups = {kDataset, kBatches, kCrops, kAugmentation},
@@ -87,7 +88,11 @@ Status Say(const Invocation& invocation, const Console& console, const std::stri
 class Bench {
  public:
   Bench(Machine& machine, const Invocation& invocation, const Console& console)
-      : machine_(machine), invocation_(invocation), console_(console), log_(console.out, console.terminal_width) {}
+      : machine_(machine),
+        invocation_(invocation),
+        console_(console),
+        log_(console.out, console.terminal_width),
+        maps_(MapsAt(invocation.settings.options.amp_level, machine)) {}
 
   Status Run(std::string_view kind) {
     const std::string* mode = invocation_.Own("mode");
@@ -96,6 +101,10 @@ class Bench {
       return InvalidArgument("option mode (command line): expected infer or train, found '{}'", setting_.mode);
     RIFFLE_ASSIGN(setting_.model, ModelFromOptions(invocation_.settings.options, kClassesWithoutData));
     setting_.threads = machine_.pool.threads();
+    for (const std::string& note : {machine_.choice, NoteOnAmpLevel(invocation_.settings.options.amp_level, machine_)})
+      if (!note.empty()) log_.Line(note);
+    setting_.device = machine_.gpu.get();
+    setting_.maps = maps_ == MapType::kBfloat16 ? "bfloat16" : "float32";
     setting_.batch_size = invocation_.settings.options.batch_size;
     RIFFLE_ASSIGN(measure_.seconds, SecondsOf(invocation_));
     measure_.most_seconds = std::max(measure_.most_seconds, measure_.seconds);
@@ -108,19 +117,19 @@ class Bench {
 
  private:
   Status Infer(std::string_view kind, const Plan& plan) {
-    InferenceWorkload workload(machine_.execution, plan, machine_.ops, setting_.batch_size);
+    InferenceWorkload workload(machine_.execution, plan, machine_.ops, setting_.batch_size, maps_);
     if (const std::string* folder = invocation_.Own("exchange"))
       RIFFLE_TRY(WriteInferenceExchange(*folder, plan, machine_.ops, workload));
     return kind == "ops" ? Tell(ProfileInference(workload, measure_))
-                         : Tell(Measure(machine_.pool, workload.AsWorkload(), measure_));
+                         : Tell(Measure(machine_.execution, workload.AsWorkload(), measure_));
   }
 
   Status Train(std::string_view kind, const Plan& plan) {
-    TrainingWorkload workload(machine_.execution, plan, machine_.ops, setting_.batch_size);
+    TrainingWorkload workload(machine_.execution, plan, machine_.ops, setting_.batch_size, maps_);
     if (const std::string* folder = invocation_.Own("exchange"))
       RIFFLE_TRY(WriteTrainingExchange(*folder, plan, workload));
     return kind == "ops" ? Tell(ProfileTraining(workload, plan, measure_))
-                         : Tell(Measure(machine_.pool, workload.AsWorkload(), measure_));
+                         : Tell(Measure(machine_.execution, workload.AsWorkload(), measure_));
   }
 
   template <class Findings>
@@ -134,6 +143,7 @@ class Bench {
   const Console& console_;
   Log log_;
   BenchSetting setting_;
+  const MapType maps_;
   MeasureOptions measure_;
 };
 

@@ -105,10 +105,10 @@ DatasetOptions ValDataset(const Options& o, std::vector<std::string> classes) {
           .threads = ThreadsOf(o)};
 }
 
-LoaderOptions TrainLoader(const Options& o, const Communicator& world) {
+LoaderOptions TrainLoader(const Options& o, const BatchPlace& place) {
   return {.batch_size = o.batch_size,
-          .ranks = world.size(),
-          .rank = world.rank(),
+          .ranks = place.world.size(),
+          .rank = place.world.rank(),
           .shuffle = o.shuffle,
           .drop_remainder = o.drop_remainder,
           .shuffle_buffer = o.shuffle_buffer,
@@ -116,17 +116,19 @@ LoaderOptions TrainLoader(const Options& o, const Communicator& world) {
           .seed = static_cast<uint64_t>(o.seed),
           .workers = o.num_parallel_workers,
           .end_epoch = o.epoch_size,
-          .max_unreadable_share = o.max_unreadable_share};
+          .max_unreadable_share = o.max_unreadable_share,
+          .device = &place.device};
 }
 
-LoaderOptions ValLoader(const Options& o, const Communicator& world) {
+LoaderOptions ValLoader(const Options& o, const BatchPlace& place) {
   return {.batch_size = o.batch_size,
-          .ranks = world.size(),
-          .rank = world.rank(),
+          .ranks = place.world.size(),
+          .rank = place.world.rank(),
           .shuffle = false,
           .drop_remainder = false,
           .workers = o.num_parallel_workers,
-          .allow_incomplete = o.allow_incomplete};
+          .allow_incomplete = o.allow_incomplete,
+          .device = &place.device};
 }
 
 std::string UnusedClass(int label) { return fmt::format("unused {}", label); }

@@ -30,9 +30,15 @@ DatasetOptions TrainDataset(const Options& options);
 /// `classes` is what the network knows (DatasetOptions::classes).
 DatasetOptions ValDataset(const Options& options, std::vector<std::string> classes);
 
-/// This process's share of the batches. REQUIRES: ResolveAutomatic(options) was called.
-LoaderOptions TrainLoader(const Options& options, const Communicator& world = ThisProcess());
-LoaderOptions ValLoader(const Options& options, const Communicator& world = ThisProcess());
+/// Where batches go: this process's share of them, into the memory that its device copies from fastest.
+struct BatchPlace {
+  const Communicator& world = ThisProcess();
+  Device& device = CpuDevice();
+};
+
+/// REQUIRES: ResolveAutomatic(options) was called.
+LoaderOptions TrainLoader(const Options& options, const BatchPlace& place = {});
+LoaderOptions ValLoader(const Options& options, const BatchPlace& place = {});
 
 /// The name of class `label` where a network has more outputs than the data has classes.
 std::string UnusedClass(int label);

@@ -35,7 +35,7 @@ AlignedArray<float> WavePicture(const ModelDescription& model) {
 
 /// The logits of the session for that picture.
 Result<std::vector<float>> LogitsOf(const Plan& plan, const ParameterValues<float>& values) {
-  RIFFLE_ASSIGN(const std::unique_ptr<Machine> machine, OpenMachine({}));
+  RIFFLE_ASSIGN(const std::unique_ptr<Machine> machine, OpenCpu({}));
   Session session(machine->execution, plan, machine->ops);
   session.SetWeights(values);
   const AlignedArray<float> picture = WavePicture(plan.model);

@@ -125,7 +125,7 @@ Status Run(const Invocation& invocation, const Console& console) {
     RIFFLE_ASSIGN(options.classes, ReadClassList(*classes));
   }
   Log log(console.out, console.terminal_width);
-  RIFFLE_ASSIGN(const std::unique_ptr<Machine> machine, OpenMachine(invocation.settings.options));
+  RIFFLE_ASSIGN(const std::unique_ptr<Machine> machine, OpenCpu(invocation.settings.options));
   RIFFLE_ASSIGN(const ImportedNetwork network, ImportWeights(path, options));
   for (const std::string& note : network.notes) log.Line(note);
   RIFFLE_TRY(CheckLogits(network, invocation, *machine, log));

@@ -1,10 +1,12 @@
-// What commands compute on: the threads that were asked for, and a backend.
+// What commands compute on: the threads that were asked for, and a backend; the CPU's, or that of a graphics card.
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "backend/execution.h"
 #include "base/status.h"
+#include "model/network.h"
 #include "ops/op_table.h"
 #include "settings/settings.h"
 
@@ -13,13 +15,25 @@ namespace riffle {
 /// The networks of a command run here; it must outlive them.
 struct Machine {
   ThreadPool pool;
+  std::unique_ptr<Device> gpu;  ///< null: the CPU computes
   const OpTable<float>& ops;
-  Execution execution = {pool};
+  std::string choice;  ///< one line for people where option device_target had a choice: what computes, and why; or ""
+  Execution execution = {pool, gpu ? *gpu : CpuDevice()};
 };
 
-/// With as many threads as ThreadsOf says, and the default backend (FindBackend). Errors: Unavailable for another
-/// device_target (CheckDevice) and for threads that the system refuses; InvalidArgument for a backend or an instruction
-/// set of the environment that there is not.
+/// What maps hold at an amp_level on this machine.
+MapType MapsAt(const std::string& amp_level, const Machine& machine);
+
+/// A line for people where amp_level asks for what the machine does not compute with; or "".
+std::string NoteOnAmpLevel(const std::string& amp_level, const Machine& machine);
+
+/// What option device_target says, with as many threads as ThreadsOf says. Of the CPU it is the default backend
+/// (FindBackend), which the environment variable RIFFLE_BACKEND asks for, too. Errors: Unavailable for a device that
+/// there is not (gpu.h) and for threads that the system refuses; InvalidArgument for a backend or an instruction set of
+/// the environment that there is not.
 Result<std::unique_ptr<Machine>> OpenMachine(const Options& options);
+
+/// The CPU, whatever the options say: for small checks.
+Result<std::unique_ptr<Machine>> OpenCpu(const Options& options);
 
 }  // namespace riffle

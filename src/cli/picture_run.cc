@@ -33,6 +33,7 @@ Result<std::unique_ptr<PictureRun>> PictureRun::Open(const Invocation& invocatio
         "--ckpt_path=FILE'");
   }
   RIFFLE_ASSIGN(std::unique_ptr<Machine> machine, OpenMachine(invocation.settings.options));
+  if (!machine->choice.empty()) log.Line(machine->choice);
   RIFFLE_ASSIGN(const Checkpoint checkpoint, OpenAskedWeights(invocation.settings, what_for, log));
   RIFFLE_ASSIGN(std::unique_ptr<BatchClassifier> classifier,
                 BatchClassifier::Create(machine->execution, checkpoint, machine->ops, invocation.Has("online")));

@@ -42,6 +42,7 @@ Status Run(const Invocation& invocation, const Console& console) {
   RIFFLE_ASSIGN(const int64_t batches, OwnNumber(invocation, "batches", kAllOfAnEpoch, {.low = 1}));
   RIFFLE_ASSIGN(const std::unique_ptr<Machine> machine, OpenMachine(invocation.settings.options));
   Log log(console.out, console.terminal_width);
+  if (!machine->choice.empty()) log.Line(machine->choice);
   RIFFLE_ASSIGN(const Checkpoint checkpoint, OpenAskedWeights(invocation.settings, "to recalibrate", log));
   RIFFLE_ASSIGN(const Options options, RecipeOf(checkpoint, invocation.settings));
 
@@ -59,8 +60,9 @@ Status Run(const Invocation& invocation, const Console& console) {
   RIFFLE_TRY(DownloadIfAsked(options, log));
   RIFFLE_ASSIGN(const std::unique_ptr<Dataset> data, OpenDataset(TrainDataset(options)));
   for (const std::string& note : NotesOn(*data, options.train_split)) log.Line(note);
-  RIFFLE_ASSIGN(const std::unique_ptr<Loader> loader,
-                MakeTrainLoader(options, *data, info.preprocessing, options.image_resize));
+  RIFFLE_ASSIGN(
+      const std::unique_ptr<Loader> loader,
+      MakeTrainLoader(options, *data, info.preprocessing, options.image_resize, {.device = machine->execution.device}));
   RIFFLE_ASSIGN(const int64_t used, RecalibrateStatistics(batches, 0, *loader, &network, [&](const Batch& batch) {
                   for (const std::string& why : batch.unreadable) log.Line(Skipped(why));
                   for (const std::string& what : batch.flawed) log.Line(what);
@@ -88,7 +90,7 @@ Command RecalibrateCommand() {
       .name = "recalibrate",
       .summary = "computes a checkpoint's batch-norm statistics anew",
       .options = {.groups = {kDataset, kDownload, kTrainPictures, kBatches, kCrops},
-                  .names = {"threads", "seed", "image_resize", "ckpt_path", "ckpt_key"}},
+                  .names = {"device_target", "device_id", "threads", "seed", "image_resize", "ckpt_path", "ckpt_key"}},
       .own_options = {{.name = "out",
                        .value_name = "FILE",
                        .help = "the checkpoint to write: weights, no optimizer",

@@ -47,15 +47,15 @@ struct TrainingData {
 };
 
 Result<std::unique_ptr<Loader>> MakeValLoader(const Options& options, const Dataset& data,
-                                              const Preprocessing& preprocessing, const Communicator& world) {
+                                              const Preprocessing& preprocessing, const BatchPlace& place) {
   RIFFLE_ASSIGN(const Transform transform, Transform::ForEvaluation(preprocessing));
-  return Loader::Create(data, transform, ValLoader(options, world));
+  return Loader::Create(data, transform, ValLoader(options, place));
 }
 
 /// Opens the data; `info` gets the model, with the structure of the network that it starts from or goes on with, the
 /// preprocessing, the names of the classes, and what is measured.
 Result<TrainingData> OpenTrainingData(const Settings& settings, const std::optional<ModelDescription>& like,
-                                      const Communicator& world, CheckpointInfo* info) {
+                                      const BatchPlace& place, CheckpointInfo* info) {
   const Options& options = settings.options;
   TrainingData data;
   RIFFLE_ASSIGN(info->preprocessing, PreprocessingFrom(options));
@@ -71,10 +71,10 @@ Result<TrainingData> OpenTrainingData(const Settings& settings, const std::optio
                            num_classes);
   }
   for (int i = data_classes; i < num_classes; ++i) info->classes.push_back(UnusedClass(i));
-  RIFFLE_ASSIGN(data.train_loaders, EpochLoaders::Create(options, *data.train, info->preprocessing, world));
+  RIFFLE_ASSIGN(data.train_loaders, EpochLoaders::Create(options, *data.train, info->preprocessing, place));
   if (options.val_while_train) {
     RIFFLE_ASSIGN(data.validation, OpenDataset(ValDataset(options, data.train->classes())));
-    RIFFLE_ASSIGN(data.validation_loader, MakeValLoader(options, *data.validation, info->preprocessing, world));
+    RIFFLE_ASSIGN(data.validation_loader, MakeValLoader(options, *data.validation, info->preprocessing, place));
     info->measured = {.val_split = SplitMeasured(*data.validation, options),
                       .images = data.validation->size(),
                       .names_checksum = data.validation->Checksum(),
@@ -83,7 +83,7 @@ Result<TrainingData> OpenTrainingData(const Settings& settings, const std::optio
                       .preprocessing = info->preprocessing};
   }
   info->train_images = data.train->size();
-  info->processes = world.size();
+  info->processes = place.world.size();
   info->train_checksum = data.train->Checksum();
   return data;
 }
@@ -129,8 +129,10 @@ std::string EndedEarly(const Trainer& trainer, const Options& options) {
 }
 
 /// What shows of the data sets once they are open, and is no error.
-void TellOf(const TrainingData& data, const Options& options, Log& log) {
+void TellOf(const TrainingData& data, const Options& options, int processes, Log& log) {
   for (const std::string& note : NotesOn(*data.train, options.train_split)) log.Line(note);
+  const std::string few = FewUpdatesNote(options, data.train->size(), data.train_loaders->BatchesPerEpoch(), processes);
+  if (!few.empty()) log.Line(few);
   if (!data.validation) return;
   for (const std::string& note : NotesOn(*data.validation, options.val_split)) log.Line(note);
   const std::string apart = Apart(options.val_split, *data.validation, options.train_split, *data.train);
@@ -179,7 +181,8 @@ Status Train(const Invocation& invocation, const Console& console, Communicator&
   RIFFLE_ASSIGN(const std::unique_ptr<Machine> machine, OpenMachine(options));
 
   Log log(console.out, console.terminal_width);
-  for (const std::string& note : {AcceptedNote(settings), IdleNote(settings)})
+  for (const std::string& note :
+       {machine->choice, NoteOnAmpLevel(options.amp_level, *machine), AcceptedNote(settings), IdleNote(settings)})
     if (!note.empty()) log.Line(note);
   for (const std::string& note : NotesOnProcesses(settings, world.size())) log.Line(note);
   for (const std::string& note : NotesOn(settings)) log.Line(note);
@@ -189,17 +192,17 @@ Status Train(const Invocation& invocation, const Console& console, Communicator&
                 AtFirst<std::optional<ModelDescription>>(world, [&] { return files.FindStructure(); }));
   RIFFLE_ASSIGN(like, ShareStructure(std::move(like), world));
   CheckpointInfo info;
-  RIFFLE_ASSIGN(TrainingData data, OpenTrainingData(settings, like, world, &info));
+  RIFFLE_ASSIGN(TrainingData data, OpenTrainingData(settings, like, {world, machine->execution.device}, &info));
   RIFFLE_TRY(CheckSamePictures(*data.train, "training pictures", world));
   if (data.validation) RIFFLE_TRY(CheckSamePictures(*data.validation, "validation pictures", world));
   if (const NamedConventions* row = FindConventions(info.model.conventions)) options.conventions = row->name;
-  TellOf(data, options, log);
+  TellOf(data, options, world.size(), log);
   options.num_classes = info.model.num_classes;
   BalanceClasses(*data.train, info.model.num_classes, options);
   info.options = ToYaml(options);
   RIFFLE_TRY(CheckOutsideRun("teacher_ckpt", options.teacher_ckpt, options.ckpt_save_dir));
-  RIFFLE_ASSIGN(const TrainerOptions trainer_options,
-                TrainerOptionsFrom(options, info.model.num_classes, world.size()));
+  RIFFLE_ASSIGN(TrainerOptions trainer_options, TrainerOptionsFrom(options, info.model.num_classes, world.size()));
+  trainer_options.maps = MapsAt(options.amp_level, *machine);
   RIFFLE_ASSIGN(const std::unique_ptr<Trainer> trainer,
                 Trainer::Create(machine->execution, trainer_options, info, machine->ops, world));
   const Plan& plan = trainer->plan();

@@ -114,7 +114,9 @@ Status Validate(const Invocation& invocation, const Console& console, Communicat
   RIFFLE_ASSIGN(const std::unique_ptr<Machine> machine, OpenMachine(options));
 
   Log log(console.out, console.terminal_width);
-  if (const std::string note = PixelScaleNote(settings); !note.empty()) log.Line(note);
+  for (const std::string& note :
+       {machine->choice, NoteOnAmpLevel(options.val_amp_level, *machine), PixelScaleNote(settings)})
+    if (!note.empty()) log.Line(note);
   RIFFLE_ASSIGN(const Checkpoint checkpoint, OpenAskedWeights(settings, "to validate", log));
   RIFFLE_TRY(CheckAgainst(checkpoint.info(), settings, checkpoint.path()));
   RIFFLE_ASSIGN(const Preprocessing preprocessing, PreprocessingFor(checkpoint.info(), settings));
@@ -132,7 +134,8 @@ Status Validate(const Invocation& invocation, const Console& console, Communicat
   for (const std::string& note : NotesOn(*data, options.val_split)) log.Line(note);
   if (checkpoint.info().classes.empty()) RIFFLE_TRY(TakeForClassesOf(*data, checkpoint, log));
   RIFFLE_ASSIGN(const Transform transform, Transform::ForEvaluation(preprocessing));
-  RIFFLE_ASSIGN(const std::unique_ptr<Loader> loader, Loader::Create(*data, transform, ValLoader(options, world)));
+  RIFFLE_ASSIGN(const std::unique_ptr<Loader> loader,
+                Loader::Create(*data, transform, ValLoader(options, {world, machine->execution.device})));
   RIFFLE_TRY(CheckSamePictures(*data, "validation pictures", world));
   RIFFLE_TRY(CheckSameWeights(checkpoint, set, session->plan(), world));
   console.out << fmt::format("Validating {}{} on {} pictures ({}), {} × {} pixels\n", OneLine(checkpoint.path()),
@@ -183,8 +186,8 @@ Command ValidateCommand() {
       .summary = "measures a checkpoint on a dataset: top-1, top-5, loss",
       .options = {.groups = {kDataset, kDownload, kValPictures, kBatches, kPreprocessing, kNetwork, kLabelLoss,
                              kValidation},
-                  .names = {"config", "device_target", "threads", "distribute", "pretrained", "pretrained_url",
-                            "ckpt_path", "ckpt_key"}},
+                  .names = {"config", "device_target", "device_id", "threads", "distribute", "pretrained",
+                            "pretrained_url", "ckpt_path", "ckpt_key"}},
       .own_options = {{.name = "json",
                        .value_name = "FILE",
                        .help = "write top1_percent, top5_percent, loss, images, images_per_second there",

@@ -34,16 +34,9 @@ std::vector<int64_t> FinalFrom(const Plan& plan) {
 
 }  // namespace
 
-template <class T>
-Network<T>::Network(const Execution& execution, const Plan& plan, const OpTable<T>& ops)
-    : execution_(execution),
-      plan_(&plan),
-      bn_momentum_(plan.model.bn_momentum),
-      ops_(ops),
-      row_indices_(execution.device, plan),
-      values_(execution.device, plan.registry),
-      gradients_(execution.device, plan.registry.trainable_arena_values()),
-      final_from_(FinalFrom(plan)) {
+template <class T, class Map>
+Network<T, Map>::Network(const Execution& execution, const Plan& plan, const OpTable<T, Map>& ops)
+    : Base(execution, plan), ops_(ops), row_indices_(execution.device, plan), final_from_(FinalFrom(plan)) {
   // Moments and sums are two values a row, PullBack three, scale and shift one each.
   constexpr int kValuesPerRow = (sizeof(Moments<T>) + sizeof(GradientSums<T>) + sizeof(PullBack<T>)) / sizeof(T) + 2;
   const auto comoments = [](const GroupConvShape& shape) { return int64_t{shape.in_channels} * shape.in_per_group(); };
@@ -79,26 +72,26 @@ Network<T>::Network(const Execution& execution, const Plan& plan, const OpTable<
   }
 }
 
-template <class T>
-void Network<T>::UsePlan(const Plan& plan) {
+template <class T, class Map>
+void Network<T, Map>::UsePlan(const Plan& plan) {
   plan_ = &plan;
   images_ = 0;  // the next Forward lays the arena out anew
 }
 
-template <class T>
-void Network<T>::SetStatisticsExchange(StatisticsExchange<T>* exchange) {
+template <class T, class Map>
+void Network<T, Map>::SetStatisticsExchange(StatisticsExchange<T>* exchange) {
   exchange_ = exchange;
   if (!exchange) return;
   shared_sums_.Reserve(execution_.device, dy_sums_.size());
 }
 
-template <class T>
-void Network<T>::Bind(int64_t images) {
+template <class T, class Map>
+void Network<T, Map>::Bind(int64_t images) {
   if (images == images_) return;
   images_ = images;
-  const MemoryPlan layout = PlanMemory(LivesInTraining(*plan_, images, sizeof(T)));
+  const MemoryPlan layout = PlanMemory(LivesInTraining(*plan_, images, {.map = sizeof(Map), .vector = sizeof(T)}));
   arena_.Reserve(execution_.device, layout.arena_bytes);
-  const auto place = [&](size_t buffer) { return reinterpret_cast<T*>(arena_.data() + layout.offset_bytes[buffer]); };
+  const auto place = [&](size_t buffer) { return reinterpret_cast<Map*>(arena_.data() + layout.offset_bytes[buffer]); };
   const size_t maps = plan_->maps.size();
   maps_.assign(maps, {});
   gradients_of_maps_.assign(maps, {});
@@ -106,8 +99,8 @@ void Network<T>::Bind(int64_t images) {
     const int64_t stride = plan_->maps[m].stride(images);
     const MapBackward& backward = plan_->backward.maps[m];
     const Plan::Storage storage = plan_->StorageOf(static_cast<int>(m));
-    maps_[m] = Rows<T>{place(storage.map), stride}.From(storage.row);
-    gradients_of_maps_[m] = Rows<T>{place(maps + backward.gradient_map), stride}.From(backward.gradient_row);
+    maps_[m] = Rows<Map>{place(storage.map), stride}.From(storage.row);
+    gradients_of_maps_[m] = Rows<Map>{place(maps + backward.gradient_map), stride}.From(backward.gradient_row);
   }
   int64_t prepared = 0;
   for (const Step& step : plan_->steps) {
@@ -119,20 +112,20 @@ void Network<T>::Bind(int64_t images) {
   for (DeviceArray<T>* array : {&prepared_, &next_prepared_}) array->Reserve(execution_.device, prepared);
 }
 
-template <class T>
-Plane Network<T>::PlaneOf(int map) const {
+template <class T, class Map>
+Plane Network<T, Map>::PlaneOf(int map) const {
   return {images_, plan_->maps[map].height, plan_->maps[map].width};
 }
 
-template <class T>
-Activation<T> Network<T>::InputActivation(const Step& step) const {
+template <class T, class Map>
+Activation<T> Network<T, Map>::InputActivation(const Step& step) const {
   if (step.in_norm < 0) return {.relu = step.in_relu};
   return {.scale = norms_[step.in_norm].scale, .shift = norms_[step.in_norm].shift, .relu = step.in_relu};
 }
 
-template <class T>
-GradientSource<T> Network<T>::Source(const Step& step) const {
-  GradientSource<T> source{.dz = GradientOf(step.y).From(step.y_row), .raw = {}};
+template <class T, class Map>
+GradientSource<T, Map> Network<T, Map>::Source(const Step& step) const {
+  GradientSource<T, Map> source{.dz = GradientOf(step.y).From(step.y_row), .raw = {}};
   if (plan_->BackwardReadsOutput(step)) {
     source.raw = RowsOf(step.y);
     source.pull_back = norms_[step.norm].pull_back;
@@ -140,10 +133,10 @@ GradientSource<T> Network<T>::Source(const Step& step) const {
   return source;
 }
 
-template <class T>
-GradientSink<T> Network<T>::Sink(const Step& step) const {
+template <class T, class Map>
+GradientSink<T, Map> Network<T, Map>::Sink(const Step& step) const {
   const StepBackward& backward = BackwardOf(step);
-  GradientSink<T> sink{.dz = GradientOf(step.x)};
+  GradientSink<T, Map> sink{.dz = GradientOf(step.x)};
   if (backward.adds) sink.add = sink.dz;
   if (const int norm = backward.sums_norm; norm >= 0) {
     sink.raw = RowsOf(plan_->norms[norm].raw);
@@ -153,16 +146,16 @@ GradientSink<T> Network<T>::Sink(const Step& step) const {
   return sink;
 }
 
-template <class T>
-GroupConvShape Network<T>::GroupConvShapeOf(const Step& step) const {
+template <class T, class Map>
+GroupConvShape Network<T, Map>::GroupConvShapeOf(const Step& step) const {
   return {.groups = step.groups,
           .in_channels = plan_->maps[step.x].channels,
           .out_channels = step.channels,
           .pixels = PlaneOf(step.x).pixels()};
 }
 
-template <class T>
-GroupConvShape Network<T>::ProductShape(const Norm& norm) const {
+template <class T, class Map>
+GroupConvShape Network<T, Map>::ProductShape(const Norm& norm) const {
   const Norm& in = plan_->norms[norm.in_norm];
   return {.groups = plan_->model.groups,
           .in_channels = in.channels,
@@ -170,20 +163,21 @@ GroupConvShape Network<T>::ProductShape(const Norm& norm) const {
           .pixels = PlaneOf(in.raw).pixels()};
 }
 
-template <class T>
-GramShape Network<T>::GramShapeOf(const Step& step) const {
+template <class T, class Map>
+GramShape Network<T, Map>::GramShapeOf(const Step& step) const {
   return {.groups = plan_->model.groups, .channels = step.channels, .pixels = PlaneOf(step.x).pixels()};
 }
 
-template <class T>
-void Network<T>::Convolve(const GroupConvShape& shape, const GroupConvWeights<T>& weights, GroupConvForward<T> call) {
+template <class T, class Map>
+void Network<T, Map>::Convolve(const GroupConvShape& shape, const GroupConvWeights<T>& weights,
+                               GroupConvForward<T, Map> call) {
   ops_.group_conv_prepare(execution_, shape, prepared_.data(), weights);
   call.prepared = prepared_.data();
   ops_.group_conv_forward(execution_, shape, call);
 }
 
-template <class T>
-const T* Network<T>::Forward(int64_t images, Rows<const T> pictures, Statistics statistics) {
+template <class T, class Map>
+const T* Network<T, Map>::Forward(int64_t images, Rows<const T> pictures, Statistics statistics) {
   if (images == 0) {
     images_ = 0;
     if (!exchange_ || statistics == Statistics::kRunning) return nullptr;
@@ -195,7 +189,7 @@ const T* Network<T>::Forward(int64_t images, Rows<const T> pictures, Statistics 
     return nullptr;
   }
   Bind(images);
-  maps_[0] = {const_cast<T*>(pictures.data), pictures.stride};  // read only: no step writes map 0
+  pictures_ = pictures;
   for (size_t i = 0; i < plan_->steps.size(); ++i) {
     if (observer_) observer_->Begin(i, Pass::kForward);
     ForwardStep(plan_->steps[i], statistics);
@@ -203,20 +197,20 @@ const T* Network<T>::Forward(int64_t images, Rows<const T> pictures, Statistics 
       ShareMoments(plan_->steps[i].norm, PlaneOf(plan_->steps[i].y).pixels());
     if (observer_) observer_->End(i, Pass::kForward);
   }
-  return RowsOf(plan_->output()).data;
+  return VectorsOf(plan_->output());
 }
 
-template <class T>
-void Network<T>::ForwardStep(const Step& step, Statistics statistics) {
-  const Rows<const T> x = RowsOf(step.x);
-  const Rows<T> y = RowsOf(step.y).From(step.y_row);
+template <class T, class Map>
+void Network<T, Map>::ForwardStep(const Step& step, Statistics statistics) {
+  const Rows<const Map> x = RowsOf(step.x);
+  const Rows<Map> y = RowsOf(step.y).From(step.y_row);
   const Plane in = PlaneOf(step.x);
   const bool of_batch = statistics == Statistics::kBatch;
   Moments<T>* moments = of_batch && plan_->WritesRaw(step) ? norms_[step.norm].moments : nullptr;
   switch (step.op) {
     case Op::kStemConv:
       return ops_.stem_conv_forward(execution_, {plan_->maps[step.x].channels, step.channels, in, step.stride},
-                                    {.y = y, .x = x, .weight = Trainable(step.weight), .moments = moments});
+                                    {.y = y, .x = pictures_, .weight = Trainable(step.weight), .moments = moments});
     case Op::kMaxPool:
       return ops_.max_pool_forward(execution_, {step.channels, in, plan_->model.conventions.pool_padding},
                                    {.y = y, .x = x, .in = InputActivation(step)});
@@ -250,17 +244,20 @@ void Network<T>::ForwardStep(const Step& step, Statistics statistics) {
       return ops_.relu_forward(execution_, {step.channels, in.pixels()},
                                {.y = y, .x = x, .scale = norms_[step.norm].scale, .shift = norms_[step.norm].shift});
     case Op::kGlobalAveragePool:
-      return ops_.global_average_pool_forward(execution_, {step.channels, in}, {.features = y.data, .x = x});
+      return ops_.global_average_pool_forward(execution_, {step.channels, in}, {.features = VectorsOf(step.y), .x = x});
     case Op::kLinear:
-      return ops_.linear_forward(
-          execution_, {images_, plan_->maps[step.x].channels, step.channels},
-          {.logits = y.data, .features = x.data, .weight = Trainable(step.weight), .bias = Trainable(step.bias)});
+      return ops_.linear_forward(execution_, {images_, plan_->maps[step.x].channels, step.channels},
+                                 {.logits = VectorsOf(step.y),
+                                  .features = VectorsOf(step.x),
+                                  .weight = Trainable(step.weight),
+                                  .bias = Trainable(step.bias)});
   }
 }
 
-template <class T>
-GroupConvForward<T> Network<T>::PrepareGroupConv(const Step& step, Statistics statistics, DeviceArray<T>& prepared) {
-  GroupConvForward<T> call = {
+template <class T, class Map>
+GroupConvForward<T, Map> Network<T, Map>::PrepareGroupConv(const Step& step, Statistics statistics,
+                                                           DeviceArray<T>& prepared) {
+  GroupConvForward<T, Map> call = {
       .y = RowsOf(step.y).From(step.y_row), .x = RowsOf(step.x), .prepared = prepared.data(), .residual = {}};
   GroupConvWeights<T> weights = {.weight = Trainable(step.weight)};
   if (step.relu) {
@@ -275,18 +272,18 @@ GroupConvForward<T> Network<T>::PrepareGroupConv(const Step& step, Statistics st
   return call;
 }
 
-template <class T>
-void Network<T>::ForwardGroupConv(const Step& step, Statistics statistics) {
+template <class T, class Map>
+void Network<T, Map>::ForwardGroupConv(const Step& step, Statistics statistics) {
   if (EndsChain(step)) return;
-  const GroupConvForward<T> call = PrepareGroupConv(step, statistics, prepared_);
+  const GroupConvForward<T, Map> call = PrepareGroupConv(step, statistics, prepared_);
   if (!step.chained) return ops_.group_conv_forward(execution_, GroupConvShapeOf(step), call);
   const Step& next = (&step)[1];
   ops_.group_conv_chain_forward(execution_, {GroupConvShapeOf(step), GroupConvShapeOf(next)},
                                 {.first = call, .second = PrepareGroupConv(next, statistics, next_prepared_)});
 }
 
-template <class T>
-void Network<T>::ForwardBatchNorm(const Step& step, Statistics statistics) {
+template <class T, class Map>
+void Network<T, Map>::ForwardBatchNorm(const Step& step, Statistics statistics) {
   const Norm& n = plan_->norms[step.norm];
   const NormState& state = norms_[step.norm];
   ops_.batch_norm_forward(execution_, {n.channels, state.pixels, plan_->model.bn_eps, bn_momentum_},
@@ -300,8 +297,8 @@ void Network<T>::ForwardBatchNorm(const Step& step, Statistics statistics) {
                            .parameter_row = row_indices_.From(n.parameter_rows)});
 }
 
-template <class T>
-void Network<T>::ForwardProductNorm(const Step& step, Statistics statistics) {
+template <class T, class Map>
+void Network<T, Map>::ForwardProductNorm(const Step& step, Statistics statistics) {
   const Norm &norm = plan_->norms[step.norm], &in_norm = plan_->norms[norm.in_norm];
   const NormState &state = norms_[step.norm], &in = norms_[norm.in_norm];
   const GroupConvShape shape = ProductShape(norm);
@@ -328,8 +325,8 @@ void Network<T>::ForwardProductNorm(const Step& step, Statistics statistics) {
                      .out_shift = state.shift});
 }
 
-template <class T>
-void Network<T>::ShareMoments(int norm, int64_t pixels) {
+template <class T, class Map>
+void Network<T, Map>::ShareMoments(int norm, int64_t pixels) {
   NormState& state = norms_[norm];
   state.pixels = pixels;
   if (!exchange_) return;
@@ -341,8 +338,8 @@ void Network<T>::ShareMoments(int norm, int64_t pixels) {
   execution_.device.Upload(state.moments, moments.data(), bytes);
 }
 
-template <class T>
-const GradientSums<T>* Network<T>::ShareSums(int norm) {
+template <class T, class Map>
+const GradientSums<T>* Network<T, Map>::ShareSums(int norm) {
   const NormState& state = norms_[norm];
   if (!exchange_) return state.sums;
   std::vector<GradientSums<T>> sums(plan_->norms[norm].channels, GradientSums<T>{});
@@ -354,13 +351,13 @@ const GradientSums<T>* Network<T>::ShareSums(int norm) {
   return shared_sums_.data();
 }
 
-template <class T>
-T* Network<T>::dlogits() {
-  return images_ == 0 ? nullptr : GradientOf(plan_->output()).data;
+template <class T, class Map>
+T* Network<T, Map>::dlogits() {
+  return images_ == 0 ? nullptr : GradientVectorsOf(plan_->output());
 }
 
-template <class T>
-void Network<T>::Backward() {
+template <class T, class Map>
+void Network<T, Map>::Backward() {
   if (images_ == 0) {
     gradients_.Zero();
     for (auto step = plan_->steps.rbegin(); step != plan_->steps.rend(); ++step)
@@ -371,24 +368,24 @@ void Network<T>::Backward() {
   for (size_t i = plan_->steps.size(); i-- > 0;) BackwardObserved(i);
 }
 
-template <class T>
-void Network<T>::BackwardObserved(size_t step) {
+template <class T, class Map>
+void Network<T, Map>::BackwardObserved(size_t step) {
   if (observer_) observer_->Begin(step, Pass::kBackward);
   BackwardStep(plan_->steps[step]);
   if (observer_) observer_->End(step, Pass::kBackward);
   if (gradient_listener_) gradient_listener_->OnFinal(final_from_[step]);
 }
 
-template <class T>
-void Network<T>::BackwardHead() {
+template <class T, class Map>
+void Network<T, Map>::BackwardHead() {
   const size_t head = plan_->steps.size() - 1;
   if (images_ > 0) return BackwardObserved(head);
   gradients_.Zero();
   if (gradient_listener_) gradient_listener_->OnFinal(final_from_[head]);
 }
 
-template <class T>
-void Network<T>::FillWorkspace(T value) {
+template <class T, class Map>
+void Network<T, Map>::FillWorkspace(T value) {
   const auto fill = [&](void* memory, size_t bytes) {
     const std::vector<T> values(bytes / sizeof(T), value);
     execution_.device.Upload(memory, values.data(), bytes);
@@ -399,15 +396,15 @@ void Network<T>::FillWorkspace(T value) {
     fill(array->data(), array->bytes());
 }
 
-template <class T>
-void Network<T>::BackwardStep(const Step& step) {
-  const Rows<const T> x = RowsOf(step.x);
-  const Rows<const T> dy = GradientOf(step.y).From(step.y_row);
+template <class T, class Map>
+void Network<T, Map>::BackwardStep(const Step& step) {
+  const Rows<const Map> x = RowsOf(step.x);
+  const Rows<const Map> dy = GradientOf(step.y).From(step.y_row);
   const Plane in = PlaneOf(step.x);
   switch (step.op) {
     case Op::kStemConv:
       return ops_.stem_conv_backward(execution_, {plan_->maps[step.x].channels, step.channels, in, step.stride},
-                                     {.dweight = Gradient(step.weight), .dy = Source(step), .x = x});
+                                     {.dweight = Gradient(step.weight), .dy = Source(step), .x = pictures_});
     case Op::kMaxPool:
       return ops_.max_pool_backward(execution_, {step.channels, in, plan_->model.conventions.pool_padding},
                                     {.dx = Sink(step), .dy = dy, .x = x, .in = InputActivation(step)});
@@ -429,21 +426,21 @@ void Network<T>::BackwardStep(const Step& step) {
     case Op::kRelu:
       return;  // whoever wrote y's gradient has masked it and gathered its sums
     case Op::kGlobalAveragePool:
-      return ops_.global_average_pool_backward(execution_, {step.channels, in},
-                                               {.dx = GradientOf(step.x), .dfeatures = dy.data, .x = x});
+      return ops_.global_average_pool_backward(
+          execution_, {step.channels, in}, {.dx = GradientOf(step.x), .dfeatures = GradientVectorsOf(step.y), .x = x});
     case Op::kLinear:
       return ops_.linear_backward(execution_, {images_, plan_->maps[step.x].channels, step.channels},
-                                  {.dfeatures = GradientOf(step.x).data,
+                                  {.dfeatures = GradientVectorsOf(step.x),
                                    .dweight = Gradient(step.weight),
                                    .dbias = Gradient(step.bias),
-                                   .dlogits = dy.data,
-                                   .features = x.data,
+                                   .dlogits = GradientVectorsOf(step.y),
+                                   .features = VectorsOf(step.x),
                                    .weight = Trainable(step.weight)});
   }
 }
 
-template <class T>
-void Network<T>::BackwardBatchNorm(const Step& step) {
+template <class T, class Map>
+void Network<T, Map>::BackwardBatchNorm(const Step& step) {
   const Norm& n = plan_->norms[step.norm];
   const NormState& state = norms_[step.norm];
   ops_.batch_norm_backward(execution_, {n.channels, state.pixels, plan_->model.bn_eps, bn_momentum_},
@@ -457,14 +454,14 @@ void Network<T>::BackwardBatchNorm(const Step& step) {
                             .parameter_row = row_indices_.From(n.parameter_rows)});
 }
 
-template <class T>
-GroupConvBackward<T> Network<T>::GroupConvBackwardOf(const Step& step) {
-  GroupConvBackward<T> call = {.dx = Sink(step),
-                               .dweight = Gradient(step.weight),
-                               .dy = Source(step),
-                               .x = RowsOf(step.x),
-                               .relu = BackwardOf(step).masks,
-                               .weight = Trainable(step.weight)};
+template <class T, class Map>
+GroupConvBackward<T, Map> Network<T, Map>::GroupConvBackwardOf(const Step& step) {
+  GroupConvBackward<T, Map> call = {.dx = Sink(step),
+                                    .dweight = Gradient(step.weight),
+                                    .dy = Source(step),
+                                    .x = RowsOf(step.x),
+                                    .relu = BackwardOf(step).masks,
+                                    .weight = Trainable(step.weight)};
   if (step.relu) {
     call.dy_sums = dy_sums_.data();
     call.x_moments = norms_[plan_->norms[step.norm].in_norm].moments;
@@ -473,12 +470,12 @@ GroupConvBackward<T> Network<T>::GroupConvBackwardOf(const Step& step) {
   return call;
 }
 
-template <class T>
-void Network<T>::BackwardGroupConv(const Step& step) {
+template <class T, class Map>
+void Network<T, Map>::BackwardGroupConv(const Step& step) {
   if (step.chained) return;  // the next step's backward was this one's, too
   if (!EndsChain(step)) return ops_.group_conv_backward(execution_, GroupConvShapeOf(step), GroupConvBackwardOf(step));
   const Step& first = (&step)[-1];
-  GroupConvChainBackward<T> call = {
+  GroupConvChainBackward<T, Map> call = {
       .second = GroupConvBackwardOf(step), .first = GroupConvBackwardOf(first), .again = {}};
   if (plan_->backward.maps[step.x].recomputed_by >= 0) {
     call.second.x = {};
@@ -488,8 +485,8 @@ void Network<T>::BackwardGroupConv(const Step& step) {
   ops_.group_conv_chain_backward(execution_, {GroupConvShapeOf(first), GroupConvShapeOf(step)}, call);
 }
 
-template <class T>
-void Network<T>::BackwardProductNorm(const Step& step) {
+template <class T, class Map>
+void Network<T, Map>::BackwardProductNorm(const Step& step) {
   const Norm& norm = plan_->norms[step.norm];
   const NormState &state = norms_[step.norm], &in = norms_[norm.in_norm];
   const GroupConvShape shape = ProductShape(norm);
@@ -509,8 +506,8 @@ void Network<T>::BackwardProductNorm(const Step& step) {
                           .covariances = state.covariances});
 }
 
-template <class T>
-void Network<T>::BackwardGram(const Step& step) {
+template <class T, class Map>
+void Network<T, Map>::BackwardGram(const Step& step) {
   const Norm& norm = plan_->norms[step.norm];
   const NormState &state = norms_[step.norm], &in = norms_[norm.in_norm];
   const GramShape shape = GramShapeOf(step);
@@ -523,13 +520,13 @@ void Network<T>::BackwardGram(const Step& step) {
                           .in_pull_back = in.pull_back,
                           .moments = state.moments,
                           .pull_back = state.pull_back});
-  const Rows<T> da = GradientOf(step.x);
+  const Rows<Map> da = GradientOf(step.x);
   Convolve(SquareShape(shape), {.weight = gram_weight_.data(), .bias = gram_bias_.data()},
            {.y = da, .x = RowsOf(step.x), .residual = da});
 }
 
-template <class T>
-void Network<T>::BackwardDepthwiseConv(const Step& step) {
+template <class T, class Map>
+void Network<T, Map>::BackwardDepthwiseConv(const Step& step) {
   ops_.depthwise_conv_backward(execution_, {step.channels, PlaneOf(step.x), step.stride},
                                {.dx = Sink(step),
                                 .dweight = Gradient(step.weight),
@@ -542,5 +539,12 @@ void Network<T>::BackwardDepthwiseConv(const Step& step) {
 
 template class Network<float>;
 template class Network<double>;
+template class Network<float, Bfloat16>;
+
+std::unique_ptr<TrainingNetwork<float>> MakeNetwork(const Execution& execution, const Plan& plan,
+                                                    const OpTable<float>& ops, MapType maps) {
+  if (maps == MapType::kBfloat16) return std::make_unique<Network<float, Bfloat16>>(execution, plan, *ops.bfloat16);
+  return std::make_unique<Network<float>>(execution, plan, ops);
+}
 
 }  // namespace riffle

@@ -9,7 +9,7 @@ bool BackwardReadsInput(const Step& step) { return step.op != Op::kAveragePool &
 
 }  // namespace
 
-std::vector<BufferLife> LivesInTraining(const Plan& plan, int64_t images, size_t value_bytes) {
+std::vector<BufferLife> LivesInTraining(const Plan& plan, int64_t images, const ValueBytes& value_bytes) {
   const int maps = static_cast<int>(plan.maps.size()), steps = static_cast<int>(plan.steps.size());
   std::vector<BufferLife> lives(2 * maps, BufferLife{.bytes = 0, .first = 2 * steps, .last = -1});
   const auto use = [&](int buffer, int time) {
@@ -32,18 +32,19 @@ std::vector<BufferLife> LivesInTraining(const Plan& plan, int64_t images, size_t
   use(plan.output(), 2 * steps);
   for (int m = 0; m < 2 * maps; ++m)
     if (lives[m].last >= 0 && m != 0)
-      lives[m].bytes = plan.maps[m % maps].values(images) * static_cast<int64_t>(value_bytes);
+      lives[m].bytes =
+          plan.maps[m % maps].values(images) * (plan.maps[m % maps].vectors ? value_bytes.vector : value_bytes.map);
   return lives;
 }
 
-int64_t TrainingArenaBytes(const Plan& plan, int64_t images) {
-  return PlanMemory(LivesInTraining(plan, images, sizeof(float))).arena_bytes;
+int64_t TrainingArenaBytes(const Plan& plan, int64_t images, const ValueBytes& value_bytes) {
+  return PlanMemory(LivesInTraining(plan, images, value_bytes)).arena_bytes;
 }
 
-int64_t TrainingMemoryBytes(const Plan& plan, int64_t images) {
+int64_t TrainingMemoryBytes(const Plan& plan, int64_t images, const ValueBytes& value_bytes) {
   const int64_t pictures = plan.maps[0].values(images);
   const int64_t parameters = 3 * plan.registry.trainable_arena_values() + plan.registry.statistics_arena_values();
-  return TrainingArenaBytes(plan, images) + (pictures + parameters) * static_cast<int64_t>(sizeof(float));
+  return TrainingArenaBytes(plan, images, value_bytes) + (pictures + parameters) * static_cast<int64_t>(sizeof(float));
 }
 
 }  // namespace riffle

@@ -6,6 +6,7 @@
 
 #include "backend/target.h"
 #include "base/text.h"
+#include "ops/gpu_ops.h"
 
 namespace riffle {
 namespace {
@@ -29,6 +30,14 @@ Result<const OpTable<float>*> Find(std::string_view name) {
 }  // namespace
 
 std::span<const Backend> Backends() { return kBackends; }
+
+Result<const OpTable<float>*> GpuBackend() {
+#ifdef RIFFLE_HAS_CUDA
+  return &cuda::Ops();
+#else
+  return Unavailable("this build has no CUDA");
+#endif
+}
 
 Result<const OpTable<float>*> FindBackend(std::string_view name) {
   RIFFLE_TRY(UseTargetOfEnvironment());

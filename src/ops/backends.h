@@ -15,8 +15,11 @@ struct Backend {
   const OpTable<float>& (*ops)();
 };
 
-/// All backends of this build, the default one first.
+/// All backends of this build that compute on the CPU, the default one first.
 std::span<const Backend> Backends();
+
+/// The kernels for graphics cards, for Executions on one (backend/gpu.h). Unavailable in a build without CUDA.
+Result<const OpTable<float>*> GpuBackend();
 
 /// The ops of the backend of this name; "" is the one that the environment variable RIFFLE_BACKEND names, or where that
 /// is not set or empty, the first. Also puts RIFFLE_TARGET into effect (backend/target.h). InvalidArgument for an

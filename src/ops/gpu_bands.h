@@ -77,13 +77,13 @@ struct Band {
 struct StripColumn {
   int image, line, end, column;
 
-  RIFFLE_KERNEL StripColumn(const Bands& bands, const Band& band) {
-    const int strip = BlockThread() / band.columns;
+  RIFFLE_KERNEL StripColumn(const Bands& bands, const Band& band, int thread = BlockThread()) {
+    const int strip = thread / band.columns;
     const Strip mine = band.first.After(bands, strip);
     image = mine.image;
     line = mine.first_line(bands);
     end = strip < band.strips ? mine.end_line(bands) : line;
-    column = band.column + BlockThread() - strip * band.columns;
+    column = band.column + thread - strip * band.columns;
   }
 };
 
@@ -149,20 +149,20 @@ struct Area {
 /// Calls f(p, at, from, to) for fours of values of an area: those at p + from … p + to − 1 in the row, which are at
 /// at + from … in shared memory. p and at are multiples of four.
 template <int kThreads, class F>
-RIFFLE_KERNEL void ForFours(const Area& area, const F& f) {
+RIFFLE_KERNEL void ForFours(const Area& area, const F& f, int thread = BlockThread()) {
   for (int run = 0; run < area.runs; ++run) {
     const int at = area.RunAt(run), before = at % 4, end = before + area.run_values;
     const int64_t first = area.begin + int64_t{run} * area.width - before;
-    for (int i = BlockThread() * 4; i < end; i += kThreads * 4)
+    for (int i = thread * 4; i < end; i += kThreads * 4)
       f(first + i, at - before + i, i < before ? before - i : 0, end - i < 4 ? end - i : 4);
   }
 }
 
 /// Brings an area of a row to shared memory: load(p) is what shall be there of the row's values p … p + 3.
 template <int kThreads, class Value, class F>
-RIFFLE_KERNEL void LoadArea(const Area& area, Value* to, const F& load) {
-  ForFours<kThreads>(area,
-                     [&](int64_t p, int at, int, int) { *reinterpret_cast<PackedFour<Value>*>(to + at) = load(p); });
+RIFFLE_KERNEL void LoadArea(const Area& area, Value* to, const F& load, int thread = BlockThread()) {
+  const auto put = [&](int64_t p, int at, int, int) { *reinterpret_cast<PackedFour<Value>*>(to + at) = load(p); };
+  ForFours<kThreads>(area, put, thread);
 }
 
 /// Stores an area from shared memory.

@@ -3,7 +3,14 @@
 
 namespace riffle::RIFFLE_GPU {
 
-const OpTable<float>& Ops() { return Table(float()); }
+const OpTable<float>& Ops() {
+  static const OpTable<float> table = [] {
+    OpTable<float> both = Table(float());
+    both.bfloat16 = &Bfloat16Ops();
+    return both;
+  }();
+  return table;
+}
 const OpTable<float, Bfloat16>& Bfloat16Ops() { return Table(Bfloat16()); }
 
 }  // namespace riffle::RIFFLE_GPU

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "backend/execution.h"
+#include "base/bfloat16.h"
 #include "ops/arena/arena.h"
 #include "ops/average_pool/average_pool.h"
 #include "ops/batch_norm/batch_norm.h"
@@ -25,6 +26,10 @@
 #include "ops/update/update.h"
 
 namespace riffle {
+
+/// What maps and their gradients hold; parameters and statistics are floats in any case.
+enum class MapType { kFloat, kBfloat16 };
+constexpr int BytesOf(MapType type) { return type == MapType::kFloat ? sizeof(float) : sizeof(Bfloat16); }
 
 /// Maps hold values of type Map; parameters, statistics, pictures, features and logits are of type T.
 template <class T, class Map = T>
@@ -79,6 +84,9 @@ struct OpTable {
   void (*update)(const Execution&, const UpdateStep&, const Update<T>&);
   void (*approach)(const Execution&, int64_t count, const Approach<T>&);
   void (*all_finite)(const Execution&, int64_t count, const AllFinite<T>&);
+
+  /// The same backend's ops on maps of bfloat16; null: it has none.
+  const OpTable<T, Bfloat16>* bfloat16 = nullptr;
 };
 
 /// Loops as in the paper, for float, double and std::complex<double>; the oracle for every other backend.

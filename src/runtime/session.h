@@ -18,14 +18,16 @@ struct FeatureMaps {
   std::vector<float> values;
 };
 
-/// Pictures are independent: a batch runs as small groups of pictures, one group a thread, each in an arena that stays
-/// in its cache; a single group is split over the threads within the ops. The head, whose weights are most of the
-/// network's, runs once for the whole batch. The logits of a picture have the same bits whatever it is batched with.
+/// Pictures are independent: on the CPU a batch runs as small groups of pictures, one group a thread, each in an arena
+/// that stays in its cache; a single group is split over the threads within the ops. Other devices take the batch as
+/// one group. The head, whose weights are most of the network's, runs once for the whole batch. The logits of a picture
+/// have the same bits whatever it is batched with.
 class Session {
  public:
   /// Its ops run on `execution`, its memory is that of the execution's device. `ops` must outlive the session; the plan
-  /// is folded and kept.
-  Session(const Execution& execution, const Plan& training_plan, const OpTable<float>& ops);
+  /// is folded and kept. REQUIRES: the backend has ops for `maps`.
+  Session(const Execution& execution, const Plan& training_plan, const OpTable<float>& ops,
+          MapType maps = MapType::kFloat);
 
   /// From the next Run on, the same network for pictures of another size: a plan whose model differs in image_size
   /// alone; it is folded and kept. The weights stay: no packed one knows the size.
@@ -81,28 +83,41 @@ class Session {
     std::vector<int64_t> offset_bytes, stride;  // by map; strides in values
   };
 
-  /// Where the maps of a group go that are kept: their first row, and values from one row to the next; null: nowhere.
+  /// Where the maps of a group go that are kept: their first row, and bytes from one row to the next; null: nowhere.
   struct KeptMaps {
-    float* first = nullptr;
-    int64_t stride = 0;
+    std::byte* first = nullptr;
+    int64_t stride_bytes = 0;
   };
 
   void RunOnce(int64_t images, Rows<const float> pictures, float* logits, bool keeps_maps);
   /// The pictures from right to left; valid until the next call.
   Rows<const float> Mirrored(int64_t images, Rows<const float> pictures);
 
+  int64_t GroupSize(int64_t images) const;
   /// An arena for each thread and the layouts, unless they are there already.
   void Reserve(int64_t images, int64_t group);
   Layout LayoutOf(int64_t images) const;
-  void RunGroup(const Layout& layout, Rows<const float> pictures, std::byte* arena, float* features,
-                const KeptMaps& kept) const;
+  template <class Map>
+  void RunGroup(const OpTable<float, Map>& ops, const Layout& layout, Rows<const float> pictures, std::byte* arena,
+                float* features, const KeptMaps& kept) const;
   const Step& GlobalPooling() const { return plan_.steps[plan_.steps.size() - 2]; }
-  void RunStep(size_t index, int64_t images, Rows<const float> x, Rows<float> y, Rows<const float> shortcut) const;
+  /// Where a step's maps lie, or what the head or the stem reads and writes in place of them.
+  template <class Map>
+  struct StepMaps {
+    Rows<const Map> x;
+    Rows<Map> y;
+    Rows<const Map> shortcut;
+    Rows<const float> pictures;
+    float* features = nullptr;
+  };
+  template <class Map>
+  void RunStep(const OpTable<float, Map>& ops, size_t index, int64_t images, const StepMaps<Map>& maps) const;
   GroupConvShape GroupConvShapeOf(const Step& step, int64_t images) const;
 
   const Execution execution_;
   Plan plan_;
   const OpTable<float>& ops_;
+  const MapType map_type_;
   const RowIndices row_indices_;
   std::shared_ptr<const std::vector<Prepared>> prepared_;  // by step
   std::vector<DeviceArray<std::byte>> arenas_;             // by thread
@@ -114,8 +129,8 @@ class Session {
   DeviceArray<float> mirror_logits_;  // of these
   DeviceInput<float> input_;          // pictures of the host
   bool keeps_maps_ = false;
-  int64_t kept_images_ = 0;       // of the last Run
-  DeviceArray<float> kept_maps_;  // their maps, as FeatureMaps has them
+  int64_t kept_images_ = 0;           // of the last Run
+  DeviceArray<std::byte> kept_maps_;  // their maps, in the order of FeatureMaps
   StepObserver* observer_ = nullptr;
 };
 

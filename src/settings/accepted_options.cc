@@ -14,19 +14,17 @@ constexpr auto kFlag = &O::shuffle;
 constexpr auto kNumber = &O::layer_decay;
 constexpr auto kText = &O::data_dir;
 
-constexpr std::string_view kFp32 = "everything is computed in fp32", kNoScale = "gradients in fp32 need no scale";
+constexpr std::string_view kCasts = "amp_level says it for all ops",
+                           kNoScale = "gradients have the range of fp32 and need no scale";
 
 std::vector<AcceptedOption> MakeTable() {
-  const Limits levels{.choices = {"O0", "O1", "O2", "O3"}};
   const auto row = [](std::string_view name, OptionField type, std::string_view why, Limits limits = {}) {
     return OptionRow{name, OptionGroup::kAccepted, type, std::move(limits), why};
   };
   return {
       {row("mode", kText, "there is one way to execute", {.choices = {"0", "1"}}), {}},
       {row("dataset_sink_mode", kFlag, "the loader feeds the network directly"), {}},
-      {row("amp_level", kText, kFp32, levels), {"O0"}},
-      {row("val_amp_level", kText, kFp32, levels), {"O0"}},
-      {row("amp_cast_list", kText, kFp32), {"", "None"}},
+      {row("amp_cast_list", kText, kCasts), {"", "None"}},
       {row("loss_scale", kNumber, kNoScale), {"1", "None"}},
       {row("loss_scale_type", kText, kNoScale, {.choices = {"fixed", "dynamic", "auto"}}), {"fixed"}},
       {row("drop_overflow_update", kFlag, "a loss that is not finite ends the run"), {"false"}},

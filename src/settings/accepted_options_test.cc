@@ -30,7 +30,7 @@ TEST(AcceptedOptions, ChangeNothingButTheNote) {
   EXPECT_EQ(settings.options, Options{});
   EXPECT_EQ(AcceptedNote(settings),
             "Options without effect here: mode (there is one way to execute), dataset_sink_mode (the loader feeds the "
-            "network directly), loss_scale (gradients in fp32 need no scale)");
+            "network directly), loss_scale (gradients have the range of fp32 and need no scale)");
 }
 
 TEST(AcceptedOptions, AreNotWorthAWordAtTheirUsualValues) {
@@ -38,7 +38,8 @@ TEST(AcceptedOptions, AreNotWorthAWordAtTheirUsualValues) {
                                "drop_path_rate: 0.0\nsave_checkpoint: yes\namp_cast_list:\n")),
             "");
   EXPECT_EQ(AcceptedNote(Settings{}), "");
-  EXPECT_THAT(AcceptedNote(After("amp_level: O2\n")), HasSubstr("amp_level (everything is computed in fp32)"));
+  EXPECT_THAT(AcceptedNote(After("amp_cast_list: softmax\n")),
+              HasSubstr("amp_cast_list (amp_level says it for all ops)"));
 }
 
 TEST(AcceptedOptions, HaveValuesOfTheirTypeAndNoOther) {

@@ -159,7 +159,6 @@ std::span<const OptionRule> OptionRules() {
 }
 
 Status CheckTogether(const Options& options) {
-  RIFFLE_TRY(CheckDevice(options));
   for (const OptionRule& rule : OptionRules()) RIFFLE_TRY(Check(rule, options));
   return {};
 }

@@ -21,8 +21,7 @@ struct OptionRule {
 /// All rules, in the order in which they are checked.
 std::span<const OptionRule> OptionRules();
 
-/// InvalidArgument for the first rule that is broken: "options lr and min_lr: expected ...". Unavailable for a device
-/// that this build does not have (CheckDevice), before all rules.
+/// InvalidArgument for the first rule that is broken: "options lr and min_lr: expected ...".
 Status CheckTogether(const Options& options);
 
 /// The same for the rules alone that are about `option`.

@@ -123,12 +123,6 @@ TEST(OptionRules, TheFirstThatIsBrokenIsTheError) {
   EXPECT_THAT(CheckTogether({.mean = {1}}).message(), StartsWith("options mean and std: "));
 }
 
-TEST(OptionRules, TheDeviceComesBeforeThem) {
-  const Status status = CheckTogether({.device_target = "Ascend", .lr = 1e-7});
-  EXPECT_EQ(status.code(), ErrorCode::kUnavailable);
-  EXPECT_THAT(status.message(), AllOf(HasSubstr("device_target"), HasSubstr("found Ascend")));
-}
-
 TEST(OptionRules, OfOneOptionTheOthersDoNotMatter) {
   const Options all{.mean = {1}, .model = "shufflenet_v1_g4_x2_0", .pretrained = "any", .lr = 1e-7};
   EXPECT_THAT(CheckRulesOf("pretrained", all).message(), StartsWith("options pretrained and model: "));

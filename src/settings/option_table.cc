@@ -32,6 +32,7 @@ Limits CheckedBy() {
   return {.check = [](std::string_view text) { return kParse(text).status(); }};
 }
 Limits OneOf(std::vector<std::string_view> choices) { return {.choices = std::move(choices)}; }
+Limits AmpLevels() { return OneOf({"O0", "O1", "O2", "O3"}); }
 
 std::vector<std::string_view> DatasetNames() {
   std::vector<std::string_view> names;
@@ -108,7 +109,14 @@ std::vector<OptionRow> MakeTable() {
       {"config", kGeneral, &O::config, Path(), "YAML file of options (also -c); the command line overrides it", kFree},
       {"seed", kGeneral, &O::seed, AtLeast(0), "seed of the initial weights, the shuffling and the augmentation",
        kBetweenEpochs},
-      {"device_target", kGeneral, &O::device_target, OneOf({"CPU", "GPU", "Ascend"}), "what computes"},
+      {"device_target", kGeneral, &O::device_target, OneOf({"auto", "CPU", "GPU", "Ascend"}),
+       "what computes; auto: a GPU where there is one", kFree},
+      {"device_id", kGeneral, &O::device_id, AtLeast(0), "which GPU, of those that CUDA_VISIBLE_DEVICES leaves", kFree},
+      {"amp_level", kTraining, &O::amp_level, AmpLevels(),
+       "O0: maps and products in fp32; O1 to O3: on a GPU maps and their products in bfloat16 with sums in fp32, "
+       "weights "
+       "and optimizer in fp32"},
+      {"val_amp_level", kValidation, &O::val_amp_level, AmpLevels(), "the same of validation", kFree},
       {"threads", kGeneral, &O::threads, Within(0, 4096), "threads that compute; 0 for the cores this process may use",
        kFree},
       {"distribute", kGeneral, &O::distribute, Any(),

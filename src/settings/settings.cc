@@ -61,12 +61,6 @@ Status Settings::Set(std::string_view name, std::string_view text, const std::st
   return meaning ? Set(meaning->option, meaning->option_value, origin) : Status{};
 }
 
-Status CheckDevice(const Options& o) {
-  if (o.device_target == "CPU") return {};
-  return Unavailable("option device_target: this build computes on the CPU alone, found {}; leave it out, or set CPU",
-                     o.device_target);
-}
-
 int ThreadsOf(const Options& o) { return o.threads > 0 ? o.threads : DefaultThreads(); }
 
 void ResolveAutomatic(Options& o) {

@@ -23,7 +23,10 @@ struct Options {
   // General
   std::string config = "";
   int64_t seed = 42;
-  std::string device_target = "CPU";
+  std::string device_target = "auto";
+  int64_t device_id = 0;
+  std::string amp_level = "O0";
+  std::string val_amp_level = "O0";
   int threads = 0;  ///< 0: see ResolveAutomatic
   std::optional<bool> distribute = std::nullopt;
 
@@ -174,9 +177,6 @@ struct Settings {
 Status ReadOptionsFile(const std::filesystem::path& path, Settings& settings);
 /// The same from text; `name` stands for the file in messages.
 Status ReadOptionsYaml(const std::string& yaml, const std::string& name, Settings& settings);
-
-/// Unavailable if this build cannot compute on device_target.
-Status CheckDevice(const Options& options);
 
 /// The option threads, or where it is 0 the cores that the process may use (DefaultThreads).
 int ThreadsOf(const Options& options);

@@ -19,9 +19,14 @@ constexpr int kOldestMajor = 8;  // Ampere: the oldest that kernels are compiled
 
 class Card : public Device {
  public:
-  explicit Card(int id) : id_(id) { Note(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking)); }
+  explicit Card(int id) : id_(id) {
+    Note(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking));
+    Note(cudaDeviceGetAttribute(&most_shared_bytes_, cudaDevAttrMaxSharedMemoryPerBlockOptin, id_));
+    Note(cudaEventCreateWithFlags(&uploaded_, cudaEventDisableTiming));
+  }
   ~Card() override {
     Use();
+    cudaEventDestroy(uploaded_);
     for (void* memory : scratch_) Note(cudaFree(memory));
     cudaStreamDestroy(stream_);
   }
@@ -33,11 +38,15 @@ class Card : public Device {
       cudaGetLastError();  // or the next launch would find it
       throw std::bad_alloc();
     }
+    const size_t now = bytes_ += bytes;
+    for (size_t most = most_bytes_; most < now && !most_bytes_.compare_exchange_weak(most, now);) {
+    }
     Zero(memory, bytes);
     return memory;
   }
-  void Free(void* memory, size_t) override {
+  void Free(void* memory, size_t bytes) override {
     Use();
+    bytes_ -= bytes;
     Note(cudaStreamSynchronize(stream_));
     Note(cudaFree(memory));
   }
@@ -56,7 +65,14 @@ class Card : public Device {
     Note(cudaFreeHost(memory));
   }
   bool ReadsHostMemory() const override { return false; }
-  void Upload(void* to, const void* from, size_t bytes) override { Transfer(to, from, bytes, cudaMemcpyHostToDevice); }
+  void Upload(void* to, const void* from, size_t bytes) override {
+    Transfer(to, from, bytes, cudaMemcpyHostToDevice);
+    Note(cudaEventRecord(uploaded_, stream_));
+  }
+  void FinishUploads() override {
+    Use();
+    Note(cudaEventSynchronize(uploaded_));
+  }
   void Download(void* to, const void* from, size_t bytes) override {
     Transfer(to, from, bytes, cudaMemcpyDeviceToHost);
   }
@@ -69,6 +85,7 @@ class Card : public Device {
     Use();
     Note(cudaStreamSynchronize(stream_));
   }
+  size_t MostBytes() const override { return most_bytes_; }
   Status Health() const override {
     const cudaError_t error = first_error_;
     if (error == cudaSuccess) return {};
@@ -80,6 +97,7 @@ class Card : public Device {
     Use();
     return stream_;
   }
+  int most_shared_bytes() const { return most_shared_bytes_; }
   void* Scratch(size_t bytes) {
     if (scratch_.empty() || bytes > scratch_bytes_) {
       // The smaller ones stay: kernels that are not done use them, and recorded graphs do whenever they are launched.
@@ -103,6 +121,9 @@ class Card : public Device {
 
   const int id_;
   cudaStream_t stream_ = nullptr;
+  int most_shared_bytes_ = 0;
+  cudaEvent_t uploaded_ = nullptr;
+  std::atomic<size_t> bytes_ = 0, most_bytes_ = 0;
   std::vector<void*> scratch_;  // the last is the largest
   size_t scratch_bytes_ = 0;    // of the last
   std::atomic<cudaError_t> first_error_ = cudaSuccess;
@@ -127,6 +148,7 @@ Status DriverIsThere() {
 
 cudaStream_t StreamOf(const Execution& execution) { return CardOf(execution).stream(); }
 void* ScratchOf(const Execution& execution, size_t bytes) { return CardOf(execution).Scratch(bytes); }
+int64_t MostSharedBytes(const Execution& execution) { return CardOf(execution).most_shared_bytes(); }
 void CheckLaunch(const Execution& execution) { CardOf(execution).Note(cudaGetLastError()); }
 
 }  // namespace cuda

@@ -4,6 +4,7 @@
 #include <cuda_runtime.h>
 
 #include <cstddef>
+#include <cstdint>
 
 #include "backend/execution.h"
 
@@ -16,6 +17,9 @@ cudaStream_t StreamOf(const Execution& execution);
 /// next call for the same device, after which kernels that were launched before may still use it: those launched later
 /// run later. Throws std::bad_alloc.
 void* ScratchOf(const Execution& execution, size_t bytes);
+
+/// Bytes of shared memory that a block can have.
+int64_t MostSharedBytes(const Execution& execution);
 
 /// Remembers what the last launch failed with, if it did; Device::Health tells it.
 void CheckLaunch(const Execution& execution);

@@ -15,6 +15,9 @@
 // A kernel that lives on many threads has kBlocksAtOnce, too: so many blocks shall run on a multiprocessor at once, with
 // no more registers each than that leaves them.
 //
+// A kernel whose shared memory depends on its arguments has `int64_t SharedBytes() const`, and unsigned char as Shared,
+// which is the first of those bytes.
+//
 // In kernels threadIdx, blockIdx and gridDim, __syncthreads(), __syncwarp() and __shfl_*_sync() are what CUDA makes of
 // them. Sums are added up in an order that follows from shapes alone, so that results have the same bits in every run.
 #pragma once
@@ -55,6 +58,15 @@ T* Scratch(const Execution& execution, int64_t count) {
   return static_cast<T*>(ScratchOf(execution, static_cast<size_t>(count) * sizeof(T)));
 }
 
+/// Bytes of a block's shared memory.
+template <class Kernel>
+size_t SharedBytesOf(const Kernel& kernel) {
+  if constexpr (requires { kernel.SharedBytes(); })
+    return static_cast<size_t>(kernel.SharedBytes());
+  else
+    return sizeof(typename Kernel::Shared);
+}
+
 #ifdef __CUDACC__
 
 template <class Kernel>
@@ -75,13 +87,13 @@ __global__ void __launch_bounds__(Kernel::kThreads, BlocksAtOnce<Kernel>()) Run(
 template <class Kernel>
 void Launch(const Execution& execution, Grid grid, const Kernel& kernel) {
   if (grid.x * grid.y * grid.z == 0) return;
-  constexpr size_t kBytes = sizeof(typename Kernel::Shared);
-  if constexpr (kBytes > 48 * 1024) {
+  const size_t bytes = SharedBytesOf(kernel);
+  if (bytes > 48 * 1024) {
     // More than every card has must be asked for, on each card anew.
-    cudaFuncSetAttribute(Run<Kernel>, cudaFuncAttributeMaxDynamicSharedMemorySize, kBytes);
+    cudaFuncSetAttribute(Run<Kernel>, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes));
   }
   const dim3 blocks(static_cast<unsigned>(grid.x), static_cast<unsigned>(grid.y), static_cast<unsigned>(grid.z));
-  Run<<<blocks, Kernel::kThreads, kBytes, StreamOf(execution)>>>(kernel);
+  Run<<<blocks, Kernel::kThreads, bytes, StreamOf(execution)>>>(kernel);
   CheckLaunch(execution);
 }
 
@@ -92,7 +104,7 @@ template <class Kernel>
 void Launch(const Execution&, Grid grid, const Kernel& kernel) {
   using Shared = typename Kernel::Shared;
   RunBlocks({static_cast<unsigned>(grid.x), static_cast<unsigned>(grid.y), static_cast<unsigned>(grid.z)},
-            Kernel::kThreads, sizeof(Shared), [&](void* shared) { kernel(*static_cast<Shared*>(shared)); });
+            Kernel::kThreads, SharedBytesOf(kernel), [&](void* shared) { kernel(*static_cast<Shared*>(shared)); });
 }
 
 #endif
@@ -101,6 +113,45 @@ void Launch(const Execution&, Grid grid, const Kernel& kernel) {
 RIFFLE_KERNEL int BlockThread() { return static_cast<int>(threadIdx.x); }
 RIFFLE_KERNEL int Lane() { return BlockThread() % kWarp; }
 RIFFLE_KERNEL int Warp() { return BlockThread() / kWarp; }
+
+/// Memory of 4·kCount bytes, aligned to as many, that is read and written at once: kCount is 1, 2 or 4.
+template <int kCount>
+struct Words {
+  uint32_t v[kCount];
+};
+
+template <int kCount>
+RIFFLE_KERNEL Words<kCount> LoadWords(const void* memory) {
+  Words<kCount> words;
+#ifdef __CUDACC__
+  if constexpr (kCount == 4) {
+    const uint4 w = *static_cast<const uint4*>(memory);
+    words = {{w.x, w.y, w.z, w.w}};
+  } else if constexpr (kCount == 2) {
+    const uint2 w = *static_cast<const uint2*>(memory);
+    words = {{w.x, w.y}};
+  } else {
+    words = {{*static_cast<const uint32_t*>(memory)}};
+  }
+#else
+  std::memcpy(&words, memory, sizeof(words));
+#endif
+  return words;
+}
+
+template <int kCount>
+RIFFLE_KERNEL void StoreWords(void* memory, const Words<kCount>& words) {
+#ifdef __CUDACC__
+  if constexpr (kCount == 4)
+    *static_cast<uint4*>(memory) = make_uint4(words.v[0], words.v[1], words.v[2], words.v[3]);
+  else if constexpr (kCount == 2)
+    *static_cast<uint2*>(memory) = make_uint2(words.v[0], words.v[1]);
+  else
+    *static_cast<uint32_t*>(memory) = words.v[0];
+#else
+  std::memcpy(memory, &words, sizeof(words));
+#endif
+}
 
 /// Calls f(i) for each i in [0, count), each in a thread of its own or several one after the other.
 template <class F>
@@ -128,31 +179,59 @@ void ForEach(const Execution& execution, int64_t count, const F& f) {
 #define RIFFLE_LAMBDA
 #endif
 
-/// The sum of each lane's value, in all lanes of a warp. All its threads must come here.
-template <class T>
-RIFFLE_KERNEL T WarpSum(T value) {
-  for (int distance = kWarp / 2; distance > 0; distance /= 2) value += __shfl_xor_sync(~0u, value, distance);
+/// What combine(a, b) makes of each lane's value, in all lanes of a warp. All its threads must come here.
+template <class T, class F>
+RIFFLE_KERNEL T WarpReduce(T value, const F& combine) {
+  for (int distance = kWarp / 2; distance > 0; distance /= 2)
+    value = combine(value, __shfl_xor_sync(~0u, value, distance));
   return value;
 }
 
-/// Memory for BlockSum.
+struct Add {
+  template <class T>
+  RIFFLE_KERNEL T operator()(T a, T b) const {
+    return a + b;
+  }
+};
+struct Greater {
+  template <class T>
+  RIFFLE_KERNEL T operator()(T a, T b) const {
+    return a < b ? b : a;
+  }
+};
+
+/// The sum of each lane's value, in all lanes of a warp. All its threads must come here.
+template <class T>
+RIFFLE_KERNEL T WarpSum(T value) {
+  return WarpReduce(value, Add());
+}
+
+/// Memory for the reductions of a block.
 template <class T, int kThreads>
 struct BlockSums {
   static_assert(kThreads % kWarp == 0);
   T of_warp[kThreads / kWarp];
 };
 
-/// The sum of each thread's value, in all threads of a block. All of them must come here; `sums` may be used again at
-/// once.
-template <class T, int kThreads>
-RIFFLE_KERNEL T BlockSum(T value, BlockSums<T, kThreads>& sums) {
-  value = WarpSum(value);
+/// What combine(a, b) makes of each thread's value, in all threads of a block. All of them must come here; `sums` may
+/// be used again at once.
+template <class T, int kThreads, class F>
+RIFFLE_KERNEL T BlockReduce(T value, BlockSums<T, kThreads>& sums, const F& combine) {
+  value = WarpReduce(value, combine);
   if (Lane() == 0) sums.of_warp[Warp()] = value;
   __syncthreads();
-  T sum = sums.of_warp[0];
-  for (int w = 1; w < kThreads / kWarp; ++w) sum += sums.of_warp[w];
+  T all = sums.of_warp[0];
+  for (int w = 1; w < kThreads / kWarp; ++w) all = combine(all, sums.of_warp[w]);
   __syncthreads();
-  return sum;
+  return all;
+}
+template <class T, int kThreads>
+RIFFLE_KERNEL T BlockSum(T value, BlockSums<T, kThreads>& sums) {
+  return BlockReduce(value, sums, Add());
+}
+template <class T, int kThreads>
+RIFFLE_KERNEL T BlockMax(T value, BlockSums<T, kThreads>& sums) {
+  return BlockReduce(value, sums, Greater());
 }
 
 }  // namespace riffle::RIFFLE_GPU

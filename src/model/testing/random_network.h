@@ -82,7 +82,7 @@ inline constexpr double kTestSmoothing = 0.1;
 
 /// Forward alone: the logits [images][classes].
 template <class T>
-std::vector<T> ForwardPass(Network<T>& network, const TestBatch<T>& batch, Statistics statistics) {
+std::vector<T> ForwardPass(TrainingNetwork<T>& network, const TestBatch<T>& batch, Statistics statistics) {
   DeviceInput<T> input;
   const Rows<const T> pictures = {input.At(network.execution().device, batch.pixels), batch.stride};
   const T* logits = network.Forward(batch.images, pictures, statistics);
@@ -97,7 +97,8 @@ struct TrainingPassResult {
 
 /// Forward with batch statistics, cross-entropy with kTestSmoothing, backward.
 template <class T>
-TrainingPassResult<T> TrainingPass(Network<T>& network, const OpTable<T>& ops, const TestBatch<T>& batch, int classes) {
+TrainingPassResult<T> TrainingPass(TrainingNetwork<T>& network, const OpTable<T>& ops, const TestBatch<T>& batch,
+                                   int classes) {
   Device& device = network.execution().device;
   DeviceInput<T> pictures, targets;
   const T* logits =
@@ -126,7 +127,7 @@ class MomentumSgd {
   MomentumSgd(const ParameterRegistry& registry, Options options)
       : registry_(registry), options_(options), velocity_(registry.trainable_arena_values()) {}
 
-  void Step(Network<T>& network) {
+  void Step(TrainingNetwork<T>& network) {
     std::vector<T> values = HostCopy(network.values().trainable);
     const std::vector<T> gradients = HostCopy(network.gradients());
     for (const Parameter& p : registry_.trainable())

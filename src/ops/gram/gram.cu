@@ -1,6 +1,6 @@
-// Dots of a group's rows with one another (row_product.h).
+// Dots of a group's rows with one another (row_dots.h).
 #include "ops/gpu.h"
-#include "ops/row_product.h"
+#include "ops/row_dots.h"
 
 namespace riffle::RIFFLE_GPU {
 namespace {

@@ -1,27 +1,16 @@
 // Products of rows (row_product.h): a pass over the maps computes the outputs and gathers for tiles of pixels, small
 // kernels add up what was gathered. Prepared weights: [group][in_per_group][out_per_group], then the biases.
 #include "ops/gpu.h"
+#include "ops/row_dots.h"
 #include "ops/row_product.h"
 
 namespace riffle::RIFFLE_GPU {
 namespace {
 
-template <class Map>
-struct InputRows {
-  Rows<const Map> x;
-  RIFFLE_KERNEL Four Load(int64_t row, int64_t p, int64_t pixels) const { return LoadFour(x[row], p, pixels); }
-};
-
-template <class Map>
-struct GradientRows {
-  GradientSource<float, Map> dy;
-  RIFFLE_KERNEL Four Load(int64_t row, int64_t p, int64_t pixels) const { return RawGradients(dy, row, p, pixels); }
-};
-
-// Values of a lane within a tile of so many pixels.
-RIFFLE_KERNEL int LanePixels(int lane, int64_t pixels) {
-  const int64_t left = pixels - lane * 4;
-  return static_cast<int>(left < 0 ? 0 : left < 4 ? left : 4);
+// Values of the i-th of neighbours of n values each that lie within a tile of so many pixels.
+RIFFLE_KERNEL int Inside(int i, int n, int64_t pixels) {
+  const int64_t left = pixels - int64_t{i} * n;
+  return static_cast<int>(left < 0 ? 0 : left < n ? left : n);
 }
 
 // Stores y; gathers sums and squared distances from the mean.
@@ -32,34 +21,40 @@ struct OutputRows {
   Rows<const Map> residual;
   bool relu;
 
-  RIFFLE_KERNEL Partial Store(int64_t row, int64_t p, int64_t pixels, Four sum) const {
-    Four add;
-    if (residual) add = LoadFour(residual[row], p, pixels);
-    for (int i = 0; i < 4; ++i) {
+  template <int kCount>
+  RIFFLE_KERNEL bool IsPacked() const {
+    return RIFFLE_GPU::IsPacked<kCount>(y) && RIFFLE_GPU::IsPacked<kCount>(residual);
+  }
+  template <int kCount, bool kWhole>
+  RIFFLE_KERNEL Partial Store(int64_t row, int64_t p, int64_t pixels, Values<kCount> sum) const {
+    Values<kCount> add = {};
+    if (residual) add = LoadValues<kCount, kWhole>(residual[row], p, pixels);
+    for (int i = 0; i < kCount; ++i) {
       sum.v[i] += bias[row] + add.v[i];
       if (relu) sum.v[i] = Relu(sum.v[i]);
     }
-    const Four stored = StoreFour(y[row], p, pixels, sum);
-    const int count = LanePixels(0, pixels - p);
+    const Values<kCount> stored = StoreValues<kCount, kWhole>(y[row], p, pixels, sum);
+    const int count = kWhole ? kCount : Inside(0, kCount, pixels - p);
     Partial partial = {0, 0};
-    for (int i = 0; i < count; ++i) partial.first += stored.v[i];
-    for (int i = 0; i < count; ++i) {
-      const float distance = stored.v[i] - partial.first / static_cast<float>(count);
-      partial.second += distance * distance;
+    for (int i = 0; i < kCount; ++i) partial.first += i < count ? stored.v[i] : 0;
+    const float mean = partial.first / static_cast<float>(count);
+    for (int i = 0; i < kCount; ++i) {
+      const float distance = stored.v[i] - mean;
+      partial.second += i < count ? distance * distance : 0;
     }
     return partial;
   }
-  RIFFLE_KERNEL static Partial Combine(const Partial* of_lanes, int64_t pixels) {
-    Partial partial = {0, 0};
-    for (int lane = 0; lane < kWarp; ++lane) partial.first += of_lanes[lane].first;
-    const float mean = partial.first / static_cast<float>(pixels);
-    for (int lane = 0; lane < kWarp; ++lane) {
-      const auto count = static_cast<float>(LanePixels(lane, pixels));
-      if (count == 0) break;
-      const float distance = of_lanes[lane].first / count - mean;
-      partial.second += of_lanes[lane].second + distance * distance * count;
+  RIFFLE_KERNEL static Partial Combine(const Partial* neighbours, int count, int n, int64_t pixels) {
+    Partial all = {0, 0};
+    for (int i = 0; i < count; ++i) all.first += neighbours[i].first;
+    const int inside = Inside(0, count * n, pixels);
+    const float mean = all.first / static_cast<float>(inside);
+    for (int i = 0; i < count && i * n < inside; ++i) {
+      const auto values = static_cast<float>(Inside(i, n, pixels));
+      const float distance = neighbours[i].first / values - mean;
+      all.second += neighbours[i].second + distance * distance * values;
     }
-    return partial;
+    return all;
   }
 };
 
@@ -70,32 +65,36 @@ struct GradientOutput {
   Rows<const Map> x;
   bool relu;
 
-  RIFFLE_KERNEL Partial Store(int64_t row, int64_t p, int64_t pixels, Four sum) const {
-    if (dx.add) {
-      const Four add = LoadFour(dx.add[row], p, pixels);
-      for (int i = 0; i < 4; ++i) sum.v[i] += add.v[i];
-    }
-    if (relu) {
-      const Four masks = LoadFour(x[row], p, pixels);
-      for (int i = 0; i < 4; ++i) sum.v[i] = masks.v[i] > 0 ? sum.v[i] : 0;
-    }
-    const Four stored = StoreFour(dx.dz[row], p, pixels, sum);
+  template <int kCount>
+  RIFFLE_KERNEL bool IsPacked() const {
+    return RIFFLE_GPU::IsPacked<kCount>(dx.dz) && RIFFLE_GPU::IsPacked<kCount>(dx.add) &&
+           RIFFLE_GPU::IsPacked<kCount>(dx.raw) && (!relu || RIFFLE_GPU::IsPacked<kCount>(x));
+  }
+  template <int kCount, bool kWhole>
+  RIFFLE_KERNEL Partial Store(int64_t row, int64_t p, int64_t pixels, Values<kCount> sum) const {
+    Values<kCount> add = {}, mask = {}, raw = {};
+    if (dx.add) add = LoadValues<kCount, kWhole>(dx.add[row], p, pixels);
+    if (relu) mask = LoadValues<kCount, kWhole>(x[row], p, pixels);
+    if (dx.raw) raw = LoadValues<kCount, kWhole>(dx.raw[row], p, pixels);
+    for (int i = 0; i < kCount; ++i) sum.v[i] = relu && !(mask.v[i] > 0) ? 0 : sum.v[i] + add.v[i];
+    const Values<kCount> stored = StoreValues<kCount, kWhole>(dx.dz[row], p, pixels, sum);
     Partial partial = {0, 0};
     if (!dx.raw) return partial;
-    const Four raw = LoadFour(dx.raw[row], p, pixels);
-    for (int i = 0; i < LanePixels(0, pixels - p); ++i) {
+    const float mean = dx.moments[row].mean;
+    for (int i = 0; i < kCount; ++i) {
+      if (!kWhole && p + i >= pixels) break;
       partial.first += stored.v[i];
-      partial.second += stored.v[i] * (raw.v[i] - dx.moments[row].mean);
+      partial.second += stored.v[i] * (raw.v[i] - mean);
     }
     return partial;
   }
-  RIFFLE_KERNEL static Partial Combine(const Partial* of_lanes, int64_t) {
-    Partial partial = {0, 0};
-    for (int lane = 0; lane < kWarp; ++lane) {
-      partial.first += of_lanes[lane].first;
-      partial.second += of_lanes[lane].second;
+  RIFFLE_KERNEL static Partial Combine(const Partial* neighbours, int count, int, int64_t) {
+    Partial all = {0, 0};
+    for (int i = 0; i < count; ++i) {
+      all.first += neighbours[i].first;
+      all.second += neighbours[i].second;
     }
-    return partial;
+    return all;
   }
 };
 
@@ -168,6 +167,11 @@ riffle::GroupConvBackward<float, Map> From(riffle::GroupConvBackward<float, Map>
   return a;
 }
 
+TilePartials From(TilePartials partials, int64_t first) {
+  if (partials.of_tiles) partials.of_tiles += first / kTilePixels;
+  return partials;
+}
+
 // A stretch of the pixels of a pass. It begins where a tile and a part do.
 struct Stretch {
   int64_t first, pixels;
@@ -181,22 +185,24 @@ int64_t TilesOf(int64_t pixels) { return DivideUp(pixels, kTilePixels); }
 struct ForwardPass {
   GroupConvShape shape;
   Moments<float>* moments;
-  Partial* partials = nullptr;  // of the moments
+  TilePartials partials = {};  // of the moments
 
   int64_t ScratchBytes() const {
     return moments ? Aligned(shape.out_channels * TilesOf(shape.pixels) * int64_t{sizeof(Partial)}) : 0;
   }
-  void Use(unsigned char* scratch) { partials = reinterpret_cast<Partial*>(scratch); }
+  void Use(unsigned char* scratch) {
+    if (moments) partials = {reinterpret_cast<Partial*>(scratch), TilesOf(shape.pixels)};
+  }
 
   // `a` is From the stretch's first pixel.
   template <class Map>
   void Run(const Execution& execution, Stretch stretch, const riffle::GroupConvForward<float, Map>& a) const {
     LaunchRowProduct(execution, {shape.groups, shape.out_per_group(), shape.in_per_group(), stretch.pixels}, a.prepared,
                      InputRows<Map>{a.x}, OutputRows<Map>{a.y, a.prepared + shape.weights(), a.residual, a.relu},
-                     moments ? partials + stretch.first / kTilePixels : nullptr, TilesOf(shape.pixels));
+                     From(partials, stretch.first));
   }
   void Finish(const Execution& execution) const {
-    if (moments) Launch(execution, {shape.out_channels}, MomentsOfTiles{shape.pixels, partials, moments});
+    if (moments) Launch(execution, {shape.out_channels}, MomentsOfTiles{shape.pixels, partials.of_tiles, moments});
   }
 };
 
@@ -205,9 +211,9 @@ struct BackwardPass {
   GroupConvShape shape;
   float* dweight;
   float* dy_sums;
-  GradientSums<float>* sums;    // null: not wanted
-  Partial* partials = nullptr;  // of the sums
-  float* parts = nullptr;       // of dweight
+  GradientSums<float>* sums;   // null: not wanted
+  TilePartials partials = {};  // of the sums
+  float* parts = nullptr;      // of dweight
 
   template <class Map>
   BackwardPass(const GroupConvShape& of, const riffle::GroupConvBackward<float, Map>& a)
@@ -224,7 +230,7 @@ struct BackwardPass {
     return PartialBytes() + Aligned(PartsOf(dots) * dots.values() * int64_t{sizeof(float)});
   }
   void Use(unsigned char* scratch) {
-    partials = reinterpret_cast<Partial*>(scratch);
+    if (sums) partials = {reinterpret_cast<Partial*>(scratch), TilesOf(shape.pixels)};
     parts = reinterpret_cast<float*>(scratch + PartialBytes());
   }
 
@@ -236,12 +242,11 @@ struct BackwardPass {
                   parts + stretch.first / PartPixels(dots) * dots.values());
     if (!a.dx.dz) return;
     LaunchRowProduct(execution, {shape.groups, shape.in_per_group(), shape.out_per_group(), stretch.pixels}, a.weight,
-                     dy, GradientOutput<Map>{a.dx, a.x, a.relu},
-                     sums ? partials + stretch.first / kTilePixels : nullptr, TilesOf(shape.pixels));
+                     dy, GradientOutput<Map>{a.dx, a.x, a.relu}, From(partials, stretch.first));
   }
   void Finish(const Execution& execution) const {
     LaunchAddParts(execution, Dots(shape.pixels), parts, dweight, dy_sums);
-    if (sums) Launch(execution, {shape.in_channels}, SumsOfTiles{TilesOf(shape.pixels), partials, sums});
+    if (sums) Launch(execution, {shape.in_channels}, SumsOfTiles{TilesOf(shape.pixels), partials.of_tiles, sums});
   }
 };
 

@@ -8,7 +8,8 @@
 
 namespace riffle {
 
-Result<int64_t> RecalibrateStatistics(int64_t batches, int64_t epoch, BatchSource& source, Network<float>* network,
+Result<int64_t> RecalibrateStatistics(int64_t batches, int64_t epoch, BatchSource& source,
+                                      TrainingNetwork<float>* network,
                                       const std::function<void(const Batch&)>& on_batch, Communicator& world) {
   batches = std::min(batches, source.BatchesPerEpoch());
   std::vector<float> statistics(network->values().statistics.size());  // of a batch

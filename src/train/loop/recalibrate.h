@@ -16,7 +16,8 @@ namespace riffle {
 /// were averaged; `on_batch` sees each, for what it says of its pictures. Errors: those of BatchSource::Next and
 /// CheckPictures, the statistics are then of no use. Collective: each process has a source for its share of the same
 /// batches, and counts by its pictures; all have the same averages, and the error of any is that of all.
-Result<int64_t> RecalibrateStatistics(int64_t batches, int64_t epoch, BatchSource& source, Network<float>* network,
+Result<int64_t> RecalibrateStatistics(int64_t batches, int64_t epoch, BatchSource& source,
+                                      TrainingNetwork<float>* network,
                                       const std::function<void(const Batch&)>& on_batch = {},
                                       Communicator& world = ThisProcess());
 

@@ -74,7 +74,7 @@ Result<std::unique_ptr<Trainer>> Trainer::CreateAlone(const Execution& execution
                                                world));
   ParameterValues<float> initial(trainer->plan_->registry);
   Initialise(*trainer->plan_, {.seed = options.seed, .zero_init_residual = options.zero_init_residual}, &initial);
-  trainer->network_.values().Upload(initial);
+  trainer->network_->values().Upload(initial);
   return trainer;
 }
 
@@ -89,7 +89,7 @@ Trainer::Trainer(const Execution& execution, const TrainerOptions& options, Chec
       ops_(ops),
       world_(world),
       synced_statistics_(world),
-      network_(execution, *plan_, ops),
+      network_(MakeNetwork(execution, *plan_, ops, options.maps)),
       objective_(std::move(objective)),
       optimizer_(execution.device, plan_->registry, options.optimizer, ops),
       accumulated_(execution.device,
@@ -110,8 +110,8 @@ Status Trainer::Join() {
   const auto head = std::ranges::find_if(parameters, &Parameter::head);
   RIFFLE_ASSIGN(reducer_,
                 GradientReducer::Create(world_, execution_.device, plan_->registry, FreezesBody() ? head->offset : 0));
-  if (options_.gradient_accumulation_steps == 1) network_.SetGradientListener(reducer_.get());
-  if (options_.sync_bn) network_.SetStatisticsExchange(&synced_statistics_);
+  if (options_.gradient_accumulation_steps == 1) network_->SetGradientListener(reducer_.get());
+  if (options_.sync_bn) network_->SetStatisticsExchange(&synced_statistics_);
   return {};
 }
 
@@ -180,14 +180,14 @@ Snapshot Trainer::TakeSnapshot() const {
   std::vector<std::string_view> slot_names;
   for (const Optimizer::Slot& slot : optimizer_.slots()) slot_names.push_back(slot.name);
   Snapshot snapshot(plan_->registry, slot_names, ema_.has_value());
-  network_.values().Download(&snapshot.values);
+  network_->values().Download(&snapshot.values);
   if (ema_) ema_->Download(&*snapshot.average);
   for (size_t i = 0; i < slot_names.size(); ++i) optimizer_.slots()[i].values.Download(snapshot.slots[i].values);
   return snapshot;
 }
 
 void Trainer::TakeUp(const Snapshot& snapshot) {
-  network_.values().Upload(snapshot.values);
+  network_->values().Upload(snapshot.values);
   if (ema_) ema_->Upload(*snapshot.average);
   for (size_t i = 0; i < snapshot.slots.size(); ++i) optimizer_.slots()[i].values.Upload(snapshot.slots[i].values);
 }
@@ -271,7 +271,7 @@ std::string Trainer::WhatIsKept() const {
 
 void Trainer::StartAverage() {
   if (!ema_ || info_.ema_updates) return;
-  StartEma(network_.values(), &*ema_);
+  StartEma(network_->values(), &*ema_);
   info_.ema_updates = 0;
 }
 
@@ -282,7 +282,7 @@ Status Trainer::TrainOnPicturesOf(const BatchSource& source) {
   RIFFLE_ASSIGN(Plan plan, MakePlan(model));
   auto next = std::make_unique<const Plan>(std::move(plan));
   RIFFLE_TRY(objective_->SetImageSize(model.image_size));
-  network_.UsePlan(*next);
+  network_->UsePlan(*next);
   train_plan_ = std::move(next);
   return {};
 }
@@ -300,13 +300,14 @@ Result<std::optional<EpochEvent>> Trainer::TrainEpoch(BatchSource& source, Train
   source.Seek({.epoch = info_.epoch, .batch = epoch_.batches});
   Lap();
   for (bool between_updates = true, leaves_out = false; epoch_.batches < batches;) {
+    execution_.device.FinishUploads();  // the next batch may lie where the last one was
     const Result<const Batch*> next = source.Next();
     if (const Status status = AgreeOnBatch(next, observer); !status.ok())
       return between_updates ? SavedBefore(status, observer) : status;
     const Batch* const batch = *next;
     const UpdateGroup group = GroupOf(epoch_.batches, batches, options_.gradient_accumulation_steps);
     event.lr = LearningRate(options_.schedule, info_.epoch * batches + epoch_.batches - group.index, batches);
-    if (group.first() && options_.on_nan == OnNan::kSkip) network_.values().statistics.Download(statistics_before_);
+    if (group.first() && options_.on_nan == OnNan::kSkip) network_->values().statistics.Download(statistics_before_);
     leaves_out = leaves_out && !group.first();
     if (!leaves_out) {
       RIFFLE_ASSIGN(const bool sound, TrainStep(*batch, group, event.lr));
@@ -386,11 +387,11 @@ Status Trainer::AgreeOnStep(Status own) {
 
 // Of the weights that are used, over pictures of the epoch that has just ended.
 Status Trainer::Recalibrate(BatchSource& source, TrainObserver& observer) {
-  if (ema_) std::swap(network_.values(), *ema_);
+  if (ema_) std::swap(network_->values(), *ema_);
   const Result<int64_t> batches = RecalibrateStatistics(
-      options_.bn_recalibration, info_.epoch - 1, source, &network_,
+      options_.bn_recalibration, info_.epoch - 1, source, network_.get(),
       [&](const Batch& batch) { Tell(NewsOf(batch), observer); }, world_);
-  if (ema_) std::swap(network_.values(), *ema_);
+  if (ema_) std::swap(network_->values(), *ema_);
   if (!batches.ok()) return batches.status();
   observer.OnRecalibrated(*batches);
   return {};

@@ -46,6 +46,7 @@ struct TrainerOptions {
   std::optional<double> ema_decay = std::nullopt;  ///< where ema is set
   int bn_recalibration = 0;
   bool sync_bn = false;
+  MapType maps = MapType::kFloat;  ///< of training; amp_level, where the backend has others
   int val_interval = 1;
   int patience = 0;
   double max_minutes = 0;
@@ -256,7 +257,7 @@ class Trainer {
   /// From the batch on that is next. None: the run's time is up within it.
   Result<std::optional<EpochEvent>> TrainEpoch(BatchSource& source, TrainObserver& observer);
   /// What is validated and used: the moving average if the run keeps one.
-  const DeviceParameterValues<float>& BestWeights() const { return ema_ ? *ema_ : network_.values(); }
+  const DeviceParameterValues<float>& BestWeights() const { return ema_ ? *ema_ : network_->values(); }
   Status Validate(BatchSource& source, EpochEvent* event, TrainObserver& observer);
   /// Of the weights as they are, if the run keeps an average and has none yet.
   void StartAverage();
@@ -302,7 +303,7 @@ class Trainer {
   Communicator& world_;
   SyncedStatistics synced_statistics_;
   std::unique_ptr<GradientReducer> reducer_;  // null: one process
-  Network<float> network_;
+  const std::unique_ptr<TrainingNetwork<float>> network_;
   const std::unique_ptr<Objective> objective_;
   std::optional<NormClip> clip_;
   Optimizer optimizer_;

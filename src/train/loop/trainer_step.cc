@@ -35,10 +35,10 @@ Result<bool> Trainer::TrainStep(const Batch& batch, const UpdateGroup& group, do
   const bool may_leave_out = options_.on_nan != OnNan::kStop;
   RIFFLE_ASSIGN(const Rows<const float> pictures, objective_->Begin(batch));
   const float* logits =
-      network_.Forward(batch.images, pictures, FreezesBody() ? Statistics::kRunning : Statistics::kBatch);
+      network_->Forward(batch.images, pictures, FreezesBody() ? Statistics::kRunning : Statistics::kBatch);
   const bool is_local = reducer_ && !FreezesBody() && !options_.sync_bn;
-  if (is_local) reducer_->Average(&network_.values().statistics, batch.share());
-  objective_->Loss(logits, 1 / static_cast<double>(group.size), network_.dlogits());
+  if (is_local) reducer_->Average(&network_->values().statistics, batch.share());
+  objective_->Loss(logits, 1 / static_cast<double>(group.size), network_->dlogits());
   const UnreadStep step = {.step = info_.step + 1, .lr = lr, .images = batch.images, .pictures = PicturesOf(batch)};
   unread_.push_back(step);
   if (may_leave_out) {
@@ -48,10 +48,10 @@ Result<bool> Trainer::TrainStep(const Batch& batch, const UpdateGroup& group, do
     RIFFLE_TRY(world_.Sum(broken));
     if (broken[0] > 0) return false;
   }
-  DeviceArray<float>* gradients = &network_.gradients();
+  DeviceArray<float>* gradients = &network_->gradients();
   const bool accumulates = options_.gradient_accumulation_steps > 1;
   if (reducer_ && !accumulates) reducer_->Begin(gradients);
-  FreezesBody() ? network_.BackwardHead() : network_.Backward();
+  FreezesBody() ? network_->BackwardHead() : network_->Backward();
   if (accumulates) {
     ops_.accumulate(execution_, static_cast<int64_t>(accumulated_.size()),
                     {.sum = accumulated_.data(), .values = gradients->data(), .first = group.first()});
@@ -69,8 +69,8 @@ Result<bool> Trainer::TrainStep(const Batch& batch, const UpdateGroup& group, do
     return false;
   }
   if (clip_) clip_->Clip(execution_, gradients);
-  optimizer_.Step(execution_, ++info_.updates, lr, *gradients, &network_.values().trainable);
-  if (ema_) UpdateEma(execution_, ops_, *options_.ema_decay, ++*info_.ema_updates, network_.values(), &*ema_);
+  optimizer_.Step(execution_, ++info_.updates, lr, *gradients, &network_->values().trainable);
+  if (ema_) UpdateEma(execution_, ops_, *options_.ema_decay, ++*info_.ema_updates, network_->values(), &*ema_);
   left_out_in_a_row_ = 0;
   return true;
 }
@@ -105,7 +105,7 @@ Status Trainer::LeaveOut(TrainObserver& observer) {
   if (++left_out_in_a_row_ > kMostLeftOut)
     return InvalidArgument("the {}, and {} steps before it were left out: {}", why, kMostLeftOut, kAgainstNan);
   if (options_.on_nan == OnNan::kSkip) {
-    network_.values().statistics.Upload(statistics_before_);
+    network_->values().statistics.Upload(statistics_before_);
     observer.OnNotFinite(fmt::format("The {}: its update is left out", why));
     return {};
   }
@@ -197,7 +197,7 @@ Status Trainer::CheckFinite() {
   const auto both = [&](const DeviceParameterValues<float>& values) {
     return IsFinite(values.trainable) && IsFinite(values.statistics);
   };
-  if (both(network_.values()) && (!ema_ || both(*ema_))) return {};
+  if (both(network_->values()) && (!ema_ || both(*ema_))) return {};
   return InvalidArgument("the parameters are not finite numbers after step {}: {}", info_.step, kAgainstNan);
 }
 

@@ -233,15 +233,14 @@ void __syncthreads() { Wait(State::kAtBlockBarrier); }
 void __syncwarp(unsigned) { Wait(State::kAtWarpBarrier); }
 int LaneOfThread() { return block.current % 32; }
 
-uint64_t ExchangeInWarp(uint64_t value, int from_lane) {
-  const int mine = block.current;
-  const int from = mine / 32 * 32 + from_lane;
-  block.deposits[static_cast<size_t>(mine)] = value;
+void ShowInWarp(uint64_t value) {
+  block.deposits[static_cast<size_t>(block.current)] = value;
   __syncwarp();
-  if (from >= block.threads) Die("a lane was asked for that the warp does not have");
-  const uint64_t result = block.deposits[static_cast<size_t>(from)];
-  __syncwarp();
-  return result;
+}
+uint64_t ShownByLane(int lane) {
+  const int thread = block.current / 32 * 32 + lane;
+  if (thread >= block.threads) Die("a lane was asked for that the warp does not have");
+  return block.deposits[static_cast<size_t>(thread)];
 }
 
 }  // namespace riffle::emulated

@@ -32,22 +32,32 @@ void RunBlocks(Index3 grid, int threads, size_t shared_bytes, const std::functio
 /// Memory for what kernels hand to the next ones: of these bytes and no more, NaN at first. Valid until the next call.
 void* ScratchOf(const Execution& execution, size_t bytes);
 
+/// Bytes of shared memory that a block can have: those of the cards that have most.
+inline int64_t MostSharedBytes(const Execution&) { return 227 * 1024; }
+
 /// The barriers.
 void __syncthreads();
 void __syncwarp(unsigned mask = ~0u);
 
-/// Gives each lane of the warp the value of another; all lanes of the mask come here together.
-uint64_t ExchangeInWarp(uint64_t value, int from_lane);
+/// Shows the other lanes of the warp a value, and what they have shown; all lanes come here together. The values stay
+/// until the next barrier.
+void ShowInWarp(uint64_t value);
+uint64_t ShownByLane(int lane);
 int LaneOfThread();
+
+/// Calls use(of_lane), where of_lane(l) is what lane l came here with.
+template <class T, class F>
+void WithWarp(const T& mine, const F& use) {
+  ShowInWarp(reinterpret_cast<uintptr_t>(&mine));
+  use([](int lane) -> const T& { return *reinterpret_cast<const T*>(static_cast<uintptr_t>(ShownByLane(lane))); });
+  __syncwarp();
+}
 
 template <class T>
 T FromLane(T value, int lane) {
-  static_assert(sizeof(T) <= sizeof(uint64_t));
-  uint64_t bits = 0;
-  std::memcpy(&bits, &value, sizeof(T));
-  bits = ExchangeInWarp(bits, lane);
-  std::memcpy(&value, &bits, sizeof(T));
-  return value;
+  T result;
+  WithWarp(value, [&](auto of_lane) { result = of_lane(lane); });
+  return result;
 }
 template <class T>
 T __shfl_xor_sync(unsigned, T value, int mask) {

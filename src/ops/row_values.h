@@ -1,0 +1,136 @@
+// Neighbouring values of rows, for kernels that read and write several at once; and what products (row_product.h,
+// row_dots.h) read: a struct with
+//   Values<n> Load<n, kWhole>(row, p, pixels)   of the row from p on; zero outside of it
+//   bool IsPacked<n>()                          whether n values can be read at once at any multiple of n
+// where kWhole promises that, and that all n lie in the row.
+#pragma once
+
+#include <bit>
+#include <cstdint>
+
+#include "backend/cuda/tensor.h"
+#include "ops/gpu_values.h"
+
+namespace riffle::RIFFLE_GPU {
+
+/// Neighbouring values of a row.
+template <int kCount>
+struct Values {
+  float v[kCount];
+};
+
+/// So many values that lie together, aligned to their size.
+template <int kCount>
+RIFFLE_KERNEL Values<kCount> LoadPacked(const float* memory) {
+  const Words<kCount> words = LoadWords<kCount>(memory);
+  Values<kCount> values;
+  for (int i = 0; i < kCount; ++i) values.v[i] = std::bit_cast<float>(words.v[i]);
+  return values;
+}
+template <int kCount>
+RIFFLE_KERNEL Values<kCount> LoadPacked(const Bfloat16* memory) {
+  const Words<kCount / 2> words = LoadWords<kCount / 2>(memory);
+  Values<kCount> values;
+  for (int i = 0; i < kCount; ++i)
+    values.v[i] = i % 2 == 0 ? FirstOfPair(words.v[i / 2]) : SecondOfPair(words.v[i / 2]);
+  return values;
+}
+template <int kCount>
+RIFFLE_KERNEL void StorePacked(float* memory, const Values<kCount>& values) {
+  Words<kCount> words;
+  for (int i = 0; i < kCount; ++i) words.v[i] = std::bit_cast<uint32_t>(values.v[i]);
+  StoreWords(memory, words);
+}
+template <int kCount>
+RIFFLE_KERNEL void StorePacked(Bfloat16* memory, const Values<kCount>& values) {
+  Words<kCount / 2> words;
+  for (int i = 0; i < kCount / 2; ++i) words.v[i] = PackPair(values.v[2 * i], values.v[2 * i + 1]);
+  StoreWords(memory, words);
+}
+
+/// Whether so many values at this address can be read and written at once.
+template <int kCount, class Map>
+RIFFLE_KERNEL bool IsPacked(const Map* address) {
+  return reinterpret_cast<uintptr_t>(address) % (kCount * sizeof(Map)) == 0;
+}
+/// The same at all multiples of kCount in all rows. Rows that are not there are no hindrance.
+template <int kCount, class Map>
+RIFFLE_KERNEL bool IsPacked(const Rows<Map>& rows) {
+  return IsPacked<kCount>(rows.data) && rows.stride % kCount == 0;
+}
+
+template <int kCount, bool kWhole, class Map>
+RIFFLE_KERNEL Values<kCount> LoadValues(const Map* row, int64_t p, int64_t pixels) {
+  if (kWhole || (p + kCount <= pixels && IsPacked<kCount>(row + p))) return LoadPacked<kCount>(row + p);
+  Values<kCount> values;
+  for (int i = 0; i < kCount; ++i) values.v[i] = p + i < pixels ? float(row[p + i]) : 0;
+  return values;
+}
+
+/// Writes what lies in the row; returns what it holds then.
+template <int kCount, bool kWhole, class Map>
+RIFFLE_KERNEL Values<kCount> StoreValues(Map* row, int64_t p, int64_t pixels, const Values<kCount>& values) {
+  if (kWhole || (p + kCount <= pixels && IsPacked<kCount>(row + p))) {
+    StorePacked(row + p, values);
+  } else {
+    for (int i = 0; i < kCount; ++i)
+      if (p + i < pixels) row[p + i] = Map(values.v[i]);
+  }
+  Values<kCount> stored;
+  for (int i = 0; i < kCount; ++i) stored.v[i] = float(Map(values.v[i]));
+  return stored;
+}
+
+/// Rows as they are.
+template <class Map>
+struct InputRows {
+  Rows<const Map> x;
+  template <int kCount>
+  RIFFLE_KERNEL bool IsPacked() const {
+    return RIFFLE_GPU::IsPacked<kCount>(x);
+  }
+  template <int kCount, bool kWhole>
+  RIFFLE_KERNEL Values<kCount> Load(int64_t row, int64_t p, int64_t pixels) const {
+    return LoadValues<kCount, kWhole>(x[row], p, pixels);
+  }
+};
+
+/// Rows less their means.
+template <class Map>
+struct CentredRows {
+  Rows<const Map> x;
+  const Moments<float>* moments;  // null: means are zero
+  template <int kCount>
+  RIFFLE_KERNEL bool IsPacked() const {
+    return RIFFLE_GPU::IsPacked<kCount>(x);
+  }
+  template <int kCount, bool kWhole>
+  RIFFLE_KERNEL Values<kCount> Load(int64_t row, int64_t p, int64_t pixels) const {
+    Values<kCount> values = LoadValues<kCount, kWhole>(x[row], p, pixels);
+    const float mean = moments ? moments[row].mean : 0;
+    for (int i = 0; i < kCount; ++i) values.v[i] = kWhole || p + i < pixels ? values.v[i] - mean : 0;
+    return values;
+  }
+};
+
+/// The gradients of raw values.
+template <class Map>
+struct GradientRows {
+  GradientSource<float, Map> dy;
+  template <int kCount>
+  RIFFLE_KERNEL bool IsPacked() const {
+    return RIFFLE_GPU::IsPacked<kCount>(dy.dz) && (!dy.pull_back || RIFFLE_GPU::IsPacked<kCount>(dy.raw));
+  }
+  template <int kCount, bool kWhole>
+  RIFFLE_KERNEL Values<kCount> Load(int64_t row, int64_t p, int64_t pixels) const {
+    Values<kCount> values = LoadValues<kCount, kWhole>(dy.dz[row], p, pixels);
+    if (!dy.pull_back) return values;
+    const PullBack<float> k = dy.pull_back[row];
+    const Values<kCount> raw = LoadValues<kCount, kWhole>(dy.raw[row], p, pixels);
+    for (int i = 0; i < kCount; ++i)
+      values.v[i] = kWhole || p + i < pixels ? values.v[i] * k.dz_factor + raw.v[i] * k.raw_factor + k.constant : 0;
+    return values;
+  }
+};
+
+}  // namespace riffle::RIFFLE_GPU
