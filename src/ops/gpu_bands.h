@@ -93,10 +93,11 @@ struct Reach {
   int stride, before, taps;
 };
 
-/// The most values of an area, if blocks have so many threads and strips so many lines. Each part of a line may begin
-/// and end within four values.
+/// The most values of an area, if blocks have so many threads and strips so many lines: whole fours. Each part of a line
+/// may begin and end within a four.
 constexpr int MostOfArea(int threads, int lines, Reach reach) {
-  return ((lines - 1) * reach.stride + reach.taps) * ((threads - 1) * reach.stride + reach.taps + 6);
+  const int most = ((lines - 1) * reach.stride + reach.taps) * ((threads - 1) * reach.stride + reach.taps + 6);
+  return (most + 3) / 4 * 4;
 }
 
 /// The area of a plane that a band reaches. In shared memory its values lie as in the row, so that four that can be

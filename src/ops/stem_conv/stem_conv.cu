@@ -206,7 +206,7 @@ struct Backward {
       __syncwarp();
       if (Lane() < 9 && c < shape.in_channels && first + k < shape.out_channels) {
         float sum = 0;
-        for (const float of_one : of_lane[Lane()]) sum += of_one;
+        for (int lane = 0; lane < kWarp; ++lane) sum += of_lane[Lane()][lane];
         parts[(int64_t{first + k} * shape.in_channels + c) * 9 * gridDim.x + Lane() * gridDim.x + blockIdx.x] = sum;
       }
       __syncwarp();
