@@ -93,8 +93,8 @@ struct Reach {
   int stride, before, taps;
 };
 
-/// The most values of an area, if blocks have so many threads and strips so many lines: whole fours. Each part of a line
-/// may begin and end within a four.
+/// The most values of an area, if blocks have so many threads and strips so many lines: whole fours. Each part of a
+/// line may begin and end within a four.
 constexpr int MostOfArea(int threads, int lines, Reach reach) {
   const int most = ((lines - 1) * reach.stride + reach.taps) * ((threads - 1) * reach.stride + reach.taps + 6);
   return (most + 3) / 4 * 4;
