@@ -12,11 +12,10 @@
 //   };
 //   Launch(execution, Grid{blocks}, Scale{y, x});
 //
-// A kernel that lives on many threads has kBlocksAtOnce, too: so many blocks shall run on a multiprocessor at once, with
-// no more registers each than that leaves them.
-//
 // A kernel whose shared memory depends on its arguments has `int64_t SharedBytes() const`, and unsigned char as Shared,
 // which is the first of those bytes.
+// A kernel that lives on many threads has kBlocksAtOnce, too: so many blocks shall run on a multiprocessor at once, with
+// no more registers each than that leaves them.
 //
 // In kernels threadIdx, blockIdx and gridDim, __syncthreads(), __syncwarp() and __shfl_*_sync() are what CUDA makes of
 // them. Sums are added up in an order that follows from shapes alone, so that results have the same bits in every run.

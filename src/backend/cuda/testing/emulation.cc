@@ -2,6 +2,7 @@
 
 #include <ucontext.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -174,28 +175,31 @@ bool Release(int from, int to, State state) {
   return true;
 }
 
+// Calls f(0) … f(count - 1) in the order that was chosen.
+template <class F>
+void InOrder(int count, const F& f) {
+  for (int i = 0; i < count; ++i) f(order == Order::kForward ? i : count - 1 - i);
+}
+
+// Runs threads [from, to) as far as they come without others.
+void RunWarp(int from, int to) {
+  do {
+    InOrder(to - from, [&](int i) {
+      if (block.states[static_cast<size_t>(from + i)] == State::kReady) Step(from + i);
+    });
+  } while (Release(from, to, State::kAtWarpBarrier));
+}
+
 void RunBlock() {
   const int threads = block.threads;
   block.states.assign(static_cast<size_t>(threads), State::kReady);
   block.fiber_of.assign(static_cast<size_t>(threads), nullptr);
   block.deposits.assign(static_cast<size_t>(threads), 0);
-  for (;;) {
-    bool stepped = false, done = true;
-    for (int i = 0; i < threads; ++i) {
-      const int t = order == Order::kForward ? i : threads - 1 - i;
-      if (block.states[static_cast<size_t>(t)] == State::kReady) {
-        Step(t);
-        stepped = true;
-      }
-      done = done && block.states[static_cast<size_t>(t)] == State::kDone;
-    }
-    if (done) return;
-    bool released = false;
-    for (int w = 0; w < threads; w += 32)
-      released |= Release(w, w + 32 < threads ? w + 32 : threads, State::kAtWarpBarrier);
-    if (!released) released = Release(0, threads, State::kAtBlockBarrier);
-    if (!released && !stepped) Die("some threads of a block wait where others do not come");
-  }
+  do {
+    InOrder((threads + 31) / 32, [&](int w) { RunWarp(w * 32, std::min(w * 32 + 32, threads)); });
+  } while (Release(0, threads, State::kAtBlockBarrier));
+  if (!std::ranges::all_of(block.states, [](State s) { return s == State::kDone; }))
+    Die("some threads of a block wait where others do not come");
 }
 
 }  // namespace

@@ -16,8 +16,8 @@ struct Index3 {
   unsigned x = 1, y = 1, z = 1;
 };
 
-/// In which order blocks run, and the threads of a block go on from one barrier to the next. A kernel that lacks
-/// a barrier gives other results in one order than in another.
+/// In which order blocks run, the warps of a block, each as far as it comes without the others, and the threads of a
+/// warp. A kernel that lacks a barrier gives other results in one order than in another.
 enum class Order { kForward, kReverse };
 void SetOrder(Order order);
 
