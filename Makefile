@@ -14,6 +14,7 @@ build:                ## the binary, build/release/bin/riffle, and the library; 
 	@scripts/install-dependencies run
 	cmake --preset $(PRESET) -DRIFFLE_BUILD_TESTS=OFF $(CMAKE_FLAGS)
 	cmake --build --preset $(PRESET) -j $(JOBS)
+	@if command -v nvcc >/dev/null; then echo "For graphics cards: cmake --preset cuda && cmake --build --preset cuda (docs/gpu.md)"; fi
 
 test:                 ## install what is missing, build, run all tests
 	@scripts/install-dependencies test

@@ -1,24 +1,11 @@
-// What kernels of 3×3 windows share: where pixels are, and which pixels a window has. Sizes of pictures are ints here;
-// only pixels of whole rows are counted in 64 bits.
+// What kernels of 3×3 windows share: which pixels a window has, and the kernel that makes a value of each. Sizes of
+// pictures are ints here; only pixels of whole rows are counted in 64 bits.
 #pragma once
 
-#include "backend/cuda/kernel.h"
+#include "ops/gpu_bands.h"
 #include "ops/max_pool/max_pool.h"
 
 namespace riffle::RIFFLE_GPU {
-
-/// Where pixel p of a row is.
-struct Place {
-  int64_t image;
-  int row, column;
-
-  RIFFLE_KERNEL Place(const Plane& plane, int64_t p) {
-    const int64_t line = p / plane.width;
-    column = static_cast<int>(p - line * plane.width);
-    image = line / plane.height;
-    row = static_cast<int>(line - image * plane.height);
-  }
-};
 
 /// [begin, end)
 struct Span {
@@ -32,24 +19,93 @@ struct Windows {
 
   RIFFLE_KERNEL Span Rows(int i) const { return Inside(i, top, static_cast<int>(in.height)); }
   RIFFLE_KERNEL Span Columns(int j) const { return Inside(j, left, static_cast<int>(in.width)); }
-  /// The windows that have this row, or column.
-  RIFFLE_KERNEL Span WindowsOfRow(int h) const { return Around(h, top, static_cast<int>(out.height)); }
-  RIFFLE_KERNEL Span WindowsOfColumn(int w) const { return Around(w, left, static_cast<int>(out.width)); }
+  /// With stride 2: the two windows that may have pixels of a cell, which are lines, or columns, 2i and 2i + 1.
+  RIFFLE_KERNEL Reach AboutCellRow() const { return {1, 1 - top, 2}; }
+  RIFFLE_KERNEL Reach AboutCellColumn() const { return {1, 1 - left, 2}; }
 
  private:
   RIFFLE_KERNEL Span Inside(int i, int before, int size) const {
     const int begin = stride * i - before;
     return {begin > 0 ? begin : 0, begin + 3 < size ? begin + 3 : size};
   }
-  RIFFLE_KERNEL Span Around(int at, int before, int windows) const {
-    const int first = (at + before - 2 + stride - 1) / stride, end = (at + before) / stride + 1;
-    return {first > 0 ? first : 0, end < windows ? end : windows};
-  }
 };
 
 inline Windows PoolWindows(const PoolShape& shape) {
   return {shape.in, shape.out(), 2, static_cast<int>(shape.before(shape.in.height)),
           static_cast<int>(shape.before(shape.in.width))};
+}
+
+/// Writes a value for each window. Op is what computes it: Op::Row(op, r), of a row of y, has `x` and `y`, the rows,
+/// `float Load(float)`, what a value of x stands for, and `float Result(window, i, j)` of window (i, j), in which what
+/// lies outside of the picture is Op::kOutside.
+template <class Op, int kStride>
+struct SlideWindows {
+  static constexpr int kThreads = 256, kBlocksAtOnce = 4, kLines = kStride == 1 ? 7 : 4;
+  static constexpr int kKept = 3 - kStride;  // lines of a window that the next one below has, too
+  using Map = typename Op::MapValue;
+  struct Shared {
+    alignas(16) float x[MostOfArea(kThreads, kLines, {kStride, 1, 3})];
+    alignas(16) Map y[MostOfArea(kThreads, kLines, {1, 0, 1})];
+    BlockSums<float, kThreads> sums;
+  };
+  Windows windows;
+  Bands bands;
+  Op op;
+  PartMoments* moments;  // [rows][bands], or null: not wanted
+
+  RIFFLE_KERNEL void operator()(Shared& shared) const {
+    const typename Op::Row row(op, blockIdx.y);
+    const Band band(bands, static_cast<int>(blockIdx.x));
+    const Area from(bands, band, windows.in, {kStride, windows.top, 3}, {kStride, windows.left, 3});
+    const Area to(bands, band, windows.out, {1, 0, 1}, {1, 0, 1});
+    const int64_t pixels = windows.in.pixels();
+    LoadArea<kThreads>(from, shared.x, [&](int64_t p) {
+      Four four = LoadFour(row.x, p, pixels);
+      for (float& value : four.v) value = row.Load(value);
+      return Packed(four);
+    });
+    __syncthreads();
+    Slide(row, StripColumn(bands, band), from, to, shared);
+    __syncthreads();
+    StoreArea<kThreads>(to, shared.y, row.y);
+    if (!moments) return;
+    const PartMoments of_band = MomentsOfArea<kThreads>(to, shared.y, shared.sums);
+    if (BlockThread() == 0) moments[blockIdx.y * bands.count + blockIdx.x] = of_band;
+  }
+
+ private:
+  RIFFLE_KERNEL void Slide(const typename Op::Row& row, const StripColumn& strip, const Area& from, const Area& to,
+                           Shared& shared) const {
+    const auto height = static_cast<int>(windows.in.height), width = static_cast<int>(windows.in.width);
+    const int picture = from.LineOf(strip.image, windows.in), out_picture = to.LineOf(strip.image, windows.out);
+    const int column = kStride * strip.column - windows.left;
+    const bool has_left = column >= 0, has_right = column + 2 < width;  // the middle is always inside
+    const auto read = [&](int h, float(&line)[3]) {
+      const bool inside = 0 <= h && h < height;
+      const float* at = shared.x + (inside ? from.LineAt(picture + h) + column : 0);
+      line[0] = inside && has_left ? at[0] : Op::kOutside;
+      line[1] = inside ? at[1] : Op::kOutside;
+      line[2] = inside && has_right ? at[2] : Op::kOutside;
+    };
+    float window[3][3];
+    for (int u = 0; u < kKept; ++u) read(kStride * strip.line - windows.top + u, window[u]);
+    for (int i = strip.line; i < strip.end; ++i) {
+      for (int u = kKept; u < 3; ++u) read(kStride * i - windows.top + u, window[u]);
+      shared.y[to.LineAt(out_picture + i) + strip.column] = Map(row.Result(window, i, strip.column));
+      for (int u = 0; u < kKept; ++u)
+        for (int v = 0; v < 3; ++v) window[u][v] = window[u + kStride][v];
+    }
+  }
+};
+
+/// Launches it for so many rows of y, and gathers their moments where they are wanted.
+template <int kStride, class Op>
+void Slide(const Execution& execution, const Windows& windows, int64_t rows, const Op& op, Moments<float>* moments) {
+  using Kernel = SlideWindows<Op, kStride>;
+  const Bands bands = CutIntoBands(windows.out, Kernel::kThreads, Kernel::kLines);
+  PartMoments* const of_bands = moments ? Scratch<PartMoments>(execution, rows * bands.count) : nullptr;
+  Launch(execution, {bands.count, rows}, Kernel{windows, bands, op, of_bands});
+  if (moments) CombineMoments(execution, rows, bands.count, of_bands, moments);
 }
 
 }  // namespace riffle::RIFFLE_GPU

@@ -49,7 +49,7 @@ struct RowDots {
   static constexpr int kRows = kSide * kRowsOfThread, kColumns = kSide * kColumnsOfThread;
   static constexpr int kPixels = 64;          // at a time, of which each team of threads takes a share
   static constexpr int kPitch = kPixels + 4;  // eight rows at the same pixels lie in different banks
-  static constexpr int kBlocks = 2;
+  static constexpr int kBlocksAtOnce = 2;
   struct Operands {
     alignas(16) float left[kRows][kPitch];
     alignas(16) float right[kColumns][kPitch];

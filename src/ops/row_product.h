@@ -42,7 +42,7 @@ struct RowProduct {
   static constexpr int kDepth = 16;                         // rows of `in` at a time
   static constexpr int kLanePixels = kTilePixels / kWarp;   // neighbours
   static constexpr int kPitch = (kRowsOfWarp + 3) / 4 * 4;  // so that a warp's weights are read four at a time
-  static constexpr int kBlocks = 2;
+  static constexpr int kBlocksAtOnce = 2;
   struct Operands {
     alignas(16) float weight[2][kDepth][kWarps][kPitch];
     alignas(16) float in[2][kDepth][kTilePixels];

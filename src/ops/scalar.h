@@ -10,11 +10,11 @@ namespace riffle {
 using std::sqrt;
 
 template <class T>
-T RealPart(T x) {
+constexpr T RealPart(T x) {
   return x;
 }
 template <class T>
-T RealPart(std::complex<T> x) {
+constexpr T RealPart(std::complex<T> x) {
   return x.real();
 }
 

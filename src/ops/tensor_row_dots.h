@@ -11,7 +11,7 @@ namespace riffle::RIFFLE_GPU {
 
 template <class Left, class Right>
 struct TensorRowDots {
-  static constexpr int kThreads = 256, kWarps = kThreads / kWarp, kBlocks = 2;
+  static constexpr int kThreads = 256, kWarps = kThreads / kWarp, kBlocksAtOnce = 2;
   static constexpr int kNeighbours = 8;            // pixels that a lane reads at once
   static constexpr int kRows = 32, kColumns = 80;  // of a warp
   static constexpr int kRowTiles = kRows / 16, kColumnTiles = kColumns / 8;

@@ -40,7 +40,7 @@ inline void PackTensorWeights(const Execution& execution, int groups, int rows, 
 
 template <class In, class Out>
 struct TensorRowProduct {
-  static constexpr int kThreads = 256, kWarps = kThreads / kWarp, kBlocks = 2;
+  static constexpr int kThreads = 256, kWarps = kThreads / kWarp, kBlocksAtOnce = 2;
   static constexpr int kNeighbours = 8;                 // pixels that a lane reads and writes at once
   static constexpr int kPitch = kTilePixels + 8;        // eight rows at the same pixels lie in different banks
   static constexpr int kSharePixels = 4 * kNeighbours;  // of a warp

@@ -13,8 +13,9 @@
 //   Launch(execution, Grid{blocks}, Scale{y, x});
 //
 // A kernel whose shared memory depends on its arguments has `int64_t SharedBytes() const`, and unsigned char as Shared,
-// which is the first of those bytes. One that shall leave registers for more than one block on a multiprocessor has their
-// number as kBlocks.
+// which is the first of those bytes.
+// A kernel that lives on many threads has kBlocksAtOnce, too: so many blocks shall run on a multiprocessor at once, with
+// no more registers each than that leaves them.
 //
 // In kernels threadIdx, blockIdx and gridDim, __syncthreads(), __syncwarp() and __shfl_*_sync() are what CUDA makes of
 // them. Sums are added up in an order that follows from shapes alone, so that results have the same bits in every run.
@@ -73,15 +74,15 @@ size_t SharedBytesOf(const Kernel& kernel) {
 #ifdef __CUDACC__
 
 template <class Kernel>
-constexpr int BlocksOf() {
-  if constexpr (requires { Kernel::kBlocks; })
-    return Kernel::kBlocks;
+constexpr int BlocksAtOnce() {
+  if constexpr (requires { Kernel::kBlocksAtOnce; })
+    return Kernel::kBlocksAtOnce;
   else
     return 1;
 }
 
 template <class Kernel>
-__global__ void __launch_bounds__(Kernel::kThreads, BlocksOf<Kernel>()) Run(const Kernel kernel) {
+__global__ void __launch_bounds__(Kernel::kThreads, BlocksAtOnce<Kernel>()) Run(const Kernel kernel) {
   extern __shared__ __align__(16) unsigned char shared[];
   kernel(*reinterpret_cast<typename Kernel::Shared*>(shared));
 }

@@ -3,9 +3,10 @@
 //   accumulate     sum = values for the first of a group, sum += values for the others
 //   approach       average += share · (values − average): in this form an average that has arrived stays, to the last
 //                  bit
-//   squared_norms  squares[r] = Σ values², summed in double precision in the order of the range
-//   clip_norm      values ·= max_norm / max(norm, max_norm),  norm = √(Σ_r squares[r]), added up in their order; as
-//                  MindSpore's clip_by_global_norm does. Nothing is read by the host in between
+//   squared_norms  squares[r] = Σ values², summed in double precision in an order that follows from the range's size
+//   clip_norm      values ·= max_norm / max(norm, max_norm),  norm = √(Σ_r squares[r]), added up in an order that
+//                  follows from their count; as MindSpore's clip_by_global_norm does. Nothing is read by the host in
+//                  between
 //   all_finite     *finite = 1 if each value is a finite number, else 0
 #pragma once
 

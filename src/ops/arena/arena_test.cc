@@ -1,5 +1,5 @@
-// Passes over arenas: by hand on both backends, and the cpu's bits against the reference's at sizes around those of its
-// parts.
+// Passes over arenas: by hand on each backend, and the cpu's and the cards' bits against the reference's at sizes
+// around those of the parts they go in.
 #include "ops/arena/arena.h"
 
 #include <gmock/gmock.h>
@@ -18,8 +18,11 @@ class ArenaByHand : public testing::TestWithParam<const OpTable<float>*> {
  protected:
   const OpTable<float>& ops_ = *GetParam();
 };
-INSTANTIATE_TEST_SUITE_P(, ArenaByHand, testing::Values(&CpuOps(), &ReferenceOps<float>()),
-                         [](const auto& ops) { return ops.index == 0 ? "cpu" : "reference"; });
+std::string BackendName(const testing::TestParamInfo<const OpTable<float>*>& ops) {
+  return std::array{"cpu", "reference", "cards"}[ops.index];
+}
+INSTANTIATE_TEST_SUITE_P(, ArenaByHand, testing::Values(&CpuOps(), &ReferenceOps<float>(), &emulated::Ops()),
+                         BackendName);
 
 TEST_P(ArenaByHand, AccumulateReplacesThenAdds) {
   std::vector<float> sum = {NAN, 1};
@@ -93,11 +96,12 @@ std::vector<float> PassesOver(int64_t count, const Execution& execution, const O
   return values.Flat();
 }
 
-TEST(ArenaCpu, HasTheBitsOfTheReferenceAtAnyNumberOfThreads) {
+TEST(Arena, HasTheBitsOfTheReferenceOnEachBackend) {
   for (const int64_t count : {1, 100, (1 << 14) - 1, 1 << 14, (1 << 14) + 1, 100'003}) {
     const std::vector<float> expected = PassesOver(count, OnThreads(1), ReferenceOps<float>());
     for (const int threads : {1, 2, 3})
       EXPECT_EQ(PassesOver(count, OnThreads(threads), CpuOps()), expected) << count << " values";
+    InBothOrders([&] { EXPECT_EQ(PassesOver(count, OnThreads(), emulated::Ops()), expected) << count << " values"; });
   }
 }
 

@@ -74,6 +74,14 @@ TEST(AveragePoolCpu, AllWidthsAroundTheVectorWidth) {
   }
 }
 
+// Kernels of graphics cards take such pictures in bands of columns.
+TEST(AveragePoolCpu, WidePictures) {
+  for (const int width : {512, 513, 515, 1030}) {
+    for (const int64_t height : {9, 10})
+      ExpectAllConventions({.channels = 2, .height = height, .width = width, .images = 2});
+  }
+}
+
 TEST(AveragePoolCpu, APictureHasTheSameBitsAloneAndInABatch) {
   for (const auto& [height, width] : kSizes) {
     const Case c{.height = height, .width = width};

@@ -136,6 +136,15 @@ TEST(DepthwiseConvCpu, AllOptions) {
   }
 }
 
+// Kernels of graphics cards take such pictures in bands of columns.
+TEST(DepthwiseConvCpu, WidePictures) {
+  for (const int64_t width : {256, 257, 300, 515, 1030}) {
+    Case c = WithOptions({.channels = 2, .height = 9, .width = width, .images = 2}, static_cast<int>(width));
+    c.moments = c.sums = true;
+    Expect(c);
+  }
+}
+
 TEST(DepthwiseConvCpu, APictureHasTheSameBitsAloneAndInABatch) {
   int i = 0;
   for (const auto& [height, width] : kSizes) {

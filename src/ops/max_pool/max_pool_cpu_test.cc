@@ -102,6 +102,14 @@ TEST(MaxPoolCpu, AllWidthsAroundTheVectorWidth) {
   }
 }
 
+// Kernels of graphics cards take such pictures in bands of columns.
+TEST(MaxPoolCpu, WidePictures) {
+  for (const int width : {512, 513, 515, 1030}) {
+    for (const int64_t height : {9, 10})
+      ExpectBothPaddings({.channels = 2, .height = height, .width = width, .images = 2}, width);
+  }
+}
+
 TEST(MaxPoolCpu, APictureHasTheSameBitsAloneAndInABatch) {
   for (const auto& [height, width] : kSizes) {
     for (const PoolPadding padding : {PoolPadding::kSymmetric, PoolPadding::kSame}) {

@@ -113,6 +113,15 @@ TEST(StemConvCpu, AllCountsOfOutputsAndAllOptions) {
   }
 }
 
+// Kernels of graphics cards take such pictures in bands of columns.
+TEST(StemConvCpu, WidePictures) {
+  for (const int width : {256, 257, 300, 515, 1030}) {
+    Case c = WithOptions({.out_channels = 2, .height = 9, .width = width, .images = 2}, width);
+    c.moments = true;
+    Expect(c);
+  }
+}
+
 TEST(StemConvCpu, APictureHasTheSameBitsAloneAndInABatch) {
   int i = 0;
   for (const auto& [height, width] : kSizes) {

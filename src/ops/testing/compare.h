@@ -20,6 +20,7 @@
 #include "backend/testing/execution.h"
 #include "ops/gpu_ops.h"
 #include "ops/op_table.h"
+#include "ops/testing/card.h"
 #include "ops/testing/map.h"
 
 namespace riffle {
@@ -36,14 +37,15 @@ inline bool Bit(int i, int k) {
 /// A sum of n products in float is off by more than λ·√n·u·Σ|a·b|, u = 2^-24, with a probability of 2·exp(−λ²/2) only
 /// (Higham and Mary, "A new approach to probabilistic rounding error analysis", SIAM J. Sci. Comput. 41, 2019). λ = 4;
 /// to n come the few roundings of scales and shifts at each term.
-inline double RoundingBound(double terms, double magnitude) {
+inline double RoundingBound(double terms, double magnitude, double /*result*/) {
   return 4 * std::sqrt(terms + 8) * 0x1p-24 * std::abs(magnitude);
 }
 
 /// Where maps are of bfloat16, a result may be rounded to it where it is stored, by 2^-8 of itself at most, and so may
 /// the factors of each term. What those make of a sum shrinks beside Σ|a·b| with √n, as they are independent.
 inline double Bfloat16RoundingBound(double terms, double magnitude, double result) {
-  return RoundingBound(terms, magnitude) + 0x1p-8 * (8 / std::sqrt(terms + 8) * std::abs(magnitude) + std::abs(result));
+  return RoundingBound(terms, magnitude, result) +
+         0x1p-8 * (8 / std::sqrt(terms + 8) * std::abs(magnitude) + std::abs(result));
 }
 
 /// What an op wrote.
@@ -136,13 +138,6 @@ void ExpectWithin(Bound bound, const Results<float>& actual, const Results<doubl
   }
 }
 
-/// Expects each value within its rounding bound.
-inline void ExpectWithinRounding(const Results<float>& actual, const Results<double>& expected,
-                                 const Results<double>& magnitude) {
-  ExpectWithin([](double terms, double scale, double) { return RoundingBound(terms, scale); }, actual, expected,
-               magnitude);
-}
-
 template <class F>
 void ForEachTarget(F f) {
   for (const std::string& target : AvailableTargets()) {
@@ -176,39 +171,84 @@ Results<float> SolveOnBfloat16(const Case& c) {
   return results;
 }
 
-/// solve() of emulated kernels, whose results must have the same bits in both orders of threads.
+/// Calls f() twice: with the threads of emulated kernels in one order, and in the other.
 template <class F>
-Results<float> InBothOrders(F solve) {
-  const Results<float> results = solve();
-  emulated::SetOrder(emulated::Order::kReverse);
-  EXPECT_TRUE(results.SameBits(solve())) << "threads in another order";
+void InBothOrders(F f) {
+  for (const emulated::Order order : {emulated::Order::kForward, emulated::Order::kReverse}) {
+    emulated::SetOrder(order);
+    f();
+  }
   emulated::SetOrder(emulated::Order::kForward);
+}
+
+/// Expects that what solve() by emulated kernels gives is within bound of `expected`, and has the same bits in both
+/// orders of threads.
+template <class Bound, class F>
+void ExpectKernelsWithin(Bound bound, F solve, const Results<double>& expected, const Results<double>& magnitude) {
+  std::vector<Results<float>> results;
+  InBothOrders([&] { results.push_back(solve()); });
+  ExpectWithin(bound, results[0], expected, magnitude);
+  EXPECT_TRUE(results[0].SameBits(results[1])) << "threads in another order";
+}
+
+/// What a Problem gives on a card.
+template <template <class...> class Problem, class Map, class Case>
+Results<float> SolveOnCard(const TestCard& card, const Case& c, Values values, const OpTable<float, Map>& ops) {
+  Results<float> results;
+  const auto run = [&](auto& problem) {
+    problem.Run(card.execution, ops);
+    card.execution.Synchronize();
+    EXPECT_EQ(card.execution.device.Health().message(), "");
+    problem.AddTo(&results);
+  };
+  if constexpr (std::is_same_v<Map, float>) {
+    Problem<float> problem(c, values);
+    run(problem);
+  } else {
+    Problem<float, Map> problem(c, values);
+    run(problem);
+  }
   return results;
+}
+
+/// The same for kernels on a card, which have the same bits each time.
+template <template <class...> class Problem, class Case>
+void ExpectCardMatchesReference(const TestCard& card, const Case& c, const Results<double>& magnitude) {
+  const auto expect = [&]<class Map>(auto bound, Values values, const OpTable<float, Map>& ops) {
+    const auto results = SolveOnCard<Problem>(card, c, values, ops);
+    ExpectWithin(bound, results, Solve<Problem>(c, values, ReferenceOps<double>()), magnitude);
+    EXPECT_TRUE(results.SameBits(SolveOnCard<Problem>(card, c, values, ops))) << "once more";
+  };
+  expect(RoundingBound, Values::kExact, card.ops);
+  if constexpr (requires { typename Problem<float, Bfloat16>; })
+    expect(Bfloat16RoundingBound, Values::kBfloat16, *card.ops.bfloat16);
 }
 
 /// `magnitude`: what the problem's rounding errors are proportional to.
 template <template <class...> class Problem, class Case>
 void ExpectBackendsMatchReference(const Case& c, const Results<double>& magnitude) {
+  if (const TestCard* card = OnCard()) return ExpectCardMatchesReference<Problem>(*card, c, magnitude);
   const Results<double> expected = Solve<Problem>(c, Values::kExact, ReferenceOps<double>());
   {
     SCOPED_TRACE("reference in float");
-    ExpectWithinRounding(Solve<Problem>(c, Values::kExact, ReferenceOps<float>()), expected, magnitude);
+    ExpectWithin(RoundingBound, Solve<Problem>(c, Values::kExact, ReferenceOps<float>()), expected, magnitude);
   }
   ForEachTarget([&] {
     const Results<float> actual = Solve<Problem>(c, Values::kExact, CpuOps());
-    ExpectWithinRounding(actual, expected, magnitude);
+    ExpectWithin(RoundingBound, actual, expected, magnitude);
     for (const int threads : {2, 3})
       EXPECT_TRUE(actual.SameBits(Solve<Problem>(c, Values::kExact, CpuOps(), threads))) << threads << " threads";
   });
   {
     SCOPED_TRACE("kernels of graphics cards");
-    ExpectWithinRounding(InBothOrders([&] { return Solve<Problem>(c, Values::kExact, emulated::Ops()); }), expected,
-                         magnitude);
+    ExpectKernelsWithin(
+        RoundingBound, [&] { return Solve<Problem>(c, Values::kExact, emulated::Ops()); }, expected, magnitude);
   }
   if constexpr (requires { typename Problem<float, Bfloat16>; }) {
     SCOPED_TRACE("kernels of graphics cards on maps of bfloat16");
-    ExpectWithin(Bfloat16RoundingBound, InBothOrders([&] { return SolveOnBfloat16<Problem>(c); }),
-                 Solve<Problem>(c, Values::kBfloat16, ReferenceOps<double>()), magnitude);
+    ExpectKernelsWithin(
+        Bfloat16RoundingBound, [&] { return SolveOnBfloat16<Problem>(c); },
+        Solve<Problem>(c, Values::kBfloat16, ReferenceOps<double>()), magnitude);
   }
 }
 

@@ -5,6 +5,7 @@
 #include <complex>
 #include <cstdint>
 #include <limits>
+#include <new>
 #include <numeric>
 #include <vector>
 
@@ -63,6 +64,20 @@ bool IsNan(T x) {
   return std::isnan(std::real(x));
 }
 inline bool IsNan(Bfloat16 x) { return IsNan(static_cast<float>(x)); }
+
+/// Puts what a vector holds at cache lines.
+template <class T>
+struct CacheLines {
+  using value_type = T;
+  CacheLines() = default;
+  template <class U>
+  CacheLines(const CacheLines<U>&) {}  // NOLINT: allocators of other types are the same
+  T* allocate(size_t count) {
+    return static_cast<T*>(::operator new (count * sizeof(T), std::align_val_t{kCacheLineBytes}));
+  }
+  void deallocate(T* values, size_t) { ::operator delete (values, std::align_val_t{kCacheLineBytes}); }
+  bool operator==(const CacheLines&) const = default;
+};
 
 /// A feature map; every row begins at a cache line. Everything around its values, between the rows and before
 /// and after them all, is NaN: an op that reads there is seen in its results, one that writes there by Intact().
@@ -131,7 +146,7 @@ class GuardedMap {
 
  private:
   int64_t rows_ = 0, pixels_ = 0, stride_ = 0, offset_ = 0;
-  AlignedArray<T> values_;
+  std::vector<T, CacheLines<T>> values_;
 };
 
 }  // namespace riffle

@@ -1,5 +1,6 @@
-// The update rules: one step of each by hand on the reference, and the cpu's bits against the reference's. Whole runs
-// of them are held to papers and to LibTorch in train/update/optimizer_test.cc and tests/oracle/optimizer_test.cc.
+// The update rules: one step of each by hand on the reference, and the cpu's and the cards' bits against the
+// reference's. Whole runs of them are held to papers and to LibTorch in train/update/optimizer_test.cc and
+// tests/oracle/optimizer_test.cc.
 #include "ops/update/update.h"
 
 #include <gtest/gtest.h>
@@ -81,19 +82,21 @@ TEST(Update, OneStepOfEachRuleByHand) {
 }
 
 TEST(Update, AdanTakesNoDifferenceInTheFirstStepAndLambsRatioIsOneWhereANormIsZero) {
-  const UpdateRange range = {.begin = 0, .size = 1};
-  float weight = 0, gradient = 3, slots[kMaxSlots] = {};
-  Update<float> update = {.parameters = &weight, .gradients = &gradient, .ranges = &range, .range_count = 1};
-  for (int s = 0; s < kMaxSlots; ++s) update.slots[s] = &slots[s];
-  UpdateStep step = {
-      .kind = kAdan, .lr = 1, .betas = {0.5, 0.5, 0.5}, .corrections = {0.5, 0.5, 0.5}, .is_first = true};
-  CpuOps().update(OnThreads(), step, update);
-  EXPECT_EQ(slots[1], 0);
-  EXPECT_FLOAT_EQ(weight, -1) << "lr · 3 / √9";
-  weight = slots[0] = slots[1] = 0;
-  step.kind = kLamb;
-  CpuOps().update(OnThreads(), step, update);
-  EXPECT_FLOAT_EQ(weight, -1);
+  for (const OpTable<float>* ops : {&CpuOps(), &emulated::Ops()}) {
+    const UpdateRange range = {.begin = 0, .size = 1};
+    float weight = 0, gradient = 3, slots[kMaxSlots] = {};
+    Update<float> update = {.parameters = &weight, .gradients = &gradient, .ranges = &range, .range_count = 1};
+    for (int s = 0; s < kMaxSlots; ++s) update.slots[s] = &slots[s];
+    UpdateStep step = {
+        .kind = kAdan, .lr = 1, .betas = {0.5, 0.5, 0.5}, .corrections = {0.5, 0.5, 0.5}, .is_first = true};
+    ops->update(OnThreads(), step, update);
+    EXPECT_EQ(slots[1], 0);
+    EXPECT_FLOAT_EQ(weight, -1) << "lr · 3 / √9";
+    weight = slots[0] = slots[1] = 0;
+    step.kind = kLamb;
+    ops->update(OnThreads(), step, update);
+    EXPECT_FLOAT_EQ(weight, -1);
+  }
 }
 
 // Three steps over ranges with gaps between them.
@@ -129,26 +132,29 @@ struct Problem {
   }
 };
 
-TEST(UpdateCpu, HasTheBitsOfTheReferenceAtAnyNumberOfThreads) {
+TEST(Update, HasTheBitsOfTheReferenceOnEachBackend) {
   for (const UpdateKind kind : kAll) {
     const auto expected = Problem().Run(kind, OnThreads(1), ReferenceOps<float>());
     for (const int threads : {1, 2, 3})
       EXPECT_EQ(Problem().Run(kind, OnThreads(threads), CpuOps()), expected) << static_cast<int>(kind);
+    InBothOrders(
+        [&] { EXPECT_EQ(Problem().Run(kind, OnThreads(), emulated::Ops()), expected) << static_cast<int>(kind); });
   }
 }
 
-TEST(UpdateCpu, LeavesWhatIsInNoRangeAlone) {
-  for (const UpdateKind kind : kAll) {
-    Problem none;
-    none.ranges.clear();
-    const std::vector<float> before = none.Run(kind, OnThreads(), CpuOps())[0];
-    const std::vector<float> after = Problem().Run(kind, OnThreads(), CpuOps())[0];
-    EXPECT_EQ(after[1], before[1]);
-    EXPECT_EQ(after[63], before[63]);
-    EXPECT_EQ(after[1'099], before[1'099]);
-    EXPECT_NE(after[0], before[0]) << static_cast<int>(kind);
-    EXPECT_NE(after[4'999], before[4'999]) << static_cast<int>(kind);
-  }
+TEST(Update, LeavesWhatIsInNoRangeAlone) {
+  for (const OpTable<float>* ops : {&CpuOps(), &emulated::Ops()})
+    for (const UpdateKind kind : kAll) {
+      Problem none;
+      none.ranges.clear();
+      const std::vector<float> before = none.Run(kind, OnThreads(), *ops)[0];
+      const std::vector<float> after = Problem().Run(kind, OnThreads(), *ops)[0];
+      EXPECT_EQ(after[1], before[1]);
+      EXPECT_EQ(after[63], before[63]);
+      EXPECT_EQ(after[1'099], before[1'099]);
+      EXPECT_NE(after[0], before[0]) << static_cast<int>(kind);
+      EXPECT_NE(after[4'999], before[4'999]) << static_cast<int>(kind);
+    }
 }
 
 }  // namespace
