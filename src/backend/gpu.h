@@ -23,6 +23,9 @@ struct Gpu {
 /// "GPU 0 (NVIDIA H100 80GB HBM3, 79.6 of 80.0 GB free)"
 std::string Described(const Gpu& gpu);
 
+/// What this build and machine have of them, in lines for people.
+std::vector<std::string> AboutGpus();
+
 /// What this build has of CUDA: the toolkit's version, say "13.0", or "" where it was built without.
 std::string_view CudaVersion();
 

@@ -161,7 +161,10 @@ std::string TextOf(const Roofs& roofs) {
   Table bandwidths({"updated in place, a thread", fmt::format("GB/s on {}", roofs.threads)});
   for (const Roofs::Bandwidth& bandwidth : roofs.bandwidths)
     bandwidths.AddRow({BytesText(bandwidth.bytes_per_thread), fmt::format("{:.1f}", bandwidth.gbps)});
-  return peaks.Text() + '\n' + bandwidths.Text();
+  std::string text = peaks.Text() + '\n' + bandwidths.Text();
+  for (const std::string& gpu : roofs.gpus) text += '\n' + gpu;
+  if (roofs.copy_gbps > 0) text += fmt::format("\nA copy on the card, read and written: {:.0f} GB/s", roofs.copy_gbps);
+  return text + '\n';
 }
 
 nlohmann::ordered_json JsonOf(const Roofs& roofs) {
@@ -174,7 +177,9 @@ nlohmann::ordered_json JsonOf(const Roofs& roofs) {
           {"target", ActiveTarget()},
           {"peak_gflops", roofs.peak_gflops},
           {"peaks", std::move(peaks)},
-          {"bandwidths", std::move(bandwidths)}};
+          {"bandwidths", std::move(bandwidths)},
+          {"gpus", roofs.gpus},
+          {"copy_gbps", roofs.copy_gbps}};
 }
 
 }  // namespace riffle

@@ -36,6 +36,8 @@ struct Roofs {
   std::vector<Peak> peaks;  ///< the widest vectors first
   double peak_gflops = 0;   ///< of the target in use
   std::vector<Bandwidth> bandwidths;
+  std::vector<std::string> gpus;  ///< a line each: which there are, or why there is none
+  double copy_gbps = 0;           ///< of the card that was asked for; 0: none was
 };
 
 std::string TextOf(const BenchSetting& setting, const Measurement& measurement);

@@ -167,7 +167,9 @@ Status Run(const Invocation& invocation, const Console& console) {
   RIFFLE_ASSIGN(const std::unique_ptr<Machine> machine, OpenMachine(invocation.settings.options));
   if (kind != "peak") return Bench(*machine, invocation, console).Run(kind);
   RIFFLE_ASSIGN(const double seconds, SecondsOf(invocation));
-  RIFFLE_ASSIGN(const Roofs roofs, MeasureRoofs(machine->pool, seconds));
+  RIFFLE_ASSIGN(Roofs roofs, MeasureRoofs(machine->pool, seconds));
+  roofs.gpus = AboutGpus();
+  if (machine->gpu) roofs.copy_gbps = MeasureCopyGbps(*machine->gpu, 1e3 * seconds / 4);
   return Say(invocation, console, TextOf(roofs), JsonOf(roofs));
 }
 

@@ -21,16 +21,6 @@
 namespace riffle {
 namespace {
 
-/// What this build and machine have of graphics cards, a line each.
-std::string AboutGpus() {
-  if (CudaVersion().empty()) return "CUDA: not in this build (cmake --preset cuda); it computes on the CPU\n";
-  std::string text = fmt::format("CUDA: {}\n", CudaVersion());
-  const Result<std::vector<Gpu>> gpus = Gpus();
-  if (!gpus.ok()) return text + fmt::format("No GPU: {}\n", gpus.status().message());
-  for (const Gpu& gpu : *gpus) text += Described(gpu) + '\n';
-  return text;
-}
-
 constexpr int kUnexpectedExitCode = 1;
 constexpr int kHelpWidth = 100;  // where the help does not go to a terminal
 
@@ -85,7 +75,8 @@ Status Execute(const Command& command, const Invocation& invocation, const Conso
 Status Dispatch(std::span<const std::string> words, const Console& console, std::ostream& err) {
   const std::string first = words.empty() ? "--help" : words[0];
   if (first == "--version") {
-    console.out << "riffle " RIFFLE_VERSION "\n" << AboutGpus();
+    console.out << "riffle " RIFFLE_VERSION "\n";
+    for (const std::string& line : AboutGpus()) console.out << line << '\n';
     return {};
   }
   if (first == "help" && words.size() > 1) return ShowHelp(words[1], console);

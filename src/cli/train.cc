@@ -203,22 +203,24 @@ Status Train(const Invocation& invocation, const Console& console, Communicator&
   RIFFLE_TRY(CheckOutsideRun("teacher_ckpt", options.teacher_ckpt, options.ckpt_save_dir));
   RIFFLE_ASSIGN(TrainerOptions trainer_options, TrainerOptionsFrom(options, info.model.num_classes, world.size()));
   trainer_options.maps = MapsAt(options.amp_level, *machine);
+  trainer_options.val_maps = MapsAt(options.val_amp_level, *machine);
   RIFFLE_ASSIGN(const std::unique_ptr<Trainer> trainer,
                 Trainer::Create(machine->execution, trainer_options, info, machine->ops, world));
   const Plan& plan = trainer->plan();
   ModelDescription training_model = plan.model;
   training_model.image_size = options.image_resize;
   RIFFLE_ASSIGN(const Plan training_plan, MakePlan(training_model));
-  console.out << EssentialConfigurations(options,
-                                         {.train_images = data.train->size(),
-                                          .val_images = data.validation ? data.validation->size() : 0,
-                                          .num_classes = plan.model.num_classes,
-                                          .batches_per_epoch = data.train_loaders->BatchesPerEpoch(),
-                                          .parameters = plan.registry.trainable_count(),
-                                          .memory_bytes = TrainingMemoryBytes(
-                                              training_plan, std::min<int64_t>(options.batch_size, data.train->size()) *
-                                                                 std::max(1, options.aug_splits)),
-                                          .processes = world.size()})
+  console.out << EssentialConfigurations(options, {.train_images = data.train->size(),
+                                                   .val_images = data.validation ? data.validation->size() : 0,
+                                                   .num_classes = plan.model.num_classes,
+                                                   .batches_per_epoch = data.train_loaders->BatchesPerEpoch(),
+                                                   .parameters = plan.registry.trainable_count(),
+                                                   .memory_bytes = TrainingMemoryBytes(
+                                                       training_plan,
+                                                       std::min<int64_t>(options.batch_size, data.train->size()) *
+                                                           std::max(1, options.aug_splits),
+                                                       {.map = BytesOf(trainer_options.maps)}),
+                                                   .processes = world.size()})
               << std::endl;
 
   const bool dry = invocation.Has("dry_run");

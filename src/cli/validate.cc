@@ -123,8 +123,9 @@ Status Validate(const Invocation& invocation, const Console& console, Communicat
   ModelDescription model = checkpoint.info().model;
   model.image_size = preprocessing.image_size;
   const WeightSet set = invocation.Has("online") ? WeightSet::kOnline : checkpoint.best_weights();
-  RIFFLE_ASSIGN(const std::unique_ptr<Session> session,
-                LoadSession(machine->execution, checkpoint, set, model, machine->ops));
+  RIFFLE_ASSIGN(
+      const std::unique_ptr<Session> session,
+      LoadSession(machine->execution, checkpoint, set, model, machine->ops, MapsAt(options.val_amp_level, *machine)));
   session->SetFlip(options.tta_flip);
 
   options.in_channels = model.in_channels;

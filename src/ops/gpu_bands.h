@@ -73,7 +73,8 @@ struct Band {
   }
 };
 
-/// What a thread has of a band: a column of a strip. One that has none is at the band's first, of which it has no lines.
+/// What a thread has of a band: a column of a strip. One that has none is at the band's first, of which it has no
+/// lines.
 struct StripColumn {
   int image, line, end, column;
 

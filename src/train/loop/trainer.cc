@@ -94,7 +94,7 @@ Trainer::Trainer(const Execution& execution, const TrainerOptions& options, Chec
       optimizer_(execution.device, plan_->registry, options.optimizer, ops),
       accumulated_(execution.device,
                    options.gradient_accumulation_steps > 1 ? plan_->registry.trainable_arena_values() : 0),
-      session_(execution, *plan_, ops) {
+      session_(execution, *plan_, ops, options.val_maps) {
   session_.SetFlip(options.tta_flip);
   if (options.ema_decay) ema_.emplace(execution.device, plan_->registry);
   if (options.on_nan == OnNan::kSkip)

@@ -46,7 +46,8 @@ struct TrainerOptions {
   std::optional<double> ema_decay = std::nullopt;  ///< where ema is set
   int bn_recalibration = 0;
   bool sync_bn = false;
-  MapType maps = MapType::kFloat;  ///< of training; amp_level, where the backend has others
+  /// Of training, and of validation: amp_level and val_amp_level, where the backend has ops for them.
+  MapType maps = MapType::kFloat, val_maps = MapType::kFloat;
   int val_interval = 1;
   int patience = 0;
   double max_minutes = 0;
