@@ -13,7 +13,7 @@ constexpr int64_t kImages = 3;
 // Within a chain both steps are under way at once, block by block.
 TEST(LivesInTraining, WhatTheStepsOfAChainTouchIsAliveTogether) {
   const Plan plan = *MakePlan(*FindModel("shufflenet_v1_g3_x1_0"));
-  const std::vector<BufferLife> lives = LivesInTraining(plan, kImages, sizeof(float));
+  const std::vector<BufferLife> lives = LivesInTraining(plan, kImages, {});
   const auto gradient = [&](int map) { return lives[plan.maps.size() + plan.backward.maps[map].gradient_map]; };
   int chains = 0;
   for (size_t i = 0; i + 1 < plan.steps.size(); ++i) {
