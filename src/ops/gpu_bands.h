@@ -73,17 +73,18 @@ struct Band {
   }
 };
 
-/// What a thread has of a band: a column of a strip; of a last band, maybe no lines.
+/// What a thread has of a band: a column of a strip. One that has none is at the band's first, of which it has no lines.
 struct StripColumn {
   int image, line, end, column;
 
-  RIFFLE_KERNEL StripColumn(const Bands& bands, const Band& band) {
-    const int strip = BlockThread() / band.columns;
-    const Strip mine = band.first.After(bands, strip);
+  RIFFLE_KERNEL StripColumn(const Bands& bands, const Band& band, int thread = BlockThread()) {
+    const int nth = thread / band.columns;
+    const bool has_one = nth < band.strips;
+    const Strip mine = band.first.After(bands, has_one ? nth : 0);
     image = mine.image;
     line = mine.first_line(bands);
-    end = strip < band.strips ? mine.end_line(bands) : line;
-    column = band.column + BlockThread() - strip * band.columns;
+    end = has_one ? mine.end_line(bands) : line;
+    column = band.column + (has_one ? thread - nth * band.columns : 0);
   }
 };
 
@@ -93,10 +94,11 @@ struct Reach {
   int stride, before, taps;
 };
 
-/// The most values of an area, if blocks have so many threads and strips so many lines. Each part of a line may begin
-/// and end within four values.
+/// The most values of an area, if blocks have so many threads and strips so many lines: whole fours. Each part of a
+/// line may begin and end within a four.
 constexpr int MostOfArea(int threads, int lines, Reach reach) {
-  return ((lines - 1) * reach.stride + reach.taps) * ((threads - 1) * reach.stride + reach.taps + 6);
+  const int most = ((lines - 1) * reach.stride + reach.taps) * ((threads - 1) * reach.stride + reach.taps + 6);
+  return (most + 3) / 4 * 4;
 }
 
 /// The area of a plane that a band reaches. In shared memory its values lie as in the row, so that four that can be
@@ -149,20 +151,20 @@ struct Area {
 /// Calls f(p, at, from, to) for fours of values of an area: those at p + from … p + to − 1 in the row, which are at
 /// at + from … in shared memory. p and at are multiples of four.
 template <int kThreads, class F>
-RIFFLE_KERNEL void ForFours(const Area& area, const F& f) {
+RIFFLE_KERNEL void ForFours(const Area& area, const F& f, int thread = BlockThread()) {
   for (int run = 0; run < area.runs; ++run) {
     const int at = area.RunAt(run), before = at % 4, end = before + area.run_values;
     const int64_t first = area.begin + int64_t{run} * area.width - before;
-    for (int i = BlockThread() * 4; i < end; i += kThreads * 4)
+    for (int i = thread * 4; i < end; i += kThreads * 4)
       f(first + i, at - before + i, i < before ? before - i : 0, end - i < 4 ? end - i : 4);
   }
 }
 
 /// Brings an area of a row to shared memory: load(p) is what shall be there of the row's values p … p + 3.
 template <int kThreads, class Value, class F>
-RIFFLE_KERNEL void LoadArea(const Area& area, Value* to, const F& load) {
-  ForFours<kThreads>(area,
-                     [&](int64_t p, int at, int, int) { *reinterpret_cast<PackedFour<Value>*>(to + at) = load(p); });
+RIFFLE_KERNEL void LoadArea(const Area& area, Value* to, const F& load, int thread = BlockThread()) {
+  const auto put = [&](int64_t p, int at, int, int) { *reinterpret_cast<PackedFour<Value>*>(to + at) = load(p); };
+  ForFours<kThreads>(area, put, thread);
 }
 
 /// Stores an area from shared memory.

@@ -8,6 +8,31 @@
 
 namespace riffle::RIFFLE_GPU {
 
+/// Calls f(channel, image, place) for each value of a map, `place` being a pixel of the picture.
+template <class F>
+struct ForEachPixelKernel {
+  static constexpr int kThreads = 256, kOfThread = 4;
+  struct Shared {};
+  Plane plane;
+  F f;
+  RIFFLE_KERNEL void operator()(Shared&) const {
+    const int64_t first = int64_t{blockIdx.x} * kThreads * kOfThread, left = plane.pixels() - first;
+    const int64_t image = first / plane.area();
+    const auto area = static_cast<int>(plane.area()), begin = static_cast<int>(first - image * area);
+    for (int i = BlockThread(); i < kThreads * kOfThread && i < left; i += kThreads) {
+      const int images = (begin + i) / area;
+      f(static_cast<int>(blockIdx.y), image + images, begin + i - images * area);
+    }
+  }
+};
+
+/// f is `[=] RIFFLE_LAMBDA(int channel, int64_t image, int place) { … }`.
+template <class F>
+void ForEachPixel(const Execution& execution, int64_t channels, const Plane& plane, const F& f) {
+  using Kernel = ForEachPixelKernel<F>;
+  Launch(execution, {DivideUp(plane.pixels(), Kernel::kThreads * Kernel::kOfThread), channels}, Kernel{plane, f});
+}
+
 /// max(0, x); a NaN stays a NaN.
 RIFFLE_KERNEL float Relu(float x) { return x < 0 ? 0 : x; }
 

@@ -7,19 +7,6 @@
 
 namespace riffle::RIFFLE_GPU {
 
-/// Where pixel p of a row is.
-struct Place {
-  int64_t image;
-  int row, column;
-
-  RIFFLE_KERNEL Place(const Plane& plane, int64_t p) {
-    const int64_t line = p / plane.width;
-    column = static_cast<int>(p - line * plane.width);
-    image = line / plane.height;
-    row = static_cast<int>(line - image * plane.height);
-  }
-};
-
 /// [begin, end)
 struct Span {
   int begin, end;

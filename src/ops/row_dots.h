@@ -49,6 +49,7 @@ struct RowDots {
   static constexpr int kRows = kSide * kRowsOfThread, kColumns = kSide * kColumnsOfThread;
   static constexpr int kPixels = 64;          // at a time, of which each team of threads takes a share
   static constexpr int kPitch = kPixels + 4;  // eight rows at the same pixels lie in different banks
+  static constexpr int kBlocksAtOnce = 2;
   struct Operands {
     alignas(16) float left[kRows][kPitch];
     alignas(16) float right[kColumns][kPitch];
@@ -174,37 +175,66 @@ struct RowDots {
   }
 };
 
+/// What dots are about, where they were computed of rows as they are: their means, to be subtracted from each value.
+/// Needs shape.sums.
+struct DotsMeans {
+  const Moments<float>* right = nullptr;  ///< [groups·columns]; null: none
+  bool left_too = false;                  ///< left and right are the same rows
+};
+
 /// Adds up the parts: a lane a value, a warp each so many parts.
 struct AddParts {
   static constexpr int kThreads = 512, kWarps = kThreads / kWarp;
+  struct Sums {
+    double value = 0, left = 0, right = 0;  // of a dot, and of its rows
+  };
   struct Shared {
-    float of_warp[kWarps][kWarp];
+    Sums of_warp[kWarps][kWarp];
   };
   RowDotsShape shape;
+  DotsMeans means;
   const float* parts;
   float* dots;
-  float* sums;
+  float* sums;  // null: not wanted
 
   RIFFLE_KERNEL void operator()(Shared& shared) const {
-    const int64_t i = int64_t{blockIdx.x} * kWarp + Lane(), count = PartsOf(shape);
-    float sum = 0;
-    if (i < shape.values())
-      for (int64_t part = Warp(); part < count; part += kWarps) sum += parts[part * shape.values() + i];
-    shared.of_warp[Warp()][Lane()] = sum;
+    const int64_t i = int64_t{blockIdx.x} * kWarp + Lane(), values = shape.values(), count = PartsOf(shape);
+    const int64_t left = i / shape.columns, right = left / shape.rows * shape.columns + i % shape.columns;
+    Sums all;
+    if (i < values)
+      for (int64_t part = Warp(); part < count; part += kWarps) {
+        const float* of_part = parts + part * values;
+        all.value += static_cast<double>(of_part[i]);
+        if (!means.right || i >= shape.dots()) continue;
+        all.left += static_cast<double>(of_part[shape.dots() + left]);
+        if (means.left_too) all.right += static_cast<double>(of_part[shape.dots() + right]);
+      }
+    shared.of_warp[Warp()][Lane()] = all;
     __syncthreads();
-    if (Warp() > 0 || i >= shape.values()) return;
-    for (int w = 1; w < kWarps; ++w) sum += shared.of_warp[w][Lane()];
-    if (i < shape.dots())
-      dots[i] = sum;
-    else
-      sums[i - shape.dots()] = sum;
+    if (Warp() > 0 || i >= values) return;
+    for (int w = 1; w < kWarps; ++w) {
+      const Sums& of_warp = shared.of_warp[w][Lane()];
+      all = {all.value + of_warp.value, all.left + of_warp.left, all.right + of_warp.right};
+    }
+    if (i >= shape.dots()) {
+      if (sums) sums[i - shape.dots()] = static_cast<float>(all.value);
+      return;
+    }
+    if (means.right) {
+      const auto of_right = static_cast<double>(means.right[right].mean);
+      all.value -= of_right * all.left;
+      if (means.left_too)
+        all.value -=
+            static_cast<double>(means.right[left].mean) * (all.right - of_right * static_cast<double>(shape.pixels));
+    }
+    dots[i] = static_cast<float>(all.value);
   }
 };
 
-/// Writes shape.dots() dots and, where shape.sums, the sums, when all parts are there.
-inline void LaunchAddParts(const Execution& execution, const RowDotsShape& shape, const float* parts, float* dots,
-                           float* sums) {
-  Launch(execution, {DivideUp(shape.values(), kWarp)}, AddParts{shape, parts, dots, sums});
+/// Writes shape.dots() dots and, where they are wanted, the sums, when all parts are there.
+inline void LaunchAddParts(const Execution& execution, const RowDotsShape& shape, const DotsMeans& means,
+                           const float* parts, float* dots, float* sums) {
+  Launch(execution, {DivideUp(shape.values(), kWarp)}, AddParts{shape, means, parts, dots, sums});
 }
 
 /// Computes the parts of the shape's pixels: `parts` is [PartsOf(shape)][shape.values()].

@@ -42,6 +42,7 @@ struct RowProduct {
   static constexpr int kDepth = 16;                         // rows of `in` at a time
   static constexpr int kLanePixels = kTilePixels / kWarp;   // neighbours
   static constexpr int kPitch = (kRowsOfWarp + 3) / 4 * 4;  // so that a warp's weights are read four at a time
+  static constexpr int kBlocksAtOnce = 2;
   struct Operands {
     alignas(16) float weight[2][kDepth][kWarps][kPitch];
     alignas(16) float in[2][kDepth][kTilePixels];
@@ -99,7 +100,7 @@ struct RowProduct {
       }
     }
     if (partials.of_tiles) __syncthreads();
-    for (int r = 0; r < kRowsOfWarp; ++r) {
+    RIFFLE_UNROLL for (int r = 0; r < kRowsOfWarp; ++r) {
       const int row = place.row + Warp() * kRowsOfWarp + r;
       if (row >= shape.rows) continue;
       const Partial partial = out.template Store<kLanePixels, kWhole>(

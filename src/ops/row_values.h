@@ -35,17 +35,24 @@ RIFFLE_KERNEL Values<kCount> LoadPacked(const Bfloat16* memory) {
     values.v[i] = i % 2 == 0 ? FirstOfPair(words.v[i / 2]) : SecondOfPair(words.v[i / 2]);
   return values;
 }
+/// As they lie in memory of a Map's values.
 template <int kCount>
-RIFFLE_KERNEL void StorePacked(float* memory, const Values<kCount>& values) {
+RIFFLE_KERNEL Words<kCount> Packed(const float*, const Values<kCount>& values) {
   Words<kCount> words;
   for (int i = 0; i < kCount; ++i) words.v[i] = std::bit_cast<uint32_t>(values.v[i]);
-  StoreWords(memory, words);
+  return words;
 }
 template <int kCount>
-RIFFLE_KERNEL void StorePacked(Bfloat16* memory, const Values<kCount>& values) {
+RIFFLE_KERNEL Words<kCount / 2> Packed(const Bfloat16*, const Values<kCount>& values) {
   Words<kCount / 2> words;
   for (int i = 0; i < kCount / 2; ++i) words.v[i] = PackPair(values.v[2 * i], values.v[2 * i + 1]);
-  StoreWords(memory, words);
+  return words;
+}
+
+/// To shared memory.
+template <int kCount, class Map>
+RIFFLE_KERNEL void StorePacked(Map* memory, const Values<kCount>& values) {
+  StoreWords(memory, Packed(memory, values));
 }
 
 /// Whether so many values at this address can be read and written at once.
@@ -61,23 +68,27 @@ RIFFLE_KERNEL bool IsPacked(const Rows<Map>& rows) {
 
 template <int kCount, bool kWhole, class Map>
 RIFFLE_KERNEL Values<kCount> LoadValues(const Map* row, int64_t p, int64_t pixels) {
-  if (kWhole || (p + kCount <= pixels && IsPacked<kCount>(row + p))) return LoadPacked<kCount>(row + p);
-  Values<kCount> values;
-  for (int i = 0; i < kCount; ++i) values.v[i] = p + i < pixels ? float(row[p + i]) : 0;
-  return values;
+  if constexpr (!kWhole)
+    if (p + kCount > pixels || !IsPacked<kCount>(row + p)) {
+      Values<kCount> values;
+      for (int i = 0; i < kCount; ++i) values.v[i] = p + i < pixels ? float(row[p + i]) : 0;
+      return values;
+    }
+  return LoadPacked<kCount>(row + p);
 }
 
 /// Writes what lies in the row; returns what it holds then.
 template <int kCount, bool kWhole, class Map>
 RIFFLE_KERNEL Values<kCount> StoreValues(Map* row, int64_t p, int64_t pixels, const Values<kCount>& values) {
-  if (kWhole || (p + kCount <= pixels && IsPacked<kCount>(row + p))) {
-    StorePacked(row + p, values);
-  } else {
-    for (int i = 0; i < kCount; ++i)
-      if (p + i < pixels) row[p + i] = Map(values.v[i]);
-  }
   Values<kCount> stored;
   for (int i = 0; i < kCount; ++i) stored.v[i] = float(Map(values.v[i]));
+  if constexpr (!kWhole)
+    if (p + kCount > pixels || !IsPacked<kCount>(row + p)) {
+      for (int i = 0; i < kCount; ++i)
+        if (p + i < pixels) row[p + i] = Map(values.v[i]);
+      return stored;
+    }
+  StoreWordsToMap(row + p, Packed(row, values));
   return stored;
 }
 

@@ -21,7 +21,9 @@
 // them. Sums are added up in an order that follows from shapes alone, so that results have the same bits in every run.
 #pragma once
 
+#include <bit>
 #include <cstdint>
+#include <type_traits>
 
 #include "backend/execution.h"
 
@@ -33,11 +35,14 @@
 #define RIFFLE_GPU cuda
 #define RIFFLE_KERNEL __device__ __forceinline__
 #define RIFFLE_SHARED_CODE __host__ __device__ __forceinline__
+/// Before a loop: its passes become lines of their own, so that arrays that it indexes can be registers.
+#define RIFFLE_UNROLL _Pragma("unroll")
 #else
 #include "backend/cuda/testing/emulation.h"
 #define RIFFLE_GPU emulated
 #define RIFFLE_KERNEL inline
 #define RIFFLE_SHARED_CODE inline
+#define RIFFLE_UNROLL
 #endif
 
 namespace riffle::RIFFLE_GPU {
@@ -120,37 +125,57 @@ struct Words {
 };
 
 template <int kCount>
-RIFFLE_KERNEL Words<kCount> LoadWords(const void* memory) {
-  Words<kCount> words;
+RIFFLE_KERNEL Words<kCount> LoadWords(const void* memory);
+template <int kCount>
+RIFFLE_KERNEL void StoreWords(void* memory, const Words<kCount>& words);
+
+/// Not to shared memory. The compiler would take StoreWords to a map to pieces.
+template <int kCount>
+RIFFLE_KERNEL void StoreWordsToMap(void* memory, const Words<kCount>& words);
+
 #ifdef __CUDACC__
-  if constexpr (kCount == 4) {
-    const uint4 w = *static_cast<const uint4*>(memory);
-    words = {{w.x, w.y, w.z, w.w}};
-  } else if constexpr (kCount == 2) {
-    const uint2 w = *static_cast<const uint2*>(memory);
-    words = {{w.x, w.y}};
-  } else {
-    words = {{*static_cast<const uint32_t*>(memory)}};
-  }
-#else
-  std::memcpy(&words, memory, sizeof(words));
-#endif
-  return words;
-}
 
 template <int kCount>
-RIFFLE_KERNEL void StoreWords(void* memory, const Words<kCount>& words) {
-#ifdef __CUDACC__
-  if constexpr (kCount == 4)
-    *static_cast<uint4*>(memory) = make_uint4(words.v[0], words.v[1], words.v[2], words.v[3]);
-  else if constexpr (kCount == 2)
-    *static_cast<uint2*>(memory) = make_uint2(words.v[0], words.v[1]);
-  else
-    *static_cast<uint32_t*>(memory) = words.v[0];
-#else
-  std::memcpy(memory, &words, sizeof(words));
-#endif
+using PackedWords = std::conditional_t<kCount == 4, uint4, std::conditional_t<kCount == 2, uint2, uint1>>;
+
+template <int kCount>
+RIFFLE_KERNEL Words<kCount> LoadWords(const void* memory) {
+  return std::bit_cast<Words<kCount>>(*static_cast<const PackedWords<kCount>*>(memory));
 }
+template <int kCount>
+RIFFLE_KERNEL void StoreWords(void* memory, const Words<kCount>& words) {
+  *static_cast<PackedWords<kCount>*>(memory) = std::bit_cast<PackedWords<kCount>>(words);
+}
+template <int kCount>
+RIFFLE_KERNEL void StoreWordsToMap(void* memory, const Words<kCount>& words) {
+  const uint32_t* v = words.v;
+  if constexpr (kCount == 4)
+    asm volatile("st.global.v4.b32 [%0], {%1, %2, %3, %4};" ::"l"(memory), "r"(v[0]), "r"(v[1]), "r"(v[2]), "r"(v[3])
+                 : "memory");
+  else if constexpr (kCount == 2)
+    asm volatile("st.global.v2.b32 [%0], {%1, %2};" ::"l"(memory), "r"(v[0]), "r"(v[1]) : "memory");
+  else
+    asm volatile("st.global.b32 [%0], %1;" ::"l"(memory), "r"(v[0]) : "memory");
+}
+
+#else
+
+template <int kCount>
+Words<kCount> LoadWords(const void* memory) {
+  Words<kCount> words;
+  std::memcpy(&words, memory, sizeof(words));
+  return words;
+}
+template <int kCount>
+void StoreWords(void* memory, const Words<kCount>& words) {
+  std::memcpy(memory, &words, sizeof(words));
+}
+template <int kCount>
+void StoreWordsToMap(void* memory, const Words<kCount>& words) {
+  StoreWords(memory, words);
+}
+
+#endif
 
 /// Calls f(i) for each i in [0, count), each in a thread of its own or several one after the other.
 template <class F>
@@ -178,59 +203,31 @@ void ForEach(const Execution& execution, int64_t count, const F& f) {
 #define RIFFLE_LAMBDA
 #endif
 
-/// What combine(a, b) makes of each lane's value, in all lanes of a warp. All its threads must come here.
-template <class T, class F>
-RIFFLE_KERNEL T WarpReduce(T value, const F& combine) {
-  for (int distance = kWarp / 2; distance > 0; distance /= 2)
-    value = combine(value, __shfl_xor_sync(~0u, value, distance));
-  return value;
-}
-
-struct Add {
-  template <class T>
-  RIFFLE_KERNEL T operator()(T a, T b) const {
-    return a + b;
-  }
-};
-struct Greater {
-  template <class T>
-  RIFFLE_KERNEL T operator()(T a, T b) const {
-    return a < b ? b : a;
-  }
-};
-
 /// The sum of each lane's value, in all lanes of a warp. All its threads must come here.
 template <class T>
 RIFFLE_KERNEL T WarpSum(T value) {
-  return WarpReduce(value, Add());
+  for (int distance = kWarp / 2; distance > 0; distance /= 2) value += __shfl_xor_sync(~0u, value, distance);
+  return value;
 }
 
-/// Memory for the reductions of a block.
+/// Memory for BlockSum.
 template <class T, int kThreads>
 struct BlockSums {
   static_assert(kThreads % kWarp == 0);
   T of_warp[kThreads / kWarp];
 };
 
-/// What combine(a, b) makes of each thread's value, in all threads of a block. All of them must come here; `sums` may
-/// be used again at once.
-template <class T, int kThreads, class F>
-RIFFLE_KERNEL T BlockReduce(T value, BlockSums<T, kThreads>& sums, const F& combine) {
-  value = WarpReduce(value, combine);
-  if (Lane() == 0) sums.of_warp[Warp()] = value;
-  __syncthreads();
-  T all = sums.of_warp[0];
-  for (int w = 1; w < kThreads / kWarp; ++w) all = combine(all, sums.of_warp[w]);
-  __syncthreads();
-  return all;
-}
+/// The sum of each thread's value, in all threads of a block. All of them must come here; `sums` may be used again at
+/// once.
 template <class T, int kThreads>
 RIFFLE_KERNEL T BlockSum(T value, BlockSums<T, kThreads>& sums) {
-  return BlockReduce(value, sums, Add());
-}
-template <class T, int kThreads>
-RIFFLE_KERNEL T BlockMax(T value, BlockSums<T, kThreads>& sums) {
-  return BlockReduce(value, sums, Greater());
+  value = WarpSum(value);
+  if (Lane() == 0) sums.of_warp[Warp()] = value;
+  __syncthreads();
+  T sum = sums.of_warp[0];
+  for (int w = 1; w < kThreads / kWarp; ++w) sum += sums.of_warp[w];
+  __syncthreads();
+  return sum;
 }
 
 }  // namespace riffle::RIFFLE_GPU

@@ -1,16 +1,14 @@
-// A thread a value.
 #include "ops/gpu.h"
 #include "ops/gpu_values.h"
 
 namespace riffle::RIFFLE_GPU {
 
 void Flip(const Execution& execution, const FlipShape& shape, const riffle::Flip<float>& a) {
+  const int64_t area = shape.plane.area();
   const auto width = static_cast<int>(shape.plane.width);
-  const int64_t pixels = shape.plane.pixels();
-  ForEach(execution, shape.channels * pixels, [=] RIFFLE_LAMBDA(int64_t i) {
-    const int64_t c = i / pixels, p = i % pixels;
-    const auto j = static_cast<int>(p % width);
-    a.y[c][p] = a.x[c][p + width - 1 - 2 * j];
+  ForEachPixel(execution, shape.channels, shape.plane, [=] RIFFLE_LAMBDA(int c, int64_t n, int place) {
+    const int mirrored = place + width - 1 - 2 * (place % width);
+    a.y[c][n * area + place] = a.x[c][n * area + mirrored];
   });
 }
 

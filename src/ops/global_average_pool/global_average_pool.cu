@@ -24,16 +24,13 @@ struct Means {
 };
 
 template <class Map>
-struct Spread {
-  static constexpr int kThreads = 256;
-  struct Shared {};
+struct SpreadMean {
   GlobalAveragePoolShape shape;
   riffle::GlobalAveragePoolBackward<float, Map> a;
 
-  RIFFLE_KERNEL void operator()(Shared&) const {
-    const int64_t c = blockIdx.y, p = int64_t{blockIdx.x} * kThreads + BlockThread(), area = shape.in.area();
-    if (p >= shape.in.pixels()) return;
-    const float dx = a.dfeatures[p / area * shape.channels + c] / static_cast<float>(area);
+  RIFFLE_KERNEL void operator()(int c, int64_t n, int place) const {
+    const int64_t area = shape.in.area(), p = n * area + place;
+    const float dx = a.dfeatures[n * shape.channels + c] / static_cast<float>(area);
     a.dx[c][p] = Map(float(a.x[c][p]) > 0 ? dx : 0);
   }
 };
@@ -47,7 +44,7 @@ void Run(const Execution& execution, const GlobalAveragePoolShape& shape,
 template <class Map>
 void Run(const Execution& execution, const GlobalAveragePoolShape& shape,
          const riffle::GlobalAveragePoolBackward<float, Map>& a) {
-  Launch(execution, {DivideUp(shape.in.pixels(), Spread<Map>::kThreads), shape.channels}, Spread<Map>{shape, a});
+  ForEachPixel(execution, shape.channels, shape.in, SpreadMean<Map>{shape, a});
 }
 
 }  // namespace

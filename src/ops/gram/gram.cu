@@ -1,17 +1,29 @@
-// Dots of a group's rows with one another (row_dots.h).
+// Dots of a group's rows with one another (row_dots.h; of maps of bfloat16, tensor_row_dots.h).
+#include <type_traits>
+
 #include "ops/gpu.h"
 #include "ops/row_dots.h"
+#include "ops/tensor_row_dots.h"
 
 namespace riffle::RIFFLE_GPU {
 namespace {
 
 template <class Map>
 void Run(const Execution& execution, const GramShape& shape, const riffle::Gram<float, Map>& a) {
-  const RowDotsShape dots = {shape.groups, shape.per_group(), shape.per_group(), shape.pixels};
+  // Products of bfloat16 are exact in float, those of distances from a mean are not.
+  constexpr bool kTensor = std::is_same_v<Map, Bfloat16>;
+  const RowDotsShape dots = {shape.groups, shape.per_group(), shape.per_group(), shape.pixels, kTensor};
   float* const parts = Scratch<float>(execution, PartsOf(dots) * dots.values());
-  const CentredRows<Map> rows = {a.x, a.moments};
-  LaunchRowDots(execution, dots, rows, rows, parts);
-  LaunchAddParts(execution, dots, parts, a.comoments, nullptr);
+  DotsMeans means;
+  if constexpr (kTensor) {
+    const InputRows<Map> rows = {a.x};
+    LaunchTensorRowDots(execution, dots, rows, rows, parts);
+    means = {a.moments, true};
+  } else {
+    const CentredRows<Map> rows = {a.x, a.moments};
+    LaunchRowDots(execution, dots, rows, rows, parts);
+  }
+  LaunchAddParts(execution, dots, means, parts, a.comoments, nullptr);
 }
 
 }  // namespace

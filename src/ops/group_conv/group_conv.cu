@@ -1,8 +1,13 @@
-// Products of rows (row_product.h): a pass over the maps computes the outputs and gathers for tiles of pixels, small
-// kernels add up what was gathered. Prepared weights: [group][in_per_group][out_per_group], then the biases.
+// Products of rows (row_product.h; of maps of bfloat16, tensor_row_product.h): a pass over the maps computes the
+// outputs and gathers for tiles of pixels, small kernels add up what was gathered. Prepared weights:
+// [group][in_per_group][out_per_group], then the biases, then the weights as tensor cores take them.
+#include <type_traits>
+
 #include "ops/gpu.h"
 #include "ops/row_dots.h"
 #include "ops/row_product.h"
+#include "ops/tensor_row_dots.h"
+#include "ops/tensor_row_product.h"
 
 namespace riffle::RIFFLE_GPU {
 namespace {
@@ -181,6 +186,22 @@ constexpr int64_t kScratchAlignment = 256;
 constexpr int64_t Aligned(int64_t bytes) { return DivideUp(bytes, kScratchAlignment) * kScratchAlignment; }
 int64_t TilesOf(int64_t pixels) { return DivideUp(pixels, kTilePixels); }
 
+TensorWeightsShape ForwardWeights(const GroupConvShape& shape) {
+  return TensorWeightsShape(shape.groups, shape.out_per_group(), shape.in_per_group());
+}
+TensorWeightsShape BackwardWeights(const GroupConvShape& shape) {
+  return TensorWeightsShape(shape.groups, shape.in_per_group(), shape.out_per_group());
+}
+
+// Where they begin in prepared weights: aligned as a lane reads them.
+constexpr int64_t kFragmentBytes = 16;
+template <class T>
+auto PreparedForTensorCores(const GroupConvShape& shape, T* prepared) {
+  using Weights = std::conditional_t<std::is_const_v<T>, const Bfloat16, Bfloat16>;
+  const auto behind = reinterpret_cast<uintptr_t>(prepared + shape.weights() + shape.out_channels);
+  return reinterpret_cast<Weights*>((behind + kFragmentBytes - 1) / kFragmentBytes * kFragmentBytes);
+}
+
 // A forward pass: all stretches, then Finish.
 struct ForwardPass {
   GroupConvShape shape;
@@ -197,9 +218,14 @@ struct ForwardPass {
   // `a` is From the stretch's first pixel.
   template <class Map>
   void Run(const Execution& execution, Stretch stretch, const riffle::GroupConvForward<float, Map>& a) const {
-    LaunchRowProduct(execution, {shape.groups, shape.out_per_group(), shape.in_per_group(), stretch.pixels}, a.prepared,
-                     InputRows<Map>{a.x}, OutputRows<Map>{a.y, a.prepared + shape.weights(), a.residual, a.relu},
-                     From(partials, stretch.first));
+    const RowProductShape product = {shape.groups, shape.out_per_group(), shape.in_per_group(), stretch.pixels};
+    const InputRows<Map> in = {a.x};
+    const OutputRows<Map> out = {a.y, a.prepared + shape.weights(), a.residual, a.relu};
+    const TilePartials of_stretch = From(partials, stretch.first);
+    if constexpr (std::is_same_v<Map, Bfloat16>)
+      if (LaunchTensorRowProduct(execution, product, PreparedForTensorCores(shape, a.prepared), in, out, of_stretch))
+        return;
+    LaunchRowProduct(execution, product, a.prepared, in, out, of_stretch);
   }
   void Finish(const Execution& execution) const {
     if (moments) Launch(execution, {shape.out_channels}, MomentsOfTiles{shape.pixels, partials.of_tiles, moments});
@@ -211,41 +237,62 @@ struct BackwardPass {
   GroupConvShape shape;
   float* dweight;
   float* dy_sums;
+  DotsMeans means;             // that dweight is about, where its parts are not
   GradientSums<float>* sums;   // null: not wanted
   TilePartials partials = {};  // of the sums
   float* parts = nullptr;      // of dweight
+  Bfloat16* weight = nullptr;  // as tensor cores take it
 
   template <class Map>
   BackwardPass(const GroupConvShape& of, const riffle::GroupConvBackward<float, Map>& a)
-      : shape(of), dweight(a.dweight), dy_sums(a.dy_sums), sums(a.dx.dz && a.dx.raw ? a.dx.sums : nullptr) {}
+      : shape(of), dweight(a.dweight), dy_sums(a.dy_sums), sums(a.dx.dz && a.dx.raw ? a.dx.sums : nullptr) {
+    // Products of bfloat16 are exact in float, those of distances from a mean are not.
+    if constexpr (std::is_same_v<Map, Bfloat16>) means.right = a.x_moments;
+  }
 
   RowDotsShape Dots(int64_t pixels) const {
-    return {shape.groups, shape.out_per_group(), shape.in_per_group(), pixels, dy_sums != nullptr};
+    return {shape.groups, shape.out_per_group(), shape.in_per_group(), pixels, dy_sums || means.right};
   }
   int64_t PartialBytes() const {
     return sums ? Aligned(shape.in_channels * TilesOf(shape.pixels) * int64_t{sizeof(Partial)}) : 0;
   }
-  int64_t ScratchBytes() const {
+  int64_t PartBytes() const {
     const RowDotsShape dots = Dots(shape.pixels);
-    return PartialBytes() + Aligned(PartsOf(dots) * dots.values() * int64_t{sizeof(float)});
+    return Aligned(PartsOf(dots) * dots.values() * int64_t{sizeof(float)});
+  }
+  int64_t ScratchBytes() const {
+    return PartialBytes() + PartBytes() + Aligned(BackwardWeights(shape).values() * int64_t{sizeof(Bfloat16)});
   }
   void Use(unsigned char* scratch) {
     if (sums) partials = {reinterpret_cast<Partial*>(scratch), TilesOf(shape.pixels)};
     parts = reinterpret_cast<float*>(scratch + PartialBytes());
+    weight = reinterpret_cast<Bfloat16*>(scratch + PartialBytes() + PartBytes());
   }
 
   template <class Map>
   void Run(const Execution& execution, Stretch stretch, const riffle::GroupConvBackward<float, Map>& a) const {
     const RowDotsShape dots = Dots(stretch.pixels);
     const GradientRows<Map> dy = {a.dy};
-    LaunchRowDots(execution, dots, dy, CentredRows<Map>{a.x, a.x_moments},
-                  parts + stretch.first / PartPixels(dots) * dots.values());
+    float* const of_stretch = parts + stretch.first / PartPixels(dots) * dots.values();
+    constexpr bool kTensor = std::is_same_v<Map, Bfloat16>;
+    if constexpr (kTensor)
+      LaunchTensorRowDots(execution, dots, dy, InputRows<Map>{a.x}, of_stretch);
+    else
+      LaunchRowDots(execution, dots, dy, CentredRows<Map>{a.x, a.x_moments}, of_stretch);
+
     if (!a.dx.dz) return;
-    LaunchRowProduct(execution, {shape.groups, shape.in_per_group(), shape.out_per_group(), stretch.pixels}, a.weight,
-                     dy, GradientOutput<Map>{a.dx, a.x, a.relu}, From(partials, stretch.first));
+    const RowProductShape product = {shape.groups, shape.in_per_group(), shape.out_per_group(), stretch.pixels};
+    const GradientOutput<Map> dx = {a.dx, a.x, a.relu};
+    const TilePartials sums_of_stretch = From(partials, stretch.first);
+    if constexpr (kTensor) {
+      if (stretch.first == 0)
+        PackTensorWeights(execution, shape.groups, shape.in_per_group(), shape.out_per_group(), a.weight, weight);
+      if (LaunchTensorRowProduct(execution, product, weight, dy, dx, sums_of_stretch)) return;
+    }
+    LaunchRowProduct(execution, product, a.weight, dy, dx, sums_of_stretch);
   }
   void Finish(const Execution& execution) const {
-    LaunchAddParts(execution, Dots(shape.pixels), parts, dweight, dy_sums);
+    LaunchAddParts(execution, Dots(shape.pixels), means, parts, dweight, dy_sums);
     if (sums) Launch(execution, {shape.in_channels}, SumsOfTiles{TilesOf(shape.pixels), partials.of_tiles, sums});
   }
 };
@@ -322,12 +369,15 @@ void ChainBackward(const Execution& execution, const GroupConvChainShape& shape,
 
 }  // namespace
 
-int64_t GroupConvPreparedValues(const GroupConvShape& shape) { return shape.weights() + shape.out_channels; }
+int64_t GroupConvPreparedValues(const GroupConvShape& shape) {
+  const int64_t bytes = ForwardWeights(shape).values() * int64_t{sizeof(Bfloat16)} + kFragmentBytes;
+  return shape.weights() + shape.out_channels + DivideUp(bytes, int64_t{sizeof(float)});
+}
 
 void GroupConvPrepare(const Execution& execution, const GroupConvShape& shape, float* prepared,
                       const GroupConvWeights<float>& a) {
   const int64_t in = shape.in_per_group(), out = shape.out_per_group(), weights = shape.weights();
-  ForEach(execution, GroupConvPreparedValues(shape), [=] RIFFLE_LAMBDA(int64_t i) {
+  ForEach(execution, weights + shape.out_channels, [=] RIFFLE_LAMBDA(int64_t i) {
     if (i >= weights) {
       prepared[i] = a.bias ? a.bias[i - weights] : 0;
       return;
@@ -335,6 +385,8 @@ void GroupConvPrepare(const Execution& execution, const GroupConvShape& shape, f
     const int64_t group = i / (in * out), k = i / out % in, m = i % out;
     prepared[i] = a.weight[(group * out + m) * in + k];
   });
+  PackTensorWeights(execution, shape.groups, shape.out_per_group(), shape.in_per_group(), prepared,
+                    PreparedForTensorCores(shape, prepared));
 }
 
 void GroupConvForward(const Execution& execution, const GroupConvShape& shape,

@@ -1,0 +1,73 @@
+// Tensor cores in emulation (backend/cuda/tensor.h) do what their matrices' definition says.
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "backend/cuda/tensor.h"
+#include "backend/testing/execution.h"
+
+namespace riffle::emulated {
+namespace {
+
+constexpr int kSide = 16;
+
+// c[i][j] = Σ_k a[i][k]·b[k][j], of matrices of 16 by 16: b as [k][j] or, transposed, as [j][k].
+struct Product {
+  static constexpr int kThreads = kWarp;
+  struct Shared {
+    alignas(16) Bfloat16 a[kSide * kSide], b[kSide * kSide];
+  };
+  const float *a, *b;
+  bool b_transposed;
+  float* c;
+
+  RIFFLE_KERNEL void operator()(Shared& shared) const {
+    for (int i = Lane(); i < kSide * kSide; i += kWarp) {
+      shared.a[i] = Bfloat16(a[i]);
+      shared.b[i] = Bfloat16(b[i]);
+    }
+    __syncwarp();
+    const int matrix = Lane() / 8, row = Lane() % 8;
+    uint32_t of_a[4], of_b[4];
+    LoadMatrices(of_a, shared.a + (matrix % 2 * 8 + row) * kSide + matrix / 2 * 8);
+    if (b_transposed)
+      LoadMatrices(of_b, shared.b + (matrix / 2 * 8 + row) * kSide + matrix % 2 * 8);
+    else
+      LoadTransposedMatrices(of_b, shared.b + (matrix % 2 * 8 + row) * kSide + matrix / 2 * 8);
+    for (int half = 0; half < 2; ++half) {
+      float sum[4] = {1, 1, 1, 1};
+      MultiplyAdd(sum, of_a, of_b[half * 2], of_b[half * 2 + 1]);
+      for (int i = 0; i < 4; ++i) c[(Lane() / 4 + i / 2 * 8) * kSide + half * 8 + Lane() % 4 * 2 + i % 2] = sum[i];
+    }
+  }
+};
+
+TEST(TensorCores, AddTheProductOfMatrices) {
+  std::vector<float> a(kSide * kSide), b(kSide * kSide), transposed(kSide * kSide), expected(kSide * kSide, 1);
+  for (int i = 0; i < kSide; ++i)
+    for (int j = 0; j < kSide; ++j) {
+      a[static_cast<size_t>(i * kSide + j)] = static_cast<float>(3 * i - 5 * j);
+      b[static_cast<size_t>(i * kSide + j)] = static_cast<float>(i * i - 7 * j);
+      transposed[static_cast<size_t>(j * kSide + i)] = static_cast<float>(i * i - 7 * j);
+    }
+  for (int i = 0; i < kSide; ++i)
+    for (int j = 0; j < kSide; ++j)
+      for (int k = 0; k < kSide; ++k)
+        expected[static_cast<size_t>(i * kSide + j)] +=
+            a[static_cast<size_t>(i * kSide + k)] * b[static_cast<size_t>(k * kSide + j)];
+
+  for (const bool b_transposed : {false, true}) {
+    std::vector<float> c(kSide * kSide);
+    Launch(OnThreads(), {}, Product{a.data(), b_transposed ? transposed.data() : b.data(), b_transposed, c.data()});
+    EXPECT_EQ(c, expected) << (b_transposed ? "transposed" : "as it is");
+  }
+}
+
+TEST(TensorCores, RoundPairsToTheNearest) {
+  const uint32_t pair = PackPair(1 + 0x1p-8f, -3 - 0x1p-6f - 0x1p-10f);  // a tie, to even; just above one
+  EXPECT_EQ(FirstOfPair(pair), 1);
+  EXPECT_EQ(SecondOfPair(pair), -3 - 0x1p-6f);
+}
+
+}  // namespace
+}  // namespace riffle::emulated

@@ -1,0 +1,165 @@
+// RowProduct (row_product.h) of maps of bfloat16, by tensor cores: what `in` holds and the weights are rounded to
+// bfloat16, sums are float. A block reads the rows of a group, for a tile of pixels, once into shared memory. Each of
+// its warps then computes 32 rows for a share of 32 pixels at a time.
+#pragma once
+
+#include <cstdint>
+
+#include "ops/row_product.h"
+
+namespace riffle::RIFFLE_GPU {
+
+inline constexpr int kTensorSide = 16;  ///< rows and depth of what tensor cores multiply at once
+
+/// Weights as fragments of tensor cores: [groups][row tiles][depth tiles][lane][8], with zeros around.
+struct TensorWeightsShape {
+  int groups, row_tiles, depth_tiles;
+
+  /// Row tiles are computed in pairs.
+  constexpr explicit TensorWeightsShape(int of_groups, int rows, int depth)
+      : groups(of_groups),
+        row_tiles(static_cast<int>(DivideUp(rows, 2 * kTensorSide)) * 2),
+        depth_tiles(static_cast<int>(DivideUp(depth, kTensorSide))) {}
+  constexpr int64_t values() const { return int64_t{groups} * row_tiles * depth_tiles * kTensorSide * kTensorSide; }
+};
+
+/// Packs [groups][depth][rows].
+inline void PackTensorWeights(const Execution& execution, int groups, int rows, int depth, const float* weight,
+                              Bfloat16* packed) {
+  const TensorWeightsShape shape(groups, rows, depth);
+  ForEach(execution, shape.values(), [=] RIFFLE_LAMBDA(int64_t i) {
+    const int value = static_cast<int>(i % 8), lane = static_cast<int>(i / 8 % kWarp);
+    const int64_t tile = i / 8 / kWarp;
+    const auto d = static_cast<int>(tile % shape.depth_tiles) * kTensorSide + lane % 4 * 2 + value % 2 + value / 4 * 8;
+    const auto row =
+        static_cast<int>(tile / shape.depth_tiles % shape.row_tiles) * kTensorSide + lane / 4 + value / 2 % 2 * 8;
+    const int64_t group = tile / shape.depth_tiles / shape.row_tiles;
+    packed[i] = Bfloat16(row < rows && d < depth ? weight[(group * depth + d) * rows + row] : 0);
+  });
+}
+
+template <class In, class Out>
+struct TensorRowProduct {
+  static constexpr int kThreads = 256, kWarps = kThreads / kWarp, kBlocksAtOnce = 2;
+  static constexpr int kNeighbours = 8;                 // pixels that a lane reads and writes at once
+  static constexpr int kPitch = kTilePixels + 8;        // eight rows at the same pixels lie in different banks
+  static constexpr int kSharePixels = 4 * kNeighbours;  // of a warp
+  static constexpr int kShares = kTilePixels / kSharePixels;
+  static constexpr int kPartials = kTilePixels / kNeighbours;  // of a row
+  using Shared = unsigned char;
+
+  RowProductShape shape;
+  const Bfloat16* weight;  // packed
+  In in;
+  Out out;
+  TilePartials partials;
+
+  int64_t SharedBytes() const { return OperandBytes() + (partials.of_tiles ? PartialBytes() : 0); }
+
+  RIFFLE_KERNEL void operator()(Shared& shared) const {
+    const auto groups = static_cast<unsigned>(shape.groups);
+    const int group = static_cast<int>(blockIdx.x % groups);
+    const int64_t pixel = int64_t{blockIdx.x / groups} * kTilePixels;
+    const bool inside = pixel + kTilePixels <= shape.pixels;
+    if (inside && in.template IsPacked<kNeighbours>() && out.template IsPacked<kNeighbours>())
+      Compute<true>(&shared, group, pixel);
+    else
+      Compute<false>(&shared, group, pixel);
+  }
+
+ private:
+  RIFFLE_SHARED_CODE int64_t OperandBytes() const {
+    return DivideUp(shape.depth, kTensorSide) * kTensorSide * kPitch * int64_t{sizeof(Bfloat16)};
+  }
+  RIFFLE_SHARED_CODE int64_t PartialBytes() const {
+    return int64_t{shape.rows} * (kPartials + 1) * int64_t{sizeof(Partial)};
+  }
+
+  template <bool kWhole>
+  RIFFLE_KERNEL void Compute(unsigned char* shared, int group, int64_t pixel) const {
+    auto* const operands = reinterpret_cast<Bfloat16*>(shared);
+    auto* const gathered = reinterpret_cast<Partial*>(shared + OperandBytes());  // [rows][kPartials + 1]
+    Put<kWhole>(operands, group, pixel);
+    __syncthreads();
+    const int items = static_cast<int>(DivideUp(shape.rows, 2 * kTensorSide)) * kShares;
+    for (int item = Warp(); item < items; item += kWarps) {
+      const int row_pair = item / kShares, share = item % kShares;
+      float sum[2][4][4] = {};
+      Multiply(operands + share * kSharePixels, group, row_pair, sum);
+      RIFFLE_UNROLL for (int i = 0; i < 4; ++i) {
+        const int row = row_pair * 2 * kTensorSide + i * 8 + Lane() / 4, place = share * 4 + Lane() % 4;
+        Values<kNeighbours> values;
+        for (int n = 0; n < 4; ++n)
+          for (int e = 0; e < 2; ++e) values.v[n * 2 + e] = sum[i / 2][n][i % 2 * 2 + e];
+        if (row >= shape.rows) continue;
+        const Partial partial = out.template Store<kNeighbours, kWhole>(
+            group * shape.rows + row, pixel + place * kNeighbours, shape.pixels, values);
+        if (partials.of_tiles) gathered[row * (kPartials + 1) + place] = partial;
+      }
+    }
+    if (!partials.of_tiles) return;
+    __syncthreads();
+    for (int row = BlockThread(); row < shape.rows; row += kThreads)
+      partials.of_tiles[(group * shape.rows + row) * partials.tiles + pixel / kTilePixels] =
+          Out::Combine(gathered + row * (kPartials + 1), kPartials, kNeighbours, shape.pixels - pixel);
+  }
+
+  // A lane of C holds two columns of each of four matrices. That those are neighbours, pixels are stored in another
+  // order: of a share's pixels 8·q + 2·n + e lies at 8·n + 2·q + e (q, n < 4; e < 2).
+  template <bool kWhole>
+  RIFFLE_KERNEL void Put(Bfloat16* operands, int group, int64_t pixel) const {
+    constexpr int kLoads = 4;  // under way at once
+    constexpr int kEights = kTilePixels / kNeighbours;
+    const int count = static_cast<int>(DivideUp(shape.depth, kTensorSide)) * kTensorSide * kEights;
+    for (int first = BlockThread(); first < count; first += kThreads * kLoads) {
+      Values<kNeighbours> values[kLoads];
+      RIFFLE_UNROLL for (int i = 0; i < kLoads; ++i) {
+        const int d = (first + i * kThreads) / kEights, eight = (first + i * kThreads) % kEights;
+        values[i] = {};
+        if (d < shape.depth)
+          values[i] =
+              in.template Load<kNeighbours, kWhole>(group * shape.depth + d, pixel + eight * kNeighbours, shape.pixels);
+      }
+      RIFFLE_UNROLL for (int i = 0; i < kLoads; ++i) {
+        const int index = first + i * kThreads, eight = index % kEights;
+        if (index >= count) break;
+        Bfloat16* const share = operands + index / kEights * kPitch + eight / 4 * kSharePixels;
+        for (int n = 0; n < 4; ++n)
+          StoreWords<1>(share + n * 8 + eight % 4 * 2, {{PackPair(values[i].v[2 * n], values[i].v[2 * n + 1])}});
+      }
+    }
+  }
+
+  // sum[row tile of the pair][eight pixels]
+  RIFFLE_KERNEL void Multiply(const Bfloat16* share, int group, int row_pair, float (&sum)[2][4][4]) const {
+    const TensorWeightsShape weights(shape.groups, shape.rows, shape.depth);
+    constexpr int kFragment = kTensorSide * kTensorSide, kLaneValues = kFragment / kWarp;
+    const int64_t pair_values = 2 * int64_t{weights.depth_tiles} * kFragment;
+    const Bfloat16* a =
+        weight + (group * int64_t{weights.row_tiles / 2} + row_pair) * pair_values + Lane() * kLaneValues;
+    const Bfloat16* x = share + Lane() % 16 * kPitch + Lane() / 16 * 8;
+    for (int d = 0; d < weights.depth_tiles; ++d) {
+      const Words<4> a0 = LoadWords<4>(a + d * kFragment);
+      const Words<4> a1 = LoadWords<4>(a + (weights.depth_tiles + d) * kFragment);
+      uint32_t b[2][4];
+      LoadTransposedMatrices(b[0], x + d * kTensorSide * kPitch);
+      LoadTransposedMatrices(b[1], x + d * kTensorSide * kPitch + 16);
+      RIFFLE_UNROLL for (int n = 0; n < 4; ++n) {
+        MultiplyAdd(sum[0][n], a0.v, b[n / 2][n % 2 * 2], b[n / 2][n % 2 * 2 + 1]);
+        MultiplyAdd(sum[1][n], a1.v, b[n / 2][n % 2 * 2], b[n / 2][n % 2 * 2 + 1]);
+      }
+    }
+  }
+};
+
+/// Launches it, with packed weights, if a block's shared memory holds the rows; false if not.
+template <class In, class Out>
+bool LaunchTensorRowProduct(const Execution& execution, const RowProductShape& shape, const Bfloat16* weight,
+                            const In& in, const Out& out, const TilePartials& partials) {
+  const TensorRowProduct<In, Out> kernel = {shape, weight, in, out, partials};
+  if (kernel.SharedBytes() > MostSharedBytes(execution)) return false;
+  Launch(execution, {shape.tiles() * shape.groups}, kernel);
+  return true;
+}
+
+}  // namespace riffle::RIFFLE_GPU
