@@ -268,6 +268,7 @@ class Classifier::Impl {
     std::vector<float> logits(images * classes), probabilities, features(images * model_->features());
     session_->Run(images, batch_.rows(), logits.data());
     session_->Features(images, features.data());
+    RIFFLE_TRY(session_->execution().device.Health());
     probabilities.reserve(logits.size());
     for (int64_t n = 0; n < images; ++n)
       for (double p : Softmax({logits.data() + n * classes, static_cast<size_t>(classes)}))

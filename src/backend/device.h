@@ -2,10 +2,24 @@
 #pragma once
 
 #include <cstddef>
+#include <new>
+#include <string>
+#include <utility>
 
 #include "base/status.h"
 
 namespace riffle {
+
+/// What a device with memory of its own throws when that is not enough.
+class DeviceOutOfMemory : public std::bad_alloc {
+ public:
+  /// `why`: which device, how much was asked for, and how much is free.
+  explicit DeviceOutOfMemory(std::string why) : why_(std::move(why)) {}
+  const char* what() const noexcept override { return why_.c_str(); }
+
+ private:
+  std::string why_;
+};
 
 /// Memory and one queue: ops on this device (execution.h) and the transfers below are done in the order of their calls.
 /// What they wrote may be read by the host, and what they read of the host's changed or freed, after Synchronize(). The
@@ -15,7 +29,8 @@ class Device {
   virtual ~Device() = default;
 
   /// Memory of the device: all zero, aligned to a cache line at least, and to huge pages where it is large enough for
-  /// them. Nothing but ops and the functions below may touch it. Never null; throws std::bad_alloc.
+  /// them. Nothing but ops and the functions below may touch it. Never null; throws std::bad_alloc, where the
+  /// device has memory of its own a DeviceOutOfMemory.
   virtual void* Allocate(size_t bytes) = 0;
   /// `bytes` as they were asked for. Whatever was called before may still use the memory.
   virtual void Free(void* memory, size_t bytes) = 0;

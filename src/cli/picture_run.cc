@@ -50,7 +50,7 @@ Status PictureRun::ForEachBatch(const std::function<Status(std::span<const Pictu
   const size_t size = BatchSize(machine_->pool.threads());
   for (size_t begin = 0; begin < pictures().size(); begin += size) {
     const auto batch = pictures().subspan(begin, std::min(size, pictures().size() - begin));
-    classifier_->Classify(batch);
+    RIFFLE_TRY(classifier_->Classify(batch));
     RIFFLE_TRY(take(batch));
     for (size_t i = 0; i < batch.size(); ++i)
       if (const Status& status = classifier_->outcome(i).status; !status.ok()) errors.push_back(status);

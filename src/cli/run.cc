@@ -107,15 +107,6 @@ int Fail(std::string_view message, int exit_code, std::ostream& err) {
   return exit_code;
 }
 
-/// Advice only where the command has the options that it names.
-int FailForMemory(std::span<const std::string> words, std::ostream& err) {
-  const Result<const Command*> command = FindCommand(words.empty() ? "" : words[0]);
-  const bool has_batches = command.ok() && (*command)->Uses("batch_size") && (*command)->Uses("image_resize");
-  const Status status =
-      Unavailable("out of memory{}", has_batches ? "; try a smaller --batch_size or --image_resize" : "");
-  return TellError(status, err);
-}
-
 Status OutputFailed() {
   struct stat info = {};
   const bool is_pipe = fstat(STDOUT_FILENO, &info) == 0 && (S_ISFIFO(info.st_mode) || S_ISSOCK(info.st_mode));
@@ -129,14 +120,23 @@ std::span<const ExitCodeRow> ExitCodes() { return kExitCodes; }
 
 int TellError(const Status& status, std::ostream& err) { return Fail(status.message(), ExitCodeOf(status), err); }
 
+Status OutOfMemory(std::span<const std::string> words, const std::exception& error) {
+  const auto* const of_device = dynamic_cast<const DeviceOutOfMemory*>(&error);
+  // Advice only where the command has the options that it names.
+  const Result<const Command*> command = FindCommand(words.empty() ? "" : words[0]);
+  const bool has_batches = command.ok() && (*command)->Uses("batch_size") && (*command)->Uses("image_resize");
+  return Unavailable("out of memory{}{}", of_device ? fmt::format(": {}", of_device->what()) : "",
+                     has_batches ? "; try a smaller --batch_size or --image_resize" : "");
+}
+
 int RunCommandLine(std::span<const std::string> words, const Console& console, std::ostream& err) try {
   Status status = Dispatch(words, console, err);
   if (status.ok() && !console.out.flush()) status = OutputFailed();
   return status.ok() ? 0 : TellError(status, err);
-} catch (const std::bad_alloc&) {
-  return FailForMemory(words, err);
-} catch (const std::length_error&) {  // of a vector that no memory could hold
-  return FailForMemory(words, err);
+} catch (const std::bad_alloc& error) {
+  return TellError(OutOfMemory(words, error), err);
+} catch (const std::length_error& error) {  // of a vector that no memory could hold
+  return TellError(OutOfMemory(words, error), err);
 } catch (const std::exception& error) {
   return Fail(fmt::format("unexpected: {}", error.what()), kUnexpectedExitCode, err);
 }

@@ -1,6 +1,7 @@
 // The binary without its main: words in, an exit code out.
 #pragma once
 
+#include <exception>
 #include <optional>
 #include <ostream>
 #include <span>
@@ -26,6 +27,10 @@ std::span<const ExitCodeRow> ExitCodes();
 /// Tells an error in one line on `err`, "riffle: error: ..."; nothing where its message is empty, for another process
 /// has told it. Returns its exit code.
 int TellError(const Status& status, std::ostream& err);
+
+/// Why `riffle words...` ended in this exception: no memory could hold what it needed. Says how much was asked of a
+/// device, and what to do where the command has options for it.
+Status OutOfMemory(std::span<const std::string> words, const std::exception& error);
 
 /// Runs `riffle words...`. An error is one line on `err`, "riffle: error: ...", whatever it came from; a run that a
 /// signal ended says "riffle: stopped by ...".

@@ -29,7 +29,7 @@ BatchClassifier::BatchClassifier(const Execution& execution, CheckpointInfo info
       view_(std::move(view)),
       scratch_(execution.pool.threads()) {}
 
-void BatchClassifier::Classify(std::span<const PictureInput> pictures) {
+Status BatchClassifier::Classify(std::span<const PictureInput> pictures) {
   const Map& map = session_->plan().maps[0];
   const auto images = static_cast<int64_t>(pictures.size());
   stride_ = map.stride(images);
@@ -51,6 +51,7 @@ void BatchClassifier::Classify(std::span<const PictureInput> pictures) {
       std::fill_n(pixels_.data() + c * stride_ + i * map.area(), map.area(), 0.0f);
   });
   session_->Run(images, {pixels_.data(), stride_}, logits_.data());
+  return execution_.device.Health();
 }
 
 Status BatchClassifier::Read(const PictureInput& input, size_t i, Scratch& scratch) {

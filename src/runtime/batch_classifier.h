@@ -34,8 +34,8 @@ class BatchClassifier {
                                                          const OpTable<float>& ops, bool online = false);
 
   /// Classifies the pictures, in memory for all of them at once. The logits of each have the same bits whatever it is
-  /// batched with.
-  void Classify(std::span<const PictureInput> pictures);
+  /// batched with. Errors: those of the device (Device::Health); what is wrong with a picture is its outcome.
+  Status Classify(std::span<const PictureInput> pictures);
 
   // Of picture i of the last batch; but for the outcome only where its status is ok.
   const Outcome& outcome(size_t i) const { return outcomes_[i]; }

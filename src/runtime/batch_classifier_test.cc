@@ -4,9 +4,11 @@
 #include <gmock/gmock.h>
 
 #include "backend/testing/execution.h"
+#include "backend/testing/failing_device.h"
 #include "checkpoint/testing/tiny.h"
 #include "model/testing/random_network.h"
 #include "ops/cpu.h"
+#include "ops/testing/guarded_ops.h"
 #include "picture/draw/draw.h"
 #include "picture/testing/pictures.h"
 #include "runtime/load_session.h"
@@ -49,9 +51,9 @@ class BatchClassifierOf : public testing::TestWithParam<int> {
 
 TEST_P(BatchClassifierOf, EachHasTheLogitsThatItHasAlone) {
   const auto together = Classifier(), alone = Classifier(1);
-  together->Classify(inputs_);
+  ASSERT_EQ(together->Classify(inputs_).message(), "");
   for (size_t i = 0; i < kPictures; ++i) {
-    alone->Classify(std::span(inputs_).subspan(i, 1));
+    ASSERT_EQ(alone->Classify(std::span(inputs_).subspan(i, 1)).message(), "");
     ASSERT_EQ(together->outcome(i).status.message(), alone->outcome(0).status.message());
     if (i % 5 == 4) continue;
     EXPECT_TRUE(std::ranges::equal(together->logits(i), alone->logits(0))) << i;
@@ -69,7 +71,7 @@ TEST_P(BatchClassifierOf, EachHasTheLogitsOfThePublicClassifier) {
       std::move(*LoadSession(OnThreads(2), *checkpoint, checkpoint->best_weights(), info.model, CpuOps()));
   PictureBatch pictures(CpuDevice(), session->plan().maps[0], *EvaluationView::Create(info.preprocessing));
   const auto batch = Classifier();
-  batch->Classify(std::span(inputs_).first(3));
+  ASSERT_EQ(batch->Classify(std::span(inputs_).first(3)).message(), "");
   for (size_t i = 0; i < 3; ++i) {
     pictures.Clear();
     ASSERT_EQ(pictures.AddFile(inputs_[i].name).message(), "");
@@ -83,8 +85,8 @@ TEST_P(BatchClassifierOf, ABatchAfterOneOfAnotherSizeIsAsOneOfItsOwn) {
   const auto classifier = Classifier();
   for (const size_t size : {size_t{3}, kPictures, size_t{2}}) {
     const auto fresh = Classifier();
-    classifier->Classify(std::span(inputs_).first(size));
-    fresh->Classify(std::span(inputs_).first(size));
+    ASSERT_EQ(classifier->Classify(std::span(inputs_).first(size)).message(), "");
+    ASSERT_EQ(fresh->Classify(std::span(inputs_).first(size)).message(), "");
     for (size_t i = 0; i < size; ++i) EXPECT_TRUE(std::ranges::equal(classifier->logits(i), fresh->logits(i))) << size;
   }
 }
@@ -95,7 +97,7 @@ TEST_P(BatchClassifierOf, NamesWhatIsWrong) {
   inputs_[2].bytes = {'G', 'I', 'F', '8', '9', 'a'};
   inputs_[3].bytes = Bmp(9, 9, 77);
   inputs_[3].bytes.resize(inputs_[3].bytes.size() * 2 / 3);
-  classifier->Classify(inputs_);
+  ASSERT_EQ(classifier->Classify(inputs_).message(), "");
   EXPECT_EQ(classifier->outcome(0).status.message(), "");
   EXPECT_EQ(classifier->outcome(0).flaw, "");
   EXPECT_EQ(classifier->outcome(1).status.code(), ErrorCode::kNotFound);
@@ -103,6 +105,16 @@ TEST_P(BatchClassifierOf, NamesWhatIsWrong) {
   EXPECT_THAT(classifier->outcome(2).status.message(), AllOf(HasSubstr("2.png: "), HasSubstr("a GIF")));
   EXPECT_THAT(classifier->outcome(3).flaw, HasSubstr("cut off"));
   EXPECT_EQ(classifier->outcome(4).status.code(), ErrorCode::kDataLoss);
+}
+
+TEST_P(BatchClassifierOf, ADeviceThatFailsIsAnError) {
+  FailingDevice device;
+  const Execution execution{OnThreads().pool, device};
+  const Result<Checkpoint> checkpoint = Checkpoint::Open(folder_ / "x.safetensors");
+  const auto classifier = std::move(*BatchClassifier::Create(execution, *checkpoint, GuardedOps()));
+  ASSERT_EQ(classifier->Classify(inputs_).message(), "");
+  device.health = Unavailable("the device failed");
+  EXPECT_EQ(classifier->Classify(inputs_).message(), "the device failed");
 }
 
 INSTANTIATE_TEST_SUITE_P(Channels, BatchClassifierOf, testing::Values(1, 3));

@@ -36,7 +36,11 @@ class Card : public Device {
     void* memory = nullptr;
     if (cudaMalloc(&memory, bytes) != cudaSuccess) {
       cudaGetLastError();  // or the next launch would find it
-      throw std::bad_alloc();
+      size_t free_bytes = 0, all_bytes = 0;
+      cudaMemGetInfo(&free_bytes, &all_bytes);
+      throw DeviceOutOfMemory(fmt::format("GPU {} was asked for {:.2f} GB, and has {:.2f} of {:.2f} GB free", id_,
+                                          static_cast<double>(bytes) / 1e9, static_cast<double>(free_bytes) / 1e9,
+                                          static_cast<double>(all_bytes) / 1e9));
     }
     const size_t now = bytes_ += bytes;
     for (size_t most = most_bytes_; most < now && !most_bytes_.compare_exchange_weak(most, now);) {

@@ -35,7 +35,7 @@ class BatchAnswers {
   BatchAnswers(Session& session, LabelLoss& label_loss)
       : session_(session), label_loss_(label_loss), input_(session.execution().device) {}
 
-  /// Errors: those of CheckBatch.
+  /// Errors: those of CheckBatch, and of the device.
   Status Find(const Batch& batch, std::vector<Answer>* answers) {
     RIFFLE_TRY(CheckBatch(batch, session_.plan().model));
     const size_t images = static_cast<size_t>(batch.images), classes = session_.plan().model.num_classes;
@@ -52,6 +52,7 @@ class BatchAnswers {
     device.Download(logits_.data(), found, images * classes * sizeof(float));
     device.Download(losses_.data(), device_losses_.data(), images * sizeof(float));
     device.Synchronize();
+    RIFFLE_TRY(device.Health());
     for (size_t n = 0; n < images; ++n)
       (*answers)[n] = {RankOf(batch.labels[n], std::span(logits_).subspan(n * classes, classes)), losses_[n]};
     return {};

@@ -7,8 +7,10 @@
 #include <cmath>
 
 #include "backend/testing/execution.h"
+#include "backend/testing/failing_device.h"
 #include "dist/testing/thread_group.h"
 #include "model/initialise.h"
+#include "ops/testing/guarded_ops.h"
 #include "train/testing.h"
 
 namespace riffle {
@@ -94,6 +96,18 @@ TEST_F(Evaluating, AgreesWithTheLogitsOfEachPicture) {
   options = {};
   options.kind = LabelLossOptions::Kind::kBinaryCrossEntropy;
   EXPECT_GT(std::abs(Run(5, options).loss_sum - loss), 1e-4 * loss) << "the kind of loss counts";
+}
+
+TEST_F(Evaluating, ADeviceThatFailsIsAnErrorAndNoFigure) {
+  FailingDevice device;
+  const Execution execution{OnThreads().pool, device};
+  Session session(execution, plan_, GuardedOps());
+  session.SetWeights(values_);
+  LabelLoss loss(execution, {}, 2, GuardedOps());
+  const std::unique_ptr<Loader> loader = EvaluationLoader(*data_, 10);
+  EXPECT_TRUE(Evaluate(session, loss, *loader).ok());
+  device.health = Unavailable("the device failed");
+  EXPECT_EQ(Evaluate(session, loss, *loader).status().message(), "the device failed");
 }
 
 TEST_F(Evaluating, TellsItsProgressAfterEachBatch) {

@@ -28,6 +28,7 @@ Result<int64_t> RecalibrateStatistics(int64_t batches, int64_t epoch, BatchSourc
     network->values().statistics.Download(statistics);
     for (size_t i = 0; i < sums.size(); ++i) sums[i] += batch->share() * statistics[i];
   }
+  RIFFLE_TRY(world.Agree(network->execution().device.Health()));
   RIFFLE_TRY(world.Sum(sums));
   for (size_t i = 0; i < sums.size(); ++i) statistics[i] = static_cast<float>(sums[i] / static_cast<double>(batches));
   network->values().statistics.Upload(statistics);

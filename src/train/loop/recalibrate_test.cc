@@ -4,9 +4,11 @@
 #include <gmock/gmock.h>
 
 #include "backend/testing/execution.h"
+#include "backend/testing/failing_device.h"
 #include "backend/testing/host_copy.h"
 #include "dist/testing/thread_group.h"
 #include "model/initialise.h"
+#include "ops/testing/guarded_ops.h"
 #include "train/testing.h"
 
 namespace riffle {
@@ -87,6 +89,14 @@ TEST_F(Recalibrating, WhatStoodThereBeforeCountsForNothingAndTrainingGoesOnAsBef
 
 TEST_F(Recalibrating, MoreBatchesThanAnEpochAreAnEpoch) {
   EXPECT_EQ(*RecalibrateStatistics(100, 0, *loader_, &network_), 3);
+}
+
+TEST_F(Recalibrating, ADeviceThatFailsIsAnError) {
+  FailingDevice device;
+  device.health = Unavailable("the device failed");
+  Network<float> network({OnThreads().pool, device}, plan_, GuardedOps());
+  network.values().Upload(initial_);
+  EXPECT_EQ(RecalibrateStatistics(1, 0, *loader_, &network).status().message(), "the device failed");
 }
 
 // Local statistics of each share, by its pictures: of the last batch three and four.

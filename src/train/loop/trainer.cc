@@ -480,7 +480,9 @@ Status Trainer::Save(const std::filesystem::path& path, TrainObserver& observer)
 
 Status Trainer::Write(const std::filesystem::path& path, TrainObserver& observer) {
   RIFFLE_TRY(observer.OnSaveBegin());
-  return SaveCheckpoint(path, info_, plan_->registry, TakeSnapshot());
+  const Snapshot snapshot = TakeSnapshot();
+  RIFFLE_TRY(execution_.device.Health());  // or nobody knows what the snapshot is
+  return SaveCheckpoint(path, info_, plan_->registry, snapshot);
 }
 
 void Trainer::NoteSaved(const std::filesystem::path& path) {

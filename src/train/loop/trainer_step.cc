@@ -43,9 +43,12 @@ Result<bool> Trainer::TrainStep(const Batch& batch, const UpdateGroup& group, do
   unread_.push_back(step);
   if (may_leave_out) {
     not_finite_.clear();
-    std::array<int64_t, 1> broken = {ReadLosses().ok() ? 0 : 1};
+    const bool is_finite = ReadLosses().ok();
+    const Status health = execution_.device.Health();
+    std::array<int64_t, 2> broken = {is_finite ? 0 : 1, health.ok() ? 0 : 1};
     if (reducer_) RIFFLE_TRY(reducer_->Wait());  // for the statistics
     RIFFLE_TRY(world_.Sum(broken));
+    if (broken[1] > 0) return world_.Agree(health);
     if (broken[0] > 0) return false;
   }
   DeviceArray<float>* gradients = &network_->gradients();
@@ -158,6 +161,7 @@ Status Trainer::TakeUpWeights(const Checkpoint& checkpoint) {
 
 Status Trainer::ReadLosses() {
   const std::vector<double> sums = objective_->ReadLosses();
+  RIFFLE_TRY(execution_.device.Health());
   const std::vector<UnreadStep> steps = std::exchange(unread_, {});
   for (size_t i = 0; i < steps.size(); ++i) {
     if (!std::isfinite(sums[i])) {
@@ -197,7 +201,9 @@ Status Trainer::CheckFinite() {
   const auto both = [&](const DeviceParameterValues<float>& values) {
     return IsFinite(values.trainable) && IsFinite(values.statistics);
   };
-  if (both(network_->values()) && (!ema_ || both(*ema_))) return {};
+  const bool is_finite = both(network_->values()) && (!ema_ || both(*ema_));
+  RIFFLE_TRY(execution_.device.Health());
+  if (is_finite) return {};
   return InvalidArgument("the parameters are not finite numbers after step {}: {}", info_.step, kAgainstNan);
 }
 

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "backend/testing/execution.h"
+#include "backend/testing/failing_device.h"
 #include "model/initialise.h"
 #include "ops/testing/guarded_ops.h"
 #include "train/testing.h"
@@ -18,6 +19,7 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::StartsWith;
 
 TEST(Trainer, AClassNameThatNoCheckpointCanHoldIsRefusedBeforeAnEpochIsSpent) {
   CheckpointInfo info = TinyInfo();
@@ -238,6 +240,39 @@ TEST(Trainer, ReadsAndWritesItsDeviceByOpsAndTransfersAlone) {
     ASSERT_EQ(run.Train().message(), "");
     EXPECT_EQ(TensorsOf(guarded / Numbered(2)), TensorsOf(plain / Numbered(2))) << rule;
   }
+}
+
+// Fails in the second step of a run that saves after each.
+struct FailsInTheSecondStep : TrainObserver {
+  explicit FailsInTheSecondStep(FailingDevice& failing) : device(failing) {}
+  Status OnStep(const StepEvent& e) override {
+    if (e.batch == 2) device.health = Unavailable("the device failed");
+    return {};
+  }
+  FailingDevice& device;
+};
+
+TEST(Trainer, ADeviceThatFailsEndsTheRunAndNothingOfItIsSavedSince) {
+  for (const OnNan on_nan : {OnNan::kStop, OnNan::kSkip, OnNan::kRollback}) {
+    TrainerOptions options = TinyOptions(TestFolder(), 2);
+    options.ckpt_save_steps = 1;
+    options.on_nan = on_nan;
+    FailingDevice device;
+    TinyRun run(options);
+    run.trainer = std::move(*Trainer::Create({OnThreads(2).pool, device}, options, TinyInfo(), GuardedOps()));
+    FailsInTheSecondStep observer(device);
+    const Status status = run.Train(observer);
+    EXPECT_EQ(status.code(), ErrorCode::kUnavailable);
+    EXPECT_THAT(status.message(), StartsWith("the device failed"));
+    EXPECT_THAT(FilesIn(options.ckpt_save_dir), ElementsAre(CheckpointName(TinyModel(), 0, 1)));
+  }
+}
+
+TEST(Trainer, WhereADeviceHasNoMemoryForItThereIsNone) {
+  FailingDevice device;
+  device.most_bytes = 1000;
+  EXPECT_THROW((void)Trainer::Create({OnThreads().pool, device}, TrainerOptions(), TinyInfo(), GuardedOps()),
+               DeviceOutOfMemory);
 }
 
 TEST(Trainer, AFrozenBodyKeepsEveryBitAndTheHeadLearns) {
