@@ -44,18 +44,16 @@ struct Product {
 };
 
 TEST(TensorCores, AddTheProductOfMatrices) {
-  std::vector<float> a(kSide * kSide), b(kSide * kSide), transposed(kSide * kSide), expected(kSide * kSide, 1);
-  for (int i = 0; i < kSide; ++i)
-    for (int j = 0; j < kSide; ++j) {
-      a[static_cast<size_t>(i * kSide + j)] = static_cast<float>(3 * i - 5 * j);
-      b[static_cast<size_t>(i * kSide + j)] = static_cast<float>(i * i - 7 * j);
-      transposed[static_cast<size_t>(j * kSide + i)] = static_cast<float>(i * i - 7 * j);
+  constexpr size_t n = kSide;
+  std::vector<float> a(n * n), b(n * n), transposed(n * n), expected(n * n, 1);
+  for (size_t i = 0; i < n; ++i)
+    for (size_t j = 0; j < n; ++j) {
+      a[i * n + j] = 3 * static_cast<float>(i) - 5 * static_cast<float>(j);
+      b[i * n + j] = transposed[j * n + i] = static_cast<float>(i * i) - 7 * static_cast<float>(j);
     }
-  for (int i = 0; i < kSide; ++i)
-    for (int j = 0; j < kSide; ++j)
-      for (int k = 0; k < kSide; ++k)
-        expected[static_cast<size_t>(i * kSide + j)] +=
-            a[static_cast<size_t>(i * kSide + k)] * b[static_cast<size_t>(k * kSide + j)];
+  for (size_t i = 0; i < n; ++i)
+    for (size_t j = 0; j < n; ++j)
+      for (size_t k = 0; k < n; ++k) expected[i * n + j] += a[i * n + k] * b[k * n + j];
 
   for (const bool b_transposed : {false, true}) {
     std::vector<float> c(kSide * kSide);

@@ -121,8 +121,8 @@ struct Block {
 
   // Of each thread:
   std::vector<State> states;
-  std::vector<Fiber*> fiber_of;    // null: not begun, or done
-  std::vector<uint64_t> deposits;  // for the other lanes of its warp
+  std::vector<Fiber*> fiber_of;       // null: not begun, or done
+  std::vector<const void*> deposits;  // for the other lanes of its warp
   int current = 0;
 };
 
@@ -196,7 +196,7 @@ void RunBlock() {
   const int threads = block.threads;
   block.states.assign(static_cast<size_t>(threads), State::kReady);
   block.fiber_of.assign(static_cast<size_t>(threads), nullptr);
-  block.deposits.assign(static_cast<size_t>(threads), 0);
+  block.deposits.assign(static_cast<size_t>(threads), nullptr);
   do {
     InOrder((threads + 31) / 32, [&](int w) { RunWarp(w * 32, std::min(w * 32 + 32, threads)); });
   } while (Release(0, threads, State::kAtBlockBarrier));
@@ -251,11 +251,11 @@ void __syncthreads() { Wait(State::kAtBlockBarrier); }
 void __syncwarp(unsigned) { Wait(State::kAtWarpBarrier); }
 int LaneOfThread() { return block.current % 32; }
 
-void ShowInWarp(uint64_t value) {
+void ShowInWarp(const void* value) {
   block.deposits[static_cast<size_t>(block.current)] = value;
   __syncwarp();
 }
-uint64_t ShownByLane(int lane) {
+const void* ShownByLane(int lane) {
   const int thread = block.current / 32 * 32 + lane;
   if (thread >= block.threads) Die("a lane was asked for that the warp does not have");
   return block.deposits[static_cast<size_t>(thread)];

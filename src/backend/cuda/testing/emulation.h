@@ -41,15 +41,15 @@ void __syncwarp(unsigned mask = ~0u);
 
 /// Shows the other lanes of the warp a value, and what they have shown; all lanes come here together. The values stay
 /// until the next barrier.
-void ShowInWarp(uint64_t value);
-uint64_t ShownByLane(int lane);
+void ShowInWarp(const void* value);
+const void* ShownByLane(int lane);
 int LaneOfThread();
 
 /// Calls use(of_lane), where of_lane(l) is what lane l came here with.
 template <class T, class F>
 void WithWarp(const T& mine, const F& use) {
-  ShowInWarp(reinterpret_cast<uintptr_t>(&mine));
-  use([](int lane) -> const T& { return *reinterpret_cast<const T*>(static_cast<uintptr_t>(ShownByLane(lane))); });
+  ShowInWarp(&mine);
+  use([](int lane) -> const T& { return *static_cast<const T*>(ShownByLane(lane)); });
   __syncwarp();
 }
 
