@@ -203,31 +203,59 @@ void ForEach(const Execution& execution, int64_t count, const F& f) {
 #define RIFFLE_LAMBDA
 #endif
 
-/// The sum of each lane's value, in all lanes of a warp. All its threads must come here.
-template <class T>
-RIFFLE_KERNEL T WarpSum(T value) {
-  for (int distance = kWarp / 2; distance > 0; distance /= 2) value += __shfl_xor_sync(~0u, value, distance);
+/// What combine(a, b) makes of each lane's value, in all lanes of a warp. All its threads must come here.
+template <class T, class F>
+RIFFLE_KERNEL T WarpReduce(T value, const F& combine) {
+  for (int distance = kWarp / 2; distance > 0; distance /= 2)
+    value = combine(value, __shfl_xor_sync(~0u, value, distance));
   return value;
 }
 
-/// Memory for BlockSum.
+struct Add {
+  template <class T>
+  RIFFLE_KERNEL T operator()(T a, T b) const {
+    return a + b;
+  }
+};
+struct Greater {
+  template <class T>
+  RIFFLE_KERNEL T operator()(T a, T b) const {
+    return a < b ? b : a;
+  }
+};
+
+/// The sum of each lane's value, in all lanes of a warp. All its threads must come here.
+template <class T>
+RIFFLE_KERNEL T WarpSum(T value) {
+  return WarpReduce(value, Add());
+}
+
+/// Memory for the reductions of a block.
 template <class T, int kThreads>
 struct BlockSums {
   static_assert(kThreads % kWarp == 0);
   T of_warp[kThreads / kWarp];
 };
 
-/// The sum of each thread's value, in all threads of a block. All of them must come here; `sums` may be used again at
-/// once.
-template <class T, int kThreads>
-RIFFLE_KERNEL T BlockSum(T value, BlockSums<T, kThreads>& sums) {
-  value = WarpSum(value);
+/// What combine(a, b) makes of each thread's value, in all threads of a block. All of them must come here; `sums` may
+/// be used again at once.
+template <class T, int kThreads, class F>
+RIFFLE_KERNEL T BlockReduce(T value, BlockSums<T, kThreads>& sums, const F& combine) {
+  value = WarpReduce(value, combine);
   if (Lane() == 0) sums.of_warp[Warp()] = value;
   __syncthreads();
-  T sum = sums.of_warp[0];
-  for (int w = 1; w < kThreads / kWarp; ++w) sum += sums.of_warp[w];
+  T all = sums.of_warp[0];
+  for (int w = 1; w < kThreads / kWarp; ++w) all = combine(all, sums.of_warp[w]);
   __syncthreads();
-  return sum;
+  return all;
+}
+template <class T, int kThreads>
+RIFFLE_KERNEL T BlockSum(T value, BlockSums<T, kThreads>& sums) {
+  return BlockReduce(value, sums, Add());
+}
+template <class T, int kThreads>
+RIFFLE_KERNEL T BlockMax(T value, BlockSums<T, kThreads>& sums) {
+  return BlockReduce(value, sums, Greater());
 }
 
 }  // namespace riffle::RIFFLE_GPU
