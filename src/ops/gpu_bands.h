@@ -73,17 +73,18 @@ struct Band {
   }
 };
 
-/// What a thread has of a band: a column of a strip; of a last band, maybe no lines.
+/// What a thread has of a band: a column of a strip. One that has none is at the band's first, of which it has no lines.
 struct StripColumn {
   int image, line, end, column;
 
   RIFFLE_KERNEL StripColumn(const Bands& bands, const Band& band, int thread = BlockThread()) {
-    const int strip = thread / band.columns;
-    const Strip mine = band.first.After(bands, strip);
+    const int nth = thread / band.columns;
+    const bool has_one = nth < band.strips;
+    const Strip mine = band.first.After(bands, has_one ? nth : 0);
     image = mine.image;
     line = mine.first_line(bands);
-    end = strip < band.strips ? mine.end_line(bands) : line;
-    column = band.column + thread - strip * band.columns;
+    end = has_one ? mine.end_line(bands) : line;
+    column = band.column + (has_one ? thread - nth * band.columns : 0);
   }
 };
 

@@ -40,8 +40,8 @@ struct TensorRowDots {
   int64_t ColumnTiles() const { return DivideUp(shape.columns, column_warps * kColumns); }
   int64_t SharedBytes() const {
     const int64_t operands = (LeftRows() + RightRows()) * int64_t{kPitch} * int64_t{sizeof(Bfloat16)};
-    const int64_t team = row_warps * column_warps * int64_t{kRows * kColumns} * int64_t{sizeof(float)};
-    return Teams() > 1 && team > operands ? team : operands;
+    const int64_t results = kWarps * int64_t{sizeof(OfWarp)};
+    return results > operands ? results : operands;
   }
 
   RIFFLE_KERNEL void operator()(Shared& shared) const {
@@ -72,8 +72,7 @@ struct TensorRowDots {
       AddDots(left_rows, right_rows, place, sums);
       __syncthreads();
     }
-    AddTeams(reinterpret_cast<float*>(&shared), sums);
-    if (Team() == 0) Store(place, sums);
+    Store(reinterpret_cast<OfWarp*>(&shared), place, sums);
   }
 
  private:
@@ -91,22 +90,26 @@ struct TensorRowDots {
     float left[kRowTiles][4];
   };
 
-  RIFFLE_SHARED_CODE int Teams() const { return kWarps / (row_warps * column_warps); }
+  // What the warps have computed, when they are done with the operands.
+  struct OfWarp {
+    alignas(8) float dot[kRows][kColumns + 8];  // four rows' neighbours lie in different banks
+    float left[kRows];
+  };
+
+  RIFFLE_KERNEL int Teams() const { return kWarps / (row_warps * column_warps); }
   RIFFLE_KERNEL int Team() const { return Warp() / (row_warps * column_warps); }
   // Where the warp's rows and columns begin in its tile.
   RIFFLE_KERNEL int FirstRow() const { return Warp() % row_warps * kRows; }
   RIFFLE_KERNEL int FirstColumn() const { return Warp() / row_warps % column_warps * kColumns; }
-  // Rows in shared memory: those of the tile, or all there are in whole matrices of 16 rows.
-  RIFFLE_SHARED_CODE int LeftRows() const { return Least(row_warps * kRows, shape.rows); }
-  RIFFLE_SHARED_CODE int RightRows() const { return Least(column_warps * kColumns, shape.columns); }
-  RIFFLE_SHARED_CODE static int Least(int tile, int rows) {
-    const int whole = (rows + 15) / 16 * 16;
-    return whole < tile ? whole : tile;
-  }
+  // Rows in shared memory: a tile's, or all there are, to whole matrices of 16 rows.
+  RIFFLE_SHARED_CODE int LeftRows() const { return Least(row_warps * kRows, Whole(shape.rows)); }
+  RIFFLE_SHARED_CODE int RightRows() const { return Least(column_warps * kColumns, Whole(shape.columns)); }
+  RIFFLE_SHARED_CODE static int Whole(int rows) { return (rows + 15) / 16 * 16; }
+  RIFFLE_SHARED_CODE static int Least(int a, int b) { return a < b ? a : b; }
 
   template <bool kWhole, class In>
   RIFFLE_KERNEL void Put(Bfloat16* operand, const In& in, const Range& rows, int64_t p, int64_t to) const {
-    constexpr int kLoads = 4;  // under way at once
+    constexpr int kLoads = 2;  // under way at once
     constexpr int kEights = kPixels / kNeighbours;
     const int count = rows.stored * kEights;
     for (int first = BlockThread(); first < count; first += kThreads * kLoads) {
@@ -150,41 +153,38 @@ struct TensorRowDots {
     }
   }
 
-  // Adds the other teams' sums to the first one's, one after the other.
-  RIFFLE_KERNEL void AddTeams(float* of_team, Sums& sums) const {
-    float* const mine = of_team + BlockThread() % (row_warps * column_warps * kWarp);
-    const int step = row_warps * column_warps * kWarp;
-    for (int t = 1; t < Teams(); ++t) {
-      int at = 0;
-      RIFFLE_UNROLL for (int i = 0; i < kRowTiles; ++i) RIFFLE_UNROLL for (int c = 0; c < kColumnTiles; ++c)
-          RIFFLE_UNROLL for (int k = 0; k < 4; ++k, at += step) if (Team() == t) mine[at] = sums.dot[i][c][k];
-      __syncthreads();
-      at = 0;
-      RIFFLE_UNROLL for (int i = 0; i < kRowTiles; ++i) RIFFLE_UNROLL for (int c = 0; c < kColumnTiles; ++c)
-          RIFFLE_UNROLL for (int k = 0; k < 4; ++k, at += step) if (Team() == 0) sums.dot[i][c][k] += mine[at];
-      __syncthreads();
-      if (!shape.sums) continue;
-      RIFFLE_UNROLL for (int i = 0; i < kRowTiles; ++i) RIFFLE_UNROLL for (int k = 0; k < 4; ++k) if (Team() == t)
-          mine[(i * 4 + k) * step] = sums.left[i][k];
-      __syncthreads();
-      RIFFLE_UNROLL for (int i = 0; i < kRowTiles; ++i) RIFFLE_UNROLL for (int k = 0; k < 4; ++k) if (Team() == 0)
-          sums.left[i][k] += mine[(i * 4 + k) * step];
-      __syncthreads();
-    }
-  }
-
-  RIFFLE_KERNEL void Store(const Place& place, const Sums& sums) const {
-    float* const values = parts + place.part * shape.values();
-    RIFFLE_UNROLL for (int i = 0; i < kRowTiles; ++i) RIFFLE_UNROLL for (int half = 0; half < 2; ++half) {
-      const int row = place.row + FirstRow() + i * 16 + half * 8 + Lane() / 4;
-      if (row >= shape.rows) continue;
-      RIFFLE_UNROLL for (int c = 0; c < kColumnTiles; ++c) RIFFLE_UNROLL for (int e = 0; e < 2; ++e) {
-        const int column = place.column + FirstColumn() + c * 8 + Lane() % 4 * 2 + e;
-        if (column < shape.columns)
-          values[(place.group * int64_t{shape.rows} + row) * shape.columns + column] = sums.dot[i][c][half * 2 + e];
+  // Adds up the teams' sums, one after the other, and writes them.
+  RIFFLE_KERNEL void Store(OfWarp* of_warps, const Place& place, const Sums& sums) const {
+    OfWarp& mine = of_warps[Warp()];
+    RIFFLE_UNROLL for (int i = 0; i < kRowTiles; ++i) {
+      RIFFLE_UNROLL for (int half = 0; half < 2; ++half) {
+        const int row = i * 16 + half * 8 + Lane() / 4;
+        RIFFLE_UNROLL for (int c = 0; c < kColumnTiles; ++c) {
+          float* const dots = &mine.dot[row][c * 8 + Lane() % 4 * 2];
+          dots[0] = sums.dot[i][c][half * 2];
+          dots[1] = sums.dot[i][c][half * 2 + 1];
+        }
+        if (Lane() % 4 == 0) mine.left[row] = sums.left[i][half * 2];
       }
-      if (shape.sums && place.column == 0 && FirstColumn() == 0 && Lane() % 4 == 0)
-        values[shape.dots() + place.group * shape.rows + row] = sums.left[i][half * 2];
+    }
+    __syncthreads();
+
+    const int warps_of_team = row_warps * column_warps;
+    const int rows = Least(row_warps * kRows, shape.rows - place.row);
+    const int columns = Least(column_warps * kColumns, shape.columns - place.column);
+    float* const values = parts + place.part * shape.values();
+    for (int i = BlockThread(); i < rows * columns; i += kThreads) {
+      const int row = i / columns, column = i % columns;
+      float sum = 0;
+      for (int w = column / kColumns * row_warps + row / kRows; w < kWarps; w += warps_of_team)
+        sum += of_warps[w].dot[row % kRows][column % kColumns];
+      values[(place.group * int64_t{shape.rows} + place.row + row) * shape.columns + place.column + column] = sum;
+    }
+    if (!shape.sums || place.column > 0) return;
+    for (int row = BlockThread(); row < rows; row += kThreads) {
+      float sum = 0;
+      for (int w = row / kRows; w < kWarps; w += warps_of_team) sum += of_warps[w].left[row % kRows];
+      values[shape.dots() + place.group * shape.rows + place.row + row] = sum;
     }
   }
 };

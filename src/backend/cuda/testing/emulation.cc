@@ -1,5 +1,6 @@
 #include "backend/cuda/testing/emulation.h"
 
+#include <sys/mman.h>
 #include <ucontext.h>
 
 #include <algorithm>
@@ -21,7 +22,8 @@ namespace {
 Order order = Order::kForward;
 
 constexpr size_t kStackBytes = 256 * 1024;
-constexpr size_t kGuardBytes = 64;     // behind shared memory
+constexpr size_t kAlignment = 16;  // of shared memory
+constexpr size_t kMostShared = 256 << 10, kGuard = size_t{64} << 20;
 constexpr unsigned char kFill = 0xFF;  // NaN as float, double or bf16
 
 [[noreturn]] void Die(const char* why) {
@@ -202,14 +204,26 @@ void RunBlock() {
     Die("some threads of a block wait where others do not come");
 }
 
+// What lies before and behind shared memory can be neither read nor written.
+unsigned char* EndOfSharedMemory() {
+  thread_local unsigned char* const end = [] {
+    void* all =
+        ::mmap(nullptr, 2 * kGuard + kMostShared, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (all == MAP_FAILED) Die("no memory");
+    auto* const begin = static_cast<unsigned char*>(all) + kGuard;
+    if (::mprotect(begin, kMostShared, PROT_READ | PROT_WRITE) != 0) Die("no memory");
+    return begin + kMostShared;
+  }();
+  return end;
+}
+
 }  // namespace
 
 void SetOrder(Order new_order) { order = new_order; }
 
 void RunBlocks(Index3 grid, int threads, size_t shared_bytes, const std::function<void(void*)>& thread) {
-  const std::unique_ptr<unsigned char[]> memory(new unsigned char[shared_bytes + kGuardBytes + 16]);
-  const auto address = reinterpret_cast<uintptr_t>(memory.get());
-  auto* const shared = reinterpret_cast<unsigned char*>((address + 15) / 16 * 16);
+  const size_t taken = (shared_bytes + kAlignment - 1) / kAlignment * kAlignment;
+  unsigned char* const shared = EndOfSharedMemory() - taken;
   block.threads = threads;
   block.thread = &thread;
   block.shared = shared;
@@ -219,10 +233,10 @@ void RunBlocks(Index3 grid, int threads, size_t shared_bytes, const std::functio
     const uint64_t b = order == Order::kForward ? i : blocks - 1 - i;
     blockIdx = {static_cast<unsigned>(b % grid.x), static_cast<unsigned>(b / grid.x % grid.y),
                 static_cast<unsigned>(b / grid.x / grid.y)};
-    std::memset(shared, kFill, shared_bytes + kGuardBytes);
+    std::memset(shared, kFill, taken);
     RunBlock();
-    for (size_t k = 0; k < kGuardBytes; ++k)
-      if (shared[shared_bytes + k] != kFill) Die("memory behind a block's shared memory was written");
+    for (size_t k = shared_bytes; k < taken; ++k)
+      if (shared[k] != kFill) Die("memory behind a block's shared memory was written");
   }
 }
 

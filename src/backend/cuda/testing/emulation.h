@@ -25,8 +25,8 @@ void SetOrder(Order order);
 extern thread_local Index3 threadIdx, blockIdx, gridDim;
 
 /// Calls thread(shared memory of its block) for each thread of each block. Aborts, with a line that says why, if some
-/// threads of a block wait where others have ended or wait elsewhere, or if memory behind `shared_bytes` was written:
-/// this is test equipment.
+/// threads of a block wait where others have ended or wait elsewhere, or if memory just behind `shared_bytes` was
+/// written; what is read or written farther away ends it, too: this is test equipment.
 void RunBlocks(Index3 grid, int threads, size_t shared_bytes, const std::function<void(void*)>& thread);
 
 /// Memory for what kernels hand to the next ones: of these bytes and no more, NaN at first. Valid until the next call.
