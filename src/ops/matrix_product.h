@@ -2,7 +2,7 @@
 //   out(g, r, c, Σ_d left(g, r, d)·right(g, d, c))
 #pragma once
 
-#include "backend/cuda/kernel.h"
+#include "ops/row_values.h"
 
 namespace riffle::RIFFLE_GPU {
 
@@ -16,12 +16,14 @@ struct MatrixProductShape {
 /// Which index of a matrix's elements are neighbours in memory.
 enum class Neighbours { kAlongDepth, kAcrossDepth };
 
-/// Tiles of 32 by 32 in shared memory, two by two a thread. Sums are added up in the order of d.
+/// Tiles of 64 by 64 in shared memory, four by four a thread. Sums are added up in the order of d.
 template <Neighbours kOfLeft, Neighbours kOfRight, class Left, class Right, class Out>
 struct MatrixProductKernel {
-  static constexpr int kThreads = 256, kTile = 32, kSide = 16;
+  static constexpr int kThreads = 256, kTile = 64, kSide = 16, kOfThread = kTile / kSide;
+  static constexpr int kDepth = 32;         // at a time
+  static constexpr int kPitch = kTile + 4;  // of rows or columns
   struct Shared {
-    float left[kTile][kTile + 1], right[kTile][kTile + 1];  // [row or column][d]
+    alignas(16) float left[kDepth][kPitch], right[kDepth][kPitch];
   };
   MatrixProductShape shape;
   Left left;
@@ -31,37 +33,68 @@ struct MatrixProductKernel {
   RIFFLE_KERNEL void operator()(Shared& shared) const {
     const auto column_tiles = static_cast<unsigned>(DivideUp(shape.columns, kTile));
     const auto row_tiles = static_cast<unsigned>(DivideUp(shape.rows, kTile));
-    const int64_t first_column = int64_t{blockIdx.x % column_tiles} * kTile;
-    const int64_t first_row = int64_t{blockIdx.x / column_tiles % row_tiles} * kTile;
-    const int group = static_cast<int>(blockIdx.x / column_tiles / row_tiles);
-    const int y = BlockThread() / kSide, x = BlockThread() % kSide;
-    float sum[2][2] = {};
-    for (int64_t d0 = 0; d0 < shape.depth; d0 += kTile) {
-      for (int i = BlockThread(); i < kTile * kTile; i += kThreads) {
-        const int slow = i / kTile, fast = i % kTile;
-        {
-          const int r = kOfLeft == Neighbours::kAlongDepth ? slow : fast, d = slow + fast - r;
-          const bool inside = first_row + r < shape.rows && d0 + d < shape.depth;
-          shared.left[r][d] = inside ? left(group, first_row + r, d0 + d) : 0;
-        }
-        const int c = kOfRight == Neighbours::kAlongDepth ? slow : fast, d = slow + fast - c;
-        const bool inside = first_column + c < shape.columns && d0 + d < shape.depth;
-        shared.right[c][d] = inside ? right(group, d0 + d, first_column + c) : 0;
-      }
+    const Place place = {static_cast<int>(blockIdx.x / column_tiles / row_tiles),
+                         int64_t{blockIdx.x / column_tiles % row_tiles} * kTile,
+                         int64_t{blockIdx.x % column_tiles} * kTile};
+    const int y = BlockThread() / kSide * kOfThread, x = BlockThread() % kSide * kOfThread;
+    Values<kOfThread> sum[kOfThread] = {};
+    Next next;
+    Fetch(next, place, 0);
+    for (int64_t d0 = 0; d0 < shape.depth; d0 += kDepth) {
+      Put(next, shared);
       __syncthreads();
-      for (int d = 0; d < kTile; ++d) {
-        const float l[2] = {shared.left[y][d], shared.left[y + kSide][d]};
-        const float r[2] = {shared.right[x][d], shared.right[x + kSide][d]};
-        for (int i = 0; i < 2; ++i)
-          for (int j = 0; j < 2; ++j) sum[i][j] += l[i] * r[j];
+      if (d0 + kDepth < shape.depth) Fetch(next, place, d0 + kDepth);
+      for (int d = 0; d < kDepth; ++d) {
+        const auto l = LoadPacked<kOfThread>(&shared.left[d][y]), r = LoadPacked<kOfThread>(&shared.right[d][x]);
+        for (int i = 0; i < kOfThread; ++i)
+          for (int j = 0; j < kOfThread; ++j) sum[i].v[j] += l.v[i] * r.v[j];
       }
       __syncthreads();
     }
-    for (int i = 0; i < 2; ++i)
-      for (int j = 0; j < 2; ++j) {
-        const int64_t row = first_row + y + i * kSide, column = first_column + x + j * kSide;
-        if (row < shape.rows && column < shape.columns) out(group, row, column, sum[i][j]);
+    for (int i = 0; i < kOfThread; ++i)
+      for (int j = 0; j < kOfThread; ++j) {
+        const int64_t row = place.row + y + i, column = place.column + x + j;
+        if (row < shape.rows && column < shape.columns) out(place.group, row, column, sum[i].v[j]);
       }
+  }
+
+ private:
+  // Where a block's tile begins.
+  struct Place {
+    int group;
+    int64_t row, column;
+  };
+  // What a thread carries from memory to shared memory, and what place in the tile its i-th value has.
+  static constexpr int kLoads = kTile * kDepth / kThreads;
+  struct Next {
+    float left[kLoads], right[kLoads];
+  };
+  struct Spot {
+    int side, d;
+  };
+  template <Neighbours kOf>
+  RIFFLE_KERNEL static Spot SpotOf(int i) {
+    const int index = i * kThreads + BlockThread();
+    if constexpr (kOf == Neighbours::kAlongDepth)
+      return {index / kDepth, index % kDepth};
+    else
+      return {index % kTile, index / kTile};
+  }
+
+  RIFFLE_KERNEL void Fetch(Next& next, const Place& place, int64_t d0) const {
+    RIFFLE_UNROLL for (int i = 0; i < kLoads; ++i) {
+      const Spot l = SpotOf<kOfLeft>(i), r = SpotOf<kOfRight>(i);
+      const int64_t row = place.row + l.side, column = place.column + r.side;
+      next.left[i] = row < shape.rows && d0 + l.d < shape.depth ? left(place.group, row, d0 + l.d) : 0;
+      next.right[i] = column < shape.columns && d0 + r.d < shape.depth ? right(place.group, d0 + r.d, column) : 0;
+    }
+  }
+  RIFFLE_KERNEL void Put(const Next& next, Shared& shared) const {
+    RIFFLE_UNROLL for (int i = 0; i < kLoads; ++i) {
+      const Spot l = SpotOf<kOfLeft>(i), r = SpotOf<kOfRight>(i);
+      shared.left[l.d][l.side] = next.left[i];
+      shared.right[r.d][r.side] = next.right[i];
+    }
   }
 };
 

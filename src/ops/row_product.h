@@ -1,7 +1,8 @@
 // Products of weights with the rows of maps, for kernels:
 //   out[g·rows + r][p] = Σ_d weight[g·depth + d][r]·in(g·depth + d, p)
 // What `in` holds is computed where it is read (row_values.h). What becomes of a result, where it is written, with
-//   Partial Store<n, kWhole>(row, p, pixels, Values<n>)    writes them, and returns what they come to
+//   Loaded<n> Load<n, kWhole>(row, p, pixels)              what it needs to read, which may be done early
+//   Partial Store<n, kWhole>(row, p, pixels, Values<n>, Loaded<n>)    writes values, and returns what they come to
 //   Partial Combine(const Partial*, count, n, pixels)      static: of as many neighbours of n values each, the last of
 //                                                          which may lie outside of a tile of so many pixels
 //   bool IsPacked<n>()                                     as of `in`
@@ -103,8 +104,10 @@ struct RowProduct {
     RIFFLE_UNROLL for (int r = 0; r < kRowsOfWarp; ++r) {
       const int row = place.row + Warp() * kRowsOfWarp + r;
       if (row >= shape.rows) continue;
+      const int out_row = place.group * shape.rows + row;
+      const int64_t p = place.pixel + Lane() * kLanePixels;
       const Partial partial = out.template Store<kLanePixels, kWhole>(
-          place.group * shape.rows + row, place.pixel + Lane() * kLanePixels, shape.pixels, sum[r]);
+          out_row, p, shape.pixels, sum[r], out.template Load<kLanePixels, kWhole>(out_row, p, shape.pixels));
       if (partials.of_tiles) shared.gathered.of_lanes[Warp() * kRowsOfWarp + r][Lane()] = partial;
     }
     if (!partials.of_tiles) return;

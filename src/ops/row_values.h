@@ -2,7 +2,8 @@
 // row_dots.h) read: a struct with
 //   Values<n> Load<n, kWhole>(row, p, pixels)   of the row from p on; zero outside of it
 //   bool IsPacked<n>()                          whether n values can be read at once at any multiple of n
-// where kWhole promises that, and that all n lie in the row.
+// where kWhole promises that, and that all n lie in the row. Some have also
+//   const Map* AsStored(row)                    where the row lies if it holds what is stored; null if not
 #pragma once
 
 #include <bit>
@@ -19,23 +20,29 @@ struct Values {
   float v[kCount];
 };
 
-/// So many values that lie together, aligned to their size.
+/// Values as they lie in memory.
+template <int kCount, class Map>
+using PackedValues = Words<kCount* static_cast<int>(sizeof(Map)) / 4>;
+
 template <int kCount>
-RIFFLE_KERNEL Values<kCount> LoadPacked(const float* memory) {
-  const Words<kCount> words = LoadWords<kCount>(memory);
+RIFFLE_KERNEL Values<kCount> Unpacked(const float*, const PackedValues<kCount, float>& words) {
   Values<kCount> values;
   for (int i = 0; i < kCount; ++i) values.v[i] = std::bit_cast<float>(words.v[i]);
   return values;
 }
 template <int kCount>
-RIFFLE_KERNEL Values<kCount> LoadPacked(const Bfloat16* memory) {
-  const Words<kCount / 2> words = LoadWords<kCount / 2>(memory);
+RIFFLE_KERNEL Values<kCount> Unpacked(const Bfloat16*, const PackedValues<kCount, Bfloat16>& words) {
   Values<kCount> values;
   for (int i = 0; i < kCount; ++i)
     values.v[i] = i % 2 == 0 ? FirstOfPair(words.v[i / 2]) : SecondOfPair(words.v[i / 2]);
   return values;
 }
-/// As they lie in memory of a Map's values.
+
+/// So many values that lie together, aligned to their size.
+template <int kCount, class Map>
+RIFFLE_KERNEL Values<kCount> LoadPacked(const Map* memory) {
+  return Unpacked<kCount>(memory, LoadWords<PackedValues<kCount, Map>::kWords>(memory));
+}
 template <int kCount>
 RIFFLE_KERNEL Words<kCount> Packed(const float*, const Values<kCount>& values) {
   Words<kCount> words;
@@ -66,15 +73,20 @@ RIFFLE_KERNEL bool IsPacked(const Rows<Map>& rows) {
   return IsPacked<kCount>(rows.data) && rows.stride % kCount == 0;
 }
 
+/// Of the row from p on; zero outside of it.
 template <int kCount, bool kWhole, class Map>
-RIFFLE_KERNEL Values<kCount> LoadValues(const Map* row, int64_t p, int64_t pixels) {
+RIFFLE_KERNEL PackedValues<kCount, Map> LoadPackedValues(const Map* row, int64_t p, int64_t pixels) {
   if constexpr (!kWhole)
     if (p + kCount > pixels || !IsPacked<kCount>(row + p)) {
       Values<kCount> values;
       for (int i = 0; i < kCount; ++i) values.v[i] = p + i < pixels ? float(row[p + i]) : 0;
-      return values;
+      return Packed(row, values);
     }
-  return LoadPacked<kCount>(row + p);
+  return LoadWords<PackedValues<kCount, Map>::kWords>(row + p);
+}
+template <int kCount, bool kWhole, class Map>
+RIFFLE_KERNEL Values<kCount> LoadValues(const Map* row, int64_t p, int64_t pixels) {
+  return Unpacked<kCount>(row, LoadPackedValues<kCount, kWhole>(row, p, pixels));
 }
 
 /// Writes what lies in the row; returns what it holds then.
@@ -96,6 +108,7 @@ RIFFLE_KERNEL Values<kCount> StoreValues(Map* row, int64_t p, int64_t pixels, co
 template <class Map>
 struct InputRows {
   Rows<const Map> x;
+  RIFFLE_KERNEL const Map* AsStored(int64_t row) const { return x[row]; }
   template <int kCount>
   RIFFLE_KERNEL bool IsPacked() const {
     return RIFFLE_GPU::IsPacked<kCount>(x);
@@ -128,6 +141,7 @@ struct CentredRows {
 template <class Map>
 struct GradientRows {
   GradientSource<float, Map> dy;
+  RIFFLE_KERNEL const Map* AsStored(int64_t row) const { return dy.pull_back ? nullptr : dy.dz[row]; }
   template <int kCount>
   RIFFLE_KERNEL bool IsPacked() const {
     return RIFFLE_GPU::IsPacked<kCount>(dy.dz) && (!dy.pull_back || RIFFLE_GPU::IsPacked<kCount>(dy.raw));

@@ -1,6 +1,7 @@
-// Tensor cores in emulation (backend/cuda/tensor.h) do what their matrices' definition says.
+// Tensor cores and asynchronous copies in emulation (backend/cuda/tensor.h).
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <vector>
 
 #include "backend/cuda/tensor.h"
@@ -60,6 +61,42 @@ TEST(TensorCores, AddTheProductOfMatrices) {
     std::vector<float> c(kSide * kSide);
     Launch(OnThreads(), {}, Product{a.data(), b_transposed ? transposed.data() : b.data(), b_transposed, c.data()});
     EXPECT_EQ(c, expected) << (b_transposed ? "transposed" : "as it is");
+  }
+}
+
+// Copies two groups of 16 bytes, and looks at both when all but the last of `kLeft` are there.
+template <int kLeft>
+struct CopyTwoGroups {
+  static constexpr int kThreads = 1;
+  struct Shared {
+    alignas(16) float first[4], second[4];
+  };
+  const float* from;
+  float* seen;
+
+  RIFFLE_KERNEL void operator()(Shared& shared) const {
+    AsyncCopies copies;
+    copies.Copy(shared.first, from);
+    copies.Commit();
+    copies.Copy(shared.second, from + 4);
+    copies.Commit();
+    copies.template Wait<kLeft>();
+    for (int i = 0; i < 4; ++i) {
+      seen[i] = shared.first[i];
+      seen[4 + i] = shared.second[i];
+    }
+  }
+};
+
+TEST(AsyncCopies, AreThereBehindTheWaitForTheirGroupAndNotBefore) {
+  const std::vector<float> from = {1, 2, 3, 4, 5, 6, 7, 8};
+  std::vector<float> seen(8);
+  Launch(OnThreads(), {}, CopyTwoGroups<0>{from.data(), seen.data()});
+  EXPECT_EQ(seen, from);
+  Launch(OnThreads(), {}, CopyTwoGroups<1>{from.data(), seen.data()});
+  for (size_t i = 0; i < 4; ++i) {
+    EXPECT_EQ(seen[i], from[i]);
+    EXPECT_TRUE(std::isnan(seen[4 + i]));
   }
 }
 

@@ -1,6 +1,6 @@
 // RowDots (row_dots.h) of maps of bfloat16, by tensor cores: what the rows hold is rounded to bfloat16, sums are float.
 // A warp computes 32 rows by 80 columns. Warps stand side by side, and where the matrix is small, in teams that share
-// the pixels.
+// the pixels. While they compute, the next pixels are on their way to shared memory.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +13,6 @@ template <class Left, class Right>
 struct TensorRowDots {
   static constexpr int kThreads = 256, kWarps = kThreads / kWarp, kBlocksAtOnce = 2;
   static constexpr int kNeighbours = 8;            // pixels that a lane reads at once
-  static constexpr int kPixels = 128;              // in shared memory at a time
-  static constexpr int kPitch = kPixels + 8;       // eight rows at the same pixels lie in different banks
   static constexpr int kRows = 32, kColumns = 80;  // of a warp
   static constexpr int kRowTiles = kRows / 16, kColumnTiles = kColumns / 8;
   static constexpr uint32_t kOnes = 0x3F803F80;  // a pair of 1
@@ -39,7 +37,7 @@ struct TensorRowDots {
   int64_t RowTiles() const { return DivideUp(shape.rows, row_warps * kRows); }
   int64_t ColumnTiles() const { return DivideUp(shape.columns, column_warps * kColumns); }
   int64_t SharedBytes() const {
-    const int64_t operands = (LeftRows() + RightRows()) * int64_t{kPitch} * int64_t{sizeof(Bfloat16)};
+    const int64_t operands = 2 * OperandValues() * int64_t{sizeof(Bfloat16)};
     const int64_t results = kWarps * int64_t{sizeof(OfWarp)};
     return results > operands ? results : operands;
   }
@@ -52,24 +50,22 @@ struct TensorRowDots {
                          static_cast<int>(blockIdx.x / column_tiles % row_tiles) * row_warps * kRows,
                          static_cast<int>(blockIdx.x % column_tiles) * column_warps * kColumns,
                          blockIdx.x / column_tiles / row_tiles / groups};
-    auto* const left_rows = reinterpret_cast<Bfloat16*>(&shared);
-    Bfloat16* const right_rows = left_rows + LeftRows() * kPitch;
-    const bool whole = left.template IsPacked<kNeighbours>() && right.template IsPacked<kNeighbours>();
+    auto* const operands = reinterpret_cast<Bfloat16*>(&shared);  // of the pixels of now, and of the next ones
     const int64_t from = place.part * PartPixels(shape);
     const int64_t to = from + PartPixels(shape) < shape.pixels ? from + PartPixels(shape) : shape.pixels;
     Sums sums = {};
-    for (int64_t p = from; p < to; p += kPixels) {
-      const Range of_left = {LeftRows(), shape.rows - place.row, place.group * shape.rows + place.row};
-      const Range of_right = {RightRows(), shape.columns - place.column, place.group * shape.columns + place.column};
-      if (whole && p + kPixels <= to) {
-        Put<true>(left_rows, left, of_left, p, to);
-        Put<true>(right_rows, right, of_right, p, to);
+    AsyncCopies copies;
+    int now = 0;
+    Put(operands, place, from, to, copies);
+    for (int64_t p = from; p < to; p += Pixels(), now ^= 1) {
+      if (p + Pixels() < to) {
+        Put(operands + (now ^ 1) * OperandValues(), place, p + Pixels(), to, copies);
+        copies.Wait<1>();
       } else {
-        Put<false>(left_rows, left, of_left, p, to);
-        Put<false>(right_rows, right, of_right, p, to);
+        copies.Wait<0>();
       }
       __syncthreads();
-      AddDots(left_rows, right_rows, place, sums);
+      AddDots(operands + now * OperandValues(), place, sums);
       __syncthreads();
     }
     Store(reinterpret_cast<OfWarp*>(&shared), place, sums);
@@ -96,7 +92,7 @@ struct TensorRowDots {
     float left[kRows];
   };
 
-  RIFFLE_KERNEL int Teams() const { return kWarps / (row_warps * column_warps); }
+  RIFFLE_SHARED_CODE int Teams() const { return kWarps / (row_warps * column_warps); }
   RIFFLE_KERNEL int Team() const { return Warp() / (row_warps * column_warps); }
   // Where the warp's rows and columns begin in its tile.
   RIFFLE_KERNEL int FirstRow() const { return Warp() % row_warps * kRows; }
@@ -107,43 +103,77 @@ struct TensorRowDots {
   RIFFLE_SHARED_CODE static int Whole(int rows) { return (rows + 15) / 16 * 16; }
   RIFFLE_SHARED_CODE static int Least(int a, int b) { return a < b ? a : b; }
 
+  // In shared memory at a time: 16 for a team at least.
+  RIFFLE_SHARED_CODE int Pixels() const { return Teams() == 8 ? 128 : 64; }
+  RIFFLE_SHARED_CODE int Pitch() const { return Pixels() + 8; }  // eight rows at the same pixels lie in different banks
+  RIFFLE_SHARED_CODE int OperandValues() const { return (LeftRows() + RightRows()) * Pitch(); }
+
+  // Brings both operands to shared memory, as a group of copies.
+  RIFFLE_KERNEL void Put(Bfloat16* operands, const Place& place, int64_t p, int64_t to, AsyncCopies& copies) const {
+    const bool inside = p + Pixels() <= to;
+    Put(operands, left, inside, {LeftRows(), shape.rows - place.row, place.group * shape.rows + place.row}, p, to,
+        copies);
+    Put(operands + LeftRows() * Pitch(), right, inside,
+        {RightRows(), shape.columns - place.column, place.group * shape.columns + place.column}, p, to, copies);
+    copies.Commit();
+  }
+  template <class In>
+  RIFFLE_KERNEL void Put(Bfloat16* operand, const In& in, bool inside, const Range& rows, int64_t p, int64_t to,
+                         AsyncCopies& copies) const {
+    const bool whole = inside && in.template IsPacked<kNeighbours>();
+    if (whole && in.AsStored(0)) {
+      const int eights = Pixels() / kNeighbours;
+      for (int i = BlockThread(); i < rows.stored * eights; i += kThreads) {
+        const int row = i / eights, pixel = i % eights * kNeighbours;
+        Bfloat16* const place = operand + row * Pitch() + pixel;
+        if (row < rows.count)
+          copies.Copy(place, in.AsStored(rows.first + row) + p + pixel);
+        else
+          StorePacked(place, Values<kNeighbours>{});
+      }
+    } else if (whole) {
+      PutComputed<true>(operand, in, rows, p, to);
+    } else {
+      PutComputed<false>(operand, in, rows, p, to);
+    }
+  }
   template <bool kWhole, class In>
-  RIFFLE_KERNEL void Put(Bfloat16* operand, const In& in, const Range& rows, int64_t p, int64_t to) const {
+  RIFFLE_KERNEL void PutComputed(Bfloat16* operand, const In& in, const Range& rows, int64_t p, int64_t to) const {
     constexpr int kLoads = 2;  // under way at once
-    constexpr int kEights = kPixels / kNeighbours;
-    const int count = rows.stored * kEights;
+    const int eights = Pixels() / kNeighbours, count = rows.stored * eights;
     for (int first = BlockThread(); first < count; first += kThreads * kLoads) {
       Values<kNeighbours> values[kLoads];
       RIFFLE_UNROLL for (int i = 0; i < kLoads; ++i) {
-        const int index = first + i * kThreads, row = index / kEights;
+        const int index = first + i * kThreads, row = index / eights;
         values[i] = {};
         if (row < rows.count && index < count)
-          values[i] = in.template Load<kNeighbours, kWhole>(rows.first + row, p + index % kEights * kNeighbours, to);
+          values[i] = in.template Load<kNeighbours, kWhole>(rows.first + row, p + index % eights * kNeighbours, to);
       }
       RIFFLE_UNROLL for (int i = 0; i < kLoads; ++i) {
         const int index = first + i * kThreads;
-        if (index < count) StorePacked(operand + index / kEights * kPitch + index % kEights * kNeighbours, values[i]);
+        if (index < count) StorePacked(operand + index / eights * Pitch() + index % eights * kNeighbours, values[i]);
       }
     }
   }
 
-  RIFFLE_KERNEL void AddDots(const Bfloat16* left_rows, const Bfloat16* right_rows, const Place& place,
-                             Sums& sums) const {
-    const int rows = LeftRows() - FirstRow(), columns = RightRows() - FirstColumn();
+  RIFFLE_KERNEL void AddDots(const Bfloat16* operands, const Place& place, Sums& sums) const {
+    const int rows = LeftRows() - FirstRow(), columns = RightRows() - FirstColumn(), pitch = Pitch();
     if (rows <= 0 || columns <= 0) return;
-    const Bfloat16* l = left_rows + (FirstRow() + Lane() % 16) * kPitch + Lane() / 16 * 8;
-    const Bfloat16* r = right_rows + (FirstColumn() + Lane() / 16 * 8 + Lane() % 8) * kPitch + Lane() / 8 % 2 * 8;
-    for (int p = Team() * (kPixels / Teams()); p < (Team() + 1) * (kPixels / Teams()); p += 16) {
+    const Bfloat16* l = operands + (FirstRow() + Lane() % 16) * pitch + Lane() / 16 * 8;
+    const Bfloat16* r =
+        operands + (LeftRows() + FirstColumn() + Lane() / 16 * 8 + Lane() % 8) * pitch + Lane() / 8 % 2 * 8;
+    const int share = Pixels() / Teams();
+    for (int p = Team() * share; p < (Team() + 1) * share; p += 16) {
       uint32_t a[kRowTiles][4] = {};
       RIFFLE_UNROLL for (int i = 0; i < kRowTiles; ++i) {
         if (i * 16 >= rows) break;
-        LoadMatrices(a[i], l + i * 16 * kPitch + p);
+        LoadMatrices(a[i], l + i * 16 * pitch + p);
         if (shape.sums && place.column == 0 && FirstColumn() == 0) MultiplyAdd(sums.left[i], a[i], kOnes, kOnes);
       }
       RIFFLE_UNROLL for (int c = 0; c < kColumnTiles; c += 2) {
         if (c * 8 >= columns) break;
         uint32_t b[4];
-        LoadMatrices(b, r + c * 8 * kPitch + p);
+        LoadMatrices(b, r + c * 8 * pitch + p);
         RIFFLE_UNROLL for (int i = 0; i < kRowTiles; ++i) {
           if (i * 16 >= rows) break;
           MultiplyAdd(sums.dot[i][c], a[i], b[0], b[1]);

@@ -84,16 +84,25 @@ struct TensorRowProduct {
     const int items = static_cast<int>(DivideUp(shape.rows, 2 * kTensorSide)) * kShares;
     for (int item = Warp(); item < items; item += kWarps) {
       const int row_pair = item / kShares, share = item % kShares;
+      // A lane has four rows of the pair.
+      const int first_row = row_pair * 2 * kTensorSide + Lane() / 4, place = share * 4 + Lane() % 4;
+      const int64_t p = pixel + place * kNeighbours;
+      typename Out::template Loaded<kNeighbours> loaded[4];
+      RIFFLE_UNROLL for (int i = 0; i < 4; ++i) {
+        loaded[i] = {};
+        if (first_row + i * 8 < shape.rows)
+          loaded[i] = out.template Load<kNeighbours, kWhole>(group * shape.rows + first_row + i * 8, p, shape.pixels);
+      }
       float sum[2][4][4] = {};
       Multiply(operands + share * kSharePixels, group, row_pair, sum);
       RIFFLE_UNROLL for (int i = 0; i < 4; ++i) {
-        const int row = row_pair * 2 * kTensorSide + i * 8 + Lane() / 4, place = share * 4 + Lane() % 4;
+        const int row = first_row + i * 8;
         Values<kNeighbours> values;
         for (int n = 0; n < 4; ++n)
           for (int e = 0; e < 2; ++e) values.v[n * 2 + e] = sum[i / 2][n][i % 2 * 2 + e];
         if (row >= shape.rows) continue;
-        const Partial partial = out.template Store<kNeighbours, kWhole>(
-            group * shape.rows + row, pixel + place * kNeighbours, shape.pixels, values);
+        const Partial partial =
+            out.template Store<kNeighbours, kWhole>(group * shape.rows + row, p, shape.pixels, values, loaded[i]);
         if (partials.of_tiles) gathered[row * (kPartials + 1) + place] = partial;
       }
     }

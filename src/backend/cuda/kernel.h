@@ -14,8 +14,8 @@
 //
 // A kernel whose shared memory depends on its arguments has `int64_t SharedBytes() const`, and unsigned char as Shared,
 // which is the first of those bytes.
-// A kernel that lives on many threads has kBlocksAtOnce, too: so many blocks shall run on a multiprocessor at once, with
-// no more registers each than that leaves them.
+// A kernel that lives on many threads has kBlocksAtOnce, too: so many blocks shall run on a multiprocessor at once,
+// with no more registers each than that leaves them.
 //
 // In kernels threadIdx, blockIdx and gridDim, __syncthreads(), __syncwarp() and __shfl_*_sync() are what CUDA makes of
 // them. Sums are added up in an order that follows from shapes alone, so that results have the same bits in every run.
@@ -121,6 +121,7 @@ RIFFLE_KERNEL int Warp() { return BlockThread() / kWarp; }
 /// Memory of 4·kCount bytes, aligned to as many, that is read and written at once: kCount is 1, 2 or 4.
 template <int kCount>
 struct Words {
+  static constexpr int kWords = kCount;
   uint32_t v[kCount];
 };
 

@@ -9,6 +9,11 @@
 #include <bit>
 #include <cstdint>
 
+#ifndef __CUDACC__
+#include <cstring>
+#include <vector>
+#endif
+
 #include "backend/cuda/kernel.h"
 #include "base/bfloat16.h"
 
@@ -39,7 +44,39 @@ RIFFLE_KERNEL void LoadTransposedMatrices(uint32_t (&m)[4], const Bfloat16* row)
 /// c += a·b. All lanes come here together.
 RIFFLE_KERNEL void MultiplyAdd(float (&c)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1);
 
+/// Copies to shared memory that go on while the thread does. Other threads see them behind Wait() and a barrier.
+class AsyncCopies {
+ public:
+  /// 16 bytes, at addresses aligned to as many; not to be touched before Wait().
+  RIFFLE_KERNEL void Copy(void* shared, const void* memory);
+  /// What has been copied since the last call is a group.
+  RIFFLE_KERNEL void Commit();
+  /// Returns when all groups but the last kLeft are there.
+  template <int kLeft>
+  RIFFLE_KERNEL void Wait();
+
+#ifndef __CUDACC__
+ private:
+  struct One {
+    void* shared;
+    const void* memory;
+  };
+  // Copied as late as is allowed.
+  std::vector<std::vector<One>> groups_ = {{}};  // the last is not committed
+#endif
+};
+
 #ifdef __CUDACC__
+
+RIFFLE_KERNEL void AsyncCopies::Copy(void* shared, const void* memory) {
+  const auto address = static_cast<uint32_t>(__cvta_generic_to_shared(shared));
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(address), "l"(memory) : "memory");
+}
+RIFFLE_KERNEL void AsyncCopies::Commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+template <int kLeft>
+RIFFLE_KERNEL void AsyncCopies::Wait() {
+  asm volatile("cp.async.wait_group %0;" ::"n"(kLeft) : "memory");
+}
 
 RIFFLE_KERNEL void LoadMatrices(uint32_t (&m)[4], const Bfloat16* row) {
   const auto address = static_cast<uint32_t>(__cvta_generic_to_shared(row));
@@ -65,6 +102,16 @@ RIFFLE_KERNEL void MultiplyAdd(float (&c)[4], const uint32_t (&a)[4], uint32_t b
 }
 
 #else
+
+inline void AsyncCopies::Copy(void* shared, const void* memory) { groups_.back().push_back({shared, memory}); }
+inline void AsyncCopies::Commit() { groups_.emplace_back(); }
+template <int kLeft>
+void AsyncCopies::Wait() {
+  while (groups_.size() > kLeft + 1) {
+    for (const One& one : groups_.front()) std::memcpy(one.shared, one.memory, 16);
+    groups_.erase(groups_.begin());
+  }
+}
 
 inline void LoadMatrices(uint32_t (&m)[4], const Bfloat16* row) {
   WithWarp(row, [&](auto row_of_lane) {

@@ -30,10 +30,20 @@ struct OutputRows {
   RIFFLE_KERNEL bool IsPacked() const {
     return RIFFLE_GPU::IsPacked<kCount>(y) && RIFFLE_GPU::IsPacked<kCount>(residual);
   }
+  template <int kCount>
+  struct Loaded {
+    PackedValues<kCount, Map> residual;
+  };
   template <int kCount, bool kWhole>
-  RIFFLE_KERNEL Partial Store(int64_t row, int64_t p, int64_t pixels, Values<kCount> sum) const {
-    Values<kCount> add = {};
-    if (residual) add = LoadValues<kCount, kWhole>(residual[row], p, pixels);
+  RIFFLE_KERNEL Loaded<kCount> Load(int64_t row, int64_t p, int64_t pixels) const {
+    Loaded<kCount> loaded = {};
+    if (residual) loaded.residual = LoadPackedValues<kCount, kWhole>(residual[row], p, pixels);
+    return loaded;
+  }
+  template <int kCount, bool kWhole>
+  RIFFLE_KERNEL Partial Store(int64_t row, int64_t p, int64_t pixels, Values<kCount> sum,
+                              const Loaded<kCount>& loaded) const {
+    const Values<kCount> add = Unpacked<kCount>(residual.data, loaded.residual);
     for (int i = 0; i < kCount; ++i) {
       sum.v[i] += bias[row] + add.v[i];
       if (relu) sum.v[i] = Relu(sum.v[i]);
@@ -75,12 +85,23 @@ struct GradientOutput {
     return RIFFLE_GPU::IsPacked<kCount>(dx.dz) && RIFFLE_GPU::IsPacked<kCount>(dx.add) &&
            RIFFLE_GPU::IsPacked<kCount>(dx.raw) && (!relu || RIFFLE_GPU::IsPacked<kCount>(x));
   }
+  template <int kCount>
+  struct Loaded {
+    PackedValues<kCount, Map> add, mask, raw;
+  };
   template <int kCount, bool kWhole>
-  RIFFLE_KERNEL Partial Store(int64_t row, int64_t p, int64_t pixels, Values<kCount> sum) const {
-    Values<kCount> add = {}, mask = {}, raw = {};
-    if (dx.add) add = LoadValues<kCount, kWhole>(dx.add[row], p, pixels);
-    if (relu) mask = LoadValues<kCount, kWhole>(x[row], p, pixels);
-    if (dx.raw) raw = LoadValues<kCount, kWhole>(dx.raw[row], p, pixels);
+  RIFFLE_KERNEL Loaded<kCount> Load(int64_t row, int64_t p, int64_t pixels) const {
+    Loaded<kCount> loaded = {};
+    if (dx.add) loaded.add = LoadPackedValues<kCount, kWhole>(dx.add[row], p, pixels);
+    if (relu) loaded.mask = LoadPackedValues<kCount, kWhole>(x[row], p, pixels);
+    if (dx.raw) loaded.raw = LoadPackedValues<kCount, kWhole>(dx.raw[row], p, pixels);
+    return loaded;
+  }
+  template <int kCount, bool kWhole>
+  RIFFLE_KERNEL Partial Store(int64_t row, int64_t p, int64_t pixels, Values<kCount> sum,
+                              const Loaded<kCount>& loaded) const {
+    const Values<kCount> add = Unpacked<kCount>(x.data, loaded.add), mask = Unpacked<kCount>(x.data, loaded.mask);
+    const Values<kCount> raw = Unpacked<kCount>(x.data, loaded.raw);
     for (int i = 0; i < kCount; ++i) sum.v[i] = relu && !(mask.v[i] > 0) ? 0 : sum.v[i] + add.v[i];
     const Values<kCount> stored = StoreValues<kCount, kWhole>(dx.dz[row], p, pixels, sum);
     Partial partial = {0, 0};
