@@ -83,6 +83,14 @@ inline double SumLanes(V v) {
   return sum;
 }
 
+/// A value that was loaded, and stays in a register: GCC would load it again in each instruction that takes it.
+HWY_INLINE V InRegister(V v) {
+#if HWY_ARCH_X86 && HWY_COMPILER_GCC_ACTUAL && HWY_TARGET <= HWY_AVX2
+  asm("" : "+v"(v.raw));
+#endif
+  return v;
+}
+
 // ---- Stores past the caches. ----
 
 /// Stores a whole vector; kPast: without reading its line first. Then p is aligned, and hwy::FlushStream() follows

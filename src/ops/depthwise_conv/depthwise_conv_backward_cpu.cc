@@ -50,13 +50,13 @@ HWY_INLINE V GradientOf1(RowBackward& b, V x, const float* dy, int64_t p) {
   V dx_left = hn::Zero(D()), dx_middle = dx_left, dx_right = dx_left;
   for (int u = 0; u < 3; ++u) {
     const float* line = dy + p - (u - 1) * b.g.line;
-    const V right = hn::LoadU(D(), line + 1);
+    const V right = InRegister(hn::LoadU(D(), line + 1));
     b.dweight[3 * u] = hn::MulAdd(from_left, right, b.dweight[3 * u]);
     dx_left = hn::MulAdd(b.w[3 * u], right, dx_left);
-    const V middle = hn::LoadU(D(), line);
+    const V middle = InRegister(hn::LoadU(D(), line));
     b.dweight[3 * u + 1] = hn::MulAdd(x, middle, b.dweight[3 * u + 1]);
     dx_middle = hn::MulAdd(b.w[3 * u + 1], middle, dx_middle);
-    const V left = hn::LoadU(D(), line - 1);
+    const V left = InRegister(hn::LoadU(D(), line - 1));
     b.dweight[3 * u + 2] = hn::MulAdd(from_right, left, b.dweight[3 * u + 2]);
     dx_right = hn::MulAdd(b.w[3 * u + 2], left, dx_right);
   }
@@ -167,6 +167,18 @@ void BackwardRow(RowBackward& b, int64_t r) {
   for (int64_t i = 0; i < g.bands(); i += g.group) {
     const int64_t count = std::min(g.group, g.bands() - i);
     for (int64_t k = 0; k < count; ++k) LoadBand(b, r, x, g.band(i + k), k);
+    {
+      const int64_t ahead = count * g.band_lines * g.stride * g.in.width;
+      const Band f = g.band(i);
+      const int64_t at = f.picture * g.in.area() + g.stride * f.first * g.in.width + ahead;
+      for (int64_t p = 0; p < ahead; p += 16) {
+        __builtin_prefetch(x + at + p, 0, 3);
+        __builtin_prefetch(dx + at + p, 1, 3);
+      }
+      const int64_t ahead2 = count * g.band_lines * g.line;
+      const int64_t at2 = f.picture * g.out.area() + f.first * g.line + ahead2;
+      for (int64_t p = 0; p < ahead2; p += 16) __builtin_prefetch(args.dy.dz[r] + at2 + p, 0, 3);
+    }
     for (int64_t k = 0; k < count; ++k) StoreBand(b, x, g.band(i + k), k, dx);
     for (int64_t k = 0; g.stride == 2 && k < count; ++k) JoinBand(b, g.band(i + k), k, dx);
 

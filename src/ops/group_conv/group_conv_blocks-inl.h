@@ -135,17 +135,21 @@ class ForwardChunk {
     prefetch.Add(args_.x.From(g_ * k_), k_, begin, count);
   }
 
-  /// Pixels [begin, begin + count); x: the group's rows of the block. Meanwhile `next` is brought near.
+  /// Pixels [begin, begin + count); x: the group's rows of the block. Meanwhile `next` is brought near, and each slab's
+  /// residual.
   HWY_NOINLINE void Compute(Rows<const float> x, int64_t begin, int64_t count, RowPrefetch& next) {
     for (int b = 0; b < row_blocks_.count; b += kSlabBlocks) {
       const int end = std::min(b + kSlabBlocks, row_blocks_.count);
-      const Store store{rows_, bias_, {}, false, keep_ ? 0 : row_blocks_.first(b)};
+      const int first = row_blocks_.first(b), last = row_blocks_.first(end);
+      const Store store{rows_, bias_, {}, false, keep_ ? 0 : first};
+      RowPrefetch residual;
+      if (args_.residual) residual.Add(args_.residual.From(g_ * m_ + first), last - first, begin, count);
       for (int64_t p = 0; p < count; p += kPanel) {
+        residual.Advance(p + kPanel, count);
         next.Advance(b * count + (end - b) * (p + kPanel), row_blocks_.count * count);
         ProductOfBlocks(row_blocks_, b, end, k_, packed_, x, p, std::min(p + kPanel, count), store);
       }
-      for (int64_t row = row_blocks_.first(b); row < row_blocks_.first(end); ++row)
-        Finish(row, rows_[row - store.first], begin, count);
+      for (int row = first; row < last; ++row) Finish(row, rows_[row - store.first], begin, count);
     }
     started_ = true;
   }
