@@ -70,6 +70,7 @@ HWY_INLINE void StoreFirst(V v, float* HWY_RESTRICT p, int64_t n, int64_t room) 
   }
 }
 
+/// 0 ≤ n ≤ kLanes.
 HWY_INLINE V KeepFirst(V v, int64_t n) { return hn::IfThenElseZero(hn::FirstN(D(), static_cast<size_t>(n)), v); }
 
 inline void FillZero(float* p, int64_t count) { std::memset(p, 0, static_cast<size_t>(count) * sizeof(float)); }
@@ -81,6 +82,12 @@ inline double SumLanes(V v) {
   double sum = 0;
   for (const float lane : lanes) sum += lane;
   return sum;
+}
+
+/// Asks for a line that is to be written.
+HWY_INLINE void PrefetchToWrite(const float* p) {
+  constexpr int kWrite = 1, kAllCaches = 3;
+  __builtin_prefetch(p, kWrite, kAllCaches);
 }
 
 /// A value that was loaded, and stays in a register: GCC would load it again in each instruction that takes it.
@@ -158,6 +165,18 @@ inline void LoadGradient(const GradientSource<float>& source, int64_t row, int64
 
 // ---- Even and odd columns, for windows that move by two. ----
 
+/// even[j] = x[2j], odd[j] = x[2j + 1] of the first `count` ≤ 2·kLanes values, the rest any. `readable` ≥ count: values
+/// from x on that may be read.
+HWY_INLINE void LoadSplit(const float* HWY_RESTRICT x, int64_t count, int64_t readable, V& even, V& odd) {
+  if (readable >= 2 * kLanes) {
+    hn::LoadInterleaved2(D(), x, even, odd);
+  } else {
+    HWY_ALIGN float end[2 * kLanes] = {};
+    std::memcpy(end, x, static_cast<size_t>(count) * sizeof(float));
+    hn::LoadInterleaved2(D(), end, even, odd);
+  }
+}
+
 /// Splits in(x[0 … width)): even[j] = column 2j, odd[j] = column 2j + 1. Both halves need room for a vector more, of
 /// which the content is any. `readable` ≥ width: values from x on that may be read.
 HWY_INLINE void SplitColumns(const float* HWY_RESTRICT x, int64_t width, int64_t readable, const ActivationVector& in,
@@ -166,13 +185,7 @@ HWY_INLINE void SplitColumns(const float* HWY_RESTRICT x, int64_t width, int64_t
   for (int64_t p = 0; p < width; p += 2 * kLanes) {
     hwy::Prefetch(x + p + kPrefetchFloats);
     hwy::Prefetch(x + p + kPrefetchFloats + kCacheLineFloats);
-    if (p + 2 * kLanes <= readable) {
-      hn::LoadInterleaved2(D(), x + p, a, b);
-    } else {
-      HWY_ALIGN float end[2 * kLanes] = {};
-      std::memcpy(end, x + p, static_cast<size_t>(std::min(width - p, 2 * kLanes)) * sizeof(float));
-      hn::LoadInterleaved2(D(), end, a, b);
-    }
+    LoadSplit(x + p, std::min(width - p, 2 * kLanes), readable - p, a, b);
     hn::StoreU(in(a), D(), even + p / 2);
     hn::StoreU(in(b), D(), odd + p / 2);
   }

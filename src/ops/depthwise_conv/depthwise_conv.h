@@ -34,7 +34,8 @@ struct DepthwiseConvForward {
 
 template <class T>
 struct DepthwiseConvBackward {
-  GradientSink<T> dx;    ///< rows, moments and sums by row of x; masked where in.relu is off; `add` is not supported
+  GradientSink<T> dx;    ///< rows, moments and sums by row of x; masked where in.relu is off; `add` is not supported,
+                         ///< and where sums are wanted, raw is x
   T* dweight = nullptr;  ///< [channels][3][3], overwritten
   GradientSource<T> dy;  ///< by row of y
   Rows<const T> x;

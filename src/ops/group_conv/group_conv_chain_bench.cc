@@ -1,5 +1,5 @@
-// Speed of a unit's conv3 and the next unit's conv1 as one op, as training runs them at 64 pictures of 224 px. Arguments:
-// channels between the two, pixels of a row.
+// Speed of a unit's conv3 and the next unit's conv1 as one op, as training runs them at 64 pictures of 224 px.
+// Arguments: channels between the two, pixels of a row.
 #include "ops/testing/bench.h"
 
 namespace riffle {
