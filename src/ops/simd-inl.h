@@ -127,7 +127,10 @@ HWY_INLINE ActivationVector ActivationOf(const Activation<float>& in, int64_t ro
 inline void LoadActivated(const float* HWY_RESTRICT x, int64_t count, const ActivationVector& in,
                           float* HWY_RESTRICT to) {
   int64_t p = 0;
-  for (; p + kLanes <= count; p += kLanes) hn::StoreU(in(hn::LoadU(D(), x + p)), D(), to + p);
+  for (; p + kLanes <= count; p += kLanes) {
+    hwy::Prefetch(x + p + kPrefetchFloats);
+    hn::StoreU(in(hn::LoadU(D(), x + p)), D(), to + p);
+  }
   if (p < count) hn::StoreU(KeepFirst(in(LoadFirst(x + p, count - p)), count - p), D(), to + p);
 }
 
