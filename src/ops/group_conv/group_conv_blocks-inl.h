@@ -81,9 +81,10 @@ HWY_NOINLINE void StoreRow(const float* HWY_RESTRICT row, int64_t count, float p
 }
 
 // y = max(0, row of the product + residual), each where it is wanted, kPast the caches; kKeep: in place of the product,
-// too. residual may be y.
+// too. residual may be y. The next row of it, so many floats on, goes from L2 to L1 meanwhile.
 template <bool kPast, bool kKeep>
-HWY_NOINLINE void StoreSum(float* row, int64_t count, const float* residual, bool relu, float* y) {
+HWY_NOINLINE void StoreSum(float* row, int64_t count, const float* residual, bool relu, float* y,
+                           int64_t next_residual) {
   const auto sum = [&](int64_t p, auto load) HWY_ATTR {
     V v = load(row + p);
     if (residual) v = hn::Add(v, load(residual + p));
@@ -91,6 +92,7 @@ HWY_NOINLINE void StoreSum(float* row, int64_t count, const float* residual, boo
   };
   int64_t p = 0;
   for (; p + kLanes <= count; p += kLanes) {
+    if (residual) hwy::Prefetch(residual + p + next_residual);
     const V v = sum(p, [](const float* at) HWY_ATTR { return hn::LoadU(D(), at); });
     StoreWhole<kPast>(v, y + p);
     if constexpr (kKeep) hn::StoreU(v, D(), row + p);
@@ -168,10 +170,10 @@ class ForwardChunk {
     const int64_t channel = g_ * m_ + row;
     if (!args_.moments) {
       const float* residual = args_.residual ? args_.residual[channel] + begin : nullptr;
-      if (!args_.y) return StoreSum<false, false>(values, count, residual, args_.relu, values);
+      if (!args_.y) return StoreSum<false, false>(values, count, residual, args_.relu, values, args_.residual.stride);
       const auto store = keep_ ? (past_ ? StoreSum<true, true> : StoreSum<false, true>)
                                : (past_ ? StoreSum<true, false> : StoreSum<false, false>);
-      return store(values, count, residual, args_.relu, args_.y[channel] + begin);
+      return store(values, count, residual, args_.relu, args_.y[channel] + begin, args_.residual.stride);
     }
     RowSums& sums = sums_[row * sums_stride_];
     if (!started_) sums.pivot = MeanOf(values, count);
