@@ -8,7 +8,10 @@ set(CPACK_STRIP_FILES ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
-set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS ON)
+# What programs that link the library depend on. CPack could write it, and would ask riffle_mpi.so for a version, which nothing links.
+get_target_property(soversion riffle_shared SOVERSION)
+file(WRITE ${CMAKE_BINARY_DIR}/debian/shlibs "libriffle ${soversion} riffle (= ${PROJECT_VERSION})\n")
+set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA ${CMAKE_BINARY_DIR}/debian/shlibs)
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "libcurl4, ca-certificates, openmpi-bin") # downloads, several processes: loaded where they are asked for
 set(CPACK_DEBIAN_PACKAGE_SUGGESTS "dataset-fashion-mnist")
 include(CPack)

@@ -20,13 +20,15 @@ class Peer:
     module: str  # what must be importable
     modes: tuple
     distribution: str  # whose version is reported
+    precisions: tuple = ("fp32",)  # what it can compute in that is measured; a row each
 
 
 # The exporters that feed the runtimes need torch; it therefore comes first.
 PEERS = (
-    Peer("torch", "runtimes", ("torch", "numpy", "setuptools"), "torch", ("infer", "train"), "torch"),
+    Peer("torch", "runtimes", ("torch", "numpy", "setuptools"), "torch", ("infer", "train"), "torch",
+         ("fp32", "bf16")),
     Peer("onnxruntime", "runtimes", ("onnx", "onnxscript", "onnxruntime"), "onnxruntime", ("infer",), "onnxruntime"),
-    Peer("openvino", "runtimes", ("openvino",), "openvino", ("infer",), "openvino"),
+    Peer("openvino", "runtimes", ("openvino",), "openvino", ("infer",), "openvino", ("fp32", "bf16")),
     Peer("ncnn", "runtimes", ("ncnn", "pnnx"), "ncnn", ("infer",), "ncnn"),
     Peer("mnn", "runtimes", ("MNN",), "MNN", ("infer",), "MNN"),
     Peer("mindspore", "mindspore", ("mindspore", "mindcv", "setuptools"), "mindspore", ("infer", "train"),

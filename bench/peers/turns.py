@@ -28,6 +28,7 @@ class Task:
 class Entrant:
     """One row of the table: what was measured in each turn."""
     name: str
+    precision: str = "fp32"
     version: str = ""
     variant: str = ""
     missing: str = ""
@@ -80,9 +81,10 @@ def exchange(riffle, environments, task, log):
 class Worker:
     """A peer's process (worker.py)."""
 
-    def __init__(self, peer, python, folder, task, quick, log):
+    def __init__(self, peer, precision, python, folder, task, quick, log):
         environment = dict(os.environ, OMP_NUM_THREADS=str(task.threads), PYTHONPATH=str(HERE))
-        words = [python, HERE / "worker.py", peer, folder, task.mode, task.batch_size, task.threads, int(quick)]
+        words = [python, HERE / "worker.py", peer, precision, folder, task.mode, task.batch_size, task.threads,
+                 int(quick)]
         self.process = subprocess.Popen([str(w) for w in words], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=log, text=True, env=environment, start_new_session=True)
         self.ready = self._answer(PREPARE_SECONDS)
@@ -139,32 +141,32 @@ def peer_turn(riffle, worker, entrant, task, seconds, gflop_per_image):
     entrant.add_turn(took, task.batch_size, 100 * rate * gflop_per_image / ((before + after) / 2))
 
 
-def start_workers(environments, peers, folder, task, quick, log):
+def start_workers(environments, peers, precisions, folder, task, quick, log):
     workers, entrants = {}, []
-    for peer in peers:
+    for peer, precision in ((peer, p) for peer in peers for p in peer.precisions if p in precisions):
         if task.mode not in peer.modes:
             continue
-        entrant = Entrant(peer.name)
+        entrant = Entrant(peer.name if precision == "fp32" else f"{peer.name} {precision}", precision)
         entrants.append(entrant)
         if peer.name in environments.missing:
             entrant.missing = environments.missing[peer.name]
         else:
-            print(f"  preparing {peer.name} ...", end="\r", file=sys.stderr, flush=True)
-            worker = Worker(peer.name, environments.python[peer.name], folder, task, quick, log)
+            print(f"  preparing {entrant.name} ...", end="\r", file=sys.stderr, flush=True)
+            worker = Worker(peer.name, precision, environments.python[peer.name], folder, task, quick, log)
             entrant.missing = worker.ready.pop("failure", "")
             for key, value in worker.ready.items():
                 setattr(entrant, key, value)
             if entrant.missing:
                 worker.end()
             else:
-                workers[peer.name] = worker
+                workers[entrant.name] = worker
     return workers, entrants
 
 
-def measure(riffle, environments, peers, folder, task, rounds, seconds, quick, log):
-    """Entrants of one task, Riffle first."""
+def measure(riffle, environments, peers, folder, task, rounds, seconds, quick, log, precisions=("fp32",)):
+    """Entrants of one task, Riffle first; a peer has one for each of the precisions that it offers."""
     ours = Entrant("riffle", max_relative_difference=0.0)
-    workers, entrants = start_workers(environments, peers, folder, task, quick, log)
+    workers, entrants = start_workers(environments, peers, precisions, folder, task, quick, log)
     try:
         for turn in range(rounds):
             print(f"  round {turn + 1} of {rounds}          ", end="\r", file=sys.stderr, flush=True)

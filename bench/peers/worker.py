@@ -1,6 +1,6 @@
 """One peer at one task, in a process of its own: prepares, says that it is ready, then runs on demand.
 
-    worker.py PEER FOLDER MODE BATCH_SIZE THREADS QUICK
+    worker.py PEER PRECISION FOLDER MODE BATCH_SIZE THREADS QUICK
 
 Standard output carries one JSON object a line, first what is ready: version, variant, max_relative_difference. Each
 line on standard input is a number of seconds; the answer is the seconds that each run took. A peer offers several
@@ -14,16 +14,18 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 MODULES = {"torch": "peer_torch", "onnxruntime": "peer_onnxruntime", "openvino": "peer_openvino", "ncnn": "peer_ncnn",
            "mnn": "peer_mnn", "mindspore": "peer_mindspore"}
-TOLERANCE = 1e-3
+TOLERANCE = {"fp32": 1e-3, "bf16": 1e-1}  # of a result, by precision: a bf16 has 8 significant bits
 TRIAL_SECONDS = 0.5
 
 
 @dataclass
 class Job:
     exchange: object
+    precision: str  # a key of TOLERANCE
     mode: str
     batch_size: int
     threads: int
@@ -69,6 +71,13 @@ def run_for(step, seconds):
     return took
 
 
+def lacks(precision):
+    """What the processor lacks to compute in a precision, which programs would then only imitate; "" if nothing."""
+    instructions = {"fp32": set(), "bf16": {"avx512_bf16", "amx_bf16", "bf16"}}[precision]  # of x86-64 and Arm
+    found = set(Path("/proc/cpuinfo").read_text().split())
+    return f"this processor has no instructions for {precision}" if instructions and not instructions & found else ""
+
+
 def difference(job, step):
     from exchange import relative_difference
     if job.mode == "infer":
@@ -83,7 +92,7 @@ def fastest(job, variants):
         try:
             step = build()
             apart = difference(job, step)
-            if not apart <= TOLERANCE:
+            if not apart <= TOLERANCE[job.precision]:
                 faults.append(f"{name}: results differ by {apart:.1e}")
                 continue
             run_for(step, 0)
@@ -103,11 +112,13 @@ def fastest(job, variants):
 def main():
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever the peer prints must not stand among the answers
-    peer, folder, mode, batch_size, threads, quick = sys.argv[1:]
-    from exchange import Exchange
-    job = Job(Exchange(folder), mode, int(batch_size), int(threads), quick == "1")
-    module = importlib.import_module(MODULES[peer])
+    peer, precision, folder, mode, batch_size, threads, quick = sys.argv[1:]
     try:
+        if lack := lacks(precision):
+            raise SystemExit(lack)
+        from exchange import Exchange
+        job = Job(Exchange(folder), precision, mode, int(batch_size), int(threads), quick == "1")
+        module = importlib.import_module(MODULES[peer])
         variant, step, apart = fastest(job, module.variants(job))
     except SystemExit as failure:
         print(json.dumps({"failure": str(failure)}), file=answers, flush=True)

@@ -29,6 +29,7 @@ struct CommandOption {
   std::string_view help;
   char short_name = 0;  ///< 'o' for -o; 0: none
   OwnValue value = OwnValue::kPlain;
+  bool prints = false;  ///< it takes no value, and what it asks for goes to the standard output
 };
 
 struct Example {

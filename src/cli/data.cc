@@ -293,7 +293,8 @@ Command DataCommand() {
             .value_name = "",
             .help = "of check: an object instead: pictures, splits, width, height, missing_classes, unreadable, "
                     "incomplete, black, left_out, alike_classes, unusable, apart, exif_orientation, sixteen_bits, "
-                    "duplicates"},
+                    "duplicates",
+            .prints = true},
            {.name = "strict",
             .value_name = "",
             .help =

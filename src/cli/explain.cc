@@ -39,7 +39,7 @@ std::string JsonOf(const std::string& file, const Explanation& explanation) {
 Status Run(const Invocation& invocation, const Console& console) {
   const std::string* folder = invocation.Own("out");
   if (folder == nullptr)
-    return InvalidArgument("option out: expected the folder for the pictures, found nothing; add --out=DIR");
+    return InvalidArgument("option out: expected the folder for the drawings, found nothing; add --out=DIR");
   const std::string* asked = invocation.Own("class");
   if (asked != nullptr && invocation.Has("topk"))
     return InvalidArgument("options class and topk: one class, or the likeliest ones; leave one of them out");
@@ -95,7 +95,8 @@ Command ExplainCommand() {
            {.name = "json",
             .value_name = "",
             .help = "one object a line: file, explanation (the drawing), classes (an array of class, index, "
-                    "probability, hottest, box), in pixels of the picture"},
+                    "probability, hottest, box), in pixels of the picture",
+            .prints = true},
            {.name = "online",
             .value_name = "",
             .help = "use the weights as the optimizer left them, where the checkpoint also has averaged ones"}},

@@ -160,7 +160,8 @@ Command ExportCommand() {
            {.name = "json",
             .value_name = "",
             .help = "tell of it as one object: format, files (path, bytes), model, num_classes, image_size, weights, "
-                    "largest_difference (with --check)"},
+                    "largest_difference (with --check)",
+            .prints = true},
            {.name = "batch", .value_name = "N", .help = "onnx: pictures at a time; any number unless set"},
            {.name = "bn",
             .value_name = "fold|keep",

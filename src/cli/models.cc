@@ -81,7 +81,8 @@ Command ModelsCommand() {
                       {.name = "json",
                        .value_name = "",
                        .help = "an array of objects: name, groups, width, params_trainable, params_total, macs; of "
-                               "weights: model, source, top1_percent, licence, conventions, url, their hash"}},
+                               "weights: model, source, top1_percent, licence, conventions, url, their hash",
+                       .prints = true}},
       .examples = {{"models", "a table of all variants"},
                    {"models --pretrained", "of which of them there are weights, and whose"}},
       .run = Run,

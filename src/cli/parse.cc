@@ -1,11 +1,13 @@
 #include "cli/parse.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <optional>
 
 #include "base/file.h"
 #include "base/text.h"
 #include "cli/described_option.h"
+#include "data/left_out.h"
 #include "settings/accepted_options.h"
 
 namespace riffle {
@@ -37,13 +39,37 @@ class Parser {
     if (word.starts_with("--")) return ReadOption(before.substr(2), value);
     if (word.starts_with('-') && word.size() > 1) return ReadShortOption(before, value);
     // Without dashes it is an option if it reads as one. Where the command takes files, a=b.jpg may be one of them.
-    const bool takes_arguments = !command_.argument_name.empty();
-    if (value && (!takes_arguments || command_.Uses(before))) return ReadOption(before, value);
+    if (value && (!TakesArguments() || Has(before))) return ReadOption(before, value);
     return TakeArgument(word);
   }
 
+  bool TakesArguments() const { return !command_.argument_name.empty(); }
+
+  /// The command's own option of this name; null if there is none.
+  const CommandOption* OwnOption(std::string_view name) const {
+    const auto own = std::ranges::find(command_.own_options, name, &CommandOption::name);
+    return own == command_.own_options.end() ? nullptr : &*own;
+  }
+
+  bool Has(std::string_view option) const { return command_.Uses(option) || OwnOption(option) != nullptr; }
+
+  /// The option that a word such as -o stands for; "" if it is none of the command's.
+  std::string_view OptionOfShort(std::string_view dashed) const {
+    if (dashed.size() != 2 || dashed[0] != '-') return {};
+    if (dashed[1] == 'c' && command_.Uses("config")) return "config";
+    const auto own = std::ranges::find(command_.own_options, dashed[1], &CommandOption::short_name);
+    return own == command_.own_options.end() ? std::string_view() : own->name;
+  }
+
+  /// Whether a word is an option that the command has, or looks like nothing else: no value of the option before it.
+  bool IsOption(std::string_view word) const {
+    const size_t equals = word.find('=');
+    const std::string_view before = word.substr(0, equals);
+    return word.starts_with("--") || !OptionOfShort(before).empty() || (equals != word.npos && Has(before));
+  }
+
   Status TakeArgument(const std::string& word) {
-    if (command_.argument_name.empty())
+    if (!TakesArguments())
       return InvalidArgument(
           "unexpected '{}' (command line): expected options such as --name=value; try 'riffle help {}'", word,
           command_.name);
@@ -54,19 +80,13 @@ class Parser {
   }
 
   Status ReadShortOption(const std::string& dashed, const std::optional<std::string>& value) {
-    if (dashed == "-c" && command_.Uses("config")) return ReadOption("config", value);
-    for (const CommandOption& own : command_.own_options) {
-      if (own.short_name != 0 && dashed == std::string{'-', own.short_name}) {
-        return ReadOption(std::string(own.name), value);
-      }
-    }
+    if (const std::string_view name = OptionOfShort(dashed); !name.empty()) return ReadOption(std::string(name), value);
     return InvalidArgument("unknown option '{}' (command line); 'riffle help {}' lists the options", dashed,
                            command_.name);
   }
 
   Status ReadOption(const std::string& name, std::optional<std::string> value) {
-    const auto own = std::ranges::find(command_.own_options, name, &CommandOption::name);
-    if (own != command_.own_options.end()) return ReadOwnOption(*own, std::move(value));
+    if (const CommandOption* own = OwnOption(name)) return ReadOwnOption(*own, std::move(value));
     const OptionRow* row = RowOf(name);
     if (row == nullptr) {
       const std::string_view flag = NegatedFlag(name);
@@ -98,7 +118,10 @@ class Parser {
 
   Status ReadOwnOption(const CommandOption& own, std::optional<std::string> value) {
     if (own.value_name.empty()) {
-      if (value) return InvalidArgument("option {} (command line): it takes no value, found '{}'", own.name, *value);
+      if (!value) value = MeantForFlag(own);
+      if (value)
+        return InvalidArgument("option {} (command line): it takes no value, found '{}'{}", own.name, *value,
+                               own.prints ? fmt::format("; it prints: write '--{} > FILE'", own.name) : "");
       value = "";
     } else if (!value) {
       value = TakeWord();
@@ -118,10 +141,30 @@ class Parser {
     return {};
   }
 
-  /// The next word as the value of the option before it; -1 may be one, --name is none.
+  /// The next word as the value of the option before it; -1 may be one, an option is none.
   std::optional<std::string> TakeWord() {
-    if (next_ == words_.size() || words_[next_].starts_with("--")) return std::nullopt;
+    if (next_ == words_.size() || IsOption(words_[next_])) return std::nullopt;
     return words_[next_++];
+  }
+
+  /// The next word where it can only be meant as a value of a flag that takes none: the command takes no arguments, or
+  /// the flag prints and the word is the name of a file to be.
+  std::optional<std::string> MeantForFlag(const CommandOption& flag) const {
+    if (next_ == words_.size()) return std::nullopt;
+    const std::string& word = words_[next_];
+    const bool is_plain = (!word.starts_with('-') || word == "-") && !IsOption(word);
+    const bool is_value = TakesArguments() ? flag.prints && NamesOutput(word) : word.find('=') == std::string::npos;
+    return is_plain && is_value ? std::optional(word) : std::nullopt;
+  }
+
+  /// Whether a word looks like a file that is to be written: with an ending that no picture has, and not there.
+  static bool NamesOutput(const std::string& word) {
+    const Result<std::string> expanded = ExpandHome(word);
+    if (!expanded.ok()) return false;  // told as an argument
+    const std::filesystem::path path = *expanded;
+    std::error_code unknown;  // then it is taken for something that is there
+    return path.has_extension() && !IsPictureName(path) &&
+           std::filesystem::status(path, unknown).type() == std::filesystem::file_type::not_found;
   }
 
   /// A flag alone means yes; a word after it belongs to it if it cannot be anything else.
@@ -129,7 +172,7 @@ class Parser {
     if (next_ == words_.size()) return "true";
     const std::string& word = words_[next_];
     Options scratch;
-    const bool can_be_argument = !command_.argument_name.empty() || word.find('=') != std::string::npos;
+    const bool can_be_argument = TakesArguments() || word.find('=') != std::string::npos;
     if (word.starts_with('-') || (can_be_argument && !ParseValue(flag, word, scratch))) return "true";
     return words_[next_++];
   }
@@ -161,8 +204,7 @@ class Parser {
     const std::string negated = Negated(name);
     if (const OptionRow* row = RowOf(negated))
       return IsFlag(*row) ? fmt::format("it is written '--no-{}'", negated) : NoFlag(*row);
-    const auto own = std::ranges::find(command_.own_options, negated, &CommandOption::name);
-    return own == command_.own_options.end() ? "" : fmt::format("leave --{} out, nothing else turns it on", negated);
+    return OwnOption(negated) ? fmt::format("leave --{} out, nothing else turns it on", negated) : "";
   }
 
   Status Apply() {

@@ -44,7 +44,9 @@ Command WithFiles() {
   return {.name = "files",
           .summary = "",
           .options = {.names = {"lr", "shuffle"}},
-          .own_options = {{.name = "json", .value_name = "", .help = ""}},
+          .own_options = {{.name = "json", .value_name = "", .help = "", .prints = true},
+                          {.name = "online", .value_name = "", .help = ""},
+                          {.name = "csv", .value_name = "FILE", .help = "", .short_name = 't'}},
           .argument_name = "PICTURE...",
           .run = nullptr};
 }
@@ -152,6 +154,58 @@ TEST(ParseTest, TheCommandsOwnOptionsAreRead) {
   EXPECT_FALSE(Parsed(Plain(), {}).Has("json"));
   EXPECT_THAT(Error(Plain(), {"--json"}), HasSubstr("expected FILE, found nothing"));
   EXPECT_THAT(Error(WithFiles(), {"--json=f"}), HasSubstr("takes no value"));
+}
+
+TEST(ParseTest, AFlagThatPrintsTakesNoFileAndSaysWhatToWrite) {
+  const char* const kError =
+      "option json (command line): it takes no value, found 'new.json'; it prints: write '--json > FILE'";
+  EXPECT_EQ(Error(WithFiles(), {"--json=new.json", "a.jpg"}), kError);
+  EXPECT_EQ(Error(WithFiles(), {"json=new.json", "a.jpg"}), kError);
+  EXPECT_EQ(Error(WithFiles(), {"--json", "new.json", "a.jpg"}), kError);
+  EXPECT_EQ(Error(WithFiles(), {"a.jpg", "--json", "new.json"}), kError);
+  EXPECT_THAT(Error(WithFiles(), {"a.jpg", "--json", "no/folder/new.txt"}), HasSubstr("it prints"));
+  // What may be a picture or a folder is one, and an absent one is told when it is read.
+  const std::filesystem::path there = TestFolder() / "list.json";
+  ASSERT_TRUE(WriteFileAtomically(there, "").ok());
+  for (const std::string& word : {there.string(), std::string("new.JPG"), std::string("new"), std::string("-")})
+    EXPECT_THAT(Parsed(WithFiles(), {"--json", word}).arguments, ElementsAre(word));
+  EXPECT_THAT(Parsed(WithFiles(), {"--json", "--", "new.json"}).arguments, ElementsAre("new.json"));
+  EXPECT_THAT(Parsed(WithFiles(), {"--online", "new.json"}).arguments, ElementsAre("new.json")) << "it prints nothing";
+}
+
+TEST(ParseTest, WithoutArgumentsAWordBehindAFlagIsMeantAsItsValue) {
+  const auto error = [](const char* command, const Words& words) { return Error(**FindCommand(command), words); };
+  for (const char* command : {"summary", "models", "export"}) {
+    for (const char* word : {"new.json", "new", "-"})
+      EXPECT_EQ(error(command, {"--json", word}),
+                fmt::format("option json (command line): it takes no value, found '{}'; it prints: write '--json > "
+                            "FILE'",
+                            word));
+  }
+  EXPECT_EQ(error("models", {"--pretrained", "mindcv"}),
+            "option pretrained (command line): it takes no value, found 'mindcv'");
+  EXPECT_THAT(error("export", {"--check", "a.onnx"}), HasSubstr("option check (command line): it takes no value"));
+  EXPECT_TRUE(Parsed(**FindCommand("summary"), {"--json", "model=shufflenet_v1_g3_x0_5"}).Has("json"));
+}
+
+TEST(ParseTest, EveryFlagThatShowsJsonPrintsIt) {
+  for (const Command& command : Commands())
+    for (const CommandOption& own : command.own_options)
+      EXPECT_EQ(own.prints, own.name == "json" && own.value_name.empty()) << command.name << " --" << own.name;
+}
+
+TEST(ParseTest, AnOptionIsNoValueOfTheOneBeforeIt) {
+  for (const char* next : {"--lr=1", "-c", "-o", "lr=1", "json=f"})
+    EXPECT_EQ(Error(Plain(), {"--json", next}), "option json (command line): expected FILE, found nothing") << next;
+  EXPECT_THAT(Error(Plain(), {"--data_dir", "lr=1"}), HasSubstr("option data_dir (command line): expected"));
+  EXPECT_EQ(Parsed(Plain(), {"--json", "a=b"}).own.at("json"), "a=b") << "there is no option a";
+  EXPECT_EQ(Parsed(Plain(), {"--json", "-"}).own.at("json"), "/dev/stdout");
+}
+
+TEST(ParseTest, OwnOptionsNeedNoDashesWhereThereAreFilesEither) {
+  const Invocation invocation = Parsed(WithFiles(), {"a.jpg", "csv=t.csv", "csv.jpg"});
+  EXPECT_EQ(invocation.own.at("csv"), "t.csv");
+  EXPECT_THAT(invocation.arguments, ElementsAre("a.jpg", "csv.jpg"));
 }
 
 TEST(ParseTest, AnOwnOptionThatKnowsWordsTakesNoOther) {

@@ -13,6 +13,7 @@
 #include "cli/own_number.h"
 #include "cli/picture_run.h"
 #include "cli/sort_pictures.h"
+#include "data/left_out.h"
 #include "report/picture_progress.h"
 #include "report/table.h"
 #include "runtime/likeliest.h"
@@ -163,6 +164,8 @@ class Answers {
 
 Status Run(const Invocation& invocation, const Console& console) {
   RIFFLE_ASSIGN(const size_t topk, OwnNumber(invocation, "topk", kDefaultClasses, kAtLeastOne));
+  if (const std::string* table = invocation.Own("csv"); table != nullptr && IsPictureName(*table))
+    return InvalidArgument("option csv: expected the file to write a table to, found the picture '{}'", *table);
   const bool json = invocation.Has("json");
   std::ostream nowhere(nullptr);
   // A program reads objects, and nothing else.
@@ -188,7 +191,8 @@ Command PredictCommand() {
            {.name = "json",
             .value_name = "",
             .help = "one object a line: file, predictions (an array of class, index, probability), flaw (of a picture "
-                    "that is cut off or damaged), explanation (the drawing of --explain)"},
+                    "that is cut off or damaged), explanation (the drawing of --explain)",
+            .prints = true},
            {.name = "csv",
             .value_name = "FILE",
             .help = "write a table there, a row for each picture: file, then class, index and probability of the "

@@ -95,7 +95,8 @@ Command SummaryCommand() {
       .own_options = {{.name = "json",
                        .value_name = "",
                        .help = "an object: params_trainable, params_total, macs, inference_memory_bytes, "
-                               "training_memory_bytes, steps"}},
+                               "training_memory_bytes, steps",
+                       .prints = true}},
       .examples = {{"summary --model shufflenet_v1_g3_x0_5", "the network for ImageNet"},
                    {"summary --model shufflenet_v1_g3_x0_5 --image_resize 32 --stem small --batch_size 64",
                     "and for CIFAR-10's small pictures"}},

@@ -129,8 +129,10 @@ std::string EndedEarly(const Trainer& trainer, const Options& options) {
 }
 
 /// What shows of the data sets once they are open, and is no error.
-void TellOf(const TrainingData& data, const Options& options, Log& log) {
+void TellOf(const TrainingData& data, const Options& options, int processes, Log& log) {
   for (const std::string& note : NotesOn(*data.train, options.train_split)) log.Line(note);
+  const std::string few = FewUpdatesNote(options, data.train->size(), data.train_loaders->BatchesPerEpoch(), processes);
+  if (!few.empty()) log.Line(few);
   if (!data.validation) return;
   for (const std::string& note : NotesOn(*data.validation, options.val_split)) log.Line(note);
   const std::string apart = Apart(options.val_split, *data.validation, options.train_split, *data.train);
@@ -193,7 +195,7 @@ Status Train(const Invocation& invocation, const Console& console, Communicator&
   RIFFLE_TRY(CheckSamePictures(*data.train, "training pictures", world));
   if (data.validation) RIFFLE_TRY(CheckSamePictures(*data.validation, "validation pictures", world));
   if (const NamedConventions* row = FindConventions(info.model.conventions)) options.conventions = row->name;
-  TellOf(data, options, log);
+  TellOf(data, options, world.size(), log);
   options.num_classes = info.model.num_classes;
   BalanceClasses(*data.train, info.model.num_classes, options);
   info.options = ToYaml(options);

@@ -48,7 +48,8 @@ Result<std::unique_ptr<Loader>> Loader::Create(const Dataset& dataset, const Tra
   if (dataset.size() > UINT32_MAX) return Unavailable("{} pictures; at most 2^32 are supported", dataset.size());
   if (options.drop_remainder && dataset.size() < int64_t{options.batch_size} * options.ranks)
     return InvalidArgument(
-        "batch_size {}{} is more than the {} pictures there are; with drop_remainder no batch is left",
+        "batch_size {}{} is more than the {} pictures there are, and with drop_remainder no batch is left; set "
+        "a smaller one, or drop_remainder=False",
         options.batch_size, options.ranks > 1 ? fmt::format(" at each of {} processes", options.ranks) : "",
         dataset.size());
   return std::unique_ptr<Loader>(new Loader(dataset, transform, options));

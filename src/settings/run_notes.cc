@@ -190,6 +190,25 @@ std::vector<std::string> NotesOnNewStart(const Settings& settings) {
   return notes;
 }
 
+std::string FewUpdatesNote(const Options& o, int64_t pictures, int64_t batches_per_epoch, int processes) {
+  constexpr int64_t kFew = 10;
+  const int64_t group = o.gradient_accumulation_steps;
+  const int64_t updates = (batches_per_epoch + group - 1) / group;
+  const int64_t batch_of_all = int64_t{o.batch_size} * processes;
+  if (updates >= kFew || batch_of_all * group == 1) return "";
+  const int64_t left_out = o.drop_remainder ? pictures - batches_per_epoch * batch_of_all : 0;
+  std::vector<std::string> makes_more;
+  if (o.batch_size > 1) makes_more.push_back("a smaller --batch_size");
+  if (group > 1) makes_more.push_back("fewer --gradient_accumulation_steps");
+  if (processes > 1) makes_more.push_back("fewer processes");
+  return fmt::format("{} {}{} an epoch ({} training picture{}, batch_size={}{}{}): {} make{} more{}", updates,
+                     group > 1 ? "update" : "step", updates == 1 ? "" : "s", pictures, pictures == 1 ? "" : "s",
+                     o.batch_size, group > 1 ? fmt::format(", gradient_accumulation_steps={}", group) : "",
+                     processes > 1 ? fmt::format(", {} processes", processes) : "", fmt::join(makes_more, " or "),
+                     makes_more.size() == 1 ? "s" : "",
+                     left_out > 0 ? fmt::format("; --drop_remainder=False takes in the {} left over", left_out) : "");
+}
+
 std::string PixelScaleNote(const Settings& settings) {
   return settings.IsSet("mean") || settings.IsSet("std") ? PixelScale(settings.options) : "";
 }

@@ -3,6 +3,7 @@
 // (option_rules.h).
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -24,6 +25,10 @@ std::vector<std::string> NotesOn(const Settings& settings);
 
 /// The further ones where a run that was to be resumed starts anew.
 std::vector<std::string> NotesOnNewStart(const Settings& settings);
+
+/// The one on epochs of few updates, which shows once the training pictures are counted and each epoch goes through so
+/// many of their batches in so many processes; "" if there is nothing to say.
+std::string FewUpdatesNote(const Options& options, int64_t pictures, int64_t batches_per_epoch, int processes);
 
 /// The one on mean and std alone, for commands that look at pictures and do not train; "" if there is nothing to say.
 std::string PixelScaleNote(const Settings& settings);

@@ -112,6 +112,28 @@ TEST(RunNotes, EveryRowTellsOfOptionsAndHasACase) {
   }
 }
 
+TEST(RunNotes, EpochsOfFewUpdatesAreCountedAndWhatMakesMoreIsNamed) {
+  const auto note = [](const Given& given, int64_t pictures, int64_t batches, int processes = 1) {
+    return FewUpdatesNote(SettingsOf(given).options, pictures, batches, processes);
+  };
+  EXPECT_EQ(note({{"batch_size", "128"}}, 160, 1),
+            "1 step an epoch (160 training pictures, batch_size=128): a smaller --batch_size makes more; "
+            "--drop_remainder=False takes in the 32 left over");
+  EXPECT_EQ(note({{"batch_size", "128"}, {"drop_remainder", "False"}}, 160, 2),
+            "2 steps an epoch (160 training pictures, batch_size=128): a smaller --batch_size makes more");
+  EXPECT_EQ(note({{"batch_size", "16"}}, 160, 10), "");
+  EXPECT_EQ(note({{"batch_size", "16"}}, 144, 9),
+            "9 steps an epoch (144 training pictures, batch_size=16): a smaller --batch_size makes more");
+  EXPECT_EQ(note({{"batch_size", "16"}, {"gradient_accumulation_steps", "4"}}, 165, 10),
+            "3 updates an epoch (165 training pictures, batch_size=16, gradient_accumulation_steps=4): a smaller "
+            "--batch_size or fewer --gradient_accumulation_steps make more; --drop_remainder=False takes in the 5 left "
+            "over");
+  EXPECT_EQ(note({{"batch_size", "8"}}, 160, 5, 4),
+            "5 steps an epoch (160 training pictures, batch_size=8, 4 processes): a smaller --batch_size or fewer "
+            "processes make more");
+  EXPECT_EQ(note({{"batch_size", "1"}}, 3, 3), "") << "no option makes more of three pictures";
+}
+
 TEST(RunNotes, TheScaleOfPixelsIsToldWhereNothingTrains) {
   EXPECT_THAT(PixelScaleNote(SettingsOf({{"std", "0.5"}, {"mean", "0.5"}, {"bn_momentum", "1"}})),
               HasSubstr("--mean=127.5 --std=127.5"));

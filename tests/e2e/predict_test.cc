@@ -85,6 +85,17 @@ TEST_F(Predict, ATableHasARowForEachPicture) {
   EXPECT_EQ(Lines(Answer({Val(), "--csv", file, "--json"})), 7) << "objects and nothing else";
 }
 
+TEST_F(Predict, AFileBehindJsonIsNoPictureAndAPictureBehindCsvIsNoTable) {
+  const std::string file = (folder_ / "new.json").string(), picture = Val("red/2.bmp"), before = Text(picture);
+  for (const char* command : {"predict", "explain"}) {
+    Fails(Command(command, {Val(), "--json", file}), kInvalid,
+          "found '" + file + "'; it prints: write '--json > FILE'");
+    Fails(Command(command, {Val(), "--json=" + file}), kInvalid, "write '--json > FILE'");
+  }
+  Fails(Command("predict", {"--csv", picture, Val()}), kInvalid, "found the picture '" + picture + "'");
+  EXPECT_EQ(Text(picture), before);
+}
+
 TEST_F(Predict, SortsPicturesIntoAFolderForEachClass) {
   const fs::path sorted = folder_ / "sorted";
   EXPECT_THAT(Answer({Val(), "--sort_into", sorted.string()}), HasSubstr("7 copied, 0 there already"));
@@ -134,7 +145,7 @@ TEST_F(Predict, ExplainDrawsTheClassesThatAreAskedFor) {
   EXPECT_THAT(Riffle(Command("explain", {Val("red/2.bmp"), "-o", out})), HasSubstr("hottest at ("));
   Fails(Command("explain", {Val(), "--out", out, "--class=gren"}), kInvalid, "the nearest name is 'green'");
   Fails(Command("explain", {Val(), "--out", out, "--class=red", "--topk=2"}), kInvalid, "class and topk");
-  Fails(Command("explain", {Val()}), kInvalid, "add --out=DIR");
+  Fails(Command("explain", {Val()}), kInvalid, "the folder for the drawings, found nothing; add --out=DIR");
 }
 
 }  // namespace

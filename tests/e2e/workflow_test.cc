@@ -4,6 +4,7 @@
 namespace riffle {
 namespace {
 
+using ::testing::ContainsRegex;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -92,6 +93,16 @@ TEST_F(Workflow, ThreadsAndWorkersChangeNoBit) {
   EXPECT_TRUE(SameTensors(Numbered("a", 1), Numbered("b", 1)));
   EXPECT_TRUE(SameTensors(Numbered("a", 1), Numbered("c", 1)));
   EXPECT_FALSE(SameTensors(Numbered("a", 1), Numbered("d", 1))) << "another seed is another network";
+}
+
+TEST_F(Workflow, HowFewStepsAnEpochHasIsToldBeforeTheFirstOne) {
+  const std::string note =
+      "1 step an epoch (48 training pictures, batch_size=32): a smaller --batch_size makes more; "
+      "--drop_remainder=False takes in the 16 left over\n";
+  EXPECT_THAT(Train("out", {"--epoch_size=1", "--batch_size=32"}),
+              ContainsRegex("drop_remainder=False(.|\n)*Epoch 1/1"));
+  EXPECT_THAT(Riffle(TrainWords("plan", {"--batch_size=32", "--dry_run"})), HasSubstr(note));
+  EXPECT_THAT(Riffle(TrainWords("plan", {"--batch_size=4", "--dry_run"})), Not(HasSubstr("an epoch (")));
 }
 
 TEST_F(Workflow, AnEarlierRunIsMovedAndADamagedCheckpointPassedOver) {

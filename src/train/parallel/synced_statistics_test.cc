@@ -57,7 +57,7 @@ TestBatch<float> Part(const ModelDescription& model, const TestBatch<float>& bat
   return part;
 }
 
-// Logits, statistics and gradients agree to 1e-5 of the largest, gradients to 1e-4: sums of floats in another order.
+// Logits, statistics and gradients agree to 2e-5 of the largest, gradients to 1e-4: sums of floats in another order.
 TEST(SyncedStatistics, ANetworkOnSharesIsTheNetworkOnTheBatch) {
   constexpr int64_t kImages = 8;
   ModelDescription model = TinyModel();
@@ -80,7 +80,7 @@ TEST(SyncedStatistics, ANetworkOnSharesIsTheNetworkOnTheBatch) {
       const TestBatch<float> part = Part(model, batch, begin, end);
       if (own > 0) {
         const float* found = network.Forward(own, part.pictures(), Statistics::kBatch);
-        EXPECT_LT(RelativeDistance(found, logits.data() + begin * classes, own * classes), 1e-5);
+        EXPECT_LT(RelativeDistance(found, logits.data() + begin * classes, own * classes), 2e-5);
         std::vector<float> losses(own);
         TestOps().cross_entropy(network.execution(), {own, classes},
                                 {.loss = losses.data(),
@@ -96,7 +96,7 @@ TEST(SyncedStatistics, ANetworkOnSharesIsTheNetworkOnTheBatch) {
       ASSERT_TRUE(world.Sum(sum).ok());
       EXPECT_LT(RelativeDistance(sum.data(), gradients.data(), std::ssize(sum)), 1e-4) << ends.size() << " ranks";
       const std::vector<float> here = HostCopy(network.values().statistics);
-      EXPECT_LT(RelativeDistance(here.data(), statistics.data(), std::ssize(here)), 1e-5);
+      EXPECT_LT(RelativeDistance(here.data(), statistics.data(), std::ssize(here)), 2e-5);
       EXPECT_TRUE(synced.status().ok());
     });
 }
