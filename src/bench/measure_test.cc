@@ -17,7 +17,7 @@ TEST(Measure, TellsTheRateOfAWorkloadThatIsKnown) {
   int reported_rounds = 0;
   const auto start = std::chrono::steady_clock::now();
   const Measurement m =
-      Measure(OnThreads(1).pool, sleep,
+      Measure(OnThreads(1), sleep,
               {.seconds = 0, .rounds = 4, .progress = [&](int rounds, double) { reported_rounds = rounds; }});
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   EXPECT_EQ(m.rounds, 4);
@@ -37,14 +37,14 @@ TEST(Measure, TellsTheRateOfAWorkloadThatIsKnown) {
 TEST(Measure, GoesOnUntilTheTimeIsOver) {
   const Workload nothing{.run = [] {}, .images = 1, .flops = 1};
   const auto start = std::chrono::steady_clock::now();
-  Measure(OnThreads(1).pool, nothing, {.seconds = 0.3, .rounds = 1});
+  Measure(OnThreads(1), nothing, {.seconds = 0.3, .rounds = 1});
   EXPECT_GE(std::chrono::steady_clock::now() - start, std::chrono::milliseconds(300));
 }
 
 TEST(Measure, FiveRoundsAreEnoughForWhatIsSlow) {
   const Workload sleep{
       .run = [] { std::this_thread::sleep_for(std::chrono::milliseconds(40)); }, .images = 1, .flops = 1};
-  EXPECT_EQ(Measure(OnThreads(1).pool, sleep, {.seconds = 100, .rounds = 100, .most_seconds = 0.05}).rounds, 5);
+  EXPECT_EQ(Measure(OnThreads(1), sleep, {.seconds = 100, .rounds = 100, .most_seconds = 0.05}).rounds, 5);
 }
 
 }  // namespace

@@ -61,6 +61,7 @@ void BackwardPicture(const PoolGeometry& g, const Factors& factors, const float*
                      int64_t room, float* dx) {
   for (int64_t i = 0; i < g.out.height; ++i) {
     for (int64_t j = 0; j < g.out.width; j += kLanes) {
+      hwy::Prefetch(dy + i * g.out.width + j + kPrefetchFloats);
       const V gradient = LoadFirst(dy + i * g.out.width + j, std::min(kLanes, g.out.width - j));
       hn::StoreU(hn::Mul(gradient, hn::LoadU(D(), factors.OfLine(i) + j)), D(), windows[i] + j);
     }

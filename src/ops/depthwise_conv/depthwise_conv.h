@@ -34,8 +34,9 @@ struct DepthwiseConvForward {
 
 template <class T, class Map = T>
 struct DepthwiseConvBackward {
-  GradientSink<T, Map> dx;  ///< rows, moments and sums by row of x; masked where in.relu is off; `add` is not supported
-  T* dweight = nullptr;     ///< [channels][3][3], overwritten
+  GradientSink<T, Map> dx;    ///< rows, moments and sums by row of x; masked where in.relu is off; `add` is not
+                              ///< supported, and where sums are wanted, raw is x
+  T* dweight = nullptr;       ///< [channels][3][3], overwritten
   GradientSource<T, Map> dy;  ///< by row of y
   Rows<const Map> x;
   Activation<T> in;

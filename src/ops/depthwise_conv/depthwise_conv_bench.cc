@@ -46,7 +46,7 @@ void Backward(benchmark::State& state) {
   const DepthwiseConvBackward<float> call = {
       .dx = {.dz = dx.rows(), .raw = d.x.rows(), .moments = moments.data(), .sums = sums.data()},
       .dweight = dweight.data(),
-      .dy = dy.source(),
+      .dy = {dy.dz.rows(), {}, nullptr},
       .x = d.x.rows(),
       .in = d.in.activation(),
       .weight = d.weight.data(),
@@ -64,7 +64,7 @@ void Shapes(benchmark::internal::Benchmark* b, int64_t images) {
 }
 
 BENCHMARK(Forward)->Name("DepthwiseConvForward")->Apply([](auto* b) { Shapes(b, 1), Shapes(b, 64); });
-BENCHMARK(Backward)->Name("DepthwiseConvBackward")->Apply([](auto* b) { Shapes(b, 64); });
+BENCHMARK(Backward)->Name("DepthwiseConvBackward")->Apply([](auto* b) { Shapes(b, 1), Shapes(b, 4), Shapes(b, 64); });
 
 }  // namespace
 }  // namespace riffle

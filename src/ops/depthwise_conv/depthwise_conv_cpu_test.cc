@@ -82,13 +82,16 @@ struct Backward {
         dweight(GuardedMap<T>::Array(9 * c.channels, [] { return NAN; })) {}
 
   void Run(const Execution& execution, const OpTable<T, Map>& table) {
+    GradientSink<T, Map> sink = dx.sink(in.c.sums);
+    if (in.c.sums) sink.raw = in.x.rows();
     table.depthwise_conv_backward(execution, in.shape,
-                                  {dx.sink(in.c.sums), dweight.data(), dy.source(in.c.pull_back), in.x.rows(),
-                                   in.activation(), in.weight.data(), in.routing()});
+                                  {sink, dweight.data(), dy.source(in.c.pull_back), in.x.rows(), in.activation(),
+                                   in.weight.data(), in.routing()});
   }
   void AddTo(Results<T>* results) {
     results->Add("dweight", dweight, in.shape.out().pixels());
-    dx.AddTo(results, 9, in.c.sums);
+    results->Add("dx", dx.dz, 9);
+    if (in.c.sums) results->AddSums(dx.dz, in.x, dx.moments, dx.sums);
   }
 
   Inputs<T, Map> in;

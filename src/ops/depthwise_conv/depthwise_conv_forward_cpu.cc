@@ -53,6 +53,7 @@ struct Lines {
   const float* input(int64_t h) const { return x + (h - x_line) * in.width; }
   HWY_INLINE void Put(V v, int64_t i, int64_t c) const {
     const int64_t at = i * out.width + c;
+    PrefetchToWrite(y + at + kPrefetchFloats);
     StoreFirst(v, y + at, std::min(kLanes, out.width - c), room - at);
   }
 };

@@ -1,5 +1,5 @@
-// How the depthwise convolution holds pictures in scratch memory: flat planes with zeros around them, or at stride 2
-// four phase planes; see depthwise_conv_backward_cpu.cc.
+// How the depthwise convolution's backward holds gradients in scratch memory: flat planes with zeros around them; see
+// depthwise_conv_backward_cpu.cc.
 #include <bit>
 
 #include "backend/scratch.h"
@@ -51,7 +51,7 @@ struct DepthwiseGeometry {
 
   Plane in, out;
   int64_t stride, channels;
-  int64_t line;        // floats from one line of a plane (or phase plane) to the next
+  int64_t line;        // floats from one line of a plane to the next
   int64_t band_lines;  // of a band, the last one of a picture excepted
   int64_t bands_of_picture;
   int64_t group;   // bands in scratch memory at once
@@ -87,55 +87,6 @@ inline ColumnMasks MakeColumnMasks(const DepthwiseGeometry& g, Scratch& scratch)
   for (int64_t p = 0; p < size; p += g.line) left[p] = 0;
   for (int64_t p = g.line - 1; p < size; p += g.line) right[p] = 0;
   return {left, right};
-}
-
-/// Lines [first, last) of a picture into a plane whose line 0 is `first`, zeros where they lie outside. load(begin,
-/// count, to) brings pixels [begin, begin + count) of the picture.
-template <class Load>
-HWY_INLINE void LoadLines(int64_t first, int64_t last, int64_t height, int64_t width, float* plane, const Load& load) {
-  const int64_t top = std::max<int64_t>(first, 0), bottom = std::min(last, height);
-  FillZero(plane, (top - first) * width);
-  load(top * width, (bottom - top) * width, plane + (top - first) * width);
-  FillZero(plane + (bottom - first) * width, (last - bottom) * width);
-}
-
-/// Phase planes of stride 2: plane[a][b] at (i, j) is input line 2·(first + i) + a, column 2j + b; zero outside.
-struct Phases {
-  float* plane[2][2];
-};
-
-/// Phase planes for each band of a group, with one line more above the band.
-struct PhasePlanes {
-  PhasePlanes() = default;
-  PhasePlanes(const DepthwiseGeometry& g, Scratch& scratch) : line(g.line) {
-    for (Planes& plane : planes) plane = Planes(g, g.band_lines + 1, scratch);
-  }
-  Phases operator[](int64_t k) const {
-    return {{{planes[0][k] + line, planes[1][k] + line}, {planes[2][k] + line, planes[3][k] + line}}};
-  }
-
-  Planes planes[4];
-  int64_t line = 0;
-};
-
-/// Input lines [first, last) of the picture, of which `base` is line 0 of the band, in reading order: what a split
-/// writes beyond its line is overwritten by the next one. Behind the last lines lies a vector of zeros. `readable`
-/// values from the picture's start on may be read.
-inline void LoadPhases(const DepthwiseGeometry& g, const float* picture, int64_t readable, int64_t base, int64_t first,
-                       int64_t last, const ActivationVector& in, const Phases& phases) {
-  const V zero = hn::Zero(D());
-  for (int64_t h = first; h < last; ++h) {
-    const int64_t a = (h - base) & 1, i = (h - base) >> 1, at = h * g.in.width;
-    float* even = phases.plane[a][0] + i * g.line;
-    float* odd = phases.plane[a][1] + i * g.line;
-    if (h >= 0 && h < g.in.height) {
-      SplitColumns(picture + at, g.in.width, readable - at, in, even, odd);
-      if (g.in.width % 2 != 0 || h >= last - 2) FillBehind(zero, g.in.width, even, odd);
-    } else {
-      FillZero(even, g.line + kLanes);
-      FillZero(odd, g.line + kLanes);
-    }
-  }
 }
 
 }  // namespace riffle::cpu::HWY_NAMESPACE

@@ -43,10 +43,9 @@ void Forward(benchmark::State& state) {
 void Backward(benchmark::State& state) {
   GroupConv conv(state);
   RandomGradient dy(conv.shape.out_channels, conv.shape.pixels);
-  GuardedMap<float> dx(conv.shape.in_channels, conv.shape.pixels),
-      shortcut = RandomMap(conv.shape.in_channels, conv.shape.pixels);
+  GuardedMap<float> dx = RandomMap(conv.shape.in_channels, conv.shape.pixels);
   GuardedMap<float> dweight(1, conv.shape.weights());
-  const GroupConvBackward<float> call = {.dx = {.dz = dx.rows(), .add = shortcut.rows()},
+  const GroupConvBackward<float> call = {.dx = {.dz = dx.rows(), .add = dx.rows()},
                                          .dweight = dweight.data(),
                                          .dy = dy.source(),
                                          .x = conv.x.rows(),

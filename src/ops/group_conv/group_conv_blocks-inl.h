@@ -81,9 +81,10 @@ HWY_NOINLINE void StoreRow(const float* HWY_RESTRICT row, int64_t count, float p
 }
 
 // y = max(0, row of the product + residual), each where it is wanted, kPast the caches; kKeep: in place of the product,
-// too. residual may be y.
+// too. residual may be y. The next row of it, so many floats on, goes from L2 to L1 meanwhile.
 template <bool kPast, bool kKeep>
-HWY_NOINLINE void StoreSum(float* row, int64_t count, const float* residual, bool relu, float* y) {
+HWY_NOINLINE void StoreSum(float* row, int64_t count, const float* residual, bool relu, float* y,
+                           int64_t next_residual) {
   const auto sum = [&](int64_t p, auto load) HWY_ATTR {
     V v = load(row + p);
     if (residual) v = hn::Add(v, load(residual + p));
@@ -91,6 +92,7 @@ HWY_NOINLINE void StoreSum(float* row, int64_t count, const float* residual, boo
   };
   int64_t p = 0;
   for (; p + kLanes <= count; p += kLanes) {
+    if (residual) hwy::Prefetch(residual + p + next_residual);
     const V v = sum(p, [](const float* at) HWY_ATTR { return hn::LoadU(D(), at); });
     StoreWhole<kPast>(v, y + p);
     if constexpr (kKeep) hn::StoreU(v, D(), row + p);
@@ -135,17 +137,21 @@ class ForwardChunk {
     prefetch.Add(args_.x.From(g_ * k_), k_, begin, count);
   }
 
-  /// Pixels [begin, begin + count); x: the group's rows of the block. Meanwhile `next` is brought near.
+  /// Pixels [begin, begin + count); x: the group's rows of the block. Meanwhile `next` is brought near, and each slab's
+  /// residual.
   HWY_NOINLINE void Compute(Rows<const float> x, int64_t begin, int64_t count, RowPrefetch& next) {
     for (int b = 0; b < row_blocks_.count; b += kSlabBlocks) {
       const int end = std::min(b + kSlabBlocks, row_blocks_.count);
-      const Store store{rows_, bias_, {}, false, keep_ ? 0 : row_blocks_.first(b)};
+      const int first = row_blocks_.first(b), last = row_blocks_.first(end);
+      const Store store{rows_, bias_, {}, false, keep_ ? 0 : first};
+      RowPrefetch residual;
+      if (args_.residual) residual.Add(args_.residual.From(g_ * m_ + first), last - first, begin, count);
       for (int64_t p = 0; p < count; p += kPanel) {
+        residual.Advance(p + kPanel, count);
         next.Advance(b * count + (end - b) * (p + kPanel), row_blocks_.count * count);
         ProductOfBlocks(row_blocks_, b, end, k_, packed_, x, p, std::min(p + kPanel, count), store);
       }
-      for (int64_t row = row_blocks_.first(b); row < row_blocks_.first(end); ++row)
-        Finish(row, rows_[row - store.first], begin, count);
+      for (int row = first; row < last; ++row) Finish(row, rows_[row - store.first], begin, count);
     }
     started_ = true;
   }
@@ -164,10 +170,10 @@ class ForwardChunk {
     const int64_t channel = g_ * m_ + row;
     if (!args_.moments) {
       const float* residual = args_.residual ? args_.residual[channel] + begin : nullptr;
-      if (!args_.y) return StoreSum<false, false>(values, count, residual, args_.relu, values);
+      if (!args_.y) return StoreSum<false, false>(values, count, residual, args_.relu, values, args_.residual.stride);
       const auto store = keep_ ? (past_ ? StoreSum<true, true> : StoreSum<false, true>)
                                : (past_ ? StoreSum<true, false> : StoreSum<false, false>);
-      return store(values, count, residual, args_.relu, args_.y[channel] + begin);
+      return store(values, count, residual, args_.relu, args_.y[channel] + begin, args_.residual.stride);
     }
     RowSums& sums = sums_[row * sums_stride_];
     if (!started_) sums.pivot = MeanOf(values, count);

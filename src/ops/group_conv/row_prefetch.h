@@ -3,6 +3,7 @@
 // the rows of the next block are asked for while the current one is computed, each row's lines in sequence.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
@@ -19,9 +20,9 @@ class RowPrefetch {
     steps_ += count * ((pixels + kStep - 1) / kStep);
   }
 
-  /// Asks for lines until the share done / of is under way.
+  /// Asks for lines until the share done / of is under way; all of them where `done` is more.
   void Advance(int64_t done, int64_t of) {
-    for (const int64_t end = steps_ * done / of; asked_ < end; ++asked_) {
+    for (const int64_t end = steps_ * std::min(done, of) / of; asked_ < end; ++asked_) {
       if (pixel_ >= ranges_[range_].pixels) {
         pixel_ = 0;
         if (++row_ == ranges_[range_].count) {

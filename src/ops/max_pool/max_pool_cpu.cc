@@ -93,6 +93,7 @@ HWY_INLINE void FindWinners(const PoolGeometry& g, const float* dy, V off, const
       compare(3 * u + 2, two_j[k + u] - g.left + 1);
     }
     const int64_t n = std::min(kLanes, g.out.width - j);
+    hwy::Prefetch(dy + i * g.out.width + j + kPrefetchFloats);
     const V gradient = KeepFirst(LoadFirst(dy + i * g.out.width + j, n), n);
     hn::StoreU(kind, D(), memory.kind[i] + j);
     hn::StoreU(hn::IfThenElseZero(hn::Gt(best, off), gradient), D(), memory.dy[i] + j);
@@ -105,34 +106,43 @@ HWY_INLINE V GradientTo(const BackwardMemory& memory, int64_t i, int u, int v, i
   return hn::IfThenElseZero(hn::Eq(hn::LoadU(D(), memory.kind[i] + j), wins), hn::LoadU(D(), memory.dy[i] + j));
 }
 
-/// dx of one picture, from which on, as from x on, `room` values may be read and overwritten.
+/// Line h of dx, the picture's start, from the window lines that it belongs to.
+HWY_INLINE void StoreLine(const PoolGeometry& g, const BackwardMemory& memory, int64_t h, int64_t room, float* dx) {
+  // Line u of window line i; a line that two window lines share is line 2 of the one above, too.
+  const int64_t padded = h + g.top, i = padded / 2;
+  const int u = static_cast<int>(padded % 2);
+  const bool here = i < g.out.height, above = u == 0 && i > 0;
+  StoreGradientLine(
+      g, h,
+      [&](int64_t j, V* even, V* odd) HWY_ATTR {
+        *even = *odd = hn::Zero(D());
+        if (here) {
+          *even = hn::Add(GradientTo(memory, i, u, 0, j), GradientTo(memory, i, u, 2, j - 1));
+          *odd = GradientTo(memory, i, u, 1, j);
+        }
+        if (above) {
+          const V shared = hn::Add(GradientTo(memory, i - 1, 2, 0, j), GradientTo(memory, i - 1, 2, 2, j - 1));
+          *even = hn::Add(*even, shared);
+          *odd = hn::Add(*odd, GradientTo(memory, i - 1, 2, 1, j));
+        }
+      },
+      room, dx);
+}
+
+/// dx of one picture, from which on, as from x on, `room` values may be read and overwritten. Calls
+/// stored(begin, count) for runs of its pixels that are, band by band while they are in L1.
+template <class Stored>
 void BackwardPicture(const PoolGeometry& g, const float* x, const float* dy, const ActivationVector& in, V off,
-                     const BackwardMemory& memory, int64_t room, float* dx) {
+                     const BackwardMemory& memory, int64_t room, float* dx, const Stored& stored) {
+  int64_t h = 0;
   for (int64_t band = 0; band < g.out.height; band += kPoolBand) {
-    const int64_t end = std::min(band + kPoolBand, g.out.height);
+    const int64_t end = std::min(band + kPoolBand, g.out.height), first = h;
     for (int64_t k = 0; k <= 2 * (end - band); ++k) LoadSplitLine(g, x, room, 2 * band + k, in, memory, k);
     for (int64_t i = band; i < end; ++i) FindWinners(g, dy, off, memory, 2 * (i - band), i);
-  }
-  for (int64_t h = 0; h < g.in.height; ++h) {
-    // Line u of window line i; a line that two window lines share is line 2 of the one above, too.
-    const int64_t padded = h + g.top, i = padded / 2;
-    const int u = static_cast<int>(padded % 2);
-    const bool here = i < g.out.height, above = u == 0 && i > 0;
-    StoreGradientLine(
-        g, h,
-        [&](int64_t j, V* even, V* odd) HWY_ATTR {
-          *even = *odd = hn::Zero(D());
-          if (here) {
-            *even = hn::Add(GradientTo(memory, i, u, 0, j), GradientTo(memory, i, u, 2, j - 1));
-            *odd = GradientTo(memory, i, u, 1, j);
-          }
-          if (above) {
-            const V shared = hn::Add(GradientTo(memory, i - 1, 2, 0, j), GradientTo(memory, i - 1, 2, 2, j - 1));
-            *even = hn::Add(*even, shared);
-            *odd = hn::Add(*odd, GradientTo(memory, i - 1, 2, 1, j));
-          }
-        },
-        room, dx);
+    // The last line of a band's last windows is the next band's, too.
+    const int64_t last = end == g.out.height ? g.in.height : 2 * end - g.top;
+    for (; h < last; ++h) StoreLine(g, memory, h, room, dx);
+    stored(first * g.in.width, (h - first) * g.in.width);
   }
 }
 
@@ -146,9 +156,11 @@ void Backward(const Execution& execution, const PoolShape& shape, const riffle::
     GradientRowSums sums(args.dx.raw ? args.dx.moments[c].mean : 0);
     for (int64_t n = 0; n < g.in.images; ++n) {
       const int64_t at = n * g.in.area();
-      BackwardPicture(g, args.x[c] + at, args.dy[c] + n * g.out.area(), in, off, memory, g.in.pixels() - at,
-                      args.dx.dz[c] + at);
-      if (args.dx.raw) sums.Add(args.dx.dz[c] + at, args.dx.raw[c] + at, g.in.area());
+      float* dx = args.dx.dz[c] + at;
+      BackwardPicture(g, args.x[c] + at, args.dy[c] + n * g.out.area(), in, off, memory, g.in.pixels() - at, dx,
+                      [&](int64_t begin, int64_t count) HWY_ATTR {
+                        if (args.dx.raw) sums.Add(dx + begin, args.dx.raw[c] + at + begin, count);
+                      });
     }
     if (args.dx.raw) args.dx.sums[c] = sums.Result();
   });

@@ -62,9 +62,8 @@ HWY_INLINE void CombineLines(const PoolGeometry& g, const float* HWY_RESTRICT x,
   };
   int64_t p = 0;
   for (; p + kLanes <= width; p += kLanes) {
-    // Measured: 24 channels of 64 pictures of 112×112 take 3.7 ms with these, 5.6 ms without.
-    hwy::Prefetch(second + p + 8 * width);
-    hwy::Prefetch(third + p + 8 * width);
+    hwy::Prefetch(second + p + kPrefetchFloats);
+    hwy::Prefetch(third + p + kPrefetchFloats);
     const V v = combined([p](const float* from) HWY_ATTR { return hn::LoadU(D(), from + p); });
     hn::StoreU(v, D(), line + g.left + p);
   }
@@ -106,6 +105,8 @@ HWY_INLINE void StoreGradientLine(const PoolGeometry& g, int64_t h, const Column
   dx += h * g.in.width;
   room -= h * g.in.width;
   for (int64_t p = 0; p < g.in.width; p += 2 * kLanes) {
+    PrefetchToWrite(dx + p + kPrefetchFloats);
+    PrefetchToWrite(dx + p + kPrefetchFloats + kCacheLineFloats);
     V even, odd;
     if (g.left == 0) {
       columns(p / 2, &even, &odd);

@@ -95,10 +95,11 @@ HWY_NOINLINE void LoadLine(const Geometry& g, Rows<const float> x, int64_t begin
   }
 }
 
-/// y[r][0 … count) for kRows rows, count ≤ kV vectors. weight: [taps][kRows], then kRows biases.
+/// y[r][0 … count) for kRows rows, count ≤ kV vectors. weight: [taps][kRows], then kRows biases. What is stored `ahead`
+/// floats on is asked for.
 template <int kV>
 HWY_INLINE void Tile(const Taps& taps, int64_t tap_count, int64_t at, const float* HWY_RESTRICT weight, float floor,
-                     int64_t rows, int64_t count, float* HWY_RESTRICT y, int64_t stride) {
+                     int64_t rows, int64_t count, int64_t ahead, float* HWY_RESTRICT y, int64_t stride) {
   V sum[kRows][kV];
   const float* bias = weight + tap_count * kRows;
   for (int r = 0; r < kRows; ++r) {
@@ -115,6 +116,7 @@ HWY_INLINE void Tile(const Taps& taps, int64_t tap_count, int64_t at, const floa
   const V least = hn::Set(D(), floor);
   for (int r = 0; r < rows; ++r) {
     for (int v = 0; v < kV; ++v) {
+      PrefetchToWrite(y + r * stride + v * kLanes + ahead);
       const V value = hn::Max(least, sum[r][v]);
       if (count >= (v + 1) * kLanes) {
         hn::StoreU(value, D(), y + r * stride + v * kLanes);
@@ -132,10 +134,11 @@ HWY_NOINLINE void ForwardLine(const Geometry& g, const Taps& taps, const float* 
     const int64_t rows = std::min<int64_t>(kRows, g.outs - r);
     int64_t j = 0;
     for (; j + (kVectors - 1) * kLanes < g.out.width; j += kVectors * kLanes) {
-      Tile<kVectors>(taps, g.taps, j, packed, floor, rows, std::min(g.out.width - j, kVectors * kLanes), y[r] + j,
-                     y.stride);
+      Tile<kVectors>(taps, g.taps, j, packed, floor, rows, std::min(g.out.width - j, kVectors * kLanes), g.out.width,
+                     y[r] + j, y.stride);
     }
-    if (j < g.out.width) Tile<1>(taps, g.taps, j, packed, floor, rows, g.out.width - j, y[r] + j, y.stride);
+    if (j < g.out.width)
+      Tile<1>(taps, g.taps, j, packed, floor, rows, g.out.width - j, g.out.width, y[r] + j, y.stride);
   }
 }
 
