@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <new>
 #include <string>
 #include <utility>
@@ -19,6 +20,14 @@ class DeviceOutOfMemory : public std::bad_alloc {
 
  private:
   std::string why_;
+};
+
+/// Ops that were recorded, to be enqueued again as often as one likes, at the cost of one: with the pointers and the
+/// numbers of then.
+class Recording {
+ public:
+  virtual ~Recording() = default;
+  virtual void Enqueue() = 0;
 };
 
 /// Memory and one queue: ops on this device (execution.h) and the transfers below are done in the order of their calls.
@@ -56,6 +65,12 @@ class Device {
 
   /// Returns when all that was called before is done.
   virtual void Synchronize() = 0;
+
+  /// From here to EndRecording() ops and copies on the device are noted and not done. False: this device does not
+  /// record. REQUIRES: the same ops have been done before, so that they allocate nothing now.
+  virtual bool BeginRecording() { return false; }
+  /// What was noted; null where that failed. The device must outlive it.
+  virtual std::unique_ptr<Recording> EndRecording() { return nullptr; }
 
   /// The most bytes that were allocated at once; 0: nobody counts.
   virtual size_t MostBytes() const { return 0; }

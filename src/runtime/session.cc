@@ -55,6 +55,7 @@ Session::Session(const Execution& execution, const Plan& training_plan, const Op
 void Session::UsePlan(const Plan& training_plan) {
   plan_ = FoldBatchNorm(training_plan);
   layout_ = last_layout_ = {};  // the next Run lays the arenas out anew
+  Forget();
 }
 
 void Session::SetWeights(const ParameterValues<float>& values) {
@@ -74,6 +75,7 @@ void Session::SetWeights(const ParameterValues<float>& values) {
     ops_.group_conv_prepare(execution_, shape, packed.data(), {.weight = weight.data(), .bias = bias.data()});
   }
   prepared_ = std::move(prepared);
+  Forget();
 }
 
 GroupConvShape Session::GroupConvShapeOf(const Step& step, int64_t images) const {
@@ -127,13 +129,28 @@ const float* Session::Forward(int64_t images, Rows<const float> pictures) {
   const int64_t values = images * plan_.model.num_classes;
   logits_.Reserve(execution_.device, values);
   if (images == 0) return logits_.data();
+  mirror_logits_.Reserve(execution_.device, flip_ ? values : 0);
+  const Recorded now = {images, pictures.data, flip_, keeps_maps_};
+  if (now != last_ || observer_ != nullptr) {
+    Forget();
+    if (observer_ == nullptr) last_ = now;
+    EnqueueForward(images, pictures);
+    return logits_.data();
+  }
+  if (!recording_ && execution_.device.BeginRecording()) {
+    EnqueueForward(images, pictures);
+    recording_ = execution_.device.EndRecording();
+  }
+  recording_ ? recording_->Enqueue() : EnqueueForward(images, pictures);
+  return logits_.data();
+}
+
+void Session::EnqueueForward(int64_t images, Rows<const float> pictures) {
   RunOnce(images, pictures, logits_.data(), keeps_maps_);
-  if (!flip_) return logits_.data();
-  mirror_logits_.Reserve(execution_.device, values);
+  if (!flip_) return;
   RunOnce(images, Mirrored(images, pictures), mirror_logits_.data(), false);
   ops_.flip_mean(execution_, {images, plan_.model.num_classes},
                  {.logits = logits_.data(), .flipped = mirror_logits_.data()});
-  return logits_.data();
 }
 
 Rows<const float> Session::Mirrored(int64_t images, Rows<const float> pictures) {

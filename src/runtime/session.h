@@ -37,7 +37,10 @@ class Session {
   void SetWeights(const ParameterValues<float>& values);
   /// Instead of SetWeights: those of another session, in the same memory, which nobody changes; later SetWeights of
   /// either leave the other's as they are. REQUIRES: the same network (but for image_size), device and ops.
-  void ShareWeightsOf(const Session& other) { prepared_ = other.prepared_; }
+  void ShareWeightsOf(const Session& other) {
+    prepared_ = other.prepared_;
+    Forget();
+  }
 
   /// Test-time flip: from now on the logits of a picture are the means of its own and of its mirror image's, left and
   /// right exchanged. (Means of logits, not of probabilities: a loss can be computed from them as from any others.)
@@ -90,6 +93,9 @@ class Session {
   };
 
   void RunOnce(int64_t images, Rows<const float> pictures, float* logits, bool keeps_maps);
+  /// The ops of a Forward. Where the device records, they are recorded when the same comes a second time, and enqueued
+  /// at once from then on.
+  void EnqueueForward(int64_t images, Rows<const float> pictures);
   /// The pictures from right to left; valid until the next call.
   Rows<const float> Mirrored(int64_t images, Rows<const float> pictures);
 
@@ -132,6 +138,20 @@ class Session {
   int64_t kept_images_ = 0;           // of the last Run
   DeviceArray<std::byte> kept_maps_;  // their maps, in the order of FeatureMaps
   StepObserver* observer_ = nullptr;
+
+  /// What a recording holds for.
+  struct Recorded {
+    int64_t images = 0;
+    const float* pictures = nullptr;
+    bool flip = false, keeps_maps = false;
+    bool operator==(const Recorded&) const = default;
+  };
+  void Forget() {
+    last_ = {};
+    recording_.reset();
+  }
+  Recorded last_;                         // of the last Forward
+  std::unique_ptr<Recording> recording_;  // of last_
 };
 
 /// Bytes of maps that one group of `images` pictures takes during inference.

@@ -17,6 +17,21 @@ namespace {
 
 constexpr int kOldestMajor = 8;  // Ampere: the oldest that kernels are compiled for
 
+class Graph : public Recording {
+ public:
+  Graph(int id, cudaStream_t stream, cudaGraphExec_t graph) : id_(id), stream_(stream), graph_(graph) {}
+  ~Graph() override { cudaGraphExecDestroy(graph_); }
+  void Enqueue() override {
+    cudaSetDevice(id_);
+    cudaGraphLaunch(graph_, stream_);
+  }
+
+ private:
+  const int id_;
+  const cudaStream_t stream_;
+  const cudaGraphExec_t graph_;
+};
+
 class Card : public Device {
  public:
   explicit Card(int id) : id_(id) {
@@ -88,6 +103,20 @@ class Card : public Device {
   void Synchronize() override {
     Use();
     Note(cudaStreamSynchronize(stream_));
+  }
+  bool BeginRecording() override {
+    Use();
+    return cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal) == cudaSuccess;
+  }
+  std::unique_ptr<Recording> EndRecording() override {
+    cudaGraph_t graph = nullptr;
+    cudaGraphExec_t exec = nullptr;
+    if (cudaStreamEndCapture(stream_, &graph) == cudaSuccess && graph != nullptr)
+      if (cudaGraphInstantiate(&exec, graph, 0) != cudaSuccess) exec = nullptr;
+    if (graph != nullptr) cudaGraphDestroy(graph);
+    cudaGetLastError();  // what was not recorded is done as ever
+    if (exec == nullptr) return nullptr;
+    return std::make_unique<Graph>(id_, stream_, exec);
   }
   size_t MostBytes() const override { return most_bytes_; }
   Status Health() const override {
