@@ -1,6 +1,7 @@
-// Whole networks on the kernels of graphics cards, which run in emulation: they train as the reference in double does,
-// on maps of float within its rounding, on maps of bfloat16 within what is left of 8 bits; and they keep the promises
-// of network_test.cc. Tests of single ops are sharper; these see that the ops fit together.
+// Whole networks on the kernels of graphics cards, which run in emulation, or on a card where RIFFLE_TEST_GPU=1 asks
+// for it: they train as the reference in double does, on maps of float within its rounding, on maps of bfloat16 within
+// what is left of 8 bits; and they keep the promises of network_test.cc. Tests of single ops are sharper; these see
+// that the ops fit together.
 #include <gtest/gtest.h>
 
 #include <limits>
@@ -11,6 +12,7 @@
 #include "model/testing/random_network.h"
 #include "model/zoo.h"
 #include "ops/gpu_ops.h"
+#include "ops/testing/card.h"
 
 namespace riffle {
 namespace {
@@ -37,11 +39,17 @@ const OpTable<double>& OpsOf<double, double>() {
 }
 template <>
 const OpTable<float>& OpsOf<float, float>() {
-  return emulated::Ops();
+  return OnCard() ? OnCard()->ops : emulated::Ops();
 }
 template <>
 const OpTable<float, Bfloat16>& OpsOf<float, Bfloat16>() {
-  return emulated::Bfloat16Ops();
+  return OnCard() ? *OnCard()->ops.bfloat16 : emulated::Bfloat16Ops();
+}
+
+// The reference computes on the CPU in any case.
+template <class T>
+Execution ExecutionOf() {
+  return OnCard() && std::is_same_v<T, float> ? OnCard()->execution : OnThreads();
 }
 
 // Of the losses, which have the same kernel whatever maps hold.
@@ -57,7 +65,7 @@ class Trained {
   explicit Trained(const Plan& plan)
       : plan_(plan),
         batch_(plan.model, kImages, 2),
-        network_(OnThreads(), plan, OpsOf<T, Map>()),
+        network_(ExecutionOf<T>(), plan, OpsOf<T, Map>()),
         sgd_(plan.registry, {.lr = 0.0005, .momentum = 0.9, .weight_decay = 1e-4}) {
     FillRandom(plan.registry, 1, &network_.values());
   }
