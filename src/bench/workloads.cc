@@ -12,6 +12,7 @@ namespace {
 
 constexpr uint64_t kSeed = 1;
 constexpr int64_t kCalibrationImages = 2;
+constexpr int64_t kPictures = 128;  // of a batch; those of a larger one come again
 
 enum Stream : uint32_t { kPixels, kLabels, kParameters };
 
@@ -24,11 +25,13 @@ OptimizerOptions TrainingOptions() {
 
 BenchBatch::BenchBatch(const ModelDescription& model, int64_t image_count)
     : images(image_count), stride(RowStride(image_count * model.image_size * model.image_size)) {
-  const int64_t pixels_per_row = images * model.image_size * model.image_size;
+  const int64_t area = int64_t{model.image_size} * model.image_size, own = std::min(images, kPictures);
   pixels = AlignedArray<float>(model.in_channels * stride);
   for (int c = 0; c < model.in_channels; ++c) {
     RandomStream random(kSeed, RandomPurpose::kTest, kPixels, c);
-    std::generate_n(pixels.data() + c * stride, pixels_per_row, [&] { return static_cast<float>(random.Normal()); });
+    float* const row = pixels.data() + c * stride;
+    std::generate_n(row, own * area, [&] { return static_cast<float>(random.Normal()); });
+    for (int64_t n = own; n < images; ++n) std::copy_n(row + (n - own) * area, area, row + n * area);
   }
   RandomStream random(kSeed, RandomPurpose::kTest, kLabels, 0);
   for (int64_t n = 0; n < images; ++n) labels.push_back(static_cast<int32_t>(random.Below(model.num_classes)));

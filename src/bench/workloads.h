@@ -12,7 +12,7 @@
 
 namespace riffle {
 
-/// Pictures of random numbers, and labels; the same for the same sizes.
+/// Pictures of random numbers, and labels; the same for the same sizes. Those of large batches come several times.
 struct BenchBatch {
   BenchBatch(const ModelDescription& model, int64_t image_count);
 
