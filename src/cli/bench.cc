@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "backend/gpu.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "bench/exchange.h"

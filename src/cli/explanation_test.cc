@@ -62,7 +62,7 @@ class ExplainerTest : public ::testing::Test {
   }
   /// All pictures but the unreadable ones, each with both classes.
   std::vector<Explanation> Explain(Explainer& explainer) const {
-    classifier_->Classify(pictures_);
+    EXPECT_TRUE(classifier_->Classify(pictures_).ok());
     std::vector<std::vector<ClassProbability>> classes(pictures_.size());
     for (size_t i = 0; i < pictures_.size(); ++i)
       if (classifier_->outcome(i).status.ok()) classes[i] = Likeliest(classifier_->logits(i), info_.classes, 2);
