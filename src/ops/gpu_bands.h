@@ -164,7 +164,7 @@ RIFFLE_KERNEL void ForFours(const Area& area, const F& f, int thread = BlockThre
 /// Brings an area of a row to shared memory: load(p) is what shall be there of the row's values p … p + 3.
 template <int kThreads, class Value, class F>
 RIFFLE_KERNEL void LoadArea(const Area& area, Value* to, const F& load, int thread = BlockThread()) {
-  const auto put = [&](int64_t p, int at, int, int) { *reinterpret_cast<PackedFour<Value>*>(to + at) = load(p); };
+  const auto put = [&](int64_t p, int at, int, int) { WritePacked(to + at, load(p)); };
   ForFours<kThreads>(area, put, thread);
 }
 
@@ -173,7 +173,7 @@ template <int kThreads, class Map>
 RIFFLE_KERNEL void StoreArea(const Area& area, const Map* from, Map* row) {
   ForFours<kThreads>(area, [&](int64_t p, int at, int first, int end) {
     if (first == 0 && end == 4 && IsPackedFour(row + p)) {
-      *reinterpret_cast<PackedFour<Map>*>(row + p) = *reinterpret_cast<const PackedFour<Map>*>(from + at);
+      WritePacked(row + p, ReadPacked(from + at));
     } else {
       for (int i = first; i < end; ++i) row[p + i] = from[at + i];
     }

@@ -19,6 +19,22 @@ struct alignas(4 * sizeof(Map)) PackedFour {
 
 RIFFLE_KERNEL PackedFour<float> Packed(const Four& four) { return {four.v[0], four.v[1], four.v[2], four.v[3]}; }
 
+/// Four values at an address that is aligned to them, in one access.
+template <class Map>
+RIFFLE_KERNEL PackedFour<Map> ReadPacked(const Map* address) {
+#ifndef __CUDACC__
+  CheckAligned(address, sizeof(PackedFour<Map>));
+#endif
+  return *reinterpret_cast<const PackedFour<Map>*>(address);
+}
+template <class Map>
+RIFFLE_KERNEL void WritePacked(Map* address, const PackedFour<Map>& packed) {
+#ifndef __CUDACC__
+  CheckAligned(address, sizeof(packed));
+#endif
+  *reinterpret_cast<PackedFour<Map>*>(address) = packed;
+}
+
 /// Whether four values at this address can be read and written at once.
 template <class Map>
 RIFFLE_KERNEL bool IsPackedFour(const Map* address) {
@@ -28,7 +44,7 @@ RIFFLE_KERNEL bool IsPackedFour(const Map* address) {
 /// row[p] and its three neighbours, as they are stored; zero outside of the row.
 template <class Map>
 RIFFLE_KERNEL PackedFour<Map> ReadFour(const Map* row, int64_t p, int64_t pixels) {
-  if (p + 4 <= pixels && IsPackedFour(row + p)) return *reinterpret_cast<const PackedFour<Map>*>(row + p);
+  if (p + 4 <= pixels && IsPackedFour(row + p)) return ReadPacked(row + p);
   PackedFour<Map> packed;
   for (int i = 0; i < 4; ++i) packed.v[i] = p + i < pixels ? row[p + i] : Map();
   return packed;
@@ -53,7 +69,7 @@ RIFFLE_KERNEL Four StoreFour(Map* row, int64_t p, int64_t pixels, const Four& fo
     stored.v[i] = float(packed.v[i]);
   }
   if (p + 4 <= pixels && IsPackedFour(row + p)) {
-    *reinterpret_cast<PackedFour<Map>*>(row + p) = packed;
+    WritePacked(row + p, packed);
   } else {
     for (int i = 0; i < 4; ++i)
       if (p + i < pixels) row[p + i] = packed.v[i];

@@ -164,11 +164,13 @@ RIFFLE_KERNEL void StoreWordsToMap(void* memory, const Words<kCount>& words) {
 template <int kCount>
 Words<kCount> LoadWords(const void* memory) {
   Words<kCount> words;
+  CheckAligned(memory, sizeof(words));
   std::memcpy(&words, memory, sizeof(words));
   return words;
 }
 template <int kCount>
 void StoreWords(void* memory, const Words<kCount>& words) {
+  CheckAligned(memory, sizeof(words));
   std::memcpy(memory, &words, sizeof(words));
 }
 template <int kCount>

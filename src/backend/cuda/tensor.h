@@ -114,6 +114,7 @@ void AsyncCopies::Wait() {
 }
 
 inline void LoadMatrices(uint32_t (&m)[4], const Bfloat16* row) {
+  CheckAligned(row, 16);
   WithWarp(row, [&](auto row_of_lane) {
     for (int i = 0; i < 4; ++i) {
       const Bfloat16* values = row_of_lane(i * 8 + Lane() / 4) + Lane() % 4 * 2;
@@ -123,6 +124,7 @@ inline void LoadMatrices(uint32_t (&m)[4], const Bfloat16* row) {
 }
 
 inline void LoadTransposedMatrices(uint32_t (&m)[4], const Bfloat16* row) {
+  CheckAligned(row, 16);
   WithWarp(row, [&](auto row_of_lane) {
     for (int i = 0; i < 4; ++i) {
       const int column = Lane() / 4, first = i * 8 + Lane() % 4 * 2;

@@ -191,6 +191,11 @@ TEST(EmulationDeathTest, TellsOfAShuffleThatNotAllLanesReach) {
   EXPECT_DEATH(RunOneBlock(Order::kForward, apart), "some threads of a block wait where others do not come");
 }
 
+TEST(EmulationDeathTest, TellsOfAnAccessOfSeveralWordsThatIsNotAligned) {
+  const auto crooked = [](float* shared, int) { StoreWords<4>(shared, LoadWords<4>(shared + 2)); };
+  EXPECT_DEATH(RunOneBlock(Order::kForward, crooked), "memory was read or written that is not aligned");
+}
+
 TEST(EmulationDeathTest, EndsAtAWriteBehindSharedMemory) {
   const auto beyond = [](float* shared, int t) { shared[t + 1] = 0; };
   EXPECT_DEATH(RunOneBlock(Order::kForward, beyond), "");

@@ -247,6 +247,10 @@ void* ScratchOf(const Execution&, size_t bytes) {
   return scratch.get();
 }
 
+void CheckAligned(const void* address, size_t bytes) {
+  if (reinterpret_cast<uintptr_t>(address) % bytes != 0) Die("memory was read or written that is not aligned");
+}
+
 void __syncthreads() { Wait(State::kAtBlockBarrier); }
 void __syncwarp(unsigned) { Wait(State::kAtWarpBarrier); }
 int LaneOfThread() { return block.current % 32; }

@@ -35,6 +35,9 @@ void* ScratchOf(const Execution& execution, size_t bytes);
 /// Bytes of shared memory that a block can have: those of the cards that have most.
 inline int64_t MostSharedBytes(const Execution&) { return 227 * 1024; }
 
+/// Aborts if an address is not aligned to `bytes`, as what is read or written at once must be on a card.
+void CheckAligned(const void* address, size_t bytes);
+
 /// The barriers.
 void __syncthreads();
 void __syncwarp(unsigned mask = ~0u);
