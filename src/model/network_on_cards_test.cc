@@ -116,9 +116,10 @@ struct Tolerances {
 
 template <class Map>
 struct NetworkOnCards : testing::Test {
-  // With 8 bits many a ReLU of a batch of three decides otherwise: that its gradient leads down is seen step by step.
+  // Of so few pictures one ReLU that decides otherwise is a hundredth of the gradients. With 8 bits many a ReLU of a
+  // batch of three decides otherwise: that its gradient leads down is seen step by step.
   static constexpr Tolerances kWithin =
-      std::is_same_v<Map, float> ? Tolerances{1e-5, 1e-5, 1e-3, 1e-5, 1e-4} : Tolerances{0.15, 0.05, 1, 0.02, 0.15};
+      std::is_same_v<Map, float> ? Tolerances{1e-5, 1e-5, 0.03, 1e-5, 0.02} : Tolerances{0.15, 0.05, 1, 0.02, 0.15};
 };
 struct MapName {
   template <class Map>

@@ -112,11 +112,6 @@ std::vector<OptionRow> MakeTable() {
       {"device_target", kGeneral, &O::device_target, OneOf({"auto", "CPU", "GPU", "Ascend"}),
        "what computes; auto: a GPU where there is one", kFree},
       {"device_id", kGeneral, &O::device_id, AtLeast(0), "which GPU, of those that CUDA_VISIBLE_DEVICES leaves", kFree},
-      {"amp_level", kTraining, &O::amp_level, AmpLevels(),
-       "O0: maps and products in fp32; O1 to O3: on a GPU maps and their products in bfloat16 with sums in fp32, "
-       "weights "
-       "and optimizer in fp32"},
-      {"val_amp_level", kValidation, &O::val_amp_level, AmpLevels(), "the same of validation", kFree},
       {"threads", kGeneral, &O::threads, Within(0, 4096), "threads that compute; 0 for the cores this process may use",
        kFree},
       {"distribute", kGeneral, &O::distribute, Any(),
@@ -268,6 +263,10 @@ std::vector<OptionRow> MakeTable() {
        "share of the old average that an update keeps; smaller during the first few thousand"},
       {"bn_recalibration", kTraining, &O::bn_recalibration, AtLeast(0),
        "batches over which batch-norm statistics are averaged anew after the last epoch; 0 for none"},
+      {"amp_level", kTraining, &O::amp_level, AmpLevels(),
+       "O0: maps and products in fp32; O1 to O3: on a GPU maps and their products in bfloat16 with sums in fp32, "
+       "weights "
+       "and optimizer in fp32"},
       {"sync_bn", kTraining, &O::sync_bn, Any(),
        "batch norm sees the pictures of a step at all processes; otherwise those of its own"},
 
@@ -316,6 +315,7 @@ std::vector<OptionRow> MakeTable() {
       {"val_interval", kReport, &O::val_interval, AtLeast(1), "epochs from one validation to the next", kFree},
       {"patience", kReport, &O::patience, AtLeast(0),
        "end the run after so many validations in a row whose top-1 is no better than the best; 0 for not"},
+      {"val_amp_level", kValidation, &O::val_amp_level, AmpLevels(), "the same of validation", kFree},
       {"tta_flip", kValidation, &O::tta_flip, Any(),
        "test-time flip: average the logits of each picture and its mirror image"},
       {"log_interval", kValidation, &O::log_interval, AtLeast(1), "batches from one line of progress to the next",

@@ -11,11 +11,13 @@
 // the right. Lines of inputs are read in pairs where they lie, even and odd columns apart, and dx is stored as it is
 // computed: vectors run over the output pixels of a line, so each tap is again the plane or its neighbour.
 //
-// It computes dx and dweight together, from the same 9 (stride 1) or 4 (stride 2) loads of dy: 18 fused multiply-adds;
-// dweight stays in 9 vectors of lanes, and the sums that batch norm needs in two.
+// It computes dx and dweight together, from the same loads of dy: two fused multiply-adds a tap and vector; dweight
+// stays in 9 vectors of lanes, and the sums that batch norm needs in two.
 //
 // Pictures beyond kPlaneFloats go in bands of lines with a line of overlap. Everything is by row and from a picture's
 // own start: the same bits at any number of threads and at any place in the batch.
+#include <type_traits>
+
 #include "backend/execution.h"
 #include "backend/scratch.h"
 #include "ops/cpu.h"
@@ -70,8 +72,8 @@ HWY_INLINE void PrefetchAhead(const float* x, const float* dx) {
   PrefetchToWrite(dx + kPrefetchFloats);
 }
 
-/// dx and dweight of the `count` pixels p …, at stride 1: x(p) was read by the output pixels p − (u − 1)·line − (v −
-/// 1).
+/// dx and dweight of the `count` pixels p …, at stride 1: x(p) was read by the output pixels
+/// p − (u − 1)·line − (v − 1).
 HWY_INLINE V GradientOf1(const RowBackward& b, V raw, int64_t count, const float* dy, int64_t p, RowSums& sums) {
   V x = b.in(raw);
   if (count < kLanes) x = KeepFirst(x, count);

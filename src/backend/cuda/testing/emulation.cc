@@ -34,10 +34,10 @@ constexpr unsigned char kFill = 0xFF;  // NaN as float, double or bf16
 // Where a fiber goes on. swapcontext would call the system each time, to save its signals' mask.
 using Place = void* [5];  // as __builtin_setjmp wants it
 
-[[noreturn, gnu::noinline, gnu::no_sanitize("thread")]] void Jump(Place to) { __builtin_longjmp(to, 1); }
+[[noreturn, gnu::noinline]] __attribute__((no_sanitize("thread"))) void Jump(Place to) { __builtin_longjmp(to, 1); }
 
 // Goes on at `to` until somebody jumps to `from`.
-[[gnu::noinline, gnu::no_sanitize("thread")]] void Switch(Place from, Place to) {
+[[gnu::noinline]] __attribute__((no_sanitize("thread"))) void Switch(Place from, Place to) {
   if (__builtin_setjmp(from) == 0) Jump(to);
 }
 
@@ -187,7 +187,8 @@ void InOrder(int count, const F& f) {
 void RunWarp(int from, int to) {
   do {
     InOrder(to - from, [&](int i) {
-      if (block.states[static_cast<size_t>(from + i)] == State::kReady) Step(from + i);
+      const int thread = from + i;
+      if (block.states[static_cast<size_t>(thread)] == State::kReady) Step(thread);
     });
   } while (Release(from, to, State::kAtWarpBarrier));
 }
