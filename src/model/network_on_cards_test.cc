@@ -132,7 +132,7 @@ TYPED_TEST_SUITE(NetworkOnCards, Maps, MapName);
 
 TYPED_TEST(NetworkOnCards, TrainsAsTheReferenceDoes) {
   const Tolerances within = this->kWithin;
-  for (const auto& [groups, conventions] : {std::pair(1, 0), {2, 1}, {3, 0}, {3, 1}, {8, 0}, {8, 1}}) {
+  for (const auto& [groups, conventions] : {std::pair(1, 0), {2, 1}, {3, 0}, {8, 1}}) {
     SCOPED_TRACE(fmt::format("{} groups, {}", groups, kConventions[conventions].name));
     const Plan plan = *MakePlan(ModelOf(groups, conventions, conventions == 0 ? Stem::kSmall : Stem::kImagenet));
     Trained<double> exact(plan);

@@ -14,7 +14,6 @@ namespace riffle::emulated {
 namespace {
 
 using ::testing::Each;
-using ::testing::ElementsAre;
 
 constexpr int kThreadsOfBlock = 96;  // three warps
 

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -130,10 +131,24 @@ thread_local Block block;
 thread_local std::vector<std::unique_ptr<Fiber>> all_fibers;
 thread_local std::vector<Fiber*> free_fibers;
 
+void GoTo(int thread) {
+  block.current = thread;
+  threadIdx = {static_cast<unsigned>(thread), 0, 0};
+}
+
+// Runs a thread, and where it has ended the next of its warp, if that has not begun: a warp without barriers needs no
+// other fiber.
 void Body() {
-  const int mine = block.current;
-  (*block.thread)(block.shared);
-  block.states[static_cast<size_t>(mine)] = State::kDone;
+  for (;;) {
+    const int mine = block.current, next = order == Order::kForward ? mine + 1 : mine - 1;
+    (*block.thread)(block.shared);
+    block.states[static_cast<size_t>(mine)] = State::kDone;
+    if (next < 0 || next >= block.threads || next / 32 != mine / 32) return;
+    Fiber*& next_fiber = block.fiber_of[static_cast<size_t>(next)];
+    if (next_fiber || block.states[static_cast<size_t>(next)] != State::kReady) return;
+    next_fiber = std::exchange(block.fiber_of[static_cast<size_t>(mine)], nullptr);
+    GoTo(next);
+  }
 }
 
 void Wait(State state) {
@@ -143,8 +158,7 @@ void Wait(State state) {
 }
 
 void Step(int thread) {
-  block.current = thread;
-  threadIdx = {static_cast<unsigned>(thread), 0, 0};
+  GoTo(thread);
   Fiber*& fiber = block.fiber_of[static_cast<size_t>(thread)];
   if (!fiber) {
     if (free_fibers.empty()) {
@@ -155,10 +169,8 @@ void Step(int thread) {
     free_fibers.pop_back();
   }
   fiber->Resume();
-  if (block.states[static_cast<size_t>(thread)] == State::kDone) {
-    free_fibers.push_back(fiber);
-    fiber = nullptr;
-  }
+  const auto last = static_cast<size_t>(block.current);  // who gave way
+  if (block.states[last] == State::kDone) free_fibers.push_back(std::exchange(block.fiber_of[last], nullptr));
 }
 
 // Lets all threads [from, to) go on that wait in `state`, if none of them is elsewhere but those that have ended.
