@@ -30,7 +30,7 @@ package:              ## a .deb and a tarball in build/package, for this Debian:
 	cd build/package && cpack
 
 format:               ## rewrites the sources as .clang-format says
-	git ls-files '*.cc' '*.h' | xargs clang-format -i
+	git ls-files '*.cc' '*.h' '*.cu' | xargs clang-format -i
 
 lint:                 ## fails if the format differs or clang-tidy finds something
 	scripts/lint build/$(PRESET)

@@ -37,13 +37,14 @@ TEST(ThreadPool, ManyShortRegionsInARowLoseNoTask) {
 
 TEST(ThreadPool, EachThreadBeginsWithAPartOfItsOwn) {
   constexpr int kThreads = 3, kTasks = 6;
-  ThreadPool pool(kThreads);
-  for (int region = 0; region < 100; ++region) {
+  for (int i = 0; i < 20; ++i) {
+    ThreadPool pool(
+        kThreads);  // a new one: who is late in a region may help out in the next before it begins its own part
     std::atomic<int> begun = 0;
     std::vector<int64_t> first(kThreads, -1);
-    pool.ParallelForThread(kTasks, [&](int64_t i, int thread) {
-      if (first[thread] < 0) first[thread] = i;
-      if (i % 2 != 0) return;
+    pool.ParallelForThread(kTasks, [&](int64_t task, int thread) {
+      if (first[thread] < 0) first[thread] = task;
+      if (task % 2 != 0) return;
       ++begun;
       while (begun < kThreads) std::this_thread::yield();  // so that each thread has begun with one
     });

@@ -173,7 +173,7 @@ const std::vector<Effect>& Effects() {
 
 /// Options that make a run an error here, or say where it leaves its files: the tests that show what they do.
 const std::set<std::string_view> kElsewhere = {
-    "device_target",         // machine_test.cc, with the next three
+    "device_target",  // machine_test.cc, with the next three
     "device_id",
     "amp_level",
     "val_amp_level",
