@@ -17,6 +17,13 @@
 namespace riffle {
 namespace {
 
+// What a sanitizer sees, it sees in one pass.
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool kIsTenTimesAsSlow = true;
+#else
+constexpr bool kIsTenTimesAsSlow = false;
+#endif
+
 constexpr int64_t kImages = 3;
 constexpr int kClasses = 5;
 
@@ -133,6 +140,7 @@ TYPED_TEST_SUITE(NetworkOnCards, Maps, MapName);
 TYPED_TEST(NetworkOnCards, TrainsAsTheReferenceDoes) {
   const Tolerances within = this->kWithin;
   for (const auto& [groups, conventions] : {std::pair(1, 0), {2, 1}, {3, 0}, {8, 1}}) {
+    if (kIsTenTimesAsSlow && groups != 2) continue;
     SCOPED_TRACE(fmt::format("{} groups, {}", groups, kConventions[conventions].name));
     const Plan plan = *MakePlan(ModelOf(groups, conventions, conventions == 0 ? Stem::kSmall : Stem::kImagenet));
     Trained<double> exact(plan);
@@ -151,12 +159,13 @@ TYPED_TEST(NetworkOnCards, StaysWithTheReferenceForTenSteps) {
   Trained<double> exact(plan);
   Trained<float, TypeParam> found(plan);
   double first = 0, last = 0;
-  for (int t = 0; t < 10; ++t) {
+  const int steps = kIsTenTimesAsSlow ? 1 : 10;
+  for (int t = 0; t < steps; ++t) {
     const double expected = exact.Step(), loss = found.Step();
     EXPECT_NEAR(loss, expected, this->kWithin.later_loss * expected) << "step " << t + 1;
     (t == 0 ? first : last) = loss;
   }
-  EXPECT_LT(last, 0.2 * first) << "it learns";
+  if (steps > 1) EXPECT_LT(last, 0.2 * first) << "it learns";
 }
 
 // Logits and gradients.
