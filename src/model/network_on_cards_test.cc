@@ -165,7 +165,9 @@ TYPED_TEST(NetworkOnCards, StaysWithTheReferenceForTenSteps) {
     EXPECT_NEAR(loss, expected, this->kWithin.later_loss * expected) << "step " << t + 1;
     (t == 0 ? first : last) = loss;
   }
-  if (steps > 1) EXPECT_LT(last, 0.2 * first) << "it learns";
+  if (steps > 1) {
+    EXPECT_LT(last, 0.2 * first) << "it learns";
+  }
 }
 
 // Logits and gradients.
