@@ -280,8 +280,7 @@ void Session::RunStep(const OpTable<float, Map>& ops, size_t index, int64_t imag
                                       {.y = maps.y, .x = maps.x});
     case Op::kGlobalAveragePool:
       return ops.global_average_pool_forward(execution_, {step.channels, in}, {.features = maps.features, .x = maps.x});
-    case Op::kLinear:
-      return;  // once for all groups
+    case Op::kLinear:  // runs once for all groups
     case Op::kBatchNorm:
     case Op::kGram:
     case Op::kProductNorm:

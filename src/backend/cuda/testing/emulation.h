@@ -22,7 +22,7 @@ enum class Order { kForward, kReverse };
 void SetOrder(Order order);
 
 /// Where the thread is that runs now.
-extern thread_local Index3 threadIdx, blockIdx, gridDim;
+extern constinit thread_local Index3 threadIdx, blockIdx, gridDim;
 
 /// Calls thread(shared memory of its block) for each thread of each block. Aborts, with a line that says why, if some
 /// threads of a block wait where others have ended or wait elsewhere, or if memory just behind `shared_bytes` was
