@@ -5,7 +5,7 @@
 // parts of lines; they lie in shared memory.
 #pragma once
 
-#include "ops/gpu_fours.h"
+#include "ops/row_values.h"
 
 namespace riffle::RIFFLE_GPU {
 
@@ -161,10 +161,11 @@ RIFFLE_KERNEL void ForFours(const Area& area, const F& f, int thread = BlockThre
   }
 }
 
-/// Brings an area of a row to shared memory: load(p) is what shall be there of the row's values p … p + 3.
+/// Brings an area of a row to shared memory: load(p) is what shall be there of the row's values p … p + 3,
+/// a Values<4>.
 template <int kThreads, class Value, class F>
 RIFFLE_KERNEL void LoadArea(const Area& area, Value* to, const F& load, int thread = BlockThread()) {
-  const auto put = [&](int64_t p, int at, int, int) { WritePacked(to + at, load(p)); };
+  const auto put = [&](int64_t p, int at, int, int) { StorePacked(to + at, load(p)); };
   ForFours<kThreads>(area, put, thread);
 }
 
@@ -172,8 +173,8 @@ RIFFLE_KERNEL void LoadArea(const Area& area, Value* to, const F& load, int thre
 template <int kThreads, class Map>
 RIFFLE_KERNEL void StoreArea(const Area& area, const Map* from, Map* row) {
   ForFours<kThreads>(area, [&](int64_t p, int at, int first, int end) {
-    if (first == 0 && end == 4 && IsPackedFour(row + p)) {
-      WritePacked(row + p, ReadPacked(from + at));
+    if (first == 0 && end == 4 && IsPacked<4>(row + p)) {
+      StoreWordsToMap(row + p, LoadWords<PackedValues<4, Map>::kWords>(from + at));
     } else {
       for (int i = first; i < end; ++i) row[p + i] = from[at + i];
     }

@@ -1,5 +1,5 @@
-// What kernels make of stored values: activations, gradients and row sums, as common.h defines them. Maps hold values
-// of type Map, which are read as float(x) and written as Map(y).
+// What kernels make of stored values, as common.h defines it. Maps hold values of type Map, which are read as float(x)
+// and written as Map(y).
 #pragma once
 
 #include "backend/cuda/kernel.h"
@@ -36,22 +36,6 @@ void ForEachPixel(const Execution& execution, int64_t channels, const Plane& pla
 /// max(0, x); a NaN stays a NaN.
 RIFFLE_KERNEL float Relu(float x) { return x < 0 ? 0 : x; }
 
-/// What the value x stored in this row stands for, before its ReLU.
-RIFFLE_KERNEL float BeforeRelu(const Activation<float>& in, int64_t row, float x) {
-  return in.scale ? in.scale[row] * x + in.shift[row] : x;
-}
-
-/// What the value x stored in this row stands for.
-RIFFLE_KERNEL float Activate(const Activation<float>& in, int64_t row, float x) {
-  const float z = BeforeRelu(in, row, x);
-  return in.relu ? Relu(z) : z;
-}
-
-/// The gradient of z = BeforeRelu(x) from that of Activate(x).
-RIFFLE_KERNEL float MaskGradient(const Activation<float>& in, int64_t row, float x, float gradient) {
-  return in.relu && !(BeforeRelu(in, row, x) > 0) ? 0 : gradient;
-}
-
 /// An Activation of one row.
 struct RowActivation {
   float scale, shift;
@@ -66,23 +50,5 @@ struct RowActivation {
   /// The gradient of z from that of its activation, which is `active`.
   RIFFLE_KERNEL float Mask(float active, float gradient) const { return relu && !(active > 0) ? 0 : gradient; }
 };
-
-/// The gradient of the raw value at (row, p).
-template <class Map>
-RIFFLE_KERNEL float RawGradient(const GradientSource<float, Map>& dy, int64_t row, int64_t p) {
-  const auto dz = float(dy.dz[row][p]);
-  if (!dy.pull_back) return dz;
-  const PullBack<float> k = dy.pull_back[row];
-  return dz * k.dz_factor + float(dy.raw[row][p]) * k.raw_factor + k.constant;
-}
-
-/// Mean and variance of rows that have been stored; null: not wanted. For float and Bfloat16.
-template <class Map>
-void GatherMoments(const Execution& execution, int64_t rows, int64_t pixels, Rows<const Map> y,
-                   Moments<float>* moments);
-
-/// The sums of rows of gradients that have been stored, where the sink wants them. For float and Bfloat16.
-template <class Map>
-void GatherSums(const Execution& execution, int64_t rows, int64_t pixels, const GradientSink<float, Map>& dx);
 
 }  // namespace riffle::RIFFLE_GPU

@@ -60,9 +60,9 @@ struct SlideWindows {
     const Area to(bands, band, windows.out, {1, 0, 1}, {1, 0, 1});
     const int64_t pixels = windows.in.pixels();
     LoadArea<kThreads>(from, shared.x, [&](int64_t p) {
-      Four four = LoadFour(row.x, p, pixels);
-      for (float& value : four.v) value = row.Load(value);
-      return Packed(four);
+      Values<4> values = LoadValues<4, false>(row.x, p, pixels);
+      for (float& value : values.v) value = row.Load(value);
+      return values;
     });
     __syncthreads();
     Slide(row, StripColumn(bands, band), from, to, shared);

@@ -59,7 +59,8 @@ struct Backward {
     const Band band(bands, static_cast<int>(blockIdx.x));
     const Area from(bands, band, windows.out, windows.AboutCellRow(), windows.AboutCellColumn());
     const Area cells(bands, band, windows.in, kCell, kCell);
-    LoadArea<kThreads>(from, shared.dy, [&](int64_t p) { return Packed(LoadFour(a.dy[c], p, windows.out.pixels())); });
+    LoadArea<kThreads>(from, shared.dy,
+                       [&](int64_t p) { return LoadValues<4, false>(a.dy[c], p, windows.out.pixels()); });
     __syncthreads();
     Spread(StripColumn(bands, band), from, cells, shared);
     __syncthreads();

@@ -78,9 +78,11 @@ struct Backward {
       const Band band(bands, b);
       const Area from(bands, band, bands.plane, kOutputs, kOutputs), cells(bands, band, shape.in, kCell, kCell);
       __syncthreads();
-      LoadArea<kThreads>(from, shared.dy,
-                         [&](int64_t p) { return Packed(RawGradients(a.dy, r, p, bands.plane.pixels())); });
-      LoadArea<kThreads>(cells, shared.x, [&](int64_t p) { return ReadFour(a.x[s], p, shape.in.pixels()); });
+      LoadArea<kThreads>(from, shared.dy, [&](int64_t p) {
+        return GradientRows<Map>{a.dy}.template Load<4, false>(r, p, bands.plane.pixels());
+      });
+      LoadArea<kThreads>(cells, shared.x,
+                         [&](int64_t p) { return LoadValues<4, false>(a.x[s], p, shape.in.pixels()); });
       __syncthreads();
       Slide(s, weight, in, StripColumn(bands, band), from, cells, shared, sums);
       __syncthreads();

@@ -59,8 +59,9 @@ struct Backward {
       const Area from(bands, band, windows.in, {2, 2 - windows.top, 5}, {2, 2 - windows.left, 5});
       const Area cells(bands, band, windows.in, kCell, kCell);
       LoadArea<kThreads>(about, shared.dy,
-                         [&](int64_t p) { return Packed(LoadFour(a.dy[c], p, windows.out.pixels())); });
-      LoadArea<kThreads>(from, shared.x, [&](int64_t p) { return Packed(LoadFour(a.x[c], p, windows.in.pixels())); });
+                         [&](int64_t p) { return LoadValues<4, false>(a.dy[c], p, windows.out.pixels()); });
+      LoadArea<kThreads>(from, shared.x,
+                         [&](int64_t p) { return LoadValues<4, false>(a.x[c], p, windows.in.pixels()); });
       __syncthreads();
       FindWinners(in, about, from, shared);
       __syncthreads();

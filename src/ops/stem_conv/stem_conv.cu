@@ -30,7 +30,8 @@ struct Forward {
     const Band band(bands, static_cast<int>(blockIdx.x));
     const Area pixels(bands, band, shape.in, kPixels, kPixels);
     for (int c = 0; c < shape.in_channels; ++c)
-      LoadArea<kThreads>(pixels, shared.x[c], [&](int64_t p) { return ReadFour(a.x[c], p, shape.in.pixels()); });
+      LoadArea<kThreads>(pixels, shared.x[c],
+                         [&](int64_t p) { return LoadValues<4, false>(a.x[c], p, shape.in.pixels()); });
     __syncthreads();
     const StripColumn strip(bands, band);
     float x[kChannels][kRows][3];
@@ -155,11 +156,13 @@ struct Backward {
   // Gradients of channels that there are not are zero.
   RIFFLE_KERNEL void Load(int first, const Area& pixels, const Area& outputs, Operands& to) const {
     for (int c = 0; c < shape.in_channels; ++c)
-      LoadArea<kThreads>(pixels, to.x[c], [&](int64_t p) { return ReadFour(a.x[c], p, shape.in.pixels()); });
+      LoadArea<kThreads>(pixels, to.x[c],
+                         [&](int64_t p) { return LoadValues<4, false>(a.x[c], p, shape.in.pixels()); });
     for (int k = Warp(); k < kOutputs; k += kWarps) {
       const int o = first + k;
       const auto load = [&](int64_t p) {
-        return Packed(o < shape.out_channels ? RawGradients(a.dy, o, p, bands.plane.pixels()) : Four());
+        return o < shape.out_channels ? GradientRows<Map>{a.dy}.template Load<4, false>(o, p, bands.plane.pixels())
+                                      : Values<4>{};
       };
       LoadArea<kWarp>(outputs, to.dy[k], load, Lane());
     }
