@@ -25,6 +25,22 @@ void ForEachRowSum(const Execution& execution, int64_t rows, const F& f, const D
   Launch(execution, {rows}, SumOfRows<F, Done>{f, done});
 }
 
+// Of each output channel Σ_k weight·in_scale·matrix: a row of V with the same row of a matrix of V's shape.
+template <class Done>
+void ForEachScaledDot(const Execution& execution, const GroupConvShape& shape, const float* weight,
+                      const float* in_scale, const float* matrix, const Done& done) {
+  const int64_t in = shape.in_per_group(), out = shape.out_per_group();
+  ForEachRowSum(
+      execution, shape.out_channels,
+      [=] RIFFLE_LAMBDA(int64_t c, int64_t lane) {
+        float sum = 0;
+        for (int64_t k = lane; k < in; k += kWarp)
+          sum += weight[c * in + k] * in_scale[c / out * in + k] * matrix[c * in + k];
+        return sum;
+      },
+      done);
+}
+
 }  // namespace
 
 void ProductMoments(const Execution& execution, const GroupConvShape& shape, const riffle::ProductMoments<float>& a) {
@@ -48,15 +64,8 @@ void ProductMoments(const Execution& execution, const GroupConvShape& shape, con
         return mean;
       },
       [=] RIFFLE_LAMBDA(int64_t c, float mean) { a.moments[c].mean = mean; });
-  ForEachRowSum(
-      execution, shape.out_channels,
-      [=] RIFFLE_LAMBDA(int64_t c, int64_t lane) {
-        float variance = 0;
-        for (int64_t k = lane; k < in; k += kWarp)
-          variance += a.weight[c * in + k] * a.in_scale[c / out * in + k] * a.covariances[c * in + k];
-        return variance;
-      },
-      [=] RIFFLE_LAMBDA(int64_t c, float variance) { a.moments[c].variance = Relu(variance); });
+  ForEachScaledDot(execution, shape, a.weight, a.in_scale, a.covariances,
+                   [=] RIFFLE_LAMBDA(int64_t c, float variance) { a.moments[c].variance = Relu(variance); });
 }
 
 void ProductFold(const Execution& execution, const GroupConvShape& shape, const riffle::ProductFold<float>& a) {
@@ -76,18 +85,9 @@ void ProductFold(const Execution& execution, const GroupConvShape& shape, const 
 }
 
 void ProductSums(const Execution& execution, const GroupConvShape& shape, const riffle::ProductSums<float>& a) {
-  const int64_t in = shape.in_per_group(), out = shape.out_per_group();
-  ForEachRowSum(
-      execution, shape.out_channels,
-      [=] RIFFLE_LAMBDA(int64_t c, int64_t lane) {
-        float sum = 0;
-        for (int64_t k = lane; k < in; k += kWarp)
-          sum += a.weight[c * in + k] * a.in_scale[c / out * in + k] * a.dots[c * in + k];
-        return sum;
-      },
-      [=] RIFFLE_LAMBDA(int64_t c, float sum) {
-        a.sums[c] = {a.dy_sums[c], sum};
-      });
+  ForEachScaledDot(execution, shape, a.weight, a.in_scale, a.dots, [=] RIFFLE_LAMBDA(int64_t c, float sum) {
+    a.sums[c] = {a.dy_sums[c], sum};
+  });
 }
 
 void ProductGradients(const Execution& execution, const GroupConvShape& shape,
