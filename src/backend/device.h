@@ -72,6 +72,9 @@ class Device {
   /// What was noted; null where that failed. The device must outlive it.
   virtual std::unique_ptr<Recording> EndRecording() { return nullptr; }
 
+  /// What people call it: "GPU 0 (NVIDIA H100 80GB HBM3, 79.6 of 80.0 GB free)", with what was free when it was opened.
+  virtual std::string Name() const { return "the CPU"; }
+
   /// The most bytes that were allocated at once; 0: nobody counts.
   virtual size_t MostBytes() const { return 0; }
 

@@ -20,10 +20,7 @@ bool EnvironmentAsksForCpu() {
 Result<std::unique_ptr<Machine>> OpenGpuMachine(const Options& options) {
   RIFFLE_ASSIGN(std::unique_ptr<Device> gpu, OpenGpu(static_cast<int>(options.device_id)));
   RIFFLE_ASSIGN(const OpTable<float>* const ops, GpuBackend());
-  RIFFLE_ASSIGN(const std::vector<Gpu> gpus, Gpus());
-  std::string choice;
-  for (const Gpu& card : gpus)
-    if (card.id == options.device_id) choice = "Computing on " + Described(card);
+  std::string choice = "Computing on " + gpu->Name();
   std::unique_ptr<Machine> machine(
       new Machine{ThreadPool(ThreadsOf(options)), std::move(gpu), *ops, std::move(choice)});
   RIFFLE_TRY(machine->pool.Started());

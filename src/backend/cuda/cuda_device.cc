@@ -34,7 +34,7 @@ class Graph : public Recording {
 
 class Card : public Device {
  public:
-  explicit Card(int id) : id_(id) {
+  explicit Card(const Gpu& gpu) : id_(gpu.id), name_(Described(gpu)) {
     Note(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking));
     Note(cudaDeviceGetAttribute(&most_shared_bytes_, cudaDevAttrMaxSharedMemoryPerBlockOptin, id_));
     Note(cudaEventCreateWithFlags(&uploaded_, cudaEventDisableTiming));
@@ -118,6 +118,7 @@ class Card : public Device {
     if (exec == nullptr) return nullptr;
     return std::make_unique<Graph>(id_, stream_, exec);
   }
+  std::string Name() const override { return name_; }
   size_t MostBytes() const override { return most_bytes_; }
   Status Health() const override {
     const cudaError_t error = first_error_;
@@ -153,6 +154,7 @@ class Card : public Device {
   }
 
   const int id_;
+  const std::string name_;
   cudaStream_t stream_ = nullptr;
   int most_shared_bytes_ = 0;
   cudaEvent_t uploaded_ = nullptr;
@@ -177,6 +179,41 @@ Status DriverIsThere() {
   return {};
 }
 
+// All cards, but for what is free of their memory.
+Result<std::vector<Gpu>> Cards() {
+  RIFFLE_TRY(DriverIsThere());
+  int count = 0;
+  const cudaError_t error = cudaGetDeviceCount(&count);
+  if (error != cudaSuccess && error != cudaErrorNoDevice)
+    return Unavailable("CUDA finds no GPU: {}", cudaGetErrorString(error));
+  if (count == 0) {
+    const char* visible = std::getenv("CUDA_VISIBLE_DEVICES");
+    if (visible) return Unavailable("CUDA finds no GPU: CUDA_VISIBLE_DEVICES is '{}'; change it or unset it", visible);
+    return Unavailable("CUDA finds no GPU in this machine; compute on the CPU");
+  }
+  std::vector<Gpu> gpus;
+  for (int id = 0; id < count; ++id) {
+    cudaDeviceProp properties{};
+    if (cudaGetDeviceProperties(&properties, id) != cudaSuccess) continue;
+    gpus.push_back({.id = id,
+                    .name = properties.name,
+                    .major = properties.major,
+                    .minor = properties.minor,
+                    .memory_bytes = static_cast<int64_t>(properties.totalGlobalMem),
+                    .processors = properties.multiProcessorCount});
+  }
+  return gpus;
+}
+
+// To ask takes a context on the card: some hundred megabytes of it, and a part of a second.
+cudaError_t AskForFreeMemory(Gpu& gpu) {
+  size_t free_bytes = 0, all_bytes = 0;
+  cudaError_t error = cudaSetDevice(gpu.id);
+  if (error == cudaSuccess) error = cudaMemGetInfo(&free_bytes, &all_bytes);
+  gpu.free_bytes = static_cast<int64_t>(free_bytes);
+  return error;
+}
+
 }  // namespace
 
 cudaStream_t StreamOf(const Execution& execution) { return CardOf(execution).stream(); }
@@ -192,46 +229,24 @@ std::string_view CudaVersion() {
 }
 
 Result<std::vector<Gpu>> Gpus() {
-  RIFFLE_TRY(cuda::DriverIsThere());
-  int count = 0;
-  const cudaError_t error = cudaGetDeviceCount(&count);
-  if (error != cudaSuccess && error != cudaErrorNoDevice)
-    return Unavailable("CUDA finds no GPU: {}", cudaGetErrorString(error));
-  if (count == 0) {
-    const char* visible = std::getenv("CUDA_VISIBLE_DEVICES");
-    if (visible) return Unavailable("CUDA finds no GPU: CUDA_VISIBLE_DEVICES is '{}'; change it or unset it", visible);
-    return Unavailable("CUDA finds no GPU in this machine; compute on the CPU");
-  }
-  std::vector<Gpu> gpus;
-  for (int id = 0; id < count; ++id) {
-    cudaDeviceProp properties{};
-    if (cudaGetDeviceProperties(&properties, id) != cudaSuccess) continue;
-    size_t free_bytes = 0, all_bytes = 0;
-    if (cudaSetDevice(id) == cudaSuccess) cudaMemGetInfo(&free_bytes, &all_bytes);
-    gpus.push_back({.id = id,
-                    .name = properties.name,
-                    .major = properties.major,
-                    .minor = properties.minor,
-                    .memory_bytes = static_cast<int64_t>(properties.totalGlobalMem),
-                    .free_bytes = static_cast<int64_t>(free_bytes),
-                    .processors = properties.multiProcessorCount});
-  }
+  RIFFLE_ASSIGN(std::vector<Gpu> gpus, cuda::Cards());
+  for (Gpu& gpu : gpus) cuda::AskForFreeMemory(gpu);
   cudaGetLastError();
   return gpus;
 }
 
 Result<std::unique_ptr<Device>> OpenGpu(int id) {
-  RIFFLE_ASSIGN(const std::vector<Gpu> gpus, Gpus());
+  RIFFLE_ASSIGN(std::vector<Gpu> gpus, cuda::Cards());
   std::string list;
-  for (const Gpu& gpu : gpus) {
+  for (Gpu& gpu : gpus) {
     list += fmt::format("{}{} ({})", list.empty() ? "" : ", ", gpu.id, gpu.name);
     if (gpu.id != id) continue;
     if (gpu.major < cuda::kOldestMajor)
       return Unavailable("GPU {} ({}) is too old: its compute capability is {}.{}, needed is {}.0", id, gpu.name,
                          gpu.major, gpu.minor, cuda::kOldestMajor);
-    if (const cudaError_t error = cudaSetDevice(id); error != cudaSuccess)
+    if (const cudaError_t error = cuda::AskForFreeMemory(gpu); error != cudaSuccess)
       return Unavailable("GPU {} ({}) cannot be used: {}", id, gpu.name, cudaGetErrorString(error));
-    std::unique_ptr<Device> card = std::make_unique<cuda::Card>(id);
+    std::unique_ptr<Device> card = std::make_unique<cuda::Card>(gpu);
     RIFFLE_TRY(card->Health());
     return card;
   }
