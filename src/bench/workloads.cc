@@ -77,10 +77,11 @@ void InferenceWorkload::Run() {
 }
 
 Workload InferenceWorkload::AsWorkload() {
+  const Cost cost = PassCost(session_.plan(), Pass::kForward, batch_.images);
   return {.run = [this] { Run(); },
           .images = batch_.images,
-          .flops = PassCost(session_.plan(), Pass::kForward, batch_.images).flops,
-          .bytes = PassCost(session_.plan(), Pass::kForward, batch_.images).bytes * map_bytes() / sizeof(float)};
+          .flops = cost.flops,
+          .bytes = cost.bytes * map_bytes() / sizeof(float)};
 }
 
 TrainingWorkload::TrainingWorkload(const Execution& execution, const Plan& plan, const OpTable<float>& ops,
