@@ -32,6 +32,17 @@ TEST(RandomStream, DependsOnEveryPartOfItsPlaceAndOnNothingElse) {
   EXPECT_EQ(all.size(), 6u);
 }
 
+TEST(RandomStream, SkipsAsManyCallsAsItIsTold) {
+  for (int before = 0; before < 6; ++before)
+    for (const uint64_t skipped : {0, 1, 2, 3, 4, 5, 7, 8, 1001}) {
+      RandomStream called(5, RandomPurpose::kTest, 1, 2), skips = called;
+      for (int i = 0; i < before; ++i) EXPECT_EQ(called.Bits(), skips.Bits());
+      for (uint64_t i = 0; i < skipped; ++i) called.Bits();
+      skips.Skip(skipped);
+      for (int i = 0; i < 6; ++i) EXPECT_EQ(called.Bits(), skips.Bits()) << before << " " << skipped << " " << i;
+    }
+}
+
 TEST(RandomStream, HasTheMomentsOfItsDistributions) {
   RandomStream random(1, RandomPurpose::kTest, 0, 0);
   const int n = 100000;

@@ -20,6 +20,23 @@ Status CheckProbability(const char* name, double value) {
   return InvalidArgument("{}: a probability from 0 to 1 was expected, {} found", name, value);
 }
 
+ColorStep StepOf(const EnhanceStep& step) {
+  using Kind = ColorStep::Kind;
+  if (step.factor == 1) return {};
+  constexpr Kind kKinds[] = {Kind::kBrightness, Kind::kContrast, Kind::kSaturation};
+  return {kKinds[static_cast<int>(step.what)], step.factor};
+}
+
+PictureFinish FinishOf(const TransformDraw::Version& version) {
+  const Erasure& erasure = version.erasure;
+  return {.colors = {StepOf(version.jitter[0]), StepOf(version.jitter[1]), StepOf(version.jitter[2])},
+          .top = erasure.top,
+          .left = erasure.left,
+          .height = erasure.height,
+          .width = erasure.width,
+          .noise = erasure.noise};
+}
+
 void CopyTo(Picture& to, const PictureView& from) {
   to.Reshape(from.height, from.width, from.channels);
   for (int y = 0; y < from.height; ++y) std::copy_n(from.Row(y), to.RowBytes(), to.Row(y));
@@ -50,7 +67,6 @@ Result<Transform> Transform::ForTraining(const Preprocessing& preprocessing, con
   RIFFLE_TRY(Check(augmentation, preprocessing.channels));
   Transform transform(std::move(view));
   transform.augmentation_ = augmentation;
-  transform.training_ = true;
   transform.context_.interpolation = preprocessing.interpolation;
   for (size_t c = 0; c < preprocessing.mean.size(); ++c)
     transform.context_.fill[c] = static_cast<uint8_t>(std::clamp(std::nearbyint(preprocessing.mean[c]), 0.0f, 255.0f));
@@ -59,11 +75,13 @@ Result<Transform> Transform::ForTraining(const Preprocessing& preprocessing, con
 
 Result<Transform> Transform::ForEvaluation(const Preprocessing& preprocessing) {
   RIFFLE_ASSIGN(EvaluationView view, EvaluationView::Create(preprocessing));
-  return Transform(std::move(view));
+  Transform transform(std::move(view));
+  transform.augmentation_ = {.crop = TrainCrop::kNone, .hflip = 0};
+  return transform;
 }
 
 Need Transform::Choose(int height, int width, RandomStream& random) const {
-  if (!training_ || augmentation_.crop != TrainCrop::kRandomResized) return Need::Whole(height, width);
+  if (augmentation_.crop != TrainCrop::kRandomResized) return Need::Whole(height, width);
   Need need{.box = RandomResizedCropBox(height, width, augmentation_.scale, augmentation_.ratio, random)};
   // A scaled-down picture that is resized again loses a little sharpness; with pixels to spare the eye does not see it.
   constexpr double kSpare = 1.5;
@@ -72,12 +90,12 @@ Need Transform::Choose(int height, int width, RandomStream& random) const {
   return need;
 }
 
-Result<PictureView> Transform::Crop(const Region& region, RandomStream& random, TransformScratch& scratch) const {
+Result<PictureView> Transform::Crop(const Region& region, const TransformDraw& draw, TransformScratch& scratch) const {
   switch (augmentation_.crop) {
     case TrainCrop::kNone:
       return view_.Fit(region.pixels, scratch.view);
     case TrainCrop::kPadded:
-      RandomPaddedCrop(region.pixels, augmentation_.padding, random, scratch.cropped);
+      PaddedCrop(region.pixels, draw.padded, scratch.cropped);
       return view_.Fit(scratch.cropped.View(), scratch.view);
     case TrainCrop::kRandomResized:
       break;
@@ -88,12 +106,30 @@ Result<PictureView> Transform::Crop(const Region& region, RandomStream& random, 
   return scratch.view.resized.View();
 }
 
+void Transform::Draw(RandomStream& random, TransformDraw& draw) const {
+  constexpr EnhanceStep kNothing = {Enhancement::kBrightness, 1};
+  draw.padded =
+      augmentation_.crop == TrainCrop::kPadded ? DrawPaddedCrop(augmentation_.padding, random) : PaddedCropPlace();
+  draw.hflip = random.Chance(augmentation_.hflip);
+  draw.vflip = random.Chance(augmentation_.vflip);
+  draw.versions.resize(splits());
+  for (int i = 0; i < splits(); ++i) {
+    TransformDraw::Version& version = draw.versions[i];
+    if (augmentation_.policy && !IsClean(i)) augmentation_.policy->Draw(random, version.policy);
+    const bool jitters = augmentation_.color_jitter > 0 && !IsClean(i);
+    version.jitter = {kNothing, kNothing, kNothing};
+    if (jitters) version.jitter = DrawColorJitter(augmentation_.color_jitter, random);
+    version.erasure = DrawErasure(augmentation_.erasing, channels(), image_size(), random);
+  }
+}
+
 // Policy and colour jitter, in memory of the scratch's own where there is either.
-PictureView Transform::Augment(const PictureView& picture, RandomStream& random, TransformScratch& scratch) const {
+PictureView Transform::Augment(const PictureView& picture, const TransformDraw::Version& draw,
+                               TransformScratch& scratch) const {
   if (!augmentation_.policy && augmentation_.color_jitter == 0) return picture;
   CopyTo(scratch.augmented, picture);
-  if (augmentation_.policy) augmentation_.policy->Apply(scratch.augmented, context_, random, scratch.augment);
-  if (augmentation_.color_jitter > 0) JitterColors(scratch.augmented, augmentation_.color_jitter, random);
+  if (augmentation_.policy) augmentation_.policy->Apply(scratch.augmented, draw.policy, context_, scratch.augment);
+  Enhance(scratch.augmented, draw.jitter);
   return scratch.augmented.View();
 }
 
@@ -106,19 +142,94 @@ Status Transform::Apply(const PictureView& picture, RandomStream& random, Transf
 
 Status Transform::Apply(const Region& region, RandomStream& random, TransformScratch& scratch, float* out,
                         int64_t channel_stride, int64_t split_stride) const {
-  if (!training_) return view_.Apply(region.pixels, scratch.view, out, channel_stride);
+  Draw(random, scratch.draw);
+  return Apply(region, scratch.draw, scratch, out, channel_stride, split_stride);
+}
+
+Status Transform::Apply(const Region& region, const TransformDraw& draw, TransformScratch& scratch, float* out,
+                        int64_t channel_stride, int64_t split_stride) const {
   RIFFLE_TRY(view_.CheckChannels(region.pixels));
-  RIFFLE_ASSIGN(const PictureView cropped, Crop(region, random, scratch));
-  // Drawn here and done on the way out, where mirroring costs nothing: colours do not care, and rotations, shears and
-  // translations go either way alike.
-  const bool hflip = random.Chance(augmentation_.hflip), vflip = random.Chance(augmentation_.vflip);
-  for (int split = 0; split < splits(); ++split, out += split_stride) {
-    const bool clean = splits() > 1 && split == 0;
-    const PictureView ready = clean ? cropped : Augment(cropped, random, scratch);
-    view_.Normalise(ready, hflip, vflip, out, channel_stride);
-    EraseRandomly(augmentation_.erasing, channels(), image_size(), random, out, channel_stride);
+  RIFFLE_ASSIGN(const PictureView cropped, Crop(region, draw, scratch));
+  for (int i = 0; i < splits(); ++i, out += split_stride) {
+    const TransformDraw::Version& version = draw.versions[i];
+    const PictureView ready = IsClean(i) ? cropped : Augment(cropped, version, scratch);
+    // Mirrored on the way out, where that costs nothing: colours do not care, and rotations, shears and translations go
+    // either way alike.
+    view_.Normalise(ready, draw.hflip, draw.vflip, out, channel_stride);
+    Erase(augmentation_.erasing, version.erasure, channels(), image_size(), out, channel_stride);
   }
   return {};
+}
+
+void Transform::CopyOnDevice(const PictureView& picture, const TransformDraw& draw, TransformScratch& scratch) const {
+  ResizeAxis& axis = scratch.view.resize.rows;
+  MakeResizeAxis({image_size(), 0, static_cast<double>(image_size())}, image_size(), 0, image_size(),
+                 Interpolation::kNearest, axis);
+  MakeDeviceSide(axis, 0, image_size(), draw.vflip, scratch.device.rows);
+  MakeDeviceSide(axis, 0, image_size(), draw.hflip, scratch.device.columns);
+  scratch.device.source = picture;
+}
+
+Status Transform::ResampleOnDevice(const Region& region, const TransformDraw& draw, TransformScratch& scratch) const {
+  ResizeAxis &rows = scratch.view.resize.rows, &columns = scratch.view.resize.columns;
+  const PictureView& source = region.pixels;
+  PaddedCropPlace place;
+  if (augmentation_.crop == TrainCrop::kRandomResized) {
+    const Interpolation interpolation = view_.preprocessing().interpolation;
+    MakeResizeAxis({source.height, region.top, region.height}, image_size(), 0, image_size(), interpolation, rows);
+    MakeResizeAxis({source.width, region.left, region.width}, image_size(), 0, image_size(), interpolation, columns);
+  } else {
+    RIFFLE_TRY(view_.FitAxes(source.height, source.width, rows, columns));
+    place = draw.padded;
+  }
+  DevicePicture& device = scratch.device;
+  MakeDeviceSide(rows, place.top, source.height, draw.vflip, device.rows);
+  MakeDeviceSide(columns, place.left, source.width, draw.hflip, device.columns);
+  device.source = source.Crop(static_cast<int>(device.rows.begin), static_cast<int>(device.columns.begin),
+                              static_cast<int>(device.rows.end - device.rows.begin),
+                              static_cast<int>(device.columns.end - device.columns.begin));
+  return {};
+}
+
+Status Transform::ForDevice(const Region& region, const TransformDraw& draw, TransformScratch& scratch,
+                            const std::function<void(int version, const DevicePicture&)>& put) const {
+  RIFFLE_TRY(view_.CheckChannels(region.pixels));
+  DevicePicture& device = scratch.device;
+  bool is_much = false;
+  if (!augmentation_.policy) {
+    RIFFLE_TRY(ResampleOnDevice(region, draw, scratch));
+    is_much = device.source_bytes() > MostDeviceBytes() || std::max(device.rows.most, device.columns.most) > kMostTaps;
+  }
+  PictureView cropped;
+  if (augmentation_.policy || is_much) {
+    RIFFLE_ASSIGN(cropped, Crop(region, draw, scratch));
+    CopyOnDevice(cropped, draw, scratch);
+  }
+  for (int i = 0; i < splits(); ++i) {
+    const TransformDraw::Version& version = draw.versions[i];
+    if (augmentation_.policy) {
+      device.source = cropped;
+      if (!IsClean(i)) {
+        CopyTo(scratch.augmented, cropped);
+        augmentation_.policy->Apply(scratch.augmented, version.policy, context_, scratch.augment);
+        device.source = scratch.augmented.View();
+      }
+    }
+    device.finish = FinishOf(version);
+    put(i, device);
+  }
+  return {};
+}
+
+FinishOptions Transform::DeviceOptions() const {
+  const std::vector<float>& value = augmentation_.erasing.value;
+  FinishOptions options = {.erases_with_noise = value.empty()};
+  for (int c = 0; c < channels(); ++c) {
+    options.scale[c] = view_.scale()[c];
+    options.shift[c] = view_.shift()[c];
+    if (!value.empty()) options.erased[c] = value.size() == 1 ? value[0] : value[c];
+  }
+  return options;
 }
 
 }  // namespace riffle

@@ -3,12 +3,15 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "base/random.h"
 #include "base/status.h"
+#include "data/augment/enhance.h"
 #include "data/augment/erasing.h"
 #include "data/augment/policy.h"
+#include "data/device_picture.h"
 #include "data/registry.h"
 #include "picture/evaluation_view.h"
 #include "picture/picture.h"
@@ -37,11 +40,26 @@ Augmentation DefaultAugmentation(const DatasetInfo& info);
 /// InvalidArgument if the numbers make no sense for pictures of that many channels; names the option.
 Status Check(const Augmentation& augmentation, int channels);
 
+/// What is done to a picture once its crop box is chosen: a function of the random stream alone, not of the picture.
+/// Its memory is used again.
+struct TransformDraw {
+  PaddedCropPlace padded;  ///< where the crop is padded
+  bool hflip = false, vflip = false;
+  struct Version {
+    PolicyDraw policy;
+    std::array<EnhanceStep, 3> jitter;
+    Erasure erasure;
+  };
+  std::vector<Version> versions;
+};
+
 /// Memory that transforms use again. One for each thread.
 struct TransformScratch {
+  TransformDraw draw;
   Picture cropped, augmented;
   ViewScratch view;
   AugmentScratch augment;
+  DevicePicture device;
 };
 
 /// Thread-safe, and cheap to copy.
@@ -58,25 +76,47 @@ class Transform {
 
   /// Writes channel c of the picture to out + c · channel_stride, image_size rows of image_size values; version s of
   /// several to out + s · split_stride + c · channel_stride, all of one crop and flip. `random` is what makes this
-  /// picture of this epoch different; evaluation does not draw from it. Errors: InvalidArgument for a picture of other
+  /// picture of this epoch different; evaluation is the same for all. Errors: InvalidArgument for a picture of other
   /// channels, or so long and thin that it cannot be resized.
   Status Apply(const PictureView& picture, RandomStream& random, TransformScratch& scratch, float* out,
                int64_t channel_stride, int64_t split_stride = 0) const;
 
-  /// The same in two steps, for readers that decode only what is needed: what that is of a picture of this size, then
-  /// the rest with the same `random`.
+  /// The same in steps, for readers that decode only what is needed: what that is of a picture of this size; then the
+  /// rest with the same `random`, or what is drawn of it, and what that makes of the picture.
   Need Choose(int height, int width, RandomStream& random) const;
+  void Draw(RandomStream& random, TransformDraw& draw) const;
+  Status Apply(const Region& region, const TransformDraw& draw, TransformScratch& scratch, float* out,
+               int64_t channel_stride, int64_t split_stride = 0) const;
   Status Apply(const Region& region, RandomStream& random, TransformScratch& scratch, float* out,
                int64_t channel_stride, int64_t split_stride = 0) const;
 
+  /// What is left to a device, where its ops make the picture (ops/pictures/pictures.h): they give the bits of Apply,
+  /// noise within rounding. The CPU does the policy, and resizes what has more than MostDeviceBytes() or kMostTaps; the
+  /// rest is the device's. Calls put(version, picture) for each version; what it is given
+  /// is valid in that call. Errors: as Apply.
+  Status ForDevice(const Region& region, const TransformDraw& draw, TransformScratch& scratch,
+                   const std::function<void(int version, const DevicePicture&)>& put) const;
+  FinishOptions DeviceOptions() const;
+  /// Of the source of a version: those of the floats that it becomes.
+  int64_t MostDeviceBytes() const {
+    return int64_t{image_size()} * image_size() * channels() * static_cast<int64_t>(sizeof(float));
+  }
+  /// Whether a device is left all but the decoding of pictures that are not much larger than what becomes of them.
+  bool LeavesAllToDevice() const { return !augmentation_.policy; }
+
  private:
   explicit Transform(EvaluationView view) : view_(std::move(view)) {}
-  Result<PictureView> Crop(const Region& region, RandomStream& random, TransformScratch& scratch) const;
-  PictureView Augment(const PictureView& picture, RandomStream& random, TransformScratch& scratch) const;
+  /// Whether a version of several stays without policy and colour jitter.
+  bool IsClean(int version) const { return splits() > 1 && version == 0; }
+  Result<PictureView> Crop(const Region& region, const TransformDraw& draw, TransformScratch& scratch) const;
+  PictureView Augment(const PictureView& picture, const TransformDraw::Version& draw, TransformScratch& scratch) const;
+  /// Crop without a policy: sides and source.
+  Status ResampleOnDevice(const Region& region, const TransformDraw& draw, TransformScratch& scratch) const;
+  /// What is cropped already.
+  void CopyOnDevice(const PictureView& picture, const TransformDraw& draw, TransformScratch& scratch) const;
 
   EvaluationView view_;
   Augmentation augmentation_;
-  bool training_ = false;
   AugmentContext context_;
 };
 

@@ -206,7 +206,7 @@ TEST(ColourJitter, IsTheThreeOperationsInEachOrderWithUniformFactors) {
   for (uint32_t draw = 0; draw < kDraws; ++draw) {
     Picture picture = grey;
     RandomStream random = Random(draw);
-    JitterColors(picture, 0.4, random);
+    Enhance(picture, DrawColorJitter(0.4, random));
     const double value = picture.pixels[0];
     sum += value, least = std::min(least, value), most = std::max(most, value);
   }
@@ -219,7 +219,7 @@ TEST(ColourJitter, IsTheThreeOperationsInEachOrderWithUniformFactors) {
   for (uint32_t draw = 0; draw < 600; ++draw) {
     RandomStream random = Random(draw);
     Picture found = original;
-    JitterColors(found, 0.9, random);
+    Enhance(found, DrawColorJitter(0.9, random));
     RandomStream again = Random(draw);
     float f[3];
     for (float& factor : f) factor = static_cast<float>(again.Uniform(0.1, 1.9));

@@ -53,6 +53,8 @@ void JensenShannonForwardBackward(const Execution&, const JensenShannonShape&, c
 void DistillationForwardBackward(const Execution&, const LogitsShape&, const Distillation&,
                                  const DistillationLoss<float>&);
 
+void ResamplePictures(const Execution&, const PicturesShape&, const riffle::ResamplePictures&);
+void FinishPictures(const Execution&, const PicturesShape&, const riffle::FinishPictures<float>&);
 void MixPictures(const Execution&, const MixPicturesShape&, const riffle::MixPictures<float>&);
 void MixTargets(const Execution&, const LogitsShape&, const riffle::MixTargets<float>&);
 void Flip(const Execution&, const FlipShape&, const riffle::Flip<float>&);
@@ -98,6 +100,8 @@ inline const OpTable<float, RIFFLE_MAP>& Table(RIFFLE_MAP) {
       .binary_cross_entropy = BinaryCrossEntropyForwardBackward,
       .jensen_shannon = JensenShannonForwardBackward,
       .distillation = DistillationForwardBackward,
+      .resample_pictures = ResamplePictures,
+      .finish_pictures = FinishPictures,
       .mix_pictures = MixPictures,
       .mix_targets = MixTargets,
       .flip = Flip,

@@ -20,6 +20,7 @@
 #include "ops/linear/linear.h"
 #include "ops/max_pool/max_pool.h"
 #include "ops/mix/mix.h"
+#include "ops/pictures/pictures.h"
 #include "ops/product_norm/product_norm.h"
 #include "ops/relu/relu.h"
 #include "ops/stem_conv/stem_conv.h"
@@ -72,6 +73,8 @@ struct OpTable {
   void (*distillation)(const Execution&, const LogitsShape&, const Distillation&, const DistillationLoss<T>&);
 
   // What is done to pictures, targets and logits around a network.
+  void (*resample_pictures)(const Execution&, const PicturesShape&, const ResamplePictures&);
+  void (*finish_pictures)(const Execution&, const PicturesShape&, const FinishPictures<T>&);
   void (*mix_pictures)(const Execution&, const MixPicturesShape&, const MixPictures<T>&);
   void (*mix_targets)(const Execution&, const LogitsShape&, const MixTargets<T>&);
   void (*flip)(const Execution&, const FlipShape&, const Flip<T>&);

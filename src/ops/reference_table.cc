@@ -15,6 +15,7 @@
 #include "ops/linear/linear_ref.h"
 #include "ops/max_pool/max_pool_ref.h"
 #include "ops/mix/mix_ref.h"
+#include "ops/pictures/pictures_ref.h"
 #include "ops/op_table.h"
 #include "ops/product_norm/product_norm_ref.h"
 #include "ops/relu/relu_ref.h"
@@ -57,6 +58,8 @@ const OpTable<T>& ReferenceOps() {
       .binary_cross_entropy = ReferenceBinaryCrossEntropy<T>,
       .jensen_shannon = ReferenceJensenShannon<T>,
       .distillation = ReferenceDistillation<T>,
+      .resample_pictures = ReferenceResamplePictures,
+      .finish_pictures = ReferenceFinishPictures<T>,
       .mix_pictures = ReferenceMixPictures<T>,
       .mix_targets = ReferenceMixTargets<T>,
       .flip = ReferenceFlip<T>,

@@ -28,12 +28,15 @@ CropBox RandomResizedCropBox(int height, int width, std::array<double, 2> scale,
   return box;
 }
 
-void RandomPaddedCrop(const PictureView& source, int padding, RandomStream& random, Picture& out) {
+PaddedCropPlace DrawPaddedCrop(int padding, RandomStream& random) {
+  const auto places = static_cast<uint32_t>(2 * padding + 1);
+  const int top = static_cast<int>(random.Below(places)) - padding;
+  return {.top = top, .left = static_cast<int>(random.Below(places)) - padding};
+}
+
+void PaddedCrop(const PictureView& source, const PaddedCropPlace& place, Picture& out) {
   out.Reshape(source.height, source.width, source.channels);
-  // Where the crop's first pixel falls in the source; negative: in the border.
-  const int places = 2 * padding + 1;
-  const int top = static_cast<int>(random.Below(static_cast<uint32_t>(places))) - padding;
-  const int left = static_cast<int>(random.Below(static_cast<uint32_t>(places))) - padding;
+  const auto [top, left] = place;
   const int begin = std::clamp(-left, 0, source.width), end = std::clamp(source.width - left, 0, source.width);
   const int channels = source.channels;
   for (int y = 0; y < source.height; ++y) {

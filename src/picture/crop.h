@@ -22,7 +22,15 @@ struct CropBox {
 CropBox RandomResizedCropBox(int height, int width, std::array<double, 2> scale, std::array<double, 2> ratio,
                              RandomStream& random);
 
-/// A rectangle of the source's own size at a random place of the source with `padding` black pixels on each side.
-void RandomPaddedCrop(const PictureView& source, int padding, RandomStream& random, Picture& out);
+/// Where the first pixel of a padded crop lies in the source; negative: in the border.
+struct PaddedCropPlace {
+  int top = 0, left = 0;
+};
+
+/// Uniform among the places of a rectangle of the source's own size in the source with `padding` pixels on each side.
+PaddedCropPlace DrawPaddedCrop(int padding, RandomStream& random);
+
+/// That rectangle; what lies beyond the source is black.
+void PaddedCrop(const PictureView& source, const PaddedCropPlace& place, Picture& out);
 
 }  // namespace riffle

@@ -47,16 +47,30 @@ SourceBox EvaluationView::Seen(int height, int width) const {
           to.middle.height * rows, to.middle.width * columns};
 }
 
+Result<EvaluationView::Fitted> EvaluationView::CheckedSize(int height, int width) const {
+  const Fitted to = FittedSize(height, width);
+  if (to.height > kMaxResizedSide || to.width > kMaxResizedSide)
+    return InvalidArgument("{} × {} pixels are too long and thin to be resized to a short side of {}", width, height,
+                           preprocessing_.ResizedShortSide());
+  return to;
+}
+
 Result<PictureView> EvaluationView::Fit(const PictureView& picture, ViewScratch& scratch) const {
-  const int short_side = preprocessing_.ResizedShortSide();
-  const auto [height, width, middle] = FittedSize(picture.height, picture.width);
-  if (height > kMaxResizedSide || width > kMaxResizedSide)
-    return InvalidArgument("{} × {} pixels are too long and thin to be resized to a short side of {}", picture.width,
-                           picture.height, short_side);
-  if (std::min(picture.height, picture.width) == short_side)
+  RIFFLE_ASSIGN(const Fitted to, CheckedSize(picture.height, picture.width));
+  const auto& [height, width, middle] = to;
+  if (std::min(picture.height, picture.width) == preprocessing_.ResizedShortSide())
     return picture.Crop(static_cast<int>(middle.top), static_cast<int>(middle.left), middle.height, middle.width);
   Resize(picture, height, width, middle, preprocessing_.interpolation, scratch.resize, scratch.resized);
   return scratch.resized.View();
+}
+
+Status EvaluationView::FitAxes(int height, int width, ResizeAxis& rows, ResizeAxis& columns) const {
+  RIFFLE_ASSIGN(const Fitted to, CheckedSize(height, width));
+  const auto whole = [](int64_t pixels) { return ResizedSide{pixels, 0, static_cast<double>(pixels)}; };
+  const Window& middle = to.middle;
+  MakeResizeAxis(whole(height), to.height, middle.top, middle.height, preprocessing_.interpolation, rows);
+  MakeResizeAxis(whole(width), to.width, middle.left, middle.width, preprocessing_.interpolation, columns);
+  return {};
 }
 
 void EvaluationView::Normalise(const PictureView& picture, bool hflip, bool vflip, float* out,

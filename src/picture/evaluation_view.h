@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "base/status.h"
@@ -42,8 +43,13 @@ class EvaluationView {
   /// the middle (odd remainders: one pixel more at the bottom and right), as MindSpore's Resize and CenterCrop do. The
   /// view is one of `picture` or of `scratch`. Errors: InvalidArgument as for Apply.
   Result<PictureView> Fit(const PictureView& picture, ViewScratch& scratch) const;
+  /// The filters by which a picture of that size is fitted, for those who do it elsewhere. Errors: as Fit.
+  Status FitAxes(int height, int width, ResizeAxis& rows, ResizeAxis& columns) const;
   /// (value − mean) / std, mirrored on the way if asked, as WriteNormalised (normalise.h).
   void Normalise(const PictureView& picture, bool hflip, bool vflip, float* out, int64_t channel_stride) const;
+  /// What it makes of a value of a channel: value · scale + shift.
+  std::span<const float> scale() const { return scale_; }
+  std::span<const float> shift() const { return shift_; }
 
  private:
   /// What a picture of some size is resized to, and what is cut out of that.
@@ -52,10 +58,11 @@ class EvaluationView {
     Window middle;
   };
   Fitted FittedSize(int height, int width) const;
+  Result<Fitted> CheckedSize(int height, int width) const;
   explicit EvaluationView(const Preprocessing& preprocessing);
 
   Preprocessing preprocessing_;
-  std::vector<float> scale_, shift_;  // per channel: value · scale + shift
+  std::vector<float> scale_, shift_;  // per channel
 };
 
 }  // namespace riffle

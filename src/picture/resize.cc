@@ -73,17 +73,9 @@ Filter FilterOf(Interpolation interpolation) {
   }
 }
 
-// One side of a picture: `pixels` of which those from `offset` on, `length` of them, are resized.
-struct Side {
-  int64_t pixels;
-  double offset, length;
-
-  bool IsWhole() const { return offset == 0 && length == static_cast<double>(pixels); }
-};
-
 // The filter of each output pixel in [begin, begin + size) when `from` becomes `to` pixels. A filter for shrinking is
 // as many times wider as the picture becomes smaller.
-void MakeAxis(const Side& from, int64_t to, int64_t begin, int size, const Filter& filter, ResizeScratch::Axis& axis) {
+void MakeAxis(const ResizedSide& from, int64_t to, int64_t begin, int size, const Filter& filter, ResizeAxis& axis) {
   const double scale = from.length / static_cast<double>(to);
   const double stretch = std::max(scale, 1.0), support = filter.support * stretch;
   axis.max_count = static_cast<int64_t>(std::ceil(support)) * 2 + 1;
@@ -111,7 +103,7 @@ void MakeAxis(const Side& from, int64_t to, int64_t begin, int size, const Filte
 
 uint8_t RoundToByte(int32_t sum) { return static_cast<uint8_t>(std::clamp(sum >> kResizeWeightBits, 0, 255)); }
 
-void NarrowGreyRow(const uint8_t* source, const ResizeScratch::Axis& axis, uint8_t* out) {
+void NarrowGreyRow(const uint8_t* source, const ResizeAxis& axis, uint8_t* out) {
   for (size_t x = 0; x < axis.first.size(); ++x) {
     const uint8_t* p = source + axis.first[x];
     const int32_t* weights = &axis.weights[x * axis.max_count];
@@ -122,7 +114,7 @@ void NarrowGreyRow(const uint8_t* source, const ResizeScratch::Axis& axis, uint8
 }
 
 void NarrowRgb(const PictureView& source, ResizeScratch& scratch, uint8_t* out) {
-  const ResizeScratch::Axis& axis = scratch.columns;
+  const ResizeAxis& axis = scratch.columns;
   const int64_t taps = (axis.max_count + kTapsPerGroup - 1) / kTapsPerGroup * kTapsPerGroup;
   const int64_t size = static_cast<int64_t>(axis.first.size());
   scratch.repeated.assign(static_cast<size_t>(size * taps * 4), 0);
@@ -141,7 +133,7 @@ void NarrowRgb(const PictureView& source, ResizeScratch& scratch, uint8_t* out) 
 
 // Nearest neighbours. Pillow adds the step up instead of multiplying; where a centre falls between two pixels its
 // rounding decides, so the same sum is built here.
-void MakeNearest(const Side& from, int64_t to, int64_t begin, int size, std::vector<int64_t>& first) {
+void MakeNearest(const ResizedSide& from, int64_t to, int64_t begin, int size, std::vector<int64_t>& first) {
   const double scale = from.length / static_cast<double>(to);
   double center = from.offset + scale * 0.5;
   for (int64_t i = 0; i < begin; ++i) center += scale;
@@ -149,8 +141,8 @@ void MakeNearest(const Side& from, int64_t to, int64_t begin, int size, std::vec
   for (int i = 0; i < size; ++i, center += scale) first[i] = std::min(from.pixels - 1, static_cast<int64_t>(center));
 }
 
-void ResizeNearest(const PictureView& source, const Side& rows, const Side& columns, int64_t height, int64_t width,
-                   const Window& window, ResizeScratch& scratch, Picture& out) {
+void ResizeNearest(const PictureView& source, const ResizedSide& rows, const ResizedSide& columns, int64_t height,
+                   int64_t width, const Window& window, ResizeScratch& scratch, Picture& out) {
   MakeNearest(rows, height, window.top, window.height, scratch.rows.first);
   MakeNearest(columns, width, window.left, window.width, scratch.columns.first);
   for (int y = 0; y < window.height; ++y)
@@ -160,7 +152,7 @@ void ResizeNearest(const PictureView& source, const Side& rows, const Side& colu
 }
 
 // The source rows [first, first + rows) at the window's width: a view of the source where the width stays.
-PictureView Narrow(const PictureView& source, const Side& columns, int64_t first, int rows, int64_t width,
+PictureView Narrow(const PictureView& source, const ResizedSide& columns, int64_t first, int rows, int64_t width,
                    const Window& window, const Filter& filter, ResizeScratch& scratch) {
   const PictureView needed{source.Row(first), rows, source.width, source.channels, source.row_bytes};
   if (width == source.width && columns.IsWhole())
@@ -177,6 +169,15 @@ PictureView Narrow(const PictureView& source, const Side& columns, int64_t first
 }
 
 }  // namespace
+
+void MakeResizeAxis(const ResizedSide& from, int64_t to, int64_t begin, int size, Interpolation interpolation,
+                    ResizeAxis& axis) {
+  if (interpolation != Interpolation::kNearest) return MakeAxis(from, to, begin, size, FilterOf(interpolation), axis);
+  MakeNearest(from, to, begin, size, axis.first);
+  axis.count.assign(size, 1);
+  axis.weights.assign(size, 1 << kResizeWeightBits);
+  axis.max_count = 1;
+}
 
 std::span<const InterpolationName> InterpolationNames() { return kNames; }
 
@@ -196,12 +197,12 @@ Result<Interpolation> ParseInterpolation(std::string_view name) {
 
 void Resize(const PictureView& source, const SourceBox& box, int64_t height, int64_t width, const Window& window,
             Interpolation interpolation, ResizeScratch& scratch, Picture& out) {
-  const Side down{source.height, box.top, box.height}, across{source.width, box.left, box.width};
+  const ResizedSide down{source.height, box.top, box.height}, across{source.width, box.left, box.width};
   out.Reshape(window.height, window.width, source.channels);
   if (interpolation == Interpolation::kNearest)
     return ResizeNearest(source, down, across, height, width, window, scratch, out);
   const Filter filter = FilterOf(interpolation);
-  ResizeScratch::Axis& axis = scratch.rows;
+  ResizeAxis& axis = scratch.rows;
   MakeAxis(down, height, window.top, window.height, filter, axis);
   const int64_t first = axis.first.front(), end = axis.first.back() + axis.count.back();
   const PictureView rows = Narrow(source, across, first, static_cast<int>(end - first), width, window, filter, scratch);

@@ -40,15 +40,34 @@ struct SourceBox {
   }
 };
 
+/// Weights of source pixels are integers in units of 2^-22: 8 bits of a pixel and 2 for the overshoot of negative lobes
+/// fill an int32.
+inline constexpr int kResizeWeightBits = 22;
+
+/// One side of a picture: `pixels` of which those from `offset` on, `length` of them, are resized.
+struct ResizedSide {
+  int64_t pixels;
+  double offset, length;
+
+  bool IsWhole() const { return offset == 0 && length == static_cast<double>(pixels); }
+};
+
+/// The filter of each output pixel along one side.
+struct ResizeAxis {
+  std::vector<int64_t> first;    ///< source pixel under each filter's first weight
+  std::vector<int32_t> count;    ///< of weights
+  std::vector<int32_t> weights;  ///< max_count for each output pixel
+  int64_t max_count = 0;
+};
+
+/// The filters of the output pixels [begin, begin + size) where `from` becomes `to` pixels: what Resize takes, first
+/// along rows, rounding to bytes, then along columns.
+void MakeResizeAxis(const ResizedSide& from, int64_t to, int64_t begin, int size, Interpolation interpolation,
+                    ResizeAxis& axis);
+
 /// Memory that resizing uses again. One for each thread.
 struct ResizeScratch {
-  struct Axis {
-    std::vector<int64_t> first;    // source pixel under each filter's first weight
-    std::vector<int32_t> count;    // of weights
-    std::vector<int32_t> weights;  // max_count for each output pixel, in units of 2^-22
-    int64_t max_count = 0;
-  };
-  Axis rows, columns;
+  ResizeAxis rows, columns;
   std::vector<int32_t> repeated;  // the columns' weights as NarrowAxis has them
   std::vector<uint8_t> wide_row;
   std::vector<uint8_t> narrowed;  // the source rows that are needed, at the new width

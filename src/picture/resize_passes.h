@@ -4,12 +4,9 @@
 
 #include <cstdint>
 
-#include "picture/picture.h"
+#include "picture/resize.h"
 
 namespace riffle {
-
-/// Weights are integers in units of 2^-22: 8 bits of a pixel and 2 for the overshoot of negative lobes fill an int32.
-inline constexpr int kResizeWeightBits = 22;
 
 /// Taps of a NarrowAxis come in multiples of this, the last of them with weight 0: as many as the widest vector holds
 /// pixels of four values.

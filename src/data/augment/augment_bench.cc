@@ -29,7 +29,7 @@ void BM_ColorJitter(benchmark::State& state) {
   uint32_t index = 0;
   for (auto _ : state) {
     RandomStream random(1, RandomPurpose::kTest, 0, index++);
-    JitterColors(picture, 0.4, random);
+    Enhance(picture, DrawColorJitter(0.4, random));
     benchmark::ClobberMemory();
   }
 }
@@ -40,11 +40,13 @@ void BM_Policy(benchmark::State& state, std::string_view text) {
   const Picture original = Gradient();
   Picture picture;
   AugmentScratch scratch;
+  PolicyDraw draw;
   uint32_t index = 0;
   for (auto _ : state) {
     picture = original;
     RandomStream random(1, RandomPurpose::kTest, 0, index++);
-    (*policy)->Apply(picture, {}, random, scratch);
+    (*policy)->Draw(random, draw);
+    (*policy)->Apply(picture, draw, {}, scratch);
     benchmark::ClobberMemory();
   }
 }

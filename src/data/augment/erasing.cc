@@ -9,11 +9,8 @@
 namespace riffle {
 namespace {
 
-struct Rectangle {
-  int top, left, height, width;
-};
-
-std::optional<Rectangle> Propose(const Erasing& erasing, int size, RandomStream& random) {
+// One of no height where none fits.
+Erasure Propose(const Erasing& erasing, int size, RandomStream& random) {
   for (int attempt = 0; attempt < erasing.max_attempts; ++attempt) {
     const double area = random.Uniform(erasing.scale[0], erasing.scale[1]) * size * size;
     const double shape = std::exp(random.Uniform(std::log(erasing.ratio[0]), std::log(erasing.ratio[1])));
@@ -21,9 +18,12 @@ std::optional<Rectangle> Propose(const Erasing& erasing, int size, RandomStream&
     if (height >= size || width >= size) continue;
     const int h = static_cast<int>(height), w = static_cast<int>(width);
     const int top = static_cast<int>(random.Below(static_cast<uint32_t>(size - h + 1)));
-    return Rectangle{top, static_cast<int>(random.Below(static_cast<uint32_t>(size - w + 1))), h, w};
+    return {.top = top,
+            .left = static_cast<int>(random.Below(static_cast<uint32_t>(size - w + 1))),
+            .height = h,
+            .width = w};
   }
-  return std::nullopt;
+  return {};
 }
 
 }  // namespace
@@ -57,18 +57,24 @@ Status Check(const Erasing& e, int channels) {
   return {};
 }
 
-void EraseRandomly(const Erasing& erasing, int channels, int size, RandomStream& random, float* out,
-                   int64_t channel_stride) {
-  if (erasing.probability == 0 || !random.Chance(erasing.probability)) return;
-  const std::optional<Rectangle> r = Propose(erasing, size, random);
-  if (!r) return;
+Erasure DrawErasure(const Erasing& erasing, int channels, int size, RandomStream& random) {
+  if (erasing.probability == 0 || !random.Chance(erasing.probability)) return {};
+  Erasure erasure = Propose(erasing, size, random);
+  erasure.noise = random;
+  if (erasing.value.empty())  // what is drawn next comes behind the noise
+    random.Skip(RandomStream::kBitsOfNormal * static_cast<uint64_t>(channels) * erasure.height * erasure.width);
+  return erasure;
+}
+
+void Erase(const Erasing& erasing, const Erasure& erasure, int channels, int size, float* out, int64_t channel_stride) {
+  RandomStream noise = erasure.noise;
   for (int c = 0; c < channels; ++c)
-    for (int y = r->top; y < r->top + r->height; ++y) {
-      float* row = out + c * channel_stride + int64_t{y} * size + r->left;
+    for (int y = erasure.top; y < erasure.top + erasure.height; ++y) {
+      float* row = out + c * channel_stride + int64_t{y} * size + erasure.left;
       if (erasing.value.empty()) {
-        std::generate_n(row, r->width, [&] { return static_cast<float>(random.Normal()); });
+        std::generate_n(row, erasure.width, [&] { return static_cast<float>(noise.Normal()); });
       } else {
-        std::fill_n(row, r->width, erasing.value.size() == 1 ? erasing.value[0] : erasing.value[c]);
+        std::fill_n(row, erasure.width, erasing.value.size() == 1 ? erasing.value[0] : erasing.value[c]);
       }
     }
 }

@@ -28,10 +28,19 @@ Result<std::vector<float>> ParseErasingValue(std::string_view text);
 /// InvalidArgument if the numbers make no sense for that many channels; names the option.
 Status Check(const Erasing& erasing, int channels);
 
-/// Erases in out[c · channel_stride + y · size + x]. Area uniform in `scale`, shape log-uniform in `ratio`, place
-/// uniform. REQUIRES: Check. Thread-safe. Source: Zhong et al., "Random erasing data augmentation", algorithm 1, as
-/// torchvision implements it.
-void EraseRandomly(const Erasing& erasing, int channels, int size, RandomStream& random, float* out,
-                   int64_t channel_stride);
+/// What random erasing does to one picture.
+struct Erasure {
+  int top = 0, left = 0, height = 0, width = 0;  ///< no height: the picture stays whole
+  /// Noise is, in the order channel, row, column, what Normal() gives.
+  RandomStream noise = {0, RandomPurpose::kAugmentation, 0, 0};
+};
+
+/// Area uniform in `scale`, shape log-uniform in `ratio`, place uniform in a picture of size × size. REQUIRES: Check.
+/// Thread-safe, as Erase is. Source: Zhong et al., "Random erasing data augmentation", algorithm 1, as torchvision
+/// implements it.
+Erasure DrawErasure(const Erasing& erasing, int channels, int size, RandomStream& random);
+
+/// Erases in out[c · channel_stride + y · size + x].
+void Erase(const Erasing& erasing, const Erasure& erasure, int channels, int size, float* out, int64_t channel_stride);
 
 }  // namespace riffle

@@ -18,7 +18,7 @@ constexpr int kStride = kSize * kSize + 3;  // between channels
 std::vector<float> Erased(const Erasing& erasing, uint32_t index, int channels = 3) {
   std::vector<float> out(channels * kStride, 7);
   RandomStream random(3, RandomPurpose::kTest, 0, index);
-  EraseRandomly(erasing, channels, kSize, random, out.data(), kStride);
+  Erase(erasing, DrawErasure(erasing, channels, kSize, random), channels, kSize, out.data(), kStride);
   return out;
 }
 

@@ -10,7 +10,7 @@
 namespace riffle {
 namespace {
 
-using Chosen = AugmentScratch::Chosen;
+using Chosen = PolicyDraw::Chosen;
 
 void Run(const std::vector<Chosen>& chosen, const AugmentContext& context, AugmentScratch& scratch, Picture& picture) {
   for (const Chosen& step : chosen) step.op->apply(picture, step.argument, context, scratch.other);
@@ -62,9 +62,8 @@ size_t Pick(const std::vector<AugmentPolicy::Alternative>& alternatives, const s
 
 }  // namespace
 
-void AugmentPolicy::Choose(RandomStream& random, AugmentScratch& scratch, std::vector<Chosen>& chosen) const {
-  chosen.clear();
-  std::vector<int>& left = scratch.left;
+void AugmentPolicy::DrawChain(RandomStream& random, std::vector<int>& left, std::vector<Chosen>& chain) const {
+  chain.clear();
   left.resize(alternatives.size());
   std::iota(left.begin(), left.end(), 0);
   const int layers = min_layers + static_cast<int>(random.Below(static_cast<uint32_t>(max_layers - min_layers + 1)));
@@ -75,32 +74,37 @@ void AugmentPolicy::Choose(RandomStream& random, AugmentScratch& scratch, std::v
     for (const Step& step : alternative.steps) {
       if (!random.Chance(step.probability)) continue;
       const double magnitude = DrawMagnitude(*this, step.magnitude, random);
-      chosen.push_back({step.op, ArgumentOf(*step.op, magnitude / magnitude_scale, random)});
+      chain.push_back({step.op, ArgumentOf(*step.op, magnitude / magnitude_scale, random)});
     }
   }
 }
 
-void AugmentPolicy::Apply(Picture& picture, const AugmentContext& context, RandomStream& random,
-                          AugmentScratch& scratch) const {
-  if (width == 0) {
-    Choose(random, scratch, scratch.chosen);
-    return Run(scratch.chosen, context, scratch, picture);
-  }
-  // Hendrycks et al., "AugMix" (ICLR 2020), algorithm 1.
-  const float share = static_cast<float>(random.Beta(alpha, alpha));
+// AugMix: Hendrycks et al. (ICLR 2020), algorithm 1.
+void AugmentPolicy::Draw(RandomStream& random, PolicyDraw& draw) const {
+  draw.chains.resize(std::max(1, width));
+  if (width == 0) return DrawChain(random, draw.left, draw.chains[0]);
+  draw.share = static_cast<float>(random.Beta(alpha, alpha));
+  draw.weights.resize(width);
   DirichletShares shares(alpha, width);
+  for (int i = 0; i < width; ++i) {
+    draw.weights[i] = static_cast<float>(shares.Next(random));
+    DrawChain(random, draw.left, draw.chains[i]);
+  }
+}
+
+void AugmentPolicy::Apply(Picture& picture, const PolicyDraw& draw, const AugmentContext& context,
+                          AugmentScratch& scratch) const {
+  if (width == 0) return Run(draw.chains[0], context, scratch, picture);
   scratch.mixture.assign(picture.pixels.size(), 0);
   for (int i = 0; i < width; ++i) {
-    const float weight = static_cast<float>(shares.Next(random));
     CopyPixels(scratch.chain, picture);
-    Choose(random, scratch, scratch.chosen);
-    Run(scratch.chosen, context, scratch, scratch.chain);
+    Run(draw.chains[i], context, scratch, scratch.chain);
     for (size_t v = 0; v < scratch.mixture.size(); ++v)
-      scratch.mixture[v] += weight * static_cast<float>(scratch.chain.pixels[v]);
+      scratch.mixture[v] += draw.weights[i] * static_cast<float>(scratch.chain.pixels[v]);
   }
   for (size_t v = 0; v < scratch.mixture.size(); ++v)
     scratch.chain.pixels[v] = static_cast<uint8_t>(std::clamp(scratch.mixture[v], 0.0f, 255.0f));
-  BlendInto(picture, scratch.chain, share);
+  BlendInto(picture, scratch.chain, draw.share);
 }
 
 }  // namespace riffle

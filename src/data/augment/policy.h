@@ -13,14 +13,20 @@
 
 namespace riffle {
 
-/// Memory that policies use again. One for each thread.
-struct AugmentScratch {
+/// What a policy does to one picture. Its memory is used again.
+struct PolicyDraw {
   struct Chosen {
     const AugmentOp* op;
     double argument;
   };
-  std::vector<Chosen> chosen;
-  std::vector<int> left;  // alternatives not yet chosen, where none is chosen twice
+  std::vector<std::vector<Chosen>> chains;  ///< one, or those that AugMix mixes
+  std::vector<float> weights;               ///< of each chain in the mixture
+  float share = 0;                          ///< of the mixture in the picture
+  std::vector<int> left;                    ///< alternatives not yet chosen, where none is chosen twice
+};
+
+/// Memory that policies use again. One for each thread.
+struct AugmentScratch {
   Picture other, chain;
   std::vector<float> mixture;
 };
@@ -50,10 +56,13 @@ struct AugmentPolicy {
 
   double color_jitter = 0;  ///< strength of the colour jitter that is the policy's second part; 0: it has none
 
-  /// What one chain does to a picture, drawn from `random`.
-  void Choose(RandomStream& random, AugmentScratch& scratch, std::vector<AugmentScratch::Chosen>& chosen) const;
-  /// Draws, and does it. Thread-safe.
-  void Apply(Picture& picture, const AugmentContext& context, RandomStream& random, AugmentScratch& scratch) const;
+  /// What the policy does to a picture, whatever that is. Thread-safe, as Apply is.
+  void Draw(RandomStream& random, PolicyDraw& draw) const;
+  /// Does it.
+  void Apply(Picture& picture, const PolicyDraw& draw, const AugmentContext& context, AugmentScratch& scratch) const;
+
+ private:
+  void DrawChain(RandomStream& random, std::vector<int>& left, std::vector<PolicyDraw::Chosen>& chain) const;
 };
 
 /// Reads what MindCV and timm write: a name, then sections of a letter or word and a number, as in

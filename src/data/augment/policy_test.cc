@@ -189,11 +189,11 @@ TEST(AugmentPolicyParse, AWrongTextSaysWhatIsRightWithAnExample) {
 
 std::map<std::string_view, double> Frequencies(const AugmentPolicy& policy, int draws) {
   std::map<std::string_view, double> counts;
-  AugmentScratch scratch;
+  PolicyDraw drawn;
   for (int draw = 0; draw < draws; ++draw) {
     RandomStream random = Random(static_cast<uint32_t>(draw));
-    policy.Choose(random, scratch, scratch.chosen);
-    for (const auto& chosen : scratch.chosen) counts[chosen.op->name] += 1.0 / draws;
+    policy.Draw(random, drawn);
+    for (const auto& chosen : drawn.chains[0]) counts[chosen.op->name] += 1.0 / draws;
   }
   return counts;
 }
@@ -220,27 +220,28 @@ TEST(AugmentPolicyChoice, WeightsCountAndChooseNothingTwice) {
   auto found = Frequencies(one, kDraws);
   for (const auto& [name, weight] : {std::pair{"Rotate", 0.3}, {"ShearX", 0.2}, {"Color", 0.025}, {"Invert", 0.0}})
     EXPECT_NEAR(found[name], weight, 6 * std::sqrt(weight / kDraws) + 1e-9) << name;
-  AugmentScratch scratch;
+  PolicyDraw drawn;
   for (uint32_t draw = 0; draw < 500; ++draw) {
     RandomStream random = Random(draw);
-    three.Choose(random, scratch, scratch.chosen);
-    ASSERT_EQ(scratch.chosen.size(), 3u);
-    EXPECT_NE(scratch.chosen[0].op, scratch.chosen[1].op);
-    EXPECT_NE(scratch.chosen[1].op, scratch.chosen[2].op);
-    EXPECT_NE(scratch.chosen[0].op, scratch.chosen[2].op);
+    three.Draw(random, drawn);
+    const auto& chosen = drawn.chains[0];
+    ASSERT_EQ(chosen.size(), 3u);
+    EXPECT_NE(chosen[0].op, chosen[1].op);
+    EXPECT_NE(chosen[1].op, chosen[2].op);
+    EXPECT_NE(chosen[0].op, chosen[2].op);
   }
 }
 
 TEST(AugmentPolicyChoice, MagnitudesScatterAsMstdSays) {
-  AugmentScratch scratch;
+  PolicyDraw drawn;
   const auto mean_and_deviation = [&](std::string_view text) {
     const AugmentPolicy policy = Policy(text);
     double sum = 0, squares = 0;
     int count = 0;
     for (uint32_t draw = 0; draw < 30000; ++draw) {
       RandomStream random = Random(draw);
-      policy.Choose(random, scratch, scratch.chosen);
-      for (const auto& chosen : scratch.chosen) {
+      policy.Draw(random, drawn);
+      for (const auto& chosen : drawn.chains[0]) {
         if (chosen.op->name != "Color") continue;  // argument 0.1 + 0.18 · magnitude
         const double magnitude = (chosen.argument - 0.1) / 0.18;
         sum += magnitude, squares += magnitude * magnitude, ++count;
@@ -265,6 +266,13 @@ TEST(AugmentPolicyChoice, MagnitudesScatterAsMstdSays) {
 
 // ---- doing
 
+void DrawAndApply(const AugmentPolicy& policy, const AugmentContext& context, RandomStream& random,
+                  AugmentScratch& scratch, Picture& picture) {
+  PolicyDraw draw;
+  policy.Draw(random, draw);
+  policy.Apply(picture, draw, context, scratch);
+}
+
 TEST(AugmentPolicyApply, IsAFunctionOfTheStreamAndOfThePictureAlone) {
   const Picture original = SomePicture(24, 30, 3);
   const AugmentContext context = {.fill = {1, 2, 3}};
@@ -276,8 +284,8 @@ TEST(AugmentPolicyApply, IsAFunctionOfTheStreamAndOfThePictureAlone) {
       Picture first = original, second = original;
       RandomStream random = Random(draw), again = Random(draw);
       AugmentScratch fresh;
-      policy.Apply(first, context, random, used);
-      policy.Apply(second, context, again, fresh);
+      DrawAndApply(policy, context, random, used, first);
+      DrawAndApply(policy, context, again, fresh, second);
       ASSERT_EQ(first.pixels, second.pixels) << text;
       ASSERT_EQ(random.Bits(), again.Bits()) << text;
       changed += first.pixels != original.pixels;
@@ -295,9 +303,10 @@ TEST(AugmentPolicyApply, RunsWhatItChooses) {
   for (uint32_t draw = 0; draw < 40; ++draw) {
     Picture found = original, expected = original;
     RandomStream random = Random(draw), again = Random(draw);
-    policy.Apply(found, context, random, scratch);
-    policy.Choose(again, scratch, scratch.chosen);
-    for (const auto& chosen : scratch.chosen) chosen.op->apply(expected, chosen.argument, context, other);
+    DrawAndApply(policy, context, random, scratch, found);
+    PolicyDraw draw_again;
+    policy.Draw(again, draw_again);
+    for (const auto& chosen : draw_again.chains[0]) chosen.op->apply(expected, chosen.argument, context, other);
     ASSERT_EQ(found.pixels, expected.pixels) << draw;
   }
 }
@@ -320,13 +329,13 @@ TEST(AugmentPolicyApply, AugMixStaysBetweenTheOriginalAndItsChains) {
     if (draw < 20) {
       Picture picture = original;
       RandomStream random = Random(draw);
-      idle.Apply(picture, {}, random, scratch);
+      DrawAndApply(idle, {}, random, scratch, picture);
       for (size_t i = 0; i < picture.pixels.size(); ++i) ASSERT_NEAR(picture.pixels[i], original.pixels[i], 1);
     }
     Picture picture = black;
     std::ranges::fill(picture.pixels, uint8_t{0});
     RandomStream random = Random(draw);
-    inverting.Apply(picture, {}, random, scratch);
+    DrawAndApply(inverting, {}, random, scratch, picture);
     sum += picture.pixels[0];
   }
   EXPECT_NEAR(sum / kDraws, 127, 6 * 255 / std::sqrt(12.0 * kDraws)) << "the share is uniform: Beta(1, 1)";

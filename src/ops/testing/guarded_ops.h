@@ -36,9 +36,9 @@ inline const OpTable<float>& GuardedOps() {
               &Ops::product_fold, &Ops::product_sums, &Ops::product_gradients, &Ops::product_pull_back,
               &Ops::relu_forward, &Ops::global_average_pool_forward, &Ops::global_average_pool_backward,
               &Ops::linear_forward, &Ops::linear_backward, &Ops::cross_entropy, &Ops::binary_cross_entropy,
-              &Ops::jensen_shannon, &Ops::distillation, &Ops::mix_pictures, &Ops::mix_targets, &Ops::flip,
-              &Ops::flip_mean, &Ops::accumulate, &Ops::squared_norms, &Ops::clip_norm, &Ops::update, &Ops::approach,
-              &Ops::all_finite>(CpuOps());
+              &Ops::jensen_shannon, &Ops::distillation, &Ops::resample_pictures, &Ops::finish_pictures,
+              &Ops::mix_pictures, &Ops::mix_targets, &Ops::flip, &Ops::flip_mean, &Ops::accumulate, &Ops::squared_norms,
+              &Ops::clip_norm, &Ops::update, &Ops::approach, &Ops::all_finite>(CpuOps());
   return table;
 }
 
