@@ -59,7 +59,16 @@ class Device {
   virtual void Copy(void* to, const void* from, size_t bytes) = 0;
   virtual void Zero(void* memory, size_t bytes) = 0;
 
-  /// Returns when no Upload that was called before reads the host's memory any more; what was called after it may still
+  /// A place in the queue, behind all that was called before. Older ones than the last four may stand for one of those.
+  using Mark = int64_t;
+  static constexpr Mark kBegin = -1;  ///< of the queue
+  virtual Mark MarkQueue() { return kBegin; }
+  /// As Upload, but beside the queue: it waits for what is before the mark alone, and what is called after the next
+  /// JoinUploads() waits for it.
+  virtual void UploadBeside(Mark /*after*/, void* to, const void* from, size_t bytes) { Upload(to, from, bytes); }
+  virtual void JoinUploads() {}
+
+  /// Returns when no upload that was called before reads the host's memory any more; what was called after it may still
   /// go on.
   virtual void FinishUploads() {}
 

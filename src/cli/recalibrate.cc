@@ -63,7 +63,8 @@ Status Run(const Invocation& invocation, const Console& console) {
   RIFFLE_ASSIGN(
       const std::unique_ptr<Loader> loader,
       MakeTrainLoader(options, *data, info.preprocessing, options.image_resize, {.device = machine->execution.device}));
-  RIFFLE_ASSIGN(const int64_t used, RecalibrateStatistics(batches, 0, *loader, &network, [&](const Batch& batch) {
+  RIFFLE_ASSIGN(const int64_t used,
+                RecalibrateStatistics(batches, 0, *loader, &network, machine->ops, [&](const Batch& batch) {
                   for (const std::string& why : batch.unreadable) log.Line(Skipped(why));
                   for (const std::string& what : batch.flawed) log.Line(what);
                 }));

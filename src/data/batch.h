@@ -2,12 +2,15 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "base/rows.h"
 #include "base/status.h"
 #include "dist/communicator.h"
+#include "ops/pictures/pictures.h"
 
 namespace riffle {
 
@@ -16,6 +19,16 @@ struct LoaderPosition {
   int64_t epoch = 0;
   int64_t batch = 0;  ///< in [0, BatchesPerEpoch())
   bool operator==(const LoaderPosition&) const = default;
+};
+
+/// Pictures of a batch that a device's ops are to make (ops/pictures/pictures.h), in memory of the host.
+struct UnmadePictures {
+  std::span<const uint8_t> bytes;
+  const uint8_t* kept = nullptr;  ///< in the device's memory: the data set's pictures, where they stay there
+  std::span<const int32_t> taps;
+  std::span<const PictureSource> sources;   ///< [images]
+  std::span<const PictureFinish> finishes;  ///< [images]
+  FinishOptions options;
 };
 
 /// What training or evaluation takes in one step.
@@ -29,8 +42,10 @@ struct Batch {
   int splits = 1;
   int image_size = 0;  ///< height and width of each picture
   int channels = 0;
-  /// [channels][RowStride(images · image_size · image_size)], as base/rows.h says; padding is zero.
+  /// [channels][RowStride(images · image_size · image_size)], as base/rows.h says; padding is zero. Null where
+  /// they are to be made: BatchInput (train/batch_input.h) has them in either case.
   Rows<const float> pixels;
+  std::optional<UnmadePictures> unmade;
   std::vector<int32_t> labels;   ///< [images]
   std::vector<int64_t> indices;  ///< [images] of the data set
   int samples() const { return images / splits; }

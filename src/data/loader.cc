@@ -22,6 +22,12 @@ int PicturesPerClaim(const LoaderOptions& options) {
 
 int Repeats(const LoaderOptions& options) { return std::max(1, options.aug_repeats); }
 
+// Row after row without gaps.
+void CopyRows(const PictureView& from, uint8_t* to) {
+  const int64_t row_bytes = int64_t{from.width} * from.channels;
+  for (int y = 0; y < from.height; ++y) std::copy_n(from.Row(y), row_bytes, to + y * row_bytes);
+}
+
 int64_t Tolerated(double share, int64_t pictures) {
   return share == 0 ? 0 : std::max<int64_t>(1, static_cast<int64_t>(share * static_cast<double>(pictures)));
 }
@@ -76,18 +82,53 @@ LoaderPosition Loader::PositionOf(int64_t number) const {
 
 bool Loader::MadeAll() const { return PositionOf(claiming_).epoch >= options_.end_epoch; }
 
+void Loader::Allocate(Slot& slot) {
+  Device& device = *options_.device;
+  const int64_t size = transform_.image_size();
+  if (!DeviceMakes()) {
+    if (slot.memory.empty())
+      slot.memory = StagingArray<float>(device, transform_.channels() * RowStride(MostImages() * size * size));
+    return;
+  }
+  if (!slot.bytes.empty()) return;
+  const int64_t images = MostImages();
+  slot.bytes = StagingArray<uint8_t>(device, images * transform_.MostDeviceBytes());
+  slot.taps = StagingArray<int32_t>(device, images * 2 * size * PictureSide{.most = kMostTaps}.stride());
+  slot.sources = StagingArray<PictureSource>(device, images);
+  slot.finishes = StagingArray<PictureFinish>(device, images);
+}
+
+// All pictures of a small data set to the device, once.
+void Loader::KeepPictures() {
+  if (!DeviceMakes() || !kept_.empty() || !dataset_.InMemory() || !transform_.LeavesAllToDevice()) return;
+  Picture unused;
+  std::vector<Kept> kept;
+  int64_t bytes = 0;
+  for (int64_t i = 0; i < dataset_.size() && bytes <= options_.kept_bytes; ++i) {
+    const Result<PictureView> picture = dataset_.Read(i, unused);
+    if (!picture.ok()) return;
+    kept.push_back({*picture, bytes});
+    bytes += int64_t{picture->height} * picture->width * picture->channels;
+  }
+  if (bytes > options_.kept_bytes) return;
+  try {
+    std::vector<uint8_t> all(bytes);
+    for (const Kept& picture : kept) CopyRows(picture.in_memory, all.data() + picture.begin);
+    kept_bytes_ = DeviceArray<uint8_t>(*options_.device, all);
+    kept_ = std::move(kept);
+  } catch (const std::bad_alloc&) {  // then they go up batch by batch
+  }
+}
+
 // Memory for all slots, once, then the workers.
 Status Loader::Start() {
-  const int64_t size = transform_.image_size();
-  const int64_t images = std::min<int64_t>(options_.batch_size, dataset_.size()) * transform_.splits();
-  const size_t floats = static_cast<size_t>(transform_.channels() * RowStride(images * size * size));
   try {
-    for (Slot& slot : slots_)
-      if (slot.memory.empty()) slot.memory = StagingArray<float>(*options_.device, floats);
+    for (Slot& slot : slots_) Allocate(slot);
   } catch (const std::bad_alloc&) {
     return Unavailable("no memory for {} batches of {} MB; a smaller batch_size or image_resize needs less",
-                       slots_.size(), floats * sizeof(float) >> 20);
+                       slots_.size(), MostImages() * transform_.MostDeviceBytes() >> 20);
   }
+  KeepPictures();
   workers_.reserve(options_.workers);
   try {
     for (int i = 0; i < options_.workers; ++i) workers_.emplace_back([this] { Work(); });
@@ -106,6 +147,7 @@ Status Loader::Start() {
 }
 
 void Loader::Stop() {
+  options_.device->FinishUploads();  // of what lies in the slots
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
@@ -178,12 +220,15 @@ void Loader::Open(int64_t number) {
     }
   batch.image_size = transform_.image_size();
   batch.channels = transform_.channels();
-  const int64_t pixels = int64_t{batch.images} * batch.image_size * batch.image_size;
-  const int64_t stride = RowStride(pixels);
-  // The rows' ends: a shorter batch leaves pixels of a longer one there.
-  for (int c = 0; c < batch.channels; ++c)
-    std::fill(slot.memory.data() + c * stride + pixels, slot.memory.data() + (c + 1) * stride, 0.0f);
-  batch.pixels = {slot.memory.data(), stride};
+  if (!DeviceMakes()) {
+    const int64_t pixels = int64_t{batch.images} * batch.image_size * batch.image_size;
+    const int64_t stride = RowStride(pixels);
+    // The rows' ends: a shorter batch leaves pixels of a longer one there.
+    for (int c = 0; c < batch.channels; ++c)
+      std::fill(slot.memory.data() + c * stride + pixels, slot.memory.data() + (c + 1) * stride, 0.0f);
+    batch.pixels = {slot.memory.data(), stride};
+  }
+  slot.used_bytes = slot.used_taps = 0;
   slot.claimed = slot.done = 0;
   slot.status = Status();
   slot.unreadable.clear();
@@ -222,10 +267,54 @@ Status Loader::MakePicture(Slot& slot, int i, int64_t index, TransformScratch& s
     const std::lock_guard lock(mutex_);
     slot.flawed.emplace(index, fmt::format("{}: {}", dataset_.NameOf(index), flaw));
   }
+  return WritePicture(slot, i, index, region, random, scratch).In(dataset_.NameOf(index));
+}
+
+// All versions of it.
+Status Loader::WritePicture(Slot& slot, int i, int64_t index, const Region& region, RandomStream& random,
+                            TransformScratch& scratch) {
+  if (DeviceMakes()) {
+    transform_.Draw(random, scratch.draw);
+    return transform_.ForDevice(region, scratch.draw, scratch, [&](int version, const DevicePicture& picture) {
+      PutUnmade(slot, int64_t{version} * slot.batch.samples() + i, index, picture);
+    });
+  }
   const int64_t picture_size = int64_t{transform_.image_size()} * transform_.image_size();
-  Status status = transform_.Apply(region, random, scratch, slot.memory.data() + i * picture_size,
-                                   slot.batch.pixels.stride, slot.batch.samples() * picture_size);
-  return std::move(status).In(dataset_.NameOf(index));
+  return transform_.Apply(region, random, scratch, slot.memory.data() + i * picture_size, slot.batch.pixels.stride,
+                          slot.batch.samples() * picture_size);
+}
+
+// Pictures lie in the order in which they are ready; nothing but `sources` knows it.
+void Loader::PutUnmade(Slot& slot, int64_t n, int64_t index, const DevicePicture& picture) {
+  PictureSource& source = slot.sources.data()[n];
+  const auto& [view, rows, columns, finish] = picture;
+  const std::optional<int64_t> kept = KeptAt(index, view);
+  const auto row_taps = static_cast<int64_t>(rows.taps.size()), column_taps = static_cast<int64_t>(columns.taps.size());
+  int64_t taps = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    taps = std::exchange(slot.used_taps, slot.used_taps + row_taps + column_taps);
+    source.pixels = kept ? *kept : std::exchange(slot.used_bytes, slot.used_bytes + picture.source_bytes());
+  }
+  source.is_kept = kept.has_value();
+  source.row_bytes = (kept ? kept_[index].in_memory.width : view.width) * int64_t{view.channels};
+  source.rows = {.taps = taps, .most = rows.most};
+  source.columns = {.taps = taps + row_taps, .most = columns.most};
+  std::ranges::copy(rows.taps, slot.taps.data() + source.rows.taps);
+  std::ranges::copy(columns.taps, slot.taps.data() + source.columns.taps);
+  if (!kept) CopyRows(view, slot.bytes.data() + source.pixels);
+  slot.finishes.data()[n] = finish;
+}
+
+// Where the part of picture `index` that a view shows begins among those that are kept.
+std::optional<int64_t> Loader::KeptAt(int64_t index, const PictureView& view) const {
+  if (kept_.empty()) return std::nullopt;
+  const auto& [whole, begin] = kept_[index];
+  const auto distance =
+      static_cast<int64_t>(reinterpret_cast<uintptr_t>(view.pixels) - reinterpret_cast<uintptr_t>(whole.pixels));
+  if (distance < 0 || distance >= whole.height * whole.row_bytes) return std::nullopt;  // it was resized
+  const int64_t y = distance / whole.row_bytes;
+  return begin + y * whole.width * whole.channels + distance % whole.row_bytes;
 }
 
 // Where picture i of the batch is unreadable, the next readable one from a random one on takes its place; after
@@ -316,7 +405,18 @@ Status Loader::CheckUnreadable(Communicator& world) {
   return CheckTolerated();
 }
 
+UnmadePictures Loader::UnmadeOf(const Slot& slot) const {
+  const auto images = static_cast<size_t>(slot.batch.images);
+  return {.bytes = {slot.bytes.data(), static_cast<size_t>(slot.used_bytes)},
+          .kept = kept_bytes_.data(),
+          .taps = {slot.taps.data(), static_cast<size_t>(slot.used_taps)},
+          .sources = {slot.sources.data(), images},
+          .finishes = {slot.finishes.data(), images},
+          .options = transform_.DeviceOptions()};
+}
+
 Result<const Batch*> Loader::Next() {
+  options_.device->FinishUploads();  // of the batch that the caller has, whose slot is free from here on
   const Clock::time_point begin = Clock::now();
   if (PositionOf(next_).epoch >= options_.end_epoch) return nullptr;
   if (workers_.empty()) RIFFLE_TRY(Start());
@@ -336,6 +436,7 @@ Result<const Batch*> Loader::Next() {
   RIFFLE_TRY(Note(slot));
   if (!slot.status.ok()) return slot.status;
   ++next_;
+  if (DeviceMakes()) slot.batch.unmade = UnmadeOf(slot);
   return &slot.batch;
 }
 

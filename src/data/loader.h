@@ -1,6 +1,7 @@
 // Batches of transformed pictures, made ahead of time by worker threads.
 #pragma once
 
+#include <algorithm>
 #include <condition_variable>
 #include <cstdint>
 #include <map>
@@ -44,7 +45,11 @@ struct LoaderOptions {
   /// Share of the data set that may turn out to be unreadable, each such picture being replaced; where it is not 0, one
   /// picture always may. 0: the first one is an error.
   double max_unreadable_share = 0;
-  Device* device = &CpuDevice();  ///< batches lie in its staging memory; it must outlive the loader
+  /// Batches lie in its staging memory; it must outlive the loader. Where it does not read the host's memory, they are
+  /// pictures for its ops to make (Batch::unmade).
+  Device* device = &CpuDevice();
+  /// Data sets whose pictures are in memory, and no more bytes than this, are copied to the device's once.
+  int64_t kept_bytes = 0;
 };
 
 /// The threads within stop when it is destroyed. What a batch holds is a function of (data, transform, options,
@@ -90,8 +95,13 @@ class Loader : public BatchSource {
   };
   struct Slot {
     Batch batch;
-    std::vector<Place> places;  // of its samples
-    StagingArray<float> memory;
+    std::vector<Place> places;   // of its samples
+    StagingArray<float> memory;  // or, where a device makes the pictures:
+    StagingArray<uint8_t> bytes;
+    StagingArray<int32_t> taps;
+    StagingArray<PictureSource> sources;
+    StagingArray<PictureFinish> finishes;
+    int64_t used_bytes = 0, used_taps = 0;
     int claimed = 0;  // samples that a worker has taken
     int done = 0;     // samples that are ready, or failed
     int failed_at = 0;
@@ -106,6 +116,12 @@ class Loader : public BatchSource {
 
   Loader(const Dataset& dataset, const Transform& transform, const LoaderOptions& options);
   LoaderPosition PositionOf(int64_t number) const;
+  bool DeviceMakes() const { return !options_.device->ReadsHostMemory(); }
+  int64_t MostImages() const {  // of a batch
+    return std::min<int64_t>(options_.batch_size, dataset_.size()) * transform_.splits();
+  }
+  void Allocate(Slot& slot);  // throws std::bad_alloc
+  void KeepPictures();
   Status Start();
   void Stop();
   int64_t GlobalBatchSize() const { return int64_t{options_.batch_size} * options_.ranks; }
@@ -122,6 +138,11 @@ class Loader : public BatchSource {
   std::optional<Claim> ClaimPictures();  // nothing left that may be made now: none
   void Finish(const Claim& claim, int failed_at, Status status);
   bool MadeAll() const;
+  Status WritePicture(Slot& slot, int i, int64_t index, const Region& region, RandomStream& random,
+                      TransformScratch& scratch);
+  std::optional<int64_t> KeptAt(int64_t index, const PictureView& view) const;
+  UnmadePictures UnmadeOf(const Slot& slot) const;
+  void PutUnmade(Slot& slot, int64_t n, int64_t index, const DevicePicture& picture);
   Status MakePicture(Slot& slot, int i, int64_t index, TransformScratch& scratch, Picture& picture);
   Status MakeOrReplace(Slot& slot, int i, TransformScratch& scratch, Picture& picture);
   void Make(const Claim& claim, TransformScratch& scratch, Picture& picture);
@@ -137,6 +158,13 @@ class Loader : public BatchSource {
   int64_t tolerated_ = 0;                               // unreadable pictures
   std::map<int64_t, std::string> unreadable_, flawed_;  // those met in batches that Next() has given
   double waited_seconds_ = 0;
+  // Where all pictures stay on the device: where each of them is.
+  struct Kept {
+    PictureView in_memory;
+    int64_t begin;
+  };
+  DeviceArray<uint8_t> kept_bytes_;
+  std::vector<Kept> kept_;
   TransformScratch own_scratch_;  // of the caller's thread, where there are no workers
   Picture own_picture_;
 

@@ -70,6 +70,7 @@ class Session {
   /// Folded; as it is until UsePlan.
   const Plan& plan() const { return plan_; }
   const Execution& execution() const { return execution_; }
+  const OpTable<float>& ops() const { return ops_; }
 
   /// Told of each step of plan() from now on, by every thread that runs one; null: nobody. Must outlive the Runs.
   void SetObserver(StepObserver* observer) { observer_ = observer; }

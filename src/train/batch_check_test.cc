@@ -54,7 +54,7 @@ TEST_P(OfAnotherSize, AnEvaluationRefusesThem) {
 
 TEST_P(OfAnotherSize, RecalibrationRefusesThem) {
   Network<float> network(OnThreads(), plan_, TestOps());
-  ExpectRefused(RecalibrateStatistics(1, 0, batches_, &network).status());
+  ExpectRefused(RecalibrateStatistics(1, 0, batches_, &network, TestOps()).status());
 }
 
 TEST_P(OfAnotherSize, AnObjectiveRefusesThem) {

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
@@ -37,12 +38,14 @@ class Card : public Device {
   explicit Card(const Gpu& gpu) : id_(gpu.id), name_(Described(gpu)) {
     Note(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking));
     Note(cudaDeviceGetAttribute(&most_shared_bytes_, cudaDevAttrMaxSharedMemoryPerBlockOptin, id_));
-    Note(cudaEventCreateWithFlags(&uploaded_, cudaEventDisableTiming));
+    Note(cudaStreamCreateWithFlags(&uploads_, cudaStreamNonBlocking));
+    for (cudaEvent_t* event : Events()) Note(cudaEventCreateWithFlags(event, cudaEventDisableTiming));
   }
   ~Card() override {
     Use();
-    cudaEventDestroy(uploaded_);
+    for (const cudaEvent_t* event : Events()) cudaEventDestroy(*event);
     for (void* memory : scratch_) Note(cudaFree(memory));
+    cudaStreamDestroy(uploads_);
     cudaStreamDestroy(stream_);
   }
 
@@ -66,6 +69,7 @@ class Card : public Device {
   void Free(void* memory, size_t bytes) override {
     Use();
     bytes_ -= bytes;
+    Note(cudaStreamSynchronize(uploads_));
     Note(cudaStreamSynchronize(stream_));
     Note(cudaFree(memory));
   }
@@ -85,23 +89,42 @@ class Card : public Device {
   }
   bool ReadsHostMemory() const override { return false; }
   void Upload(void* to, const void* from, size_t bytes) override {
-    Transfer(to, from, bytes, cudaMemcpyHostToDevice);
+    Transfer(to, from, bytes, cudaMemcpyHostToDevice, stream_);
     Note(cudaEventRecord(uploaded_, stream_));
+  }
+  Mark MarkQueue() override {
+    Use();
+    Note(cudaEventRecord(marks_[marked_ % marks_.size()], stream_));
+    return marked_++;
+  }
+  void UploadBeside(Mark after, void* to, const void* from, size_t bytes) override {
+    Use();
+    if (after != kBegin) Note(cudaStreamWaitEvent(uploads_, marks_[after % marks_.size()], 0));
+    Transfer(to, from, bytes, cudaMemcpyHostToDevice, uploads_);
+    Note(cudaEventRecord(uploaded_beside_, uploads_));
+  }
+  void JoinUploads() override {
+    Use();
+    Note(cudaStreamWaitEvent(stream_, uploaded_beside_, 0));
   }
   void FinishUploads() override {
     Use();
+    Note(cudaEventSynchronize(uploaded_beside_));
     Note(cudaEventSynchronize(uploaded_));
   }
   void Download(void* to, const void* from, size_t bytes) override {
-    Transfer(to, from, bytes, cudaMemcpyDeviceToHost);
+    Transfer(to, from, bytes, cudaMemcpyDeviceToHost, stream_);
   }
-  void Copy(void* to, const void* from, size_t bytes) override { Transfer(to, from, bytes, cudaMemcpyDeviceToDevice); }
+  void Copy(void* to, const void* from, size_t bytes) override {
+    Transfer(to, from, bytes, cudaMemcpyDeviceToDevice, stream_);
+  }
   void Zero(void* memory, size_t bytes) override {
     Use();
     Note(cudaMemsetAsync(memory, 0, bytes, stream_));
   }
   void Synchronize() override {
     Use();
+    Note(cudaStreamSynchronize(uploads_));
     Note(cudaStreamSynchronize(stream_));
   }
   bool BeginRecording() override {
@@ -148,16 +171,24 @@ class Card : public Device {
  private:
   // CUDA has a current card in each thread.
   void Use() const { cudaSetDevice(id_); }
-  void Transfer(void* to, const void* from, size_t bytes, cudaMemcpyKind kind) {
+  void Transfer(void* to, const void* from, size_t bytes, cudaMemcpyKind kind, cudaStream_t stream) {
     Use();
-    Note(cudaMemcpyAsync(to, from, bytes, kind, stream_));
+    Note(cudaMemcpyAsync(to, from, bytes, kind, stream));
+  }
+  std::vector<cudaEvent_t*> Events() {
+    std::vector<cudaEvent_t*> events = {&uploaded_, &uploaded_beside_};
+    for (cudaEvent_t& mark : marks_) events.push_back(&mark);
+    return events;
   }
 
   const int id_;
   const std::string name_;
   cudaStream_t stream_ = nullptr;
   int most_shared_bytes_ = 0;
-  cudaEvent_t uploaded_ = nullptr;
+  cudaStream_t uploads_ = nullptr;  // those beside the queue
+  cudaEvent_t uploaded_ = nullptr, uploaded_beside_ = nullptr;
+  std::array<cudaEvent_t, 4> marks_{};  // the last ones, by their number
+  Mark marked_ = 0;
   std::atomic<size_t> bytes_ = 0, most_bytes_ = 0;
   std::vector<void*> scratch_;  // the last is the largest
   size_t scratch_bytes_ = 0;    // of the last

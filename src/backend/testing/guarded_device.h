@@ -8,6 +8,7 @@
 #include <map>
 #include <mutex>
 #include <new>
+#include <vector>
 
 #include "backend/device.h"
 #include "base/arena.h"
@@ -45,13 +46,20 @@ class GuardedDevice : public Device {
   void FreeStaging(void* memory, size_t bytes) override { FreeZeroed(memory, bytes); }
   bool ReadsHostMemory() const override { return false; }
   void Upload(void* to, const void* from, size_t bytes) override { Transfer(to, from, bytes); }
+  /// As late as is allowed.
+  void UploadBeside(Mark, void* to, const void* from, size_t bytes) override { beside_.push_back({to, from, bytes}); }
+  void JoinUploads() override { FinishUploads(); }
+  void FinishUploads() override {
+    for (const auto& [to, from, bytes] : beside_) Transfer(to, from, bytes);
+    beside_.clear();
+  }
   void Download(void* to, const void* from, size_t bytes) override { Transfer(to, from, bytes); }
   void Copy(void* to, const void* from, size_t bytes) override { Transfer(to, from, bytes); }
   void Zero(void* memory, size_t bytes) override {
     const Opening opening(*this);
     std::memset(memory, 0, bytes);
   }
-  void Synchronize() override {}
+  void Synchronize() override { FinishUploads(); }
 
  private:
   void Transfer(void* to, const void* from, size_t bytes) {
@@ -67,6 +75,13 @@ class GuardedDevice : public Device {
     for (const auto& [memory, bytes] : blocks_) ::mprotect(memory, bytes, Protection());
   }
 
+  struct Beside {
+    void* to;
+    const void* from;
+    size_t bytes;
+  };
+
+  std::vector<Beside> beside_;
   std::mutex mutex_;
   std::map<void*, size_t> blocks_;
   int openings_ = 0;

@@ -33,7 +33,7 @@ struct Answer {
 class BatchAnswers {
  public:
   BatchAnswers(Session& session, LabelLoss& label_loss)
-      : session_(session), label_loss_(label_loss), input_(session.execution().device) {}
+      : session_(session), label_loss_(label_loss), input_(session.execution(), session.ops()) {}
 
   /// Errors: those of CheckBatch, and of the device.
   Status Find(const Batch& batch, std::vector<Answer>* answers) {

@@ -9,12 +9,12 @@
 namespace riffle {
 
 Result<int64_t> RecalibrateStatistics(int64_t batches, int64_t epoch, BatchSource& source,
-                                      TrainingNetwork<float>* network,
+                                      TrainingNetwork<float>* network, const OpTable<float>& ops,
                                       const std::function<void(const Batch&)>& on_batch, Communicator& world) {
   batches = std::min(batches, source.BatchesPerEpoch());
   std::vector<float> statistics(network->values().statistics.size());  // of a batch
   std::vector<double> sums(statistics.size());
-  BatchInput input(network->execution().device);
+  BatchInput input(network->execution(), ops);
   source.Seek({.epoch = epoch, .batch = 0});
   const double kept = network->bn_momentum();
   for (int64_t b = 0; b < batches; ++b) {

@@ -14,10 +14,11 @@ namespace riffle {
 /// still moved, and of the last few batches only. As Megvii does at the end (ShuffleNetV1/train.py of
 /// megvii-model/ShuffleNet-Series: 1,250 iterations at learning rate 0, with momentum 1/i). Returns the batches that
 /// were averaged; `on_batch` sees each, for what it says of its pictures. Errors: those of BatchSource::Next and
-/// CheckPictures, the statistics are then of no use. Collective: each process has a source for its share of the same
-/// batches, and counts by its pictures; all have the same averages, and the error of any is that of all.
+/// CheckPictures, the statistics are then of no use. `ops` make pictures where the source leaves that to the device.
+/// Collective: each process has a source for its share of the same batches, and counts by its pictures; all have the
+/// same averages, and the error of any is that of all.
 Result<int64_t> RecalibrateStatistics(int64_t batches, int64_t epoch, BatchSource& source,
-                                      TrainingNetwork<float>* network,
+                                      TrainingNetwork<float>* network, const OpTable<float>& ops,
                                       const std::function<void(const Batch&)>& on_batch = {},
                                       Communicator& world = ThisProcess());
 

@@ -60,7 +60,7 @@ class Recalibrating : public testing::Test {
 };
 
 TEST_F(Recalibrating, StatisticsAreTheAveragesOfThoseOfTheBatches) {
-  ASSERT_EQ(*RecalibrateStatistics(2, 0, *loader_, &network_), 2);
+  ASSERT_EQ(*RecalibrateStatistics(2, 0, *loader_, &network_, TestOps()), 2);
   const std::vector<float> means = Of("stem.bn.running_mean"), variances = Of("stem.bn.running_variance");
   ASSERT_FALSE(means.empty());
   loader_->Seek({});
@@ -80,15 +80,15 @@ TEST_F(Recalibrating, StatisticsAreTheAveragesOfThoseOfTheBatches) {
 }
 
 TEST_F(Recalibrating, WhatStoodThereBeforeCountsForNothingAndTrainingGoesOnAsBefore) {
-  ASSERT_TRUE(RecalibrateStatistics(3, 0, *loader_, &network_).ok());
+  ASSERT_TRUE(RecalibrateStatistics(3, 0, *loader_, &network_, TestOps()).ok());
   const std::vector<float> once = Statistics();
   EXPECT_EQ(network_.bn_momentum(), 0.5) << "of the model";
-  ASSERT_TRUE(RecalibrateStatistics(3, 0, *loader_, &network_).ok());
+  ASSERT_TRUE(RecalibrateStatistics(3, 0, *loader_, &network_, TestOps()).ok());
   EXPECT_EQ(Statistics(), once);
 }
 
 TEST_F(Recalibrating, MoreBatchesThanAnEpochAreAnEpoch) {
-  EXPECT_EQ(*RecalibrateStatistics(100, 0, *loader_, &network_), 3);
+  EXPECT_EQ(*RecalibrateStatistics(100, 0, *loader_, &network_, TestOps()), 3);
 }
 
 TEST_F(Recalibrating, ADeviceThatFailsIsAnError) {
@@ -96,7 +96,7 @@ TEST_F(Recalibrating, ADeviceThatFailsIsAnError) {
   device.health = Unavailable("the device failed");
   Network<float> network({OnThreads().pool, device}, plan_, GuardedOps());
   network.values().Upload(initial_);
-  EXPECT_EQ(RecalibrateStatistics(1, 0, *loader_, &network).status().message(), "the device failed");
+  EXPECT_EQ(RecalibrateStatistics(1, 0, *loader_, &network, TestOps()).status().message(), "the device failed");
 }
 
 // Local statistics of each share, by its pictures: of the last batch three and four.
@@ -123,7 +123,7 @@ TEST_F(Recalibrating, OverProcessesItIsTheAverageOfThoseOfTheShares) {
     Network<float> network({pool}, plan_, TestOps());
     network.values().Upload(initial_);
     const std::unique_ptr<Loader> loader = loader_of(2, world.rank());
-    ASSERT_EQ(*RecalibrateStatistics(100, 0, *loader, &network, {}, world), 2);
+    ASSERT_EQ(*RecalibrateStatistics(100, 0, *loader, &network, TestOps(), {}, world), 2);
     const std::vector<float> found = HostCopy(network.values().statistics);
     const auto mean = std::ranges::find(plan_.registry.statistics(), "stem.bn.running_mean", &Parameter::name);
     for (size_t c = 0; c < expected.size(); ++c) EXPECT_NEAR(found[mean->offset + c], expected[c], 1e-6);

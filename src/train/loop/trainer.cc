@@ -9,6 +9,7 @@
 
 #include "model/initialise.h"
 #include "train/batch_check.h"
+#include "train/batch_input.h"
 #include "train/loop/recalibrate.h"
 #include "train/loop/same_run.h"
 #include "train/loop/transfer.h"
@@ -300,7 +301,6 @@ Result<std::optional<EpochEvent>> Trainer::TrainEpoch(BatchSource& source, Train
   source.Seek({.epoch = info_.epoch, .batch = epoch_.batches});
   Lap();
   for (bool between_updates = true, leaves_out = false; epoch_.batches < batches;) {
-    execution_.device.FinishUploads();  // the next batch may lie where the last one was
     const Result<const Batch*> next = source.Next();
     if (const Status status = AgreeOnBatch(next, observer); !status.ok())
       return between_updates ? SavedBefore(status, observer) : status;
@@ -389,7 +389,7 @@ Status Trainer::AgreeOnStep(Status own) {
 Status Trainer::Recalibrate(BatchSource& source, TrainObserver& observer) {
   if (ema_) std::swap(network_->values(), *ema_);
   const Result<int64_t> batches = RecalibrateStatistics(
-      options_.bn_recalibration, info_.epoch - 1, source, network_.get(),
+      options_.bn_recalibration, info_.epoch - 1, source, network_.get(), ops_,
       [&](const Batch& batch) { Tell(NewsOf(batch), observer); }, world_);
   if (ema_) std::swap(network_->values(), *ema_);
   if (!batches.ok()) return batches.status();
@@ -428,11 +428,11 @@ Result<Pace> Trainer::PaceOfTraining(BatchSource& source) {
 
 Result<Pace> Trainer::PaceOfValidation(BatchSource& source) {
   session_.SetWeights(HostValues(plan_->registry, BestWeights()));
-  std::vector<float> logits;
+  BatchInput input(execution_, ops_);
   const auto validate = [&](const Batch& batch) -> Status {
     RIFFLE_TRY(CheckPictures(batch, plan_->model));
-    logits.resize(static_cast<size_t>(batch.images) * plan_->model.num_classes);
-    if (batch.images > 0) session_.Run(batch.images, batch.pixels, logits.data());
+    if (batch.images > 0) session_.Forward(batch.images, input.PicturesOf(batch));
+    execution_.Synchronize();
     return {};
   };
   return MeasurePace(source, validate, world_);

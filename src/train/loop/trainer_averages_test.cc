@@ -78,7 +78,7 @@ TEST(TrainerAverages, StatisticsOfTheWeightsInUseAreComputedAnewAfterTheLastEpoc
   ParameterValues<float> average(plan.registry);
   ASSERT_EQ(Checkpoint::Open(folder / Numbered(2))->Load(plan.registry, WeightSet::kEma, &average).message(), "");
   network.values().Upload(average);
-  ASSERT_TRUE(RecalibrateStatistics(2, 1, *run.train_loader, &network).ok());
+  ASSERT_TRUE(RecalibrateStatistics(2, 1, *run.train_loader, &network, TestOps()).ok());
   for (const Parameter& p : plan.registry.trainable()) {
     EXPECT_EQ(found.at(p.name), plain.at(p.name)) << p.name;
     EXPECT_EQ(found.at("ema." + p.name), plain.at("ema." + p.name)) << p.name;

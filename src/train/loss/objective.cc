@@ -31,7 +31,7 @@ Objective::Objective(const Execution& execution, const ObjectiveOptions& options
       ops_(ops),
       label_loss_(execution, options.label, info.model.num_classes, ops),
       teacher_(std::move(teacher)),
-      input_(execution.device) {}
+      input_(execution, ops) {}
 
 Status Objective::SetImageSize(int size) {
   model_.image_size = size;
