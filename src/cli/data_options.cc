@@ -117,7 +117,8 @@ LoaderOptions TrainLoader(const Options& o, const BatchPlace& place) {
           .workers = o.num_parallel_workers,
           .end_epoch = o.epoch_size,
           .max_unreadable_share = o.max_unreadable_share,
-          .device = &place.device};
+          .device = &place.device,
+          .kept_bytes = o.device_data_mb * 1'000'000};
 }
 
 LoaderOptions ValLoader(const Options& o, const BatchPlace& place) {
@@ -129,6 +130,12 @@ LoaderOptions ValLoader(const Options& o, const BatchPlace& place) {
           .workers = o.num_parallel_workers,
           .allow_incomplete = o.allow_incomplete,
           .device = &place.device};
+}
+
+std::string WherePicturesAreMade(const Augmentation& augmentation, const Device& device) {
+  if (device.ReadsHostMemory()) return "";
+  if (augmentation.policy) return "Pictures: the CPU decodes, crops and runs the policy, the GPU does the rest";
+  return "Pictures: the CPU decodes, the GPU crops, resizes, colours, normalises and erases";
 }
 
 std::string UnusedClass(int label) { return fmt::format("unused {}", label); }

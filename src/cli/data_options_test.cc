@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "backend/testing/guarded_device.h"
 #include "data/registry.h"
 
 namespace riffle {
@@ -76,6 +77,7 @@ TEST(DataOptionsTest, EveryOptionReachesTheDataLayer) {
                   .max_unreadable_share = 0.25,
                   .shuffle_buffer = 77,
                   .aug_repeats = 2,
+                  .device_data_mb = 3,
                   .image_resize = 40,
                   .scale = {0.3, 0.4},
                   .ratio = {0.5, 0.6},
@@ -135,11 +137,21 @@ TEST(DataOptionsTest, EveryOptionReachesTheDataLayer) {
   EXPECT_EQ(train_loader.max_unreadable_share, 0.25);
   EXPECT_EQ(train_loader.aug_repeats, 2);
   EXPECT_EQ(train_loader.shuffle_buffer, 77);
+  EXPECT_EQ(train_loader.kept_bytes, 3'000'000);
   EXPECT_TRUE(TrainLoader(Options{}).shuffle);
   EXPECT_EQ(val_loader.batch_size, 9);
   EXPECT_FALSE(val_loader.shuffle);
   EXPECT_FALSE(val_loader.drop_remainder) << "each picture counts";
   EXPECT_EQ(val_loader.max_unreadable_share, 0) << "and none may be missing";
+}
+
+TEST(DataOptionsTest, WhoMakesPicturesIsToldWhereItIsNotTheCpuAlone) {
+  EXPECT_EQ(WherePicturesAreMade({}, CpuDevice()), "");
+  const GuardedDevice card;
+  EXPECT_EQ(WherePicturesAreMade({.color_jitter = 0.4}, card),
+            "Pictures: the CPU decodes, the GPU crops, resizes, colours, normalises and erases");
+  EXPECT_EQ(WherePicturesAreMade({.policy = *ParseAugmentPolicy("autoaug")}, card),
+            "Pictures: the CPU decodes, crops and runs the policy, the GPU does the rest");
 }
 
 TEST(DataOptionsTest, AMeanForOtherChannelsIsRefused) {

@@ -69,6 +69,7 @@ const std::vector<Effect>& Effects() {
       {"drop_remainder", "False", "batches rate files " + updates, {"--batch_size=5"}},
       {"shuffle_buffer", "2", pictures, {"--data_dir=SHARDS"}},
       {"aug_repeats", "3", pictures},
+      {"device_data_mb", "0", ""},  // on a card: train/batch_input_test.cc
 
       {"image_resize", "40", "network use " + pictures},
       {"scale", "0.9,1", pictures},

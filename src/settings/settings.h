@@ -47,6 +47,7 @@ struct Options {
   bool allow_incomplete = false;
   int64_t shuffle_buffer = 0;
   int aug_repeats = 0;
+  int64_t device_data_mb = 1024;
 
   // Transforms
   int image_resize = 224;

@@ -65,7 +65,8 @@ inline CheckpointInfo InfoOfSize(int size) {
 /// REQUIRES: the options give batches.
 inline std::unique_ptr<Loader> EvaluationLoader(const Dataset& data, int batch_size,
                                                 const CheckpointInfo& info = TinyInfo(),
-                                                const Communicator& world = ThisProcess()) {
+                                                const Communicator& world = ThisProcess(),
+                                                Device& device = CpuDevice()) {
   const Transform transform = *Transform::ForEvaluation(info.preprocessing);
   return std::move(*Loader::Create(data, transform,
                                    {.batch_size = batch_size,
@@ -73,7 +74,8 @@ inline std::unique_ptr<Loader> EvaluationLoader(const Dataset& data, int batch_s
                                     .rank = world.rank(),
                                     .shuffle = false,
                                     .drop_remainder = false,
-                                    .workers = 0}));
+                                    .workers = 0,
+                                    .device = &device}));
 }
 
 /// One epoch of batches that a test has made; for each, how long Next() says to have waited for it.
@@ -153,6 +155,8 @@ struct TinyMachine {
   int threads = DefaultThreads();
   Communicator& world = ThisProcess();
   bool drop_remainder = true;
+  Device& device = CpuDevice();  ///< of the batches
+  int64_t kept_bytes = 0;        ///< of the training pictures there
 };
 
 /// A run of TinyData.
@@ -169,8 +173,10 @@ struct TinyRun {
                                               .drop_remainder = machine.drop_remainder,
                                               .seed = 5,
                                               .workers = 2,
-                                              .end_epoch = options.epochs()}));
-    validation_loader = EvaluationLoader(*validation, 4, info, machine.world);
+                                              .end_epoch = options.epochs(),
+                                              .device = &machine.device,
+                                              .kept_bytes = machine.kept_bytes}));
+    validation_loader = EvaluationLoader(*validation, 4, info, machine.world, machine.device);
     trainer = std::move(*Trainer::Create({pool}, options, std::move(info), TestOps(), machine.world));
   }
   Status Train(TrainObserver& observer) {

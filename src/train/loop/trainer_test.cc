@@ -222,7 +222,7 @@ TEST(Trainer, ReadsAndWritesItsDeviceByOpsAndTransfersAlone) {
   const std::filesystem::path folder = TestFolder(), plain = folder / "plain", guarded = folder / "guarded";
   for (const auto& part : {plain, guarded}) std::filesystem::create_directories(part);
   ASSERT_EQ(TinyRun(TinyOptions(folder, 1)).Train().message(), "");
-  for (const char* rule : {"momentum", "lamb"}) {
+  for (const auto& [rule, kept_bytes] : {std::pair("momentum", 0), {"lamb", 1 << 20}}) {
     const auto options_in = [&](const std::filesystem::path& part) {
       TrainerOptions options = AveragingOptions(part, 2);
       options.optimizer.rule = &FindUpdateRule(rule);
@@ -234,8 +234,8 @@ TEST(Trainer, ReadsAndWritesItsDeviceByOpsAndTransfersAlone) {
       return options;
     };
     ASSERT_EQ(TinyRun(options_in(plain)).Train().message(), "");
-    GuardedDevice device;
-    TinyRun run(options_in(guarded));
+    GuardedDevice device;  // makes the pictures, too
+    TinyRun run(options_in(guarded), TinyInfo(), {.device = device, .kept_bytes = kept_bytes});
     run.trainer = std::move(*Trainer::Create({OnThreads(2).pool, device}, run.options, TinyInfo(), GuardedOps()));
     ASSERT_EQ(run.Train().message(), "");
     EXPECT_EQ(TensorsOf(guarded / Numbered(2)), TensorsOf(plain / Numbered(2))) << rule;

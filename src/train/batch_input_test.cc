@@ -1,0 +1,176 @@
+// Pictures that a device makes of what a loader left to it: those of a loader that makes them itself, to the bit, in
+// every kind of batch; and what goes up while the device computes.
+#include "train/batch_input.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "backend/testing/execution.h"
+#include "backend/testing/guarded_device.h"
+#include "backend/testing/host_copy.h"
+#include "ops/testing/guarded_ops.h"
+#include "train/testing.h"
+
+namespace riffle {
+namespace {
+
+using ::testing::ElementsAre;
+
+/// Pictures of several sizes, which lie in files as it were.
+class SomePictures : public Dataset {
+ public:
+  explicit SomePictures(int images) {
+    classes_ = {"a", "b"};
+    for (int i = 0; i < images; ++i) labels_.push_back(i % 2);
+  }
+  std::string NameOf(int64_t i) const override { return fmt::format("picture {}", i); }
+  Result<PictureView> Read(int64_t i, Picture& scratch) const override {
+    const int n = static_cast<int>(i);
+    scratch = SomePicture(9 + 7 * (n % 5), 12 + 5 * (n % 7), 3, static_cast<uint32_t>(i));
+    return scratch.View();
+  }
+};
+
+struct Pictures {
+  std::vector<float> values;  // without the rows' padding
+  std::vector<int32_t> labels;
+  std::vector<int64_t> indices;
+  bool operator==(const Pictures&) const = default;
+};
+
+Pictures Of(const Batch& batch, const std::vector<float>& rows, int64_t stride) {
+  Pictures pictures = {.labels = batch.labels, .indices = batch.indices};
+  const int64_t pixels = int64_t{batch.images} * batch.image_size * batch.image_size;
+  for (int c = 0; c < batch.channels && pixels > 0; ++c) {
+    pictures.values.insert(pictures.values.end(), rows.begin() + c * stride, rows.begin() + c * stride + pixels);
+    for (int64_t i = pixels; i < stride; ++i) EXPECT_EQ(rows[c * stride + i], 0) << "padding";
+  }
+  return pictures;
+}
+
+/// The batches of two epochs, from one in the first on.
+std::vector<Pictures> Batches(const Dataset& data, const Transform& transform, LoaderOptions options, Device& device) {
+  options.device = &device;
+  options.end_epoch = 2;
+  const std::unique_ptr<Loader> loader = std::move(*Loader::Create(data, transform, options));
+  const Execution execution = {OnThreads(2).pool, device};
+  BatchInput input(execution, device.ReadsHostMemory() ? CpuOps() : GuardedOps());
+  std::vector<Pictures> all;
+  loader->Seek({.epoch = 0, .batch = 1});
+  while (true) {
+    const Result<const Batch*> batch = loader->Next();
+    EXPECT_TRUE(batch.ok()) << batch.status().message();
+    if (!batch.ok() || *batch == nullptr) return all;
+    EXPECT_EQ((*batch)->unmade.has_value(), !device.ReadsHostMemory());
+    const Rows<const float> rows = input.PicturesOf(**batch);
+    all.push_back(Of(**batch, HostCopy(execution, rows.data, static_cast<size_t>((*batch)->channels * rows.stride)),
+                     rows.stride));
+  }
+}
+
+void ExpectSamePictures(const Dataset& data, const Transform& transform, const LoaderOptions& options) {
+  const std::vector<Pictures> expected = Batches(data, transform, options, CpuDevice());
+  ASSERT_GT(expected.size(), 1);
+  GuardedDevice device;
+  const std::vector<Pictures> found = Batches(data, transform, options, device);
+  ASSERT_EQ(found.size(), expected.size());
+  for (size_t b = 0; b < expected.size(); ++b) {
+    EXPECT_EQ(found[b].indices, expected[b].indices) << b;
+    EXPECT_EQ(found[b].labels, expected[b].labels) << b;
+    EXPECT_TRUE(found[b] == expected[b]) << b;
+  }
+}
+
+Transform Training(const Augmentation& augmentation) {
+  return *Transform::ForTraining(TinyInfo().preprocessing, augmentation);
+}
+
+const Augmentation kAll = {.hflip = 0.5, .color_jitter = 0.5, .erasing = {.probability = 0.5, .value = {}}};
+
+TEST(BatchInput, HasTheLoadersPicturesInWholeAndInShortBatches) {
+  for (const int workers : {0, 3})
+    for (const bool drop_remainder : {true, false})
+      ExpectSamePictures(SomePictures(23), Training(kAll),
+                         {.batch_size = 5, .drop_remainder = drop_remainder, .seed = 3, .workers = workers});
+}
+
+TEST(BatchInput, HasAllVersionsAndRepeatsOfThem) {
+  Augmentation splits = kAll;
+  splits.splits = 3;
+  ExpectSamePictures(SomePictures(12), Training(splits), {.batch_size = 4, .aug_repeats = 2, .workers = 2});
+  splits.policy = *ParseAugmentPolicy("augmix-m5-w2-d1");
+  ExpectSamePictures(SomePictures(12), Training(splits), {.batch_size = 4, .workers = 2});
+}
+
+TEST(BatchInput, HasTheShareOfEachProcess) {
+  for (const int rank : {0, 1, 2})
+    ExpectSamePictures(SomePictures(16), Training(kAll),
+                       {.batch_size = 2, .ranks = 3, .rank = rank, .drop_remainder = false, .workers = 2});
+}
+
+TEST(BatchInput, HasWhatTakesThePlaceOfUnreadablePictures) {
+  const DamagedData damaged(std::make_unique<SomePictures>(12), {3, 7});
+  ExpectSamePictures(damaged, Training(kAll), {.batch_size = 4, .workers = 2, .max_unreadable_share = 0.5});
+}
+
+TEST(BatchInput, HasPicturesThatStayOnTheDevice) {
+  Augmentation padded = kAll;
+  padded.crop = TrainCrop::kPadded;
+  for (const Augmentation& augmentation : {kAll, padded})
+    for (const int64_t kept_bytes : {16 * 8 * 8 * 3 - 1, 16 * 8 * 8 * 3}) {
+      const std::unique_ptr<Dataset> data = TinyData(16);
+      const LoaderOptions options = {.batch_size = 4, .workers = 2, .kept_bytes = kept_bytes};
+      ExpectSamePictures(*data, Training(augmentation), options);
+    }
+}
+
+TEST(BatchInput, OfPicturesThatStayOnTheDeviceNoByteGoesUpAgain) {
+  const std::unique_ptr<Dataset> data = TinyData(16);
+  GuardedDevice device;
+  for (const int64_t kept_bytes : {0, 1 << 20}) {
+    const LoaderOptions options = {.batch_size = 4, .device = &device, .kept_bytes = kept_bytes};
+    const std::unique_ptr<Loader> loader = std::move(*Loader::Create(*data, Training(kAll), options));
+    const Batch& batch = **loader->Next();
+    EXPECT_EQ(batch.unmade->bytes.empty(), kept_bytes > 0);
+    EXPECT_EQ(batch.unmade->kept != nullptr, kept_bytes > 0);
+  }
+}
+
+TEST(BatchInput, HasPicturesOfEvaluation) {
+  ExpectSamePictures(SomePictures(9), *Transform::ForEvaluation(TinyInfo().preprocessing),
+                     {.batch_size = 4, .shuffle = false, .drop_remainder = false, .workers = 2});
+}
+
+/// Notes what uploads beside the queue wait for.
+class MarkingDevice : public GuardedDevice {
+ public:
+  Mark MarkQueue() override { return marks++; }
+  void UploadBeside(Mark after, void* to, const void* from, size_t bytes) override {
+    if (waits.empty() || waits.back() != after) waits.push_back(after);
+    GuardedDevice::UploadBeside(after, to, from, bytes);
+  }
+  Mark marks = 0;
+  std::vector<Mark> waits;
+};
+
+TEST(BatchInput, WhatGoesUpWaitsForTheBatchBeforeTheLastAlone) {
+  const std::unique_ptr<Dataset> data = TinyData(16);
+  MarkingDevice device;
+  // Not random: each batch has as many bytes as the others, for which no memory is taken once two have some.
+  const LoaderOptions options = {.batch_size = 4, .device = &device};
+  const std::unique_ptr<Loader> loader =
+      std::move(*Loader::Create(*data, *Transform::ForEvaluation(TinyInfo().preprocessing), options));
+  BatchInput input({OnThreads(2).pool, device}, GuardedOps());
+  for (int i = 0; i < 2; ++i) input.PicturesOf(**loader->Next());
+  device.waits.clear();
+  const Device::Mark first = device.marks - 1;  // behind batch 1
+  for (int i = 2; i < 6; ++i) input.PicturesOf(**loader->Next());
+  EXPECT_EQ(device.waits.size(), 4u);
+  EXPECT_LT(device.waits[0], first) << "behind batch 0";
+  EXPECT_EQ(device.waits[1], first);
+  EXPECT_EQ(device.waits[2], first + 1);
+  EXPECT_EQ(device.waits[3], first + 2);
+}
+
+}  // namespace
+}  // namespace riffle
