@@ -159,8 +159,10 @@ void Loader::Stop() {
 }
 
 void Loader::Seek(LoaderPosition position) {
+  const int64_t number = position.epoch * batches_per_epoch_ + position.batch;
+  if (number == next_ && !failed_) return;
   Stop();
-  next_ = held_ = opened_ = claiming_ = position.epoch * batches_per_epoch_ + position.batch;
+  next_ = held_ = opened_ = claiming_ = number;
 }
 
 Loader::Places Loader::GlobalPlacesOf(int64_t batch) const {
@@ -419,6 +421,7 @@ Result<const Batch*> Loader::Next() {
   options_.device->FinishUploads();  // of the batch that the caller has, whose slot is free from here on
   const Clock::time_point begin = Clock::now();
   if (PositionOf(next_).epoch >= options_.end_epoch) return nullptr;
+  failed_ = true;
   if (workers_.empty()) RIFFLE_TRY(Start());
   Slot& slot = slots_[next_ % static_cast<int64_t>(slots_.size())];
   {
@@ -435,6 +438,7 @@ Result<const Batch*> Loader::Next() {
   waited_seconds_ += std::chrono::duration<double>(Clock::now() - begin).count();
   RIFFLE_TRY(Note(slot));
   if (!slot.status.ok()) return slot.status;
+  failed_ = false;
   ++next_;
   if (DeviceMakes()) slot.batch.unmade = UnmadeOf(slot);
   return &slot.batch;

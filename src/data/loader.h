@@ -72,7 +72,7 @@ class Loader : public BatchSource {
   int64_t ImagesPerEpoch() const override;
   int image_size() const override { return transform_.image_size(); }
 
-  /// What was prefetched is thrown away.
+  /// What was prefetched is thrown away, unless that is where it goes on anyway.
   void Seek(LoaderPosition position) override;
 
   /// Workers begin with the first call. The error of a picture that cannot be read or transformed, and may not be
@@ -180,6 +180,7 @@ class Loader : public BatchSource {
   int64_t order_epoch_ = -1;
   std::vector<int64_t> order_;  // of order_epoch_
   bool stopping_ = false;
+  bool failed_ = false;  // the last Next() did
 };
 
 }  // namespace riffle
