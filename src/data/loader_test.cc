@@ -281,6 +281,16 @@ TEST(Loader, StartsAnywhereWithTheSameBatches) {
   }
 }
 
+TEST(Loader, SentWhereItIsAnywayKeepsWhatItReadAhead) {
+  const Numbers numbers(16);
+  const auto loader = Loader::Create(numbers, Augmented(), {.batch_size = 8, .workers = 2, .end_epoch = 2});
+  for (int batch = 0; batch < 2; ++batch) ASSERT_TRUE((*loader)->Next().ok());
+  while (numbers.reads_ < 32) std::this_thread::yield();  // the second epoch is read ahead
+  (*loader)->Seek({1, 0});
+  for (int batch = 0; batch < 2; ++batch) ASSERT_TRUE((*loader)->Next().ok());
+  EXPECT_EQ(numbers.reads_, 32);
+}
+
 TEST(Loader, TheFirstBrokenPictureOfABatchIsTheError) {
   for (int workers : {0, 1, 4}) {
     Numbers numbers(64);

@@ -45,11 +45,16 @@ Result<Rows<const float>> Objective::Begin(const Batch& batch) {
   splits_ = batch.splits;
   if (images_ == 0) return Rows<const float>{};
   const int64_t size = model_.image_size;
-  host_targets_.resize(static_cast<size_t>(images_) * model_.num_classes);
+  Device& device = execution_.device;
+  device.FinishUploads();                                 // of the targets before
+  Rows<const float> pictures = input_.PicturesOf(batch);  // first: they go up beside the ops of the step before
+  const auto values = static_cast<size_t>(images_) * model_.num_classes;
+  if (targets_.size() < values) {
+    targets_.Reserve(device, values);
+    host_targets_ = StagingArray<float>(device, values);
+  }
   label_loss_.MakeTargets(batch.labels, host_targets_.data());
-  targets_.Reserve(execution_.device, host_targets_.size());
-  execution_.device.Upload(targets_.data(), host_targets_.data(), host_targets_.size() * sizeof(float));
-  Rows<const float> pictures = input_.PicturesOf(batch);
+  device.Upload(targets_.data(), host_targets_.data(), values * sizeof(float));
   if (const Mix mix = DrawMix(options_.mix, batch.position, size, size); mix.kind != Mix::Kind::kNone) {
     ops_.mix_targets(execution_, {images_, model_.num_classes},
                      {.targets = targets_.data(), .own_share = mix.own_share});

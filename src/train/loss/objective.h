@@ -83,7 +83,7 @@ class Objective {
   int64_t global_images_ = 0;
   BatchInput input_;
   DeviceArray<float> mixed_;
-  std::vector<float> host_targets_;
+  StagingArray<float> host_targets_;       // as many as targets_
   DeviceArray<float> targets_;             // [images][classes]
   const float* teacher_logits_ = nullptr;  // [images][classes]
   std::vector<BatchLosses> unread_;
