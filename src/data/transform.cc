@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "data/augment/color_jitter.h"
 #include "picture/crop.h"
@@ -18,11 +19,6 @@ Status CheckRange(const char* name, std::array<double, 2> range, double most) {
 Status CheckProbability(const char* name, double value) {
   if (value >= 0 && value <= 1) return {};
   return InvalidArgument("{}: a probability from 0 to 1 was expected, {} found", name, value);
-}
-
-void CopyTo(Picture& to, const PictureView& from) {
-  to.Reshape(from.height, from.width, from.channels);
-  for (int y = 0; y < from.height; ++y) std::copy_n(from.Row(y), to.RowBytes(), to.Row(y));
 }
 
 }  // namespace
@@ -88,12 +84,19 @@ Result<PictureView> Transform::Crop(const Region& region, RandomStream& random, 
   return scratch.view.resized.View();
 }
 
-// Policy and colour jitter, in memory of the scratch's own where there is either.
+void Transform::Colour(Picture& picture, RandomStream& random, AugmentScratch& scratch) const {
+  if (augmentation_.policy) augmentation_.policy->Apply(picture, context_, random, scratch);
+  if (augmentation_.color_jitter > 0) JitterColors(picture, augmentation_.color_jitter, random);
+}
+
+// In memory of the scratch's own: the only version of what was resized takes it over, others are copies.
 PictureView Transform::Augment(const PictureView& picture, RandomStream& random, TransformScratch& scratch) const {
-  if (!augmentation_.policy && augmentation_.color_jitter == 0) return picture;
-  CopyTo(scratch.augmented, picture);
-  if (augmentation_.policy) augmentation_.policy->Apply(scratch.augmented, context_, random, scratch.augment);
-  if (augmentation_.color_jitter > 0) JitterColors(scratch.augmented, augmentation_.color_jitter, random);
+  if (!colours()) return picture;
+  if (splits() == 1 && picture.pixels == scratch.view.resized.pixels.data())
+    std::swap(scratch.augmented, scratch.view.resized);
+  else
+    CopyTo(scratch.augmented, picture);
+  Colour(scratch.augmented, random, scratch.augment);
   return scratch.augmented.View();
 }
 

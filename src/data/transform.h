@@ -69,6 +69,10 @@ class Transform {
   Status Apply(const Region& region, RandomStream& random, TransformScratch& scratch, float* out,
                int64_t channel_stride, int64_t split_stride = 0) const;
 
+  /// Whether there is a policy or colour jitter, and the two alone, in place.
+  bool colours() const { return augmentation_.policy || augmentation_.color_jitter > 0; }
+  void Colour(Picture& picture, RandomStream& random, AugmentScratch& scratch) const;
+
  private:
   explicit Transform(EvaluationView view) : view_(std::move(view)) {}
   Result<PictureView> Crop(const Region& region, RandomStream& random, TransformScratch& scratch) const;
