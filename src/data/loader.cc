@@ -225,7 +225,7 @@ Status Loader::MakePicture(Slot& slot, int i, int64_t index, TransformScratch& s
   const int64_t picture_size = int64_t{transform_.image_size()} * transform_.image_size();
   Status status = transform_.Apply(region, random, scratch, slot.memory.data() + i * picture_size,
                                    slot.batch.pixels.stride, slot.batch.samples() * picture_size);
-  return std::move(status).In(dataset_.NameOf(index));
+  return status.ok() ? Status() : std::move(status).In(dataset_.NameOf(index));
 }
 
 // Where picture i of the batch is unreadable, the next readable one from a random one on takes its place; after

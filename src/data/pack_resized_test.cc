@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <csignal>
 #include <map>
 
@@ -261,6 +262,58 @@ TEST(ResizedPack, ServesSubsetsSharesAndEpochsAsAFolderDoes) {
   }
   EXPECT_EQ(epochs[0], (std::multiset<int64_t>{0, 1, 2, 3, 4, 5, 6, 7})) << "each picture once, at one of the ranks";
   EXPECT_EQ(epochs[1], epochs[0]);
+}
+
+/// Of all pixels that training sees in an epoch, on a scale to 255.
+struct Seen {
+  double mean = 0, deviation = 0;
+  double detail = 0;  // mean difference of neighbours in a row
+};
+
+Seen SeenOf(const Dataset& data, const Augmentation& augmentation) {
+  constexpr int kSize = 224, kPlane = kSize * kSize;
+  Preprocessing preprocessing = DefaultPreprocessing(**FindDataset("folder"), kSize, 3);
+  preprocessing.mean = {0, 0, 0}, preprocessing.std = {1, 1, 1};
+  const Transform transform = *Transform::ForTraining(preprocessing, augmentation);
+  const auto loader =
+      Loader::Create(data, transform, {.batch_size = 32, .drop_remainder = false, .workers = 2, .end_epoch = 2});
+  double sum = 0, squares = 0, steps = 0, count = 0;
+  for (auto batch = (*loader)->Next(); batch.ok() && *batch != nullptr; batch = (*loader)->Next())
+    for (int c = 0; c < 3; ++c)
+      for (int64_t i = 0; i < int64_t{(*batch)->images} * kPlane; ++i) {
+        const float* const value = (*batch)->pixels[c] + i;
+        sum += *value, squares += *value * *value, ++count;
+        if (i % kSize > 0) steps += std::abs(value[0] - value[-1]);
+      }
+  const double mean = sum / count;
+  return {mean, std::sqrt(squares / count - mean * mean), steps / (count / kSize * (kSize - 1))};
+}
+
+// A random part of a smaller picture is less sharp, where it is small enough to be enlarged; nothing else may differ.
+TEST(ResizedPack, TrainingSeesPhotographsAsBrightAndAsRichAsTheOriginals) {
+  if (TestData() == nullptr) GTEST_SKIP() << "RIFFLE_TEST_DATA";
+  const fs::path photographs = fs::path(TestData()) / "hymenoptera", packed = TestFolder();
+  Augmentation augmentation = DefaultAugmentation(**FindDataset("folder"));
+  augmentation.color_jitter = 0;
+  const Seen expected = SeenOf(*Open(photographs), augmentation);
+  struct Row {
+    PackForm form;
+    double least_detail;
+  };
+  for (const Row& row : {Row{{.max_side = 256}, 0.75},
+                         {{.max_side = 256, .quality = 90}, 0.75},
+                         {{.max_side = 320, .quality = 90}, 0.82}}) {
+    ASSERT_TRUE(PackIt(photographs, packed / "x", row.form, {.overwrite = true}).ok());
+    const Seen found = SeenOf(*Open(packed), augmentation);
+    const std::string figures =
+        fmt::format("mean {:.2f} of {:.2f}, deviation {:.2f} of {:.2f}, detail {:.3f} of {:.3f}", found.mean,
+                    expected.mean, found.deviation, expected.deviation, found.detail, expected.detail);
+    EXPECT_NEAR(found.mean / expected.mean, 1, 0.01) << figures;
+    EXPECT_NEAR(found.deviation / expected.deviation, 1, 0.03) << figures;
+    EXPECT_GT(found.detail / expected.detail, row.least_detail) << figures;
+    EXPECT_LT(found.detail / expected.detail, 1.01) << figures;
+    RecordProperty(fmt::format("side_{}_quality_{}", row.form.max_side, row.form.quality.value_or(0)), figures);
+  }
 }
 
 // ---- damage
