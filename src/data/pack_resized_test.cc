@@ -234,6 +234,38 @@ TEST(ResizedPack, ExifIsFollowedWhereThatIsAskedForAsInTheOriginals) {
   }
 }
 
+TEST(ResizedPack, APartIsThatOfTheWhole) {
+  const fs::path root = SomePhotographs(), packed = root / "packed";
+  WriteBytes(root / "train/cat/lying.jpg", Lying(SomePicture(40, 30, 3)));
+  for (const PackForm& form : {kRaw, kJpeg}) {
+    ASSERT_TRUE(PackIt(root, packed / "x", form, {.shard_size = 5, .overwrite = true}).ok());
+    for (const int channels : {1, 3})
+      for (const bool followed : {false, true}) {
+        const auto pack =
+            OpenDataset({.data_dir = packed, .channels = channels, .exif_orientation = followed, .classes = {}});
+        ASSERT_TRUE(pack.ok());
+        for (int64_t i = 0; i < (*pack)->size(); ++i) {
+          const Picture whole = PictureOf(**pack, i);
+          const CropBox box = {whole.height / 3, whole.width / 4, whole.height / 2, whole.width / 2};
+          Picture scratch, part;
+          const auto region = (*pack)->ReadRegion(
+              i,
+              [&](int height, int width) {
+                EXPECT_EQ(height, whole.height);
+                EXPECT_EQ(width, whole.width);
+                return Need{.box = box};
+              },
+              scratch);
+          ASSERT_TRUE(region.ok()) << region.status().message();
+          CopyTo(part, region->pixels);
+          Picture expected;
+          CopyTo(expected, whole.View().Crop(box.top, box.left, box.height, box.width));
+          EXPECT_EQ(part.pixels, expected.pixels) << (*pack)->NameOf(i);
+        }
+      }
+  }
+}
+
 TEST(ResizedPack, HoldsTheSameBytesWithAnyNumberOfThreads) {
   const fs::path root = SomePhotographs(600);  // more than a round
   const auto splits = OpenAllSplits(**FindDataset("folder"), root, 1);
