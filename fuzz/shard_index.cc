@@ -15,7 +15,7 @@ bool Same(const ShardIndex::Shard& a, const ShardIndex::Shard& b) {
 void Check(std::string_view input) {
   if (input.find('\0') == std::string_view::npos) {
     const auto name = ShardOf(input, "train");
-    Require(!name || IsTarName(input), "a shard is a tar file");
+    Require(!name || IsTarName(input) || IsPackName(input), "a shard is a tar file or a pack");
     Require(!IsTarName(input) || IsAlmostTarName(input), "a tar file is almost one");
   }
   const auto index = ShardIndexFromJson(input);
@@ -28,7 +28,11 @@ void Check(std::string_view input) {
 
 std::vector<std::string> Seeds() {
   return {ToJson({.classes = {"ant", "bee"}, .shards = {{"train-000000.tar", 2}, {"train-000001.tar", 1}}}),
-          R"({"classes": ["ant"]})", std::string(kUnfinishedIndex), "photos-train-000017.tar.gz", "VAL.tgz.part"};
+          R"({"classes": ["ant"]})",
+          std::string(kUnfinishedIndex),
+          "photos-train-000017.tar.gz",
+          "train-000001.pack",
+          "VAL.tgz.part"};
 }
 
 std::vector<std::string> Words() {

@@ -73,6 +73,7 @@ FuzzTarget MindSporeTarget();
 FuzzTarget OnnxTarget();
 FuzzTarget OptionTextsTarget();
 FuzzTarget OptionsYamlTarget();
+FuzzTarget PackTarget();
 FuzzTarget PickleTarget();
 FuzzTarget PictureTarget();
 FuzzTarget PyTorchTarget();

@@ -39,9 +39,9 @@ std::span<const FuzzTarget> FuzzTargets() {
   static const std::vector<FuzzTarget> targets = {
       CheckpointTarget(), ChecksumsTarget(),   CifarTarget(),       CommandLineTarget(), HttpTarget(),
       IdxTarget(),        JsonTarget(),        ListsTarget(),       MetricsTarget(),     MindSporeTarget(),
-      OnnxTarget(),       OptionTextsTarget(), OptionsYamlTarget(), PickleTarget(),      PictureTarget(),
-      PyTorchTarget(),    SafetensorsTarget(), ShardIndexTarget(),  ShardsTarget(),      UnpackTarget(),
-      ZipTarget()};
+      OnnxTarget(),       OptionTextsTarget(), OptionsYamlTarget(), PackTarget(),        PickleTarget(),
+      PictureTarget(),    PyTorchTarget(),     SafetensorsTarget(), ShardIndexTarget(),  ShardsTarget(),
+      UnpackTarget(),     ZipTarget()};
   return targets;
 }
 

@@ -1,7 +1,10 @@
 #include "bench/data_stages.h"
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <chrono>
+#include <thread>
 
 #include "picture/decode.h"
 #include "picture/normalise.h"
@@ -48,6 +51,9 @@ class Stages {
     Resize(region.pixels, {region.top, region.left, region.height, region.width}, size, size, {0, 0, size, size},
            Interpolation::kBilinear, scratch_.view.resize, resized_);
     Took(kResize);
+    RandomStream colours = random;
+    if (transform_.colours()) transform_.Colour(resized_, colours, scratch_.augment);
+    Took(kColour);
     const std::vector<float> ones(transform_.channels(), 1);
     WriteNormalised(resized_.View(), true, false, ones, ones, out_.data(), plane_);
     Took(kNormalise);
@@ -57,24 +63,27 @@ class Stages {
     return {};
   }
 
-  std::vector<DataBench::Stage> Rates() const {
-    std::vector<DataBench::Stage> stages;
+  /// Adds this one's rates to those of others.
+  void AddTo(std::vector<DataBench::Stage>& stages) const {
+    size_t at = 0;
     const auto add = [&](std::string key, std::string what, double seconds) {
-      if (seconds > 0) stages.push_back({std::move(key), std::move(what), static_cast<double>(pictures_) / seconds});
+      if (seconds <= 0) return;
+      if (at == stages.size()) stages.push_back({std::move(key), std::move(what)});
+      stages[at++].images_per_second += static_cast<double>(pictures_) / seconds;
     };
     add("read", "read the file, or find the picture in memory", seconds_[kRead]);
     add("decode", "decode the whole picture", seconds_[kDecode]);
     add("decode_needed", "decode what the crop needs", seconds_[kDecodeRegion]);
     add("resize", "resize the crop, bilinear", seconds_[kResize]);
+    if (transform_.colours()) add("colour", "policy and colour jitter", seconds_[kColour]);
     add("normalise", "flip and normalise", seconds_[kNormalise]);
     add("transform", "resize, augment, flip and normalise", seconds_[kTransform]);
     add("pipeline", "all of that from memory: decode what is needed, transform",
         seconds_[kDecodeRegion] + seconds_[kTransform]);
-    return stages;
   }
 
  private:
-  enum Stage { kRead, kDecode, kDecodeRegion, kResize, kNormalise, kTransform, kStages };
+  enum Stage { kRead, kDecode, kDecodeRegion, kResize, kColour, kNormalise, kTransform, kStages };
 
   void Took(Stage stage) {
     const Clock::time_point now = Clock::now();
@@ -94,53 +103,115 @@ class Stages {
   int64_t pictures_ = 0;
 };
 
-Result<double> LoaderRate(const Dataset& dataset, const Transform& transform, const DataBenchOptions& options) {
-  RIFFLE_ASSIGN(const std::unique_ptr<Loader> loader, Loader::Create(dataset, transform, options.loader));
-  RIFFLE_TRY(loader->Next().status());  // workers, memory and the first batches
+/// Threads that run the stages side by side, each with pictures of its own.
+Result<std::vector<DataBench::Stage>> StageRates(const Dataset& dataset, const Transform& transform,
+                                                 const DataBenchOptions& options, int threads, int64_t pictures) {
+  const auto number = [&](int64_t k) { return k * dataset.size() / pictures; };
+  const int64_t each = std::max<int64_t>(1, pictures / threads);
+  std::vector<Stages> stages(threads, Stages(dataset, transform, options.loader.seed));
+  std::vector<Status> ended(threads);
+  const auto work = [&](int thread) -> Status {
+    Stages warm_up(dataset, transform, options.loader.seed);
+    RIFFLE_TRY(warm_up.Run(0, 0));
+    const Clock::time_point begin = Clock::now();
+    for (uint32_t epoch = 0; epoch == 0 || Seconds(Clock::now() - begin) < options.seconds; ++epoch)
+      for (int64_t k = 0; k < each; ++k) RIFFLE_TRY(stages[thread].Run(number((thread * each + k) % pictures), epoch));
+    return {};
+  };
+  std::vector<std::thread> others;
+  others.reserve(threads - 1);
+  for (int thread = 1; thread < threads; ++thread) others.emplace_back([&, thread] { ended[thread] = work(thread); });
+  ended[0] = work(0);
+  for (std::thread& other : others) other.join();
+  for (const Status& status : ended) RIFFLE_TRY(status);
+  std::vector<DataBench::Stage> rates;
+  for (const Stages& one : stages) one.AddTo(rates);
+  return rates;
+}
+
+Status MeasureLoader(const Dataset& dataset, const Transform& transform, const LoaderOptions& options,
+                     double least_seconds, DataBench::Run& run) {
+  RIFFLE_ASSIGN(const std::unique_ptr<Loader> loader, Loader::Create(dataset, transform, options));
+  // Workers, memory, and all that is in flight while they begin.
+  for (int batch = 0; batch <= options.prefetch_batches; ++batch) RIFFLE_TRY(loader->Next().status());
+  rusage before = {}, after = {};
+  getrusage(RUSAGE_SELF, &before);
   const Clock::time_point begin = Clock::now();
   int64_t images = 0;
   double seconds = 0;
-  while (seconds < options.seconds || images == 0) {
+  while (seconds < least_seconds || images == 0) {
     RIFFLE_ASSIGN(const Batch* const batch, loader->Next());
     images += batch->images;
     seconds = Seconds(Clock::now() - begin);
   }
-  return static_cast<double>(images) / seconds;
+  getrusage(RUSAGE_SELF, &after);
+  const auto per_image = [&](int64_t count) { return static_cast<double>(count) / static_cast<double>(images); };
+  run.workers = options.workers;
+  run.loader_images_per_second = static_cast<double>(images) / seconds;
+  run.page_faults = per_image(after.ru_minflt - before.ru_minflt);
+  run.waits = per_image(after.ru_nvcsw - before.ru_nvcsw + after.ru_nivcsw - before.ru_nivcsw);
+  return {};
 }
 
 }  // namespace
 
 Result<DataBench> MeasureData(const Dataset& dataset, const Transform& transform, const DataBenchOptions& options) {
-  DataBench bench{.pictures = std::min(dataset.size(), options.most_pictures), .workers = options.loader.workers};
-  const auto number = [&](int64_t k) { return k * dataset.size() / bench.pictures; };
-  {
-    Stages warm_up(dataset, transform, options.loader.seed);
-    RIFFLE_TRY(warm_up.Run(0, 0));
+  DataBench bench{.pictures = std::min(dataset.size(), options.most_pictures), .runs = {}};
+  std::vector<int> threads = options.threads;
+  if (threads.empty()) threads = {1};
+  for (const int count : threads) {
+    DataBench::Run run{.threads = count};
+    RIFFLE_ASSIGN(run.stages, StageRates(dataset, transform, options, count, bench.pictures));
+    LoaderOptions loader = options.loader;
+    if (!options.threads.empty()) loader.workers = count;
+    RIFFLE_TRY(MeasureLoader(dataset, transform, loader, options.seconds, run));
+    bench.runs.push_back(std::move(run));
   }
-  Stages stages(dataset, transform, options.loader.seed);
-  const Clock::time_point begin = Clock::now();
-  for (uint32_t epoch = 0; epoch == 0 || Seconds(Clock::now() - begin) < options.seconds; ++epoch)
-    for (int64_t k = 0; k < bench.pictures; ++k) RIFFLE_TRY(stages.Run(number(k), epoch));
-  bench.stages = stages.Rates();
-  RIFFLE_ASSIGN(bench.loader_images_per_second, LoaderRate(dataset, transform, options));
   return bench;
 }
 
 std::string TextOf(const DataBench& bench) {
-  Table table({"stage", "pictures/s on one core", "ms"});
-  for (const DataBench::Stage& stage : bench.stages)
-    table.AddRow({stage.what, fmt::format("{:.0f}", stage.images_per_second),
-                  fmt::format("{:.3f}", 1000 / stage.images_per_second)});
-  return table.Text() + fmt::format("\nLoader with {} worker{}: {:.0f} pictures/s. {} pictures were measured\n",
-                                    bench.workers, bench.workers == 1 ? "" : "s", bench.loader_images_per_second,
-                                    bench.pictures);
+  const DataBench::Run &first = bench.runs.front(), &last = bench.runs.back();
+  // What the last run does of what its threads would do if each were as fast as one of the first.
+  const auto share = [&](double rate, double first_rate) {
+    return fmt::format("{:.0f} %", 100 * rate * first.threads / (first_rate * last.threads));
+  };
+  std::vector<std::string> headings = {"stage"};
+  for (const DataBench::Run& run : bench.runs)
+    headings.push_back(fmt::format("pictures/s on {} core{}", run.threads, run.threads == 1 ? "" : "s"));
+  headings.emplace_back(bench.runs.size() == 1 ? "ms" : "of ideal");
+  Table table(headings);
+  for (size_t s = 0; s < first.stages.size(); ++s) {
+    std::vector<std::string> row = {first.stages[s].what};
+    for (const DataBench::Run& run : bench.runs) row.push_back(fmt::format("{:.0f}", run.stages[s].images_per_second));
+    const double rate = first.stages[s].images_per_second;
+    row.push_back(bench.runs.size() == 1 ? fmt::format("{:.3f}", 1000 * first.threads / rate)
+                                         : share(last.stages[s].images_per_second, rate));
+    table.AddRow(row);
+  }
+  std::string text = table.Text() + '\n';
+  for (const DataBench::Run& run : bench.runs)
+    text +=
+        fmt::format("Loader with {} worker{}: {:.0f} pictures/s; {:.2f} page faults and {:.2f} waits a picture\n",
+                    run.workers, run.workers == 1 ? "" : "s", run.loader_images_per_second, run.page_faults, run.waits);
+  if (bench.runs.size() > 1)
+    text += fmt::format("The loader is at {} of ideal\n",
+                        share(last.loader_images_per_second, first.loader_images_per_second));
+  return text + fmt::format("{} pictures were measured\n", bench.pictures);
 }
 
 nlohmann::ordered_json JsonOf(const DataBench& bench) {
-  nlohmann::ordered_json json = {{"mode", "data"}, {"pictures", bench.pictures}};
-  for (const DataBench::Stage& stage : bench.stages) json["stages"][stage.key] = stage.images_per_second;
-  json["workers"] = bench.workers;
-  json["loader_images_per_second"] = bench.loader_images_per_second;
+  nlohmann::ordered_json json = {
+      {"mode", "data"}, {"pictures", bench.pictures}, {"runs", nlohmann::ordered_json::array()}};
+  for (const DataBench::Run& run : bench.runs) {
+    nlohmann::ordered_json& row = json["runs"].emplace_back();
+    row["threads"] = run.threads;
+    for (const DataBench::Stage& stage : run.stages) row["stages"][stage.key] = stage.images_per_second;
+    row["workers"] = run.workers;
+    row["loader_images_per_second"] = run.loader_images_per_second;
+    row["page_faults_per_image"] = run.page_faults;
+    row["waits_per_image"] = run.waits;
+  }
   return json;
 }
 

@@ -1,4 +1,4 @@
-// How many pictures a second one core makes ready for training, stage by stage, and how many the loader does.
+// How many pictures a second some threads make ready for training, stage by stage, and how many the loader does.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -10,20 +10,26 @@
 namespace riffle {
 
 struct DataBenchOptions {
-  double seconds = 2;           ///< for the stages, and once more for the loader
+  double seconds = 2;           ///< for the stages, and once more for the loader, with each number of threads
   int64_t most_pictures = 512;  ///< of the data set, from all over it
+  std::vector<int> threads;     ///< that work side by side; none: one, and the loader has as many as `loader` says
   LoaderOptions loader;
 };
 
 struct DataBench {
   struct Stage {
     std::string key, what;
-    double images_per_second = 0;  ///< of one core that does nothing else
+    double images_per_second = 0;  ///< of all threads together, each of which does nothing else
+  };
+  struct Run {
+    int threads = 1;
+    std::vector<Stage> stages;
+    int workers = 0;  ///< of the loader
+    double loader_images_per_second = 0;
+    double page_faults = 0, waits = 0;  ///< of the loader for each picture: faults without the disk, context switches
   };
   int64_t pictures = 0;  ///< that were measured
-  std::vector<Stage> stages;
-  int workers = 0;
-  double loader_images_per_second = 0;
+  std::vector<Run> runs;
 };
 
 /// Runs pictures through the stages of `transform`, each stage timed by itself: files come from memory but for the

@@ -17,6 +17,7 @@
 #include "cli/machine.h"
 #include "cli/own_number.h"
 #include "cli/together.h"
+#include "data/loader.h"
 #include "report/log.h"
 
 namespace riffle {
@@ -32,13 +33,13 @@ struct Kind {
 const std::vector<Kind>& Kinds() {
   using enum OptionGroup;
   const OptionSet network = {.groups = {kNetwork, kStructure},
-                             .names = {"config", "device_target", "device_id", "amp_level", "threads", "batch_size",
+                             .names = {"config", "device_target", "device_id", "amp_level", "batch_size",
                                        "image_resize", "bn_eps", "bn_momentum"}};
   static const std::vector<Kind> kinds = {
       {"infer", network, "exchange"},
       {"train", network, "exchange"},
       {"ops", network, "mode"},
-      {"peak", {.names = {"device_target", "device_id", "threads"}}},
+      {"peak", {.names = {"device_target", "device_id"}}},
       {"comm", network},
       {"data",
        {.groups = {kDataset, kBatches, kCrops, kAugmentation},
@@ -49,6 +50,23 @@ const std::vector<Kind>& Kinds() {
 /// How long to measure.
 Result<double> SecondsOf(const Invocation& invocation) {
   return OwnNumber(invocation, "seconds", 2.0, {.low = 0, .high = 3600});
+}
+
+/// The numbers of --threads: of data any, of the other kinds one. None: it was not given.
+Result<std::vector<int>> ThreadsAsked(const Invocation& invocation, std::string_view kind) {
+  std::vector<int> threads;
+  const std::string* const text = invocation.Own("threads");
+  for (size_t begin = 0; text != nullptr && begin <= text->size();) {
+    const size_t end = std::min(text->find(',', begin), text->size());
+    const auto number = ParseNumber<int>(std::string_view(*text).substr(begin, end - begin));
+    if (!number || *number < 1 || *number > kMaxLoaderWorkers || (kind != "data" && !threads.empty()))
+      return InvalidArgument("option threads (command line): expected {} from 1 to {}, found '{}'",
+                             kind == "data" ? "numbers with commas between them, each" : "an integer",
+                             kMaxLoaderWorkers, *text);
+    threads.push_back(*number);
+    begin = end + 1;
+  }
+  return threads;
 }
 
 /// Which kind was asked for; InvalidArgument for a word that is none, and for options that the kind has no use for.
@@ -154,15 +172,19 @@ Status RunComm(const Invocation& invocation, const Console& console, Communicato
   return ranks.first() ? Say(invocation, console, TextOf(bench), JsonOf(bench)) : Status();
 }
 
-Status Run(const Invocation& invocation, const Console& console) {
-  RIFFLE_ASSIGN(const std::string_view kind, KindOf(invocation));
+Status Run(const Invocation& asked, const Console& console) {
+  RIFFLE_ASSIGN(const std::string_view kind, KindOf(asked));
+  RIFFLE_ASSIGN(const std::vector<int> threads, ThreadsAsked(asked, kind));
+  Invocation invocation = asked;
+  if (threads.size() == 1)
+    RIFFLE_TRY(invocation.settings.Set("threads", std::to_string(threads[0]), std::string(kCommandLine)));
   if (kind == "comm")
     return RunTogether(console,
                        [&](Communicator& ranks, const Console& own) { return RunComm(invocation, own, ranks); });
   RIFFLE_TRY(RequireOneProcess(fmt::format("riffle bench {}", kind)));
   if (kind == "data") {
     RIFFLE_ASSIGN(const double seconds, SecondsOf(invocation));
-    RIFFLE_ASSIGN(const DataBench bench, RunDataBench(invocation.settings, seconds));
+    RIFFLE_ASSIGN(const DataBench bench, RunDataBench(invocation.settings, threads, seconds));
     return Say(invocation, console, TextOf(bench), JsonOf(bench));
   }
   RIFFLE_ASSIGN(const std::unique_ptr<Machine> machine, OpenMachine(invocation.settings.options));
@@ -187,6 +209,10 @@ Command BenchCommand() {
       .summary = "measures speed here, as a share of what this machine can do",
       .options = std::move(options),
       .own_options = {{.name = "mode", .value_name = "MODE", .help = "of ops: the steps of infer (default) or train"},
+                      {.name = "threads",
+                       .value_name = "N",
+                       .help = "threads that compute [the cores that this process may use]; of data: threads that read "
+                               "and transform, in place of num_parallel_workers, also several numbers: 1,2,4"},
                       {.name = "seconds", .value_name = "S", .help = "how long to measure at least [2]"},
                       {.name = "json",
                        .value_name = "FILE",
@@ -205,7 +231,8 @@ Command BenchCommand() {
                    {"bench peak", "multiply-adds and memory: what the machine can do"},
                    {"bench comm --batch_size 32",
                     "under mpirun -n N: what it costs that N processes sum their gradients, and what backward hides"},
-                   {"bench data --data_dir photos", "reading, decoding, cropping: pictures/s of one core"}},
+                   {"bench data --data_dir photos", "reading, decoding, cropping: pictures/s of one core"},
+                   {"bench data --data_dir photos --threads 1,2,4", "the same on several, and what is lost"}},
       .runs_together = true,
       .run = Run,
   };

@@ -6,7 +6,9 @@
 
 namespace riffle {
 
-Result<DataBench> RunDataBench(const Settings& asked, double seconds) {
+Result<DataBench> RunDataBench(const Settings& asked, const std::vector<int>& threads, double seconds) {
+  if (!threads.empty() && asked.IsSet("num_parallel_workers"))
+    return InvalidArgument("options threads and num_parallel_workers: both say how many threads read; leave out one");
   Settings settings = asked;
   Options& options = settings.options;
   RIFFLE_ASSIGN(const DatasetInfo* const info, FindDataset(options.dataset));
@@ -16,7 +18,7 @@ Result<DataBench> RunDataBench(const Settings& asked, double seconds) {
   RIFFLE_ASSIGN(const Preprocessing preprocessing, PreprocessingFrom(options));
   RIFFLE_ASSIGN(const Augmentation augmentation, AugmentationFrom(options, *info));
   RIFFLE_ASSIGN(const Transform transform, Transform::ForTraining(preprocessing, augmentation));
-  DataBenchOptions bench{.seconds = seconds, .loader = TrainLoader(options)};
+  DataBenchOptions bench{.seconds = seconds, .threads = threads, .loader = TrainLoader(options)};
   bench.loader.batch_size = static_cast<int>(std::min<int64_t>(options.batch_size, data->size()));
   bench.loader.end_epoch = INT64_MAX;
   return MeasureData(*data, transform, bench);

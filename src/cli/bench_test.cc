@@ -12,6 +12,7 @@
 namespace riffle {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 
 struct Outcome {
@@ -85,9 +86,25 @@ TEST_F(BenchCommandTest, DataTellsTheStagesOfAFolder) {
   EXPECT_THAT(outcome.out, HasSubstr("Loader with 1 worker:"));
   const nlohmann::json json = nlohmann::json::parse(*ReadTextFile(json_file_));
   EXPECT_EQ(json["pictures"], 2);
+  const nlohmann::json run = json["runs"][0];
   for (const char* key : {"read", "decode", "decode_needed", "resize", "normalise", "transform", "pipeline"})
-    EXPECT_GT(json["stages"][key].get<double>(), 0) << key;
-  EXPECT_GT(json["loader_images_per_second"].get<double>(), 0);
+    EXPECT_GT(run["stages"][key].get<double>(), 0) << key;
+  EXPECT_GT(run["loader_images_per_second"].get<double>(), 0);
+}
+
+TEST_F(BenchCommandTest, DataTellsWhatSeveralThreadsGain) {
+  const std::filesystem::path folder = TestFolder();
+  for (const char* name : {"a.bmp", "b.bmp", "c.bmp"}) WriteBytes(folder / "train/sun" / name, Bmp(9, 9, 0));
+  const Outcome outcome = Riffle({"bench", "data", "--data_dir", folder.string(), "--image_resize=16", "--batch_size=2",
+                                  "--seconds=0", "--threads=1,3", "--color_jitter=0.4", "--json=" + json_file_});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, AllOf(HasSubstr("on 1 core "), HasSubstr("on 3 cores"), HasSubstr("of ideal"),
+                                 HasSubstr("Loader with 3 workers:"), HasSubstr("policy and colour jitter")));
+  const nlohmann::json json = nlohmann::json::parse(*ReadTextFile(json_file_));
+  ASSERT_EQ(json["runs"].size(), 2u);
+  EXPECT_EQ(json["runs"][1]["threads"], 3);
+  EXPECT_EQ(json["runs"][1]["workers"], 3);
+  EXPECT_GT(json["runs"][1]["stages"]["colour"].get<double>(), 0);
 }
 
 TEST(BenchCommandErrors, NameWhatWasExpected) {
@@ -95,6 +112,12 @@ TEST(BenchCommandErrors, NameWhatWasExpected) {
   EXPECT_THAT(Riffle({"bench", "inver"}).err, HasSubstr("did you mean 'infer'"));
   EXPECT_THAT(Riffle({"bench", "infer", "--batch_size=many"}).err, HasSubstr("batch_size"));
   EXPECT_THAT(Riffle({"bench", "infer", "--seconds=-1"}).err, HasSubstr("from 0 to 3600"));
+  for (const char* threads : {"--threads=0", "--threads=1,2", "--threads=x"})
+    EXPECT_THAT(Riffle({"bench", "infer", threads}).err,
+                HasSubstr("option threads (command line): expected an integer"));
+  for (const char* threads : {"--threads=1,,2", "--threads=2,", "--threads=0,1"})
+    EXPECT_THAT(Riffle({"bench", "data", threads}).err, HasSubstr("expected numbers with commas between them"));
+  EXPECT_THAT(Riffle({"bench", "data", "--threads=2", "--num_parallel_workers=2"}).err, HasSubstr("leave out one"));
   EXPECT_THAT(Riffle({"bench", "ops", "--mode=test"}).err, HasSubstr("infer or train"));
   EXPECT_THAT(Riffle({"bench", "infer", "--exchange=-"}).err, HasSubstr("expected a folder, found '-'"));
 }

@@ -63,15 +63,15 @@ TEST(CommandOptions, AreThoseThatChangeWhatTheCommandDoes) {
                                    "num_parallel_workers", "shuffle", "num_samples", "batch_size", "image_resize",
                                    "scale", "ratio", "hflip", "vflip", "ckpt_path", "ckpt_key"));
   EXPECT_THAT(OptionsOf("bench"),
-              UnorderedElementsAre("config", "device_target", "device_id", "amp_level", "seed", "threads", "dataset",
-                                   "data_dir", "train_split", "num_parallel_workers", "batch_size", "image_resize",
-                                   "scale", "ratio", "hflip", "vflip", "color_jitter", "auto_augment", "re_prob",
+              UnorderedElementsAre("config", "device_target", "device_id", "amp_level", "seed", "dataset", "data_dir",
+                                   "train_split", "num_parallel_workers", "batch_size", "image_resize", "scale",
+                                   "ratio", "hflip", "vflip", "color_jitter", "auto_augment", "re_prob",
                                    "interpolation", "exact_decode", "model", "num_classes", "in_channels", "stem",
                                    "stage2_stride", "conventions", "bn_eps", "bn_momentum"));
   EXPECT_THAT(OptionsOf("summary"),
               UnorderedElementsAre("config", "threads", "batch_size", "image_resize", "model", "num_classes",
                                    "in_channels", "stem", "stage2_stride", "conventions"));
-  EXPECT_THAT(OptionsOf("data"), UnorderedElementsAre("dataset", "data_dir", "threads", "seed"));
+  EXPECT_THAT(OptionsOf("data"), UnorderedElementsAre("dataset", "data_dir", "threads", "seed", "interpolation"));
   EXPECT_THAT(OptionsOf("export"),
               UnorderedElementsAre("ckpt_path", "ckpt_key", "pretrained", "pretrained_url", "model"));
   EXPECT_THAT(OptionsOf("predict"),

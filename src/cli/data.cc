@@ -1,4 +1,4 @@
-// `riffle data`: what is in a data set and what is wrong with it; packing it into shards.
+// `riffle data`: what is in a data set and what is wrong with it; packing it into a few large files.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -15,6 +15,7 @@
 #include "data/pack.h"
 #include "data/splits.h"
 #include "report/log.h"
+#include "report/picture_progress.h"
 #include "report/table.h"
 
 namespace riffle {
@@ -224,6 +225,83 @@ Status RunCheck(const Invocation& invocation, const DatasetInfo& info, const std
                   incomplete);
 }
 
+// What is passed over, before it is missed.
+void TellLeftOut(const std::vector<NamedSplit>& splits, const std::string& data_dir, const Console& console) {
+  for (const NamedSplit& split : splits)
+    if (!split.data->left_out().empty())
+      console.out << fmt::format("Left out of '{}': {}\n", OneLine(split.name), Described(split.data->left_out()));
+  for (const std::string& other : FoldersThatAreNoSplit(data_dir))
+    console.out << fmt::format("Not used: {}\n", OneLine(other));
+}
+
+// The files as they are, in tar files.
+Status PackAsTheyAre(const std::vector<NamedSplit>& splits, const PackOptions& options, const Console& console) {
+  {
+    Live live(console, false);
+    const SignalWatch watch;
+    RIFFLE_TRY(Pack(splits, options, [&](int64_t done, int64_t total) {
+      live.Report(done, total);
+      if (NotedSignal() == 0) return Status();
+      return Interrupted("stopped by {} after {} of {} pictures of a split; nothing was written",
+                         SignalText(NotedSignal()), done, total);
+    }));
+  }
+  for (const NamedSplit& split : splits)
+    console.out << fmt::format("{}-{}: {} pictures in {} shards\n", OneLine(options.prefix), OneLine(split.name),
+                               Grouped(split.data->size()),
+                               (split.data->size() + options.shard_size - 1) / options.shard_size);
+  return {};
+}
+
+// Made ready for training, in packs.
+Status PackForSpeed(const Invocation& invocation, const std::vector<NamedSplit>& splits, const PackOptions& options,
+                    const Console& console) {
+  PackForm form;
+  RIFFLE_ASSIGN(form.max_side, OwnNumber(invocation, "max_side", form.max_side, {.low = 1, .high = 1 << 16}));
+  RIFFLE_ASSIGN(const int quality, OwnNumber(invocation, "quality", 90, {.low = 1, .high = 100}));
+  if (!invocation.Has("raw")) form.quality = quality;
+  RIFFLE_ASSIGN(form.interpolation, ParseInterpolation(invocation.settings.options.interpolation));
+  ThreadPool pool(ThreadsOf(invocation.settings.options));
+  RIFFLE_TRY(pool.Started());
+  Log log(console.out, console.terminal_width);
+  PictureProgress progress(log);
+  const SignalWatch watch;
+  const auto packed = PackResized(
+      pool, splits, options, form,
+      {.begin =
+           [&](const PackNeeds& needs) {
+             if (needs.files_kept > 0)
+               console.out << fmt::format("Whole files of an earlier run that stay: {}\n", Grouped(needs.files_kept));
+             if (needs.pictures > 0)
+               console.out << fmt::format("{} pictures will take about {}; {} are free\n", Grouped(needs.pictures),
+                                          BytesText(static_cast<int64_t>(needs.bytes)),
+                                          BytesText(static_cast<int64_t>(needs.bytes_free)))
+                           << std::flush;
+           },
+       .progress =
+           [&](int64_t done, int64_t total) {
+             progress.Report(done, total);
+             if (NotedSignal() == 0) return Status();
+             return Interrupted(
+                 "stopped by {} after {} of {} pictures; the same command goes on from the last whole file",
+                 SignalText(NotedSignal()), done, total);
+           }});
+  log.Live("");
+  if (!packed.ok()) return packed.status();
+  for (size_t s = 0; s < splits.size(); ++s) {
+    const PackReport& report = (*packed)[s];
+    const std::string grey = report.grey > 0 ? fmt::format("; {} of them without colour", Grouped(report.grey)) : "";
+    console.out << fmt::format("{}-{}: {} pictures in {} pack{}, {}{}\n", OneLine(options.prefix),
+                               OneLine(splits[s].name), Grouped(report.pictures), report.files,
+                               report.files == 1 ? "" : "s", BytesText(static_cast<int64_t>(report.bytes)), grey);
+    if (report.unreadable > 0)
+      console.out << fmt::format(
+          "Cannot be read, and packed as such: {} (such as {}); 'riffle data check' of the originals tells why\n",
+          Grouped(report.unreadable), OneLine(report.unreadable_example));
+  }
+  return {};
+}
+
 Status RunPack(const Invocation& invocation, const DatasetInfo& info, const std::string& data_dir,
                const Console& console) {
   const std::string* out = invocation.Own("out");
@@ -231,33 +309,23 @@ Status RunPack(const Invocation& invocation, const DatasetInfo& info, const std:
   if (!info.splits.empty())
     return InvalidArgument("option dataset: 'pack' is for folders of pictures; {} is few files already: train on them",
                            info.name);
-  RIFFLE_ASSIGN(const int64_t shard_size, OwnNumber(invocation, "shard_size", PackOptions{}.shard_size, {.low = 1}));
+  const bool resized = invocation.Has("max_side");
+  for (const char* option : {"quality", "raw"})
+    if (invocation.Has(option) && !resized)
+      return InvalidArgument("option {} (command line): without --max_side pictures are packed as they are", option);
+  if (invocation.settings.IsSet("interpolation") && !resized)
+    return InvalidArgument("option interpolation: without --max_side pictures are packed as they are");
+  if (invocation.Has("quality") && invocation.Has("raw"))
+    return InvalidArgument(
+        "options quality and raw: a JPEG has a quality, raw pixels have none; leave out one of them");
+  PackOptions options{.prefix = *out,
+                      .seed = static_cast<uint64_t>(invocation.settings.options.seed),
+                      .overwrite = invocation.Has("overwrite")};
+  RIFFLE_ASSIGN(options.shard_size, OwnNumber(invocation, "shard_size", options.shard_size, {.low = 1}));
   RIFFLE_ASSIGN(const std::vector<NamedSplit> splits,
                 OpenAllSplits(info, data_dir, ThreadsOf(invocation.settings.options)));
-  for (const NamedSplit& split : splits)
-    if (!split.data->left_out().empty())
-      console.out << fmt::format("Left out of '{}': {}\n", OneLine(split.name), Described(split.data->left_out()));
-  for (const std::string& other : FoldersThatAreNoSplit(data_dir))
-    console.out << fmt::format("Not used: {}\n", OneLine(other));
-  {
-    Live live(console, false);
-    const SignalWatch watch;
-    RIFFLE_TRY(Pack(splits,
-                    {.prefix = *out,
-                     .shard_size = shard_size,
-                     .seed = static_cast<uint64_t>(invocation.settings.options.seed),
-                     .overwrite = invocation.Has("overwrite")},
-                    [&](int64_t done, int64_t total) {
-                      live.Report(done, total);
-                      if (NotedSignal() == 0) return Status();
-                      return Interrupted("stopped by {} after {} of {} pictures of a split; nothing was written",
-                                         SignalText(NotedSignal()), done, total);
-                    }));
-  }
-  for (const NamedSplit& split : splits)
-    console.out << fmt::format("{}-{}: {} pictures in {} shards\n", OneLine(*out), OneLine(split.name),
-                               Grouped(split.data->size()), (split.data->size() + shard_size - 1) / shard_size);
-  return {};
+  TellLeftOut(splits, data_dir, console);
+  return resized ? PackForSpeed(invocation, splits, options, console) : PackAsTheyAre(splits, options, console);
 }
 
 Status Run(const Invocation& invocation, const Console& console) {
@@ -271,9 +339,11 @@ Status Run(const Invocation& invocation, const Console& console) {
   for (const char* option : {"json", "strict"})
     if (what == "pack" && invocation.Has(option))
       return InvalidArgument("option {} (command line): 'riffle data pack' does not use it", option);
-  for (const char* option : {"out", "shard_size", "overwrite"})
+  for (const char* option : {"out", "shard_size", "overwrite", "max_side", "quality", "raw"})
     if (what == "check" && invocation.Has(option))
       return InvalidArgument("option {} (command line): 'riffle data check' does not use it", option);
+  if (what == "check" && invocation.settings.IsSet("interpolation"))
+    return InvalidArgument("option interpolation: 'riffle data check' does not use it");
   const Options& options = invocation.settings.options;
   RIFFLE_ASSIGN(const DatasetInfo* info, FindDataset(options.dataset));
   return (what == "check" ? RunCheck : RunPack)(invocation, *info, words.size() == 2 ? words[1] : options.data_dir,
@@ -286,8 +356,8 @@ Command DataCommand() {
   using enum OptionGroup;
   return {
       .name = "data",
-      .summary = "checks a dataset: counts, sizes, unreadable pictures, duplicates; packs it into shards",
-      .options = {.groups = {kDataset}, .names = {"threads", "seed"}},
+      .summary = "checks a dataset: counts, sizes, unreadable pictures, duplicates; packs it into a few large files",
+      .options = {.groups = {kDataset}, .names = {"threads", "seed", "interpolation"}},
       .own_options =
           {{.name = "json",
             .value_name = "",
@@ -301,16 +371,25 @@ Command DataCommand() {
                 "of check: exit code 4 if a picture cannot be read, or only in part; otherwise 0, whatever was found"},
            {.name = "out",
             .value_name = "PREFIX",
-            .help = "of pack: shards are called PREFIX-train-000000.tar, ..., with PREFIX-train.json beside them",
+            .help = "of pack: files are called PREFIX-train-000000.tar, ..., with PREFIX-train.json beside them",
             .value = OwnValue::kPath},
-           {.name = "shard_size", .value_name = "N", .help = "of pack: pictures in a shard [1000]"},
+           {.name = "shard_size", .value_name = "N", .help = "of pack: pictures in a file [1000]"},
+           {.name = "max_side",
+            .value_name = "N",
+            .help = "of pack: pictures made ready for training, the shorter side at most N pixels, in files .pack; "
+                    "without it they are packed as they are"},
+           {.name = "quality", .value_name = "Q", .help = "of pack with max_side: JPEG of that quality, 1 to 100 [90]"},
+           {.name = "raw",
+            .value_name = "",
+            .help = "of pack with max_side: pixels in place of JPEG, some ten times as large, read without decoding"},
            {.name = "overwrite",
             .value_name = "",
             .help = "of pack: replace what an earlier pack left under PREFIX; without it that is an error"}},
       .argument_name = "check|pack FOLDER",
       .examples = {{"data check photos", "photos/train/CLASS/*.jpg, photos/val/CLASS/*.jpg"},
                    {"data check --dataset=cifar10 --data_dir=data --json", "everything, for a program"},
-                   {"data pack photos --out packed/photos", "then train with --data_dir=packed"}},
+                   {"data pack photos --out packed/photos", "then train with --data_dir=packed"},
+                   {"data pack photos --out packed/photos --max_side 256 --raw", "the same, for speed"}},
       .run = Run,
   };
 }

@@ -151,6 +151,28 @@ TEST(DataCommand, PacksAgainOnlyIfToldTo) {
   EXPECT_FALSE(fs::exists(folder + "/packed/sky-train-000001.tar"));
 }
 
+TEST(DataCommand, PacksForSpeedWhatCanBeCheckedAndGoesOnWithIt) {
+  const fs::path folder = TestFolder();
+  for (const char* file : {"train/sun/a.bmp", "train/moon/b.bmp", "val/sun/c.bmp", "val/moon/d.bmp"})
+    WriteBytes(folder / file, Bmp(40, 20, static_cast<uint8_t>(file[file[0] == 't' ? 6 : 4] + file[0])));
+  WriteText(folder / "val/sun/broken.jpg", "no picture");
+  for (const char* form : {"--raw", "--quality=80"}) {
+    const std::string packed = (folder / form).string();
+    const std::vector<std::string> command = {"data",          "pack", folder.string(), "--out", packed + "/sky",
+                                              "--max_side=10", form};
+    const Outcome pack = Riffle(command);
+    EXPECT_EQ(pack.exit_code, 0) << pack.err;
+    EXPECT_THAT(pack.out, AllOf(HasSubstr("5 pictures will take about "), HasSubstr("are free\n"),
+                                HasSubstr("sky-train: 2 pictures in 1 pack, "), HasSubstr("; 2 of them without colour"),
+                                HasSubstr("Cannot be read, and packed as such: 1 (such as val/sun/broken.jpg)")));
+    EXPECT_THAT(Riffle(command).out, HasSubstr("Whole files of an earlier run that stay: 2\n"));
+    const nlohmann::json json = nlohmann::json::parse(Riffle({"data", "check", packed, "--json"}).out);
+    EXPECT_EQ(json["height"]["max"], 10);
+    EXPECT_EQ(json["width"]["max"], 20);
+    EXPECT_EQ(json["unreadable"].size(), 1u);
+  }
+}
+
 TEST(DataCommand, ToldOfAClassNameThatIsNotUtf8PacksNothingAndChecksItAllTheSame) {
   const std::string folder = SmallFolder();
   fs::rename(folder + "/train/sun", folder + "/train/h\xf6he");
@@ -169,6 +191,16 @@ TEST(DataCommand, SaysWhatItExpects) {
   EXPECT_THAT(Riffle({"data", "pack", "x", "--strict"}).err, HasSubstr("does not use it"));
   EXPECT_THAT(Riffle({"data", "check", "x", "--out=y"}).err, HasSubstr("does not use it"));
   EXPECT_THAT(Riffle({"data", "check", "x", "--overwrite"}).err, HasSubstr("does not use it"));
+  for (const char* option : {"--max_side=9", "--quality=9", "--raw", "--interpolation=box"})
+    EXPECT_THAT(Riffle({"data", "check", "x", option}).err, HasSubstr("'riffle data check' does not use it"));
+  for (const char* option : {"--quality=9", "--raw", "--interpolation=box"})
+    EXPECT_THAT(Riffle({"data", "pack", "x", "--out=y", option}).err, HasSubstr("without --max_side"));
+  EXPECT_THAT(Riffle({"data", "pack", "x", "--out=y", "--max_side=9", "--raw", "--quality=9"}).err,
+              HasSubstr("raw pixels have none"));
+  const std::string folder = SmallFolder();
+  for (const char* option : {"--max_side=0", "--max_side=x", "--quality=101"})
+    EXPECT_THAT(Riffle({"data", "pack", folder, "--out=" + folder + "/y/y", "--max_side=9", option}).err,
+                HasSubstr("expected an integer"));
   EXPECT_THAT(Riffle({"data"}).err, HasSubstr("riffle data check FOLDER"));
   EXPECT_THAT(Riffle({"data", "chek", "x"}).err, HasSubstr("'chek'"));
   EXPECT_THAT(Riffle({"data", "check", "a", "b"}).err, HasSubstr("one folder"));

@@ -41,6 +41,7 @@ struct Finding {
 };
 
 Finding Look(const Dataset& dataset, int64_t i, Picture& scratch) {
+  if (const Status whole = dataset.Verify(i); !whole.ok()) return {.reason = whole.message()};
   scratch.Reshape(0, 0, 1);  // pictures in memory leave it alone
   const Result<PictureView> picture = dataset.Read(i, scratch);
   if (!picture.ok()) return {.reason = picture.status().message()};

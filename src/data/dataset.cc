@@ -27,6 +27,7 @@ class Subset : public Dataset {
     return all_->ReadRegion(chosen_[i], choose, scratch);
   }
   Result<std::vector<uint8_t>> Encoded(int64_t i) const override { return all_->Encoded(chosen_[i]); }
+  Status Verify(int64_t i) const override { return all_->Verify(chosen_[i]); }
   bool InMemory() const override { return all_->InMemory(); }
   std::vector<int64_t> ShardStarts() const override {
     std::vector<int64_t> starts;

@@ -50,6 +50,8 @@ class Dataset {
   virtual Result<Region> ReadRegion(int64_t i, const ChooseNeed& choose, Picture& scratch) const;
   /// The file of picture i as it lies there, for data sets whose pictures are files; Unavailable for the others.
   virtual Result<std::vector<uint8_t>> Encoded(int64_t i) const;
+  /// Whether picture i is what it was when the data set was written, where that has checksums. DataLoss names it.
+  virtual Status Verify(int64_t /*i*/) const { return {}; }
   /// Whether reading is no work and cannot fail: the pictures were checked and decoded when the data set was opened.
   virtual bool InMemory() const { return false; }
   /// Where pictures lie one after another in few large files: the number of the first of each file, from 0 up.

@@ -269,7 +269,8 @@ Status Loader::MakePicture(Slot& slot, int i, int64_t index, TransformScratch& s
     const std::lock_guard lock(mutex_);
     slot.flawed.emplace(index, fmt::format("{}: {}", dataset_.NameOf(index), flaw));
   }
-  return WritePicture(slot, i, index, region, random, scratch).In(dataset_.NameOf(index));
+  Status status = WritePicture(slot, i, index, region, random, scratch);
+  return status.ok() ? Status() : std::move(status).In(dataset_.NameOf(index));
 }
 
 // All versions of it.

@@ -1,5 +1,5 @@
-// Shards of packed pictures as a data set: their headers are read once, the pictures where they lie.
-#include <sys/stat.h>
+// Shards of packed pictures as a data set: which files they are, what an index says of them, and the pictures of tar
+// files, whose headers are read once, where they lie. Packs are pack_dataset.cc's.
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,8 +11,10 @@
 
 #include "backend/threads.h"
 #include "base/file.h"
+#include "base/mapped_file.h"
 #include "data/encoded_dataset.h"
 #include "data/left_out.h"
+#include "data/pack_dataset.h"
 #include "data/readers.h"
 #include "data/shard_index.h"
 #include "data/shards.h"
@@ -23,24 +25,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Tells a file from another one that took its place.
-struct Version {
-  int64_t bytes = 0, seconds = 0, nanoseconds = 0;  // its size, its last change
-  bool operator==(const Version&) const = default;
-
-  explicit Version(const struct stat& file)
-      : bytes(file.st_size), seconds(file.st_mtim.tv_sec), nanoseconds(file.st_mtim.tv_nsec) {}
-};
-
-Result<Version> VersionOf(const fs::path& file) {
-  struct stat found;
-  if (stat(file.c_str(), &found) != 0) return IoError("{}: cannot be read: {}", file.string(), std::strerror(errno));
-  return Version(found);
-}
-
 struct Shard {
   fs::path file;
-  Version version;
+  FileVersion version;
 };
 
 Status ReadAt(const Shard& shard, uint64_t offset, std::vector<uint8_t>& bytes) {
@@ -49,7 +36,7 @@ Status ReadAt(const Shard& shard, uint64_t offset, std::vector<uint8_t>& bytes) 
   size_t done = 0;
   struct stat now;
   int error = fstat(file.fd, &now) == 0 ? 0 : errno;
-  const bool same = error == 0 && Version(now) == shard.version;
+  const bool same = error == 0 && FileVersion(now) == shard.version;
   while (same && done < bytes.size() && error == 0) {
     const ssize_t got = pread(file.fd, bytes.data() + done, bytes.size() - done, static_cast<off_t>(offset + done));
     if (got == 0) break;
@@ -165,6 +152,9 @@ Result<ShardFiles> ListShards(const fs::path& folder, const std::string& split) 
           "pictures with 'riffle data pack'",
           file.string(), name->unpacker);
     }
+    if (!shards.files.empty() && IsPackName(shards.files.front()) != IsPackName(file))
+      return InvalidArgument("{} and {} are shards of two kinds; let --data_dir name a folder with one",
+                             shards.files.front().string(), file.string());
     if (!shards.files.empty() && name->set != shards.set)
       return InvalidArgument("{} and {} are shards of two data sets; let --data_dir name a folder with one",
                              shards.files.front().string(), file.string());
@@ -186,12 +176,14 @@ Status CheckIsFolder(const fs::path& data_dir) {
   std::error_code error;
   const bool is_pattern = text.find('{') != std::string::npos || text.find('*') != std::string::npos;
   const bool is_url = text.find(":/") != std::string::npos || text.starts_with("pipe:");
-  if (fs::is_directory(data_dir, error) || !(is_pattern || is_url || IsTarName(data_dir))) return {};
+  if (fs::is_directory(data_dir, error) || !(is_pattern || is_url || IsTarName(data_dir) || IsPackName(data_dir)))
+    return {};
   return InvalidArgument("{}: the folder with the shards was expected, found {}; let --data_dir name the folder{}",
                          text,
-                         is_url       ? "an address"
-                         : is_pattern ? "a pattern of names"
-                                      : "a tar file",
+                         is_url                 ? "an address"
+                         : is_pattern           ? "a pattern of names"
+                         : IsPackName(data_dir) ? "a pack"
+                                                : "a tar file",
                          is_url ? "; shards are read from the disk" : "");
 }
 
@@ -251,26 +243,50 @@ Status CheckFiles(const ShardIndex& index, const ShardFiles& shards) {
   return {};
 }
 
-Status CheckCounts(const ShardIndex& index, const ShardFiles& shards, const std::vector<ShardContents>& contents) {
-  for (size_t s = 0; s < shards.files.size(); ++s) {
-    const auto named = std::ranges::find(index.shards, shards.files[s].filename().string(), &ShardIndex::Shard::file);
-    const auto there = static_cast<int64_t>(contents[s].entries.size());
-    if (named != index.shards.end() && there != named->pictures)
-      return DataLoss("{}: {} pictures were expected, {} found", shards.files[s].string(), named->pictures, there);
+// What `read` makes of each file, on so many threads; the error of the first that has one.
+template <class Contents>
+Result<std::vector<Contents>> ReadAll(const std::vector<fs::path>& files, int threads,
+                                      Result<Contents> (*read)(const fs::path&)) {
+  ThreadPool pool(std::min(threads, static_cast<int>(files.size())));
+  std::vector<Result<Contents>> results;
+  for (size_t i = 0; i < files.size(); ++i) results.emplace_back(Status());
+  pool.ParallelFor(static_cast<int64_t>(files.size()), [&](int64_t i) { results[i] = read(files[i]); });
+  std::vector<Contents> contents;
+  for (auto& result : results) {
+    if (!result.ok()) return result.status();
+    contents.push_back(std::move(*result));
   }
+  return contents;
+}
+
+// Whether a shard has as many pictures as the index says.
+Status CheckCount(const ShardIndex& index, const fs::path& file, size_t pictures) {
+  const auto named = std::ranges::find(index.shards, file.filename().string(), &ShardIndex::Shard::file);
+  const auto there = static_cast<int64_t>(pictures);
+  if (named != index.shards.end() && there != named->pictures)
+    return DataLoss("{}: {} pictures were expected, {} found", file.string(), named->pictures, there);
   return {};
 }
 
-Result<std::vector<ShardContents>> ReadShards(const std::vector<fs::path>& files, int threads) {
-  ThreadPool pool(std::min(threads, static_cast<int>(files.size())));
-  std::vector<Result<ShardContents>> read(files.size(), Status());
-  pool.ParallelFor(static_cast<int64_t>(files.size()), [&](int64_t i) { read[i] = ReadShard(files[i]); });
-  std::vector<ShardContents> contents;
-  for (auto& shard : read) {
-    if (!shard.ok()) return shard.status();
-    contents.push_back(std::move(*shard));
+// Packs name the classes themselves; only the index tells that one is missing.
+Result<std::unique_ptr<Dataset>> OpenPackFiles(const ShardFiles& shards, const std::optional<ShardIndex>& index,
+                                               int channels, int threads) {
+  const fs::path index_path = shards.folder / (shards.set + ".json");
+  if (!index || index->shards.empty())
+    return DataLoss(
+        "{}: the index of the packs beside it was expected, which 'riffle data pack' writes last; pack anew",
+        index_path.string());
+  RIFFLE_ASSIGN(std::vector<OpenedPack> packs, ReadAll(shards.files, threads, OpenPack));
+  for (const OpenedPack& pack : packs) {
+    RIFFLE_TRY(CheckCount(*index, pack.file.path(), pack.head.pictures.size()));
+    if (pack.head.classes != index->classes)
+      return DataLoss("{}: its classes are not those that {} names: pack anew with 'riffle data pack --overwrite'",
+                      pack.file.path().string(), index_path.string());
   }
-  return contents;
+  std::unique_ptr<Dataset> dataset = MakePackDataset(std::move(packs), channels, shards.left_out.Kinds());
+  dataset->SetPlace(shards.folder);
+  if (dataset->size() == 0) return DataLoss("{}: its packs have no pictures", index_path.string());
+  return dataset;
 }
 
 // Without an index, as other programs leave it, classes are called by their numbers: those from 0 to the largest one,
@@ -303,13 +319,15 @@ Result<std::unique_ptr<Dataset>> OpenPacked(const fs::path& data_dir, const std:
   RIFFLE_ASSIGN(const ShardFiles shards, FindShards(data_dir.empty() ? "." : data_dir, split));
   RIFFLE_ASSIGN(const std::optional<ShardIndex> index, ReadIndex(shards.folder / (shards.set + ".json")));
   if (index) RIFFLE_TRY(CheckFiles(*index, shards));
-  std::vector<Version> versions;
+  if (IsPackName(shards.files.front())) return OpenPackFiles(shards, index, channels, threads);
+  std::vector<FileVersion> versions;
   for (const fs::path& file : shards.files) {
-    RIFFLE_ASSIGN(const Version version, VersionOf(file));
+    RIFFLE_ASSIGN(const FileVersion version, VersionOf(file));
     versions.push_back(version);
   }
-  RIFFLE_ASSIGN(std::vector<ShardContents> contents, ReadShards(shards.files, threads));
-  if (index) RIFFLE_TRY(CheckCounts(*index, shards, contents));
+  RIFFLE_ASSIGN(std::vector<ShardContents> contents, ReadAll(shards.files, threads, ReadShard));
+  for (size_t s = 0; index && s < shards.files.size(); ++s)
+    RIFFLE_TRY(CheckCount(*index, shards.files[s], contents[s].entries.size()));
   // Labels are numbers: they mean nothing to a network whose classes have other names or another order.
   std::vector<std::string> classes = index ? index->classes : known_classes;
   if (classes.empty()) {

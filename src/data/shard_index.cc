@@ -14,26 +14,27 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct TarEnding {
+struct Ending {
   std::string_view ending, unpacker;
 };
-constexpr std::array<TarEnding, 11> kTarEndings = {{{".tar", ""},
-                                                    {".tar.gz", "gunzip"},
-                                                    {".tgz", "gunzip"},
-                                                    {".tar.bz2", "bunzip2"},
-                                                    {".tbz2", "bunzip2"},
-                                                    {".tar.xz", "unxz"},
-                                                    {".txz", "unxz"},
-                                                    {".tar.zst", "unzstd"},
-                                                    {".tzst", "unzstd"},
-                                                    {".tar.lz4", "unlz4"},
-                                                    {".tar.z", "uncompress"}}};
+constexpr std::array<Ending, 11> kTarEndings = {{{".tar", ""},
+                                                 {".tar.gz", "gunzip"},
+                                                 {".tgz", "gunzip"},
+                                                 {".tar.bz2", "bunzip2"},
+                                                 {".tbz2", "bunzip2"},
+                                                 {".tar.xz", "unxz"},
+                                                 {".txz", "unxz"},
+                                                 {".tar.zst", "unzstd"},
+                                                 {".tzst", "unzstd"},
+                                                 {".tar.lz4", "unlz4"},
+                                                 {".tar.z", "uncompress"}}};
 
-const TarEnding* EndingOf(const std::string& lower) {
-  const auto* const it =
-      std::ranges::find_if(kTarEndings, [&](const TarEnding& e) { return lower.ends_with(e.ending); });
+const Ending* EndingOf(const std::string& lower) {
+  const auto* const it = std::ranges::find_if(kTarEndings, [&](const Ending& e) { return lower.ends_with(e.ending); });
   return it == kTarEndings.end() ? nullptr : it;
 }
+
+constexpr std::string_view kPackEnding = ".pack";
 
 bool IsSeparator(char c) { return c == '-' || c == '_'; }
 
@@ -96,7 +97,8 @@ Result<ShardIndex> ShardIndexFromJson(std::string_view text) {
 
 std::optional<ShardName> ShardOf(const fs::path& file, std::string_view split) {
   const std::string name = file.filename().string(), lower = Lowercase(name);
-  const TarEnding* const ending = EndingOf(lower);
+  static constexpr Ending kPack = {kPackEnding, ""};
+  const Ending* const ending = IsPackName(file) ? &kPack : EndingOf(lower);
   if (!ending || lower.front() == '.') return std::nullopt;
   std::string set = name.substr(0, name.size() - ending->ending.size());
   const size_t end = set.find_last_not_of("0123456789");
@@ -113,6 +115,8 @@ std::optional<ShardName> ShardOf(const fs::path& file, std::string_view split) {
 bool IsAlmostTarName(const fs::path& file) {
   return IsTarName(file) || (file.has_extension() && IsTarName(file.stem()));
 }
+
+bool IsPackName(const fs::path& file) { return Lowercase(file.filename().string()).ends_with(kPackEnding); }
 
 bool IsTarName(const fs::path& file) { return EndingOf(Lowercase(file.filename().string())) != nullptr; }
 

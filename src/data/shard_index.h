@@ -1,6 +1,6 @@
-// What lies in a folder of shards: their names, and the index beside them. The shards [NAME-]SPLIT-000000.tar, ... of
-// one split are a set, [NAME-]SPLIT its name; its index [NAME-]SPLIT.json tells the names of the classes and how many
-// pictures each shard has.
+// What lies in a folder of shards, which are tar files (shards.h) or packs (pack_file.h): their names, and the index
+// beside them. The shards [NAME-]SPLIT-000000.tar, or .pack, ... of one split are a set, [NAME-]SPLIT its name; its
+// index [NAME-]SPLIT.json tells the names of the classes and how many pictures each shard has.
 #pragma once
 
 #include <cstdint>
@@ -43,6 +43,9 @@ struct ShardName {
 /// "train-000017.tar", "photos_train_17.tar" and "train.tar" are shards of the split 'train', by any of its names
 /// (split_names.h) in any case; so would be "train-000017.tar.gz". nullopt for other names.
 std::optional<ShardName> ShardOf(const std::filesystem::path& file, std::string_view split);
+
+/// Whether the name ends as that of a pack.
+bool IsPackName(const std::filesystem::path& file);
 
 /// Whether the name ends as that of a tar file, compressed or not.
 bool IsTarName(const std::filesystem::path& file);

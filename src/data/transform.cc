@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "data/augment/color_jitter.h"
 #include "picture/crop.h"
@@ -35,11 +36,6 @@ PictureFinish FinishOf(const TransformDraw::Version& version) {
           .height = erasure.height,
           .width = erasure.width,
           .noise = erasure.noise};
-}
-
-void CopyTo(Picture& to, const PictureView& from) {
-  to.Reshape(from.height, from.width, from.channels);
-  for (int y = 0; y < from.height; ++y) std::copy_n(from.Row(y), to.RowBytes(), to.Row(y));
 }
 
 }  // namespace
@@ -123,13 +119,20 @@ void Transform::Draw(RandomStream& random, TransformDraw& draw) const {
   }
 }
 
-// Policy and colour jitter, in memory of the scratch's own where there is either.
+void Transform::Colour(Picture& picture, const TransformDraw::Version& draw, AugmentScratch& scratch) const {
+  if (augmentation_.policy) augmentation_.policy->Apply(picture, draw.policy, context_, scratch);
+  Enhance(picture, draw.jitter);
+}
+
+// In memory of the scratch's own: the only version of what was resized takes it over, others are copies.
 PictureView Transform::Augment(const PictureView& picture, const TransformDraw::Version& draw,
                                TransformScratch& scratch) const {
-  if (!augmentation_.policy && augmentation_.color_jitter == 0) return picture;
-  CopyTo(scratch.augmented, picture);
-  if (augmentation_.policy) augmentation_.policy->Apply(scratch.augmented, draw.policy, context_, scratch.augment);
-  Enhance(scratch.augmented, draw.jitter);
+  if (!colours()) return picture;
+  if (splits() == 1 && picture.pixels == scratch.view.resized.pixels.data())
+    std::swap(scratch.augmented, scratch.view.resized);
+  else
+    CopyTo(scratch.augmented, picture);
+  Colour(scratch.augmented, draw, scratch.augment);
   return scratch.augmented.View();
 }
 

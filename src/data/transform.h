@@ -103,6 +103,9 @@ class Transform {
   }
   /// Whether a device is left all but the decoding of pictures that are not much larger than what becomes of them.
   bool LeavesAllToDevice() const { return !augmentation_.policy; }
+  /// Whether there is a policy or colour jitter, and the two of a version alone, in place.
+  bool colours() const { return augmentation_.policy || augmentation_.color_jitter > 0; }
+  void Colour(Picture& picture, const TransformDraw::Version& draw, AugmentScratch& scratch) const;
 
  private:
   explicit Transform(EvaluationView view) : view_(std::move(view)) {}

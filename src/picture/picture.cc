@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace riffle {
 
 std::string FlawOf(const Picture& picture) {
@@ -11,6 +13,11 @@ std::string FlawOf(const Picture& picture) {
         "16 bits a value, of which the high 8 are used, and they take {} of 256 levels: {}black; stretch its values",
         picture.levels, picture.levels > 1 ? "nearly " : "");
   return "";
+}
+
+void CopyTo(Picture& to, const PictureView& from) {
+  to.Reshape(from.height, from.width, from.channels);
+  for (int y = 0; y < from.height; ++y) std::copy_n(from.Row(y), to.RowBytes(), to.Row(y));
 }
 
 void ConvertChannels(Picture& picture, int channels) {

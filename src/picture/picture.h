@@ -54,6 +54,9 @@ struct Picture {
 /// What is wrong with a picture that was decoded all the same, for a line that names it; "" if nothing is.
 std::string FlawOf(const Picture& picture);
 
+/// Gives `to` the shape and the pixels of `from`, which are not its own.
+void CopyTo(Picture& to, const PictureView& from);
+
 /// Grey to RGB by repetition, RGB to grey by ITU-R 601 luma as Pillow's convert("L") rounds it.
 /// REQUIRES: `channels` is 1 or 3.
 void ConvertChannels(Picture& picture, int channels);

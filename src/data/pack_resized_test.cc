@@ -1,0 +1,498 @@
+// Packs of pictures that are made ready for training: what comes out of them, damage, and a packer that is killed.
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <csignal>
+#include <map>
+
+#include "backend/threads.h"
+#include "data/check.h"
+#include "data/loader.h"
+#include "data/pack.h"
+#include "data/testing/errors.h"
+#include "picture/decode.h"
+#include "picture/encode_jpeg.h"
+#include "picture/exif.h"
+#include "picture/testing/pictures.h"
+
+namespace riffle {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr PackForm kRaw = {.max_side = 16}, kJpeg = {.max_side = 16, .quality = 90};
+
+// PNG, as pictures for whose every pixel a test can answer: encoded by a BMP of 24 bits.
+std::vector<uint8_t> BmpOf(const Picture& picture) {
+  std::vector<uint8_t> file = Bmp(picture.width, picture.height, 0);
+  const int row_bytes = (picture.width * 3 + 3) / 4 * 4;
+  for (int y = 0; y < picture.height; ++y)
+    for (int x = 0; x < picture.width; ++x)
+      for (int c = 0; c < 3; ++c)
+        file[54 + (picture.height - 1 - y) * row_bytes + 3 * x + c] =
+            picture.pixels[(int64_t{y} * picture.width + x) * picture.channels + (picture.channels == 3 ? 2 - c : 0)];
+  return file;
+}
+
+// Large and small, high and wide ones in colours, a grey one; as many as are asked for.
+fs::path SomePhotographs(int count = 12) {
+  const fs::path root = TestFolder();
+  for (int i = 0; i < count; ++i)
+    WriteBytes(root / "train" / (i % 3 ? "cat" : "dog") / fmt::format("{}.bmp", i),
+               BmpOf(SomePicture(10 + 7 * (i % 5), 12 + 11 * (i % 3), i % 4 ? 3 : 1, i)));
+  WriteBytes(root / "val/cat/v.bmp", BmpOf(SomePicture(40, 30, 3, 99)));
+  WriteBytes(root / "val/dog/v.bmp", BmpOf(SomePicture(30, 50, 3, 98)));
+  return root;
+}
+
+Result<std::vector<PackReport>> PackIt(const fs::path& from, const fs::path& prefix, const PackForm& form,
+                                       PackOptions options = {.shard_size = 5}, const PackEvents& events = {}) {
+  RIFFLE_ASSIGN(const auto splits, OpenAllSplits(**FindDataset("folder"), from, 2));
+  options.prefix = prefix.string();
+  ThreadPool pool(2);
+  return PackResized(pool, splits, options, form, events);
+}
+
+std::map<std::string, std::vector<uint8_t>> FilesIn(const fs::path& folder) {
+  std::map<std::string, std::vector<uint8_t>> files;
+  for (const auto& entry : fs::directory_iterator(folder))
+    if (entry.path().filename() != ".pack.lock") files[entry.path().filename()] = ReadBytes(entry.path());
+  return files;
+}
+
+std::unique_ptr<Dataset> Open(const fs::path& folder, const std::string& split = "train", int channels = 3) {
+  auto data = OpenDataset({.data_dir = folder, .split = split, .channels = channels, .classes = {}});
+  EXPECT_TRUE(data.ok()) << data.status().message();
+  return data.ok() ? std::move(*data) : nullptr;
+}
+
+// The number of the picture of that name; names of packs end with those of the originals.
+int64_t NumberOf(const Dataset& data, const std::string& name) {
+  for (int64_t i = 0; i < data.size(); ++i)
+    if (data.NameOf(i).ends_with(name)) return i;
+  ADD_FAILURE() << name << " is not there";
+  return 0;
+}
+
+Picture PictureOf(const Dataset& data, int64_t i) {
+  Picture scratch, picture;
+  const auto view = data.Read(i, scratch);
+  EXPECT_TRUE(view.ok()) << view.status().message();
+  if (view.ok()) CopyTo(picture, *view);
+  return picture;
+}
+
+// As the pack shall hold it: Pillow's filter, which Resize has, never enlarged.
+Picture Shrunk(const Picture& picture, int max_side) {
+  const int shorter = std::min(picture.height, picture.width);
+  if (shorter <= max_side) return picture;
+  const int height = picture.height * max_side / shorter, width = picture.width * max_side / shorter;
+  ResizeScratch scratch;
+  Picture shrunk;
+  Resize(picture.View(), height, width, {0, 0, height, width}, Interpolation::kBilinear, scratch, shrunk);
+  return shrunk;
+}
+
+TEST(ResizedPack, RawPicturesAreTheOriginalsShrunkToTheShorterSide) {
+  const fs::path root = SomePhotographs(), packed = root / "packed";
+  const auto reports = PackIt(root, packed / "x", kRaw);
+  ASSERT_TRUE(reports.ok()) << reports.status().message();
+  EXPECT_EQ((*reports)[0].files, 3);
+  EXPECT_EQ((*reports)[0].pictures, 12);
+  EXPECT_EQ((*reports)[0].grey, 3);
+  for (const int channels : {3, 1}) {
+    const auto folder = Open(root, "train", channels), pack = Open(packed, "train", channels);
+    EXPECT_EQ(pack->classes(), folder->classes());
+    EXPECT_EQ(pack->ShardStarts(), (std::vector<int64_t>{0, 5, 10}));
+    for (int64_t i = 0; i < folder->size(); ++i) {
+      const std::string name = fs::path(folder->NameOf(i)).lexically_relative(root);
+      const int64_t k = NumberOf(*pack, ": " + name);
+      EXPECT_EQ(pack->label(k), folder->label(i));
+      EXPECT_TRUE(pack->Verify(k).ok());
+      // Grey after the colours were shrunk is not the grey that is shrunk, to the last bit.
+      Picture expected = Shrunk(PictureOf(*Open(root, "train", 3), i), 16);
+      ConvertChannels(expected, channels);
+      const Picture found = PictureOf(*pack, k);
+      EXPECT_EQ(found.height, expected.height);
+      EXPECT_EQ(found.pixels, expected.pixels) << name << " of " << channels << " channels";
+    }
+  }
+}
+
+TEST(ResizedPack, ARawPictureIsAViewOfTheFile) {
+  const fs::path root = SomePhotographs(), packed = root / "packed";
+  ASSERT_TRUE(PackIt(root, packed / "x", kRaw).ok());
+  const auto pack = Open(packed);
+  const int64_t i = NumberOf(*pack, "cat/1.bmp");
+  Picture scratch;
+  const auto first = pack->Read(i, scratch);
+  ASSERT_TRUE(first.ok());
+  const uint8_t* const pixels = first->pixels;
+  EXPECT_EQ(scratch.pixels.size(), 0u) << "nothing was copied";
+  const auto part = pack->ReadRegion(
+      i,
+      [](int, int) {
+        return Need{.box = {2, 3, 5, 4}};
+      },
+      scratch);
+  ASSERT_TRUE(part.ok());
+  EXPECT_EQ(part->pixels.pixels, pixels + 2 * first->row_bytes + 3 * 3) << "nor of a crop";
+  EXPECT_EQ(scratch.pixels.size(), 0u);
+}
+
+TEST(ResizedPack, ValidationSeesTheSamePixelsAsInTheOriginals) {
+  const fs::path root = SomePhotographs(), packed = root / "packed";
+  ASSERT_TRUE(PackIt(root, packed / "x", kRaw).ok());
+  const Preprocessing preprocessing = DefaultPreprocessing(**FindDataset("folder"), 14, 3);  // 14 of 16 pixels
+  ASSERT_EQ(preprocessing.ResizedShortSide(), 16);
+  const Transform transform = *Transform::ForEvaluation(preprocessing);
+  const auto folder = Open(root, "val"), pack = Open(packed, "val");
+  for (const char* name : {"cat/v.bmp", "dog/v.bmp"}) {
+    std::vector<std::vector<float>> seen;
+    for (const Dataset* data : {folder.get(), pack.get()}) {
+      TransformScratch scratch;
+      RandomStream random(1, RandomPurpose::kAugmentation, 0, 0);
+      seen.emplace_back(3 * 14 * 14);
+      EXPECT_TRUE(
+          transform.Apply(PictureOf(*data, NumberOf(*data, name)).View(), random, scratch, seen.back().data(), 14 * 14)
+              .ok());
+    }
+    EXPECT_EQ(seen[0], seen[1]) << name;
+  }
+}
+
+TEST(ResizedPack, JpegPicturesAreThoseOfThatQualityAndSmallFilesStay) {
+  const fs::path root = SomePhotographs(), packed = root / "packed";
+  const std::vector<uint8_t> small = *EncodeJpeg(SomePicture(16, 20, 3, 5).View(), 40);
+  WriteBytes(root / "train/cat/small.jpg", small);
+  ASSERT_TRUE(PackIt(root, packed / "x", kJpeg).ok());
+  const auto folder = Open(root), pack = Open(packed);
+  EXPECT_EQ(*pack->Encoded(NumberOf(*pack, "small.jpg")), small);
+  for (const char* name : {"cat/4.bmp", "cat/1.bmp"}) {  // a grey one, one in colours
+    const Picture shrunk = Shrunk(PictureOf(*folder, NumberOf(*folder, name)), 16);
+    Picture grey = shrunk;
+    if (std::string(name) == "cat/4.bmp") ConvertChannels(grey, 1);
+    Picture expected;
+    ASSERT_TRUE(Decode(*EncodeJpeg(grey.View(), 90), 3, expected).ok());
+    EXPECT_EQ(PictureOf(*pack, NumberOf(*pack, name)).pixels, expected.pixels) << name;
+  }
+}
+
+TEST(ResizedPack, WhatWasKnownOfTheFilesIsKept) {
+  const fs::path root = SomePhotographs(), packed = root / "packed";
+  std::vector<uint8_t> cut = BmpOf(SomePicture(40, 40, 3));
+  cut.resize(cut.size() / 2);
+  WriteBytes(root / "train/cat/cut.bmp", cut);
+  WriteText(root / "train/cat/broken.jpg", "no picture");
+  for (const PackForm& form : {kRaw, kJpeg}) {
+    const auto reports = PackIt(root, packed / "x", form, {.shard_size = 5, .overwrite = true});
+    ASSERT_TRUE(reports.ok()) << reports.status().message();
+    EXPECT_EQ((*reports)[0].unreadable, 1);
+    EXPECT_EQ((*reports)[0].unreadable_example, "train/cat/broken.jpg");
+    const auto pack = Open(packed);
+    EXPECT_EQ(pack->size(), 14) << "the same pictures, readable or not";
+    Picture scratch;
+    const auto broken = pack->Read(NumberOf(*pack, "broken.jpg"), scratch);
+    EXPECT_TRUE(Has(broken.status().message(), "could not be read when it was packed")) << broken.status().message();
+    ASSERT_TRUE(pack->Read(NumberOf(*pack, "cut.bmp"), scratch).ok());
+    EXPECT_TRUE(scratch.incomplete);
+    ASSERT_TRUE(pack->Read(NumberOf(*pack, "cat/1.bmp"), scratch).ok());
+    EXPECT_FALSE(scratch.incomplete) << "marks of the picture before are gone";
+  }
+}
+
+// A JPEG that lies on its side: with the EXIF block of orientation 6 behind its first bytes.
+std::vector<uint8_t> Lying(const Picture& picture) {
+  std::vector<uint8_t> file = *EncodeJpeg(picture.View(), 95);
+  const std::vector<uint8_t> exif = {0xFF, 0xE1, 0, 30, 'E',  'x', 'i', 'f', 0, 0, 'I', 'I', 42, 0, 8, 0,
+                                     0,    0,    1, 0,  0x12, 1,   3,   0,   1, 0, 0,   0,   6,  0, 0, 0};
+  file.insert(file.begin() + 2, exif.begin(), exif.end());
+  return file;
+}
+
+TEST(ResizedPack, ExifIsFollowedWhereThatIsAskedForAsInTheOriginals) {
+  const fs::path root = SomePhotographs(), packed = root / "packed";
+  WriteBytes(root / "train/cat/large.jpg", Lying(SomePicture(40, 30, 3)));
+  WriteBytes(root / "train/cat/small.jpg", Lying(SomePicture(12, 10, 3)));
+  for (const PackForm& form : {kRaw, kJpeg}) {
+    ASSERT_TRUE(PackIt(root, packed / "x", form, {.shard_size = 5, .overwrite = true}).ok());
+    for (const bool followed : {false, true})
+      for (const auto& [name, height, width] : {std::tuple("large.jpg", 21, 16), {"small.jpg", 12, 10}}) {
+        const auto pack = OpenDataset({.data_dir = packed, .exif_orientation = followed, .classes = {}});
+        const int64_t i = NumberOf(**pack, name);
+        Picture scratch;
+        const auto view = (*pack)->Read(i, scratch);
+        ASSERT_TRUE(view.ok()) << view.status().message();
+        EXPECT_EQ(view->height, followed ? width : height) << name;
+        EXPECT_EQ(scratch.exif_orientation, 6);
+        Picture expected = PictureOf(*Open(packed), i);
+        if (followed) TurnUpright(6, expected);
+        EXPECT_EQ(PictureOf(**pack, i).pixels, expected.pixels) << name;
+      }
+  }
+}
+
+TEST(ResizedPack, APartIsThatOfTheWhole) {
+  const fs::path root = SomePhotographs(), packed = root / "packed";
+  WriteBytes(root / "train/cat/lying.jpg", Lying(SomePicture(40, 30, 3)));
+  for (const PackForm& form : {kRaw, kJpeg}) {
+    ASSERT_TRUE(PackIt(root, packed / "x", form, {.shard_size = 5, .overwrite = true}).ok());
+    for (const int channels : {1, 3})
+      for (const bool followed : {false, true}) {
+        const auto pack =
+            OpenDataset({.data_dir = packed, .channels = channels, .exif_orientation = followed, .classes = {}});
+        ASSERT_TRUE(pack.ok());
+        for (int64_t i = 0; i < (*pack)->size(); ++i) {
+          const Picture whole = PictureOf(**pack, i);
+          const CropBox box = {whole.height / 3, whole.width / 4, whole.height / 2, whole.width / 2};
+          Picture scratch, part;
+          const auto region = (*pack)->ReadRegion(
+              i,
+              [&](int height, int width) {
+                EXPECT_EQ(height, whole.height);
+                EXPECT_EQ(width, whole.width);
+                return Need{.box = box};
+              },
+              scratch);
+          ASSERT_TRUE(region.ok()) << region.status().message();
+          CopyTo(part, region->pixels);
+          Picture expected;
+          CopyTo(expected, whole.View().Crop(box.top, box.left, box.height, box.width));
+          EXPECT_EQ(part.pixels, expected.pixels) << (*pack)->NameOf(i);
+        }
+      }
+  }
+}
+
+TEST(ResizedPack, HoldsTheSameBytesWithAnyNumberOfThreads) {
+  const fs::path root = SomePhotographs(600);  // more than a round
+  const auto splits = OpenAllSplits(**FindDataset("folder"), root, 1);
+  for (const int threads : {1, 3}) {
+    ThreadPool pool(threads);
+    const std::string prefix = root / std::to_string(threads) / "x";
+    ASSERT_TRUE(PackResized(pool, *splits, {.prefix = prefix, .shard_size = 550}, kRaw).ok());
+  }
+  EXPECT_EQ(FilesIn(root / "1"), FilesIn(root / "3"));
+}
+
+TEST(ResizedPack, ServesSubsetsSharesAndEpochsAsAFolderDoes) {
+  const fs::path root = SomePhotographs(), packed = root / "packed";
+  ASSERT_TRUE(PackIt(root, packed / "x", kRaw).ok());
+  const auto pack = OpenDataset({.name = "webdataset", .data_dir = packed, .num_samples = 8, .classes = {}});
+  ASSERT_TRUE(pack.ok()) << pack.status().message();
+  EXPECT_EQ((*pack)->size(), 8);
+  const DatasetInfo& info = **FindDataset("folder");
+  const Transform transform = *Transform::ForTraining(DefaultPreprocessing(info, 8, 3), DefaultAugmentation(info));
+  std::vector<std::multiset<int64_t>> epochs(2);
+  for (int rank = 0; rank < 2; ++rank) {
+    const auto loader = Loader::Create(**pack, transform, {.batch_size = 2, .ranks = 2, .rank = rank, .end_epoch = 2});
+    ASSERT_TRUE(loader.ok());
+    for (auto batch = (*loader)->Next(); batch.ok() && *batch != nullptr; batch = (*loader)->Next())
+      epochs[(*batch)->position.epoch].insert((*batch)->indices.begin(), (*batch)->indices.end());
+  }
+  EXPECT_EQ(epochs[0], (std::multiset<int64_t>{0, 1, 2, 3, 4, 5, 6, 7})) << "each picture once, at one of the ranks";
+  EXPECT_EQ(epochs[1], epochs[0]);
+}
+
+/// Of all pixels that training sees in an epoch, on a scale to 255.
+struct Seen {
+  double mean = 0, deviation = 0;
+  double detail = 0;  // mean difference of neighbours in a row
+};
+
+Seen SeenOf(const Dataset& data, const Augmentation& augmentation) {
+  constexpr int kSize = 224, kPlane = kSize * kSize;
+  Preprocessing preprocessing = DefaultPreprocessing(**FindDataset("folder"), kSize, 3);
+  preprocessing.mean = {0, 0, 0}, preprocessing.std = {1, 1, 1};
+  const Transform transform = *Transform::ForTraining(preprocessing, augmentation);
+  const auto loader =
+      Loader::Create(data, transform, {.batch_size = 32, .drop_remainder = false, .workers = 2, .end_epoch = 2});
+  double sum = 0, squares = 0, steps = 0, count = 0;
+  for (auto batch = (*loader)->Next(); batch.ok() && *batch != nullptr; batch = (*loader)->Next())
+    for (int c = 0; c < 3; ++c)
+      for (int64_t i = 0; i < int64_t{(*batch)->images} * kPlane; ++i) {
+        const float* const value = (*batch)->pixels[c] + i;
+        sum += *value, squares += *value * *value, ++count;
+        if (i % kSize > 0) steps += std::abs(value[0] - value[-1]);
+      }
+  const double mean = sum / count;
+  return {mean, std::sqrt(squares / count - mean * mean), steps / (count / kSize * (kSize - 1))};
+}
+
+// A random part of a smaller picture is less sharp, where it is small enough to be enlarged; nothing else may differ.
+TEST(ResizedPack, TrainingSeesPhotographsAsBrightAndAsRichAsTheOriginals) {
+  if (TestData() == nullptr) GTEST_SKIP() << "RIFFLE_TEST_DATA";
+  const fs::path photographs = fs::path(TestData()) / "hymenoptera", packed = TestFolder();
+  Augmentation augmentation = DefaultAugmentation(**FindDataset("folder"));
+  augmentation.color_jitter = 0;
+  const Seen expected = SeenOf(*Open(photographs), augmentation);
+  struct Row {
+    PackForm form;
+    double least_detail;
+  };
+  for (const Row& row : {Row{{.max_side = 256}, 0.75},
+                         {{.max_side = 256, .quality = 90}, 0.75},
+                         {{.max_side = 320, .quality = 90}, 0.82}}) {
+    ASSERT_TRUE(PackIt(photographs, packed / "x", row.form, {.overwrite = true}).ok());
+    const Seen found = SeenOf(*Open(packed), augmentation);
+    const std::string figures =
+        fmt::format("mean {:.2f} of {:.2f}, deviation {:.2f} of {:.2f}, detail {:.3f} of {:.3f}", found.mean,
+                    expected.mean, found.deviation, expected.deviation, found.detail, expected.detail);
+    EXPECT_NEAR(found.mean / expected.mean, 1, 0.01) << figures;
+    EXPECT_NEAR(found.deviation / expected.deviation, 1, 0.03) << figures;
+    EXPECT_GT(found.detail / expected.detail, row.least_detail) << figures;
+    EXPECT_LT(found.detail / expected.detail, 1.01) << figures;
+    RecordProperty(fmt::format("side_{}_quality_{}", row.form.max_side, row.form.quality.value_or(0)), figures);
+  }
+}
+
+// ---- damage
+
+TEST(DamagedPack, OneFlippedBitIsFoundByACheck) {
+  const fs::path root = SomePhotographs(), packed = root / "packed";
+  ASSERT_TRUE(PackIt(root, packed / "x", kRaw).ok());
+  ThreadPool pool(1);
+  const auto check = [&] { return CheckData(pool, **FindDataset("folder"), packed); };
+  EXPECT_TRUE(check()->unreadable.empty());
+  std::vector<uint8_t> file = ReadBytes(packed / "x-val-000000.pack");
+  file[file.size() - 200] ^= 4;  // a pixel of the last picture
+  WriteBytes(packed / "x-val-000000.pack", file);
+  const auto found = check();
+  ASSERT_TRUE(found.ok()) << found.status().message();
+  ASSERT_EQ(found->unreadable.size(), 1u);
+  EXPECT_TRUE(Has(found->unreadable[0].reason, "damaged since it was packed")) << found->unreadable[0].reason;
+  file[100] ^= 1;  // the head
+  WriteBytes(packed / "x-val-000000.pack", file);
+  EXPECT_TRUE(Has(check().status().message(), "x-val-000000.pack: its head is damaged")) << check().status().message();
+}
+
+TEST(DamagedPack, FilesThatAreCutMissingOrStrangeAreErrors) {
+  const fs::path root = SomePhotographs(), packed = root / "packed", file = packed / "x-train-000001.pack";
+  ASSERT_TRUE(PackIt(root, packed / "x", kRaw).ok());
+  const auto whole = ReadBytes(file);
+  const auto error = [&] { return Error({.data_dir = packed, .classes = {}}); };
+  fs::resize_file(file, whole.size() - 1);
+  EXPECT_TRUE(Has(error(), "x-train-000001.pack: cut off")) << error();
+  fs::resize_file(file, 0);
+  EXPECT_TRUE(Has(error(), "x-train-000001.pack: the file is empty")) << error();
+  fs::remove(file);
+  EXPECT_TRUE(Has(error(), "x-train-000001.pack: the index beside it names this shard, and it is not there"));
+  WriteBytes(file, ReadBytes(packed / "x-train-000002.pack"));
+  EXPECT_TRUE(Has(error(), "x-train-000001.pack: 5 pictures were expected, 2 found")) << error();
+  WriteBytes(file, whole);
+  WriteBytes(packed / "x-train-000003.tar", {});
+  EXPECT_TRUE(Has(error(), "shards of two kinds")) << error();
+  fs::remove(packed / "x-train-000003.tar");
+  fs::remove(packed / "x-train.json");
+  EXPECT_TRUE(Has(error(), "x-train.json: the index of the packs beside it was expected")) << error();
+  WriteText(packed / "x-train.json", R"({"classes": ["dog", "cat"], "shards": [
+    {"file": "x-train-000000.pack", "pictures": 5}, {"file": "x-train-000001.pack", "pictures": 5},
+    {"file": "x-train-000002.pack", "pictures": 2}]})");
+  EXPECT_TRUE(Has(error(), "its classes are not those that")) << error();
+}
+
+TEST(DamagedPack, AFileThatShrinksWhileItIsReadIsAnError) {
+  const fs::path root = SomePhotographs(), packed = root / "packed";
+  ASSERT_TRUE(PackIt(root, packed / "x", kRaw).ok());
+  const auto pack = Open(packed);
+  fs::resize_file(packed / "x-train-000002.pack", 10);
+  Picture scratch;
+  EXPECT_TRUE(pack->Read(0, scratch).ok());
+  EXPECT_TRUE(
+      Has(pack->Read(11, scratch).status().message(), "x-train-000002.pack: it has changed since it was opened"));
+}
+
+// ---- going on
+
+TEST(StoppedPack, GoesOnWithTheFilesThatAreWholeAfterItWasKilled) {
+  const fs::path root = SomePhotographs(), packed = root / "packed";
+  ASSERT_TRUE(PackIt(root, root / "expected/x", kRaw).ok());
+  const pid_t child = fork();
+  if (child == 0) {
+    const auto killed = PackIt(root, packed / "x", kRaw, {.shard_size = 5}, {.progress = [](int64_t done, int64_t) {
+                                 if (done > 10) raise(SIGKILL);  // in the third file
+                                 return Status();
+                               }});
+    _exit(killed.ok() ? 0 : 1);
+  }
+  int state = 0;
+  ASSERT_EQ(waitpid(child, &state, 0), child);
+  ASSERT_TRUE(WIFSIGNALED(state) && WTERMSIG(state) == SIGKILL);
+  EXPECT_EQ(FilesIn(packed).size(), 3u) << "two that are whole, one that is not";
+  EXPECT_TRUE(Has(Error({.data_dir = packed, .classes = {}}), "train"));
+  int64_t kept = 0, left = 0;
+  ASSERT_TRUE(PackIt(root, packed / "x", kRaw, {.shard_size = 5},
+                     {.begin = [&](const PackNeeds& needs) { kept = needs.files_kept, left = needs.pictures; }})
+                  .ok());
+  EXPECT_EQ(kept, 2);
+  EXPECT_EQ(left, 4) << "two of train, two of val";
+  EXPECT_EQ(FilesIn(packed), FilesIn(root / "expected"));
+}
+
+TEST(StoppedPack, ThatWasKilledWhileFilesWerePutInPlaceGoesOn) {
+  const fs::path root = SomePhotographs(), packed = root / "packed";
+  ASSERT_TRUE(PackIt(root, packed / "x", kRaw).ok());
+  const auto expected = FilesIn(packed);
+  WriteText(packed / "x-train.json", std::string("{\"unfinished\": true}\n"));
+  fs::remove(packed / "x-val.json");
+  fs::rename(packed / "x-val-000000.pack", packed / "x-val-000000.pack.part");
+  EXPECT_TRUE(Has(Error({.data_dir = packed, .classes = {}}), "are being replaced by 'riffle data pack'"));
+  ASSERT_TRUE(PackIt(root, packed / "x", kRaw).ok());
+  EXPECT_EQ(FilesIn(packed), expected);
+  ASSERT_TRUE(PackIt(root, packed / "x", kRaw).ok()) << "and where all is done nothing is left to do";
+  EXPECT_EQ(FilesIn(packed), expected);
+}
+
+TEST(StoppedPack, KeepsNothingOfOtherDataOrAnotherForm) {
+  const fs::path root = SomePhotographs(), packed = root / "packed";
+  const PackEvents stop = {
+      .progress = [](int64_t done, int64_t) { return done > 10 ? Interrupted("stopped") : Status(); }};
+  EXPECT_EQ(PackIt(root, packed / "x", kRaw, {.shard_size = 5}, stop).status().code(), ErrorCode::kInterrupted);
+  EXPECT_EQ(FilesIn(packed).size(), 2u) << "the half one is gone";
+  WriteBytes(root / "train/cat/new.bmp", BmpOf(SomePicture(20, 20, 3)));
+  for (const PackForm& form : {kRaw, kJpeg, PackForm{.max_side = 15}}) {
+    const fs::path here = root / "here";
+    fs::remove_all(here);
+    fs::copy(packed, here);
+    ASSERT_TRUE(PackIt(root, here / "x", form, {.shard_size = 5},
+                       {.begin = [&](const PackNeeds& needs) { EXPECT_EQ(needs.files_kept, 0); }})
+                    .ok());
+    EXPECT_FALSE(FilesIn(here).contains("x-train-000000.pack.part"));
+  }
+}
+
+TEST(StoppedPack, ReplacesAnEarlierPackOnlyIfToldToAndAForeignFileNever) {
+  const fs::path root = SomePhotographs(), packed = root / "packed";
+  ASSERT_TRUE(PackIt(root, packed / "x", kRaw).ok());
+  const auto before = FilesIn(packed);
+  EXPECT_TRUE(Has(PackIt(root, packed / "x", kJpeg).status().message(), "an earlier pack is there already"));
+  EXPECT_EQ(FilesIn(packed), before);
+  ASSERT_TRUE(PackIt(root, packed / "x", kJpeg, {.shard_size = 100, .overwrite = true}).ok());
+  EXPECT_EQ(FilesIn(packed).size(), 4u) << "two packs, two indexes";
+  WriteText(packed / "x-train-000000.pack", "my own notes");
+  for (const bool overwrite : {false, true})
+    EXPECT_TRUE(Has(PackIt(root, packed / "x", kRaw, {.shard_size = 5, .overwrite = overwrite}).status().message(),
+                    "lies there already and is no pack of pictures"));
+  EXPECT_EQ(ReadBytes(packed / "x-train-000000.pack").size(), 12u);
+}
+
+TEST(StoppedPack, AFullDiskEndsWithItsNameAndNoHalfFile) {
+  const fs::path root = SomePhotographs(), packed = root / "packed";
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  rlimit before = {};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  const rlimit small = {.rlim_cur = 2000, .rlim_max = before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
+  const auto failed = PackIt(root, packed / "x", kRaw);
+  setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, handler);
+  EXPECT_EQ(failed.status().code(), ErrorCode::kIo);
+  EXPECT_TRUE(Has(failed.status().message(), "x-train-000000.pack.part: cannot be written"))
+      << failed.status().message();
+  EXPECT_TRUE(FilesIn(packed).empty());
+}
+
+}  // namespace
+}  // namespace riffle
