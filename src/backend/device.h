@@ -1,7 +1,9 @@
 // What ops run on: a device's memory, and the ways between it and the host's.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <new>
 #include <string>
@@ -28,6 +30,18 @@ class Recording {
  public:
   virtual ~Recording() = default;
   virtual void Enqueue() = 0;
+};
+
+/// Another queue of a device, for what goes on beside its ops.
+class SideQueue {
+ public:
+  virtual ~SideQueue() = default;
+  /// What is enqueued here from now on begins when all is done that was called on the device before.
+  virtual void Follow() = 0;
+  /// What is called on the device from now on begins when all is done that was enqueued here before.
+  virtual void Join() = 0;
+  /// What libraries of the device's maker know it by: a cudaStream_t.
+  virtual void* handle() = 0;
 };
 
 /// Memory and one queue: ops on this device (execution.h) and the transfers below are done in the order of their calls.
@@ -81,6 +95,9 @@ class Device {
   /// What was noted; null where that failed. The device must outlive it.
   virtual std::unique_ptr<Recording> EndRecording() { return nullptr; }
 
+  /// Which the device must outlive; null: it has none.
+  virtual std::unique_ptr<SideQueue> OpenSideQueue() { return nullptr; }
+
   /// What people call it: "GPU 0 (NVIDIA H100 80GB HBM3, 79.6 of 80.0 GB free)", with what was free when it was opened.
   virtual std::string Name() const { return "the CPU"; }
 
@@ -90,6 +107,13 @@ class Device {
   /// Unavailable, with what went wrong, if something has since the device was opened: nothing that ops wrote since can
   /// be trusted. What fails is seen after the next Synchronize() at the latest.
   virtual Status Health() const { return {}; }
+
+  /// How often memory was given back because more was needed (DeviceArray::Reserve). Thread-safe.
+  int64_t moves() const { return moves_; }
+  void NoteMove() { ++moves_; }
+
+ private:
+  std::atomic<int64_t> moves_ = 0;
 };
 
 /// The processors of this machine: the host's memory is theirs. It has no state, and all of it is thread-safe.

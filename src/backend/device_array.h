@@ -49,9 +49,11 @@ class DeviceArray {
   T* data() { return memory_.get(); }
   const T* data() const { return memory_.get(); }
 
-  /// Makes room for so many values at least. If there was less, what the array held is lost, and all is zero.
+  /// Makes room for so many values at least. If there was less, what the array held is lost, and all is zero;
+  /// recordings (recordings.h) learn of it.
   void Reserve(Device& device, size_t values) {
     if (size_ >= values) return;
+    if (size_ > 0) device.NoteMove();
     *this = {};  // first, so that there is never both
     *this = DeviceArray(device, values);
   }

@@ -14,6 +14,9 @@ namespace riffle {
 struct Execution {
   ThreadPool& pool;
   Device& device = CpuDevice();
+  /// Products of maps of float may be of factors that are rounded to TF32, by graphics cards, which have tensor cores
+  /// for it. The CPU computes exact products in any case.
+  bool tf32 = false;
 
   /// Returns when all ops that were called before are done. Those of the CPU are when their calls return.
   void Synchronize() const { device.Synchronize(); }

@@ -15,6 +15,7 @@ namespace riffle {
 struct Gpu {
   int id = 0;  ///< among those that CUDA_VISIBLE_DEVICES leaves
   std::string name;
+  std::string bus_id;        ///< where it is in its host: "0000:3b:00.0"
   int major = 0, minor = 0;  ///< compute capability
   int64_t memory_bytes = 0, free_bytes = 0;
   int processors = 0;  ///< streaming multiprocessors
@@ -32,6 +33,9 @@ std::string_view CudaVersion();
 /// All cards, usable or not. Unavailable: why none can be asked for: no CUDA in this build, no driver, a driver that is
 /// older than the toolkit, no card.
 Result<std::vector<Gpu>> Gpus();
+
+/// The same but for what is free of their memory: to ask for that takes a context on each, some hundred megabytes.
+Result<std::vector<Gpu>> ListGpus();
 
 /// A card to compute on, which ops are enqueued on in order. Unavailable where there is none of this number (it lists
 /// those that there are) or it is too old.

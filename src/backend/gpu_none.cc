@@ -12,6 +12,7 @@ Status NoCuda() {
 
 std::string_view CudaVersion() { return ""; }
 Result<std::vector<Gpu>> Gpus() { return NoCuda(); }
+Result<std::vector<Gpu>> ListGpus() { return NoCuda(); }
 Result<std::unique_ptr<Device>> OpenGpu(int) { return NoCuda(); }
 
 }  // namespace riffle

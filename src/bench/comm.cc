@@ -114,8 +114,8 @@ Result<CommBench> MeasureComm(Communicator& ranks, const std::vector<Plan>& plan
 
 Result<SharedStep> MeasureSharedStep(Communicator& ranks, TrainingWorkload& workload, double seconds) {
   const Plan& plan = workload.network().plan();
-  RIFFLE_ASSIGN(const std::unique_ptr<GradientReducer> reducer,
-                GradientReducer::Create(ranks, workload.execution().device, plan.registry));
+  RIFFLE_ASSIGN(const std::unique_ptr<HostGradientReducer> reducer,
+                HostGradientReducer::Create(ranks, workload.execution().device, plan.registry));
   const auto run = [&](GradientReducer* with) {
     workload.ReduceBy(with);
     const Clock::time_point start = Clock::now();

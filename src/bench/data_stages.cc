@@ -51,8 +51,11 @@ class Stages {
     Resize(region.pixels, {region.top, region.left, region.height, region.width}, size, size, {0, 0, size, size},
            Interpolation::kBilinear, scratch_.view.resize, resized_);
     Took(kResize);
-    RandomStream colours = random;
-    if (transform_.colours()) transform_.Colour(resized_, colours, scratch_.augment);
+    if (transform_.colours()) {
+      RandomStream draws = random;
+      transform_.Draw(draws, scratch_.draw);
+      transform_.Colour(resized_, scratch_.draw.versions[0], scratch_.augment);
+    }
     Took(kColour);
     const std::vector<float> ones(transform_.channels(), 1);
     WriteNormalised(resized_.View(), true, false, ones, ones, out_.data(), plane_);

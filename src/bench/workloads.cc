@@ -94,7 +94,8 @@ TrainingWorkload::TrainingWorkload(const Execution& execution, const Plan& plan,
       optimizer_(execution.device, plan.registry, TrainingOptions(), ops),
       batch_(plan.model, images),
       pictures_{input_.At(execution.device, batch_.pixels), batch_.stride},
-      losses_(execution.device, images) {
+      losses_(execution.device, images),
+      recordings_(execution.device) {
   ParameterValues<float> initial(plan.registry);
   Initialise(plan, {.seed = kSeed}, &initial);
   network_->values().Upload(initial);
@@ -106,6 +107,16 @@ TrainingWorkload::TrainingWorkload(const Execution& execution, const Plan& plan,
 }
 
 double TrainingWorkload::Run() {
+  optimizer_.Prepare(++steps_, kBenchLearningRate);
+  const auto enqueue = [this] { EnqueueStep(); };
+  // As in training: not where the host takes part in a step.
+  reducer_ || network_->observed() ? enqueue() : recordings_.Enqueue(0, enqueue);
+  std::vector<float> losses(batch_.images);
+  losses_.Download(losses);
+  return std::accumulate(losses.begin(), losses.end(), 0.0) / static_cast<double>(batch_.images);
+}
+
+void TrainingWorkload::EnqueueStep() {
   const int64_t images = batch_.images;
   const float* logits = network_->Forward(images, pictures_, Statistics::kBatch);
   ops_.cross_entropy(execution_, {images, plan_.model.num_classes},
@@ -119,10 +130,7 @@ double TrainingWorkload::Run() {
   if (reducer_ != nullptr) {
     if (Status status = reducer_->Wait(); !status.ok()) reduced_ = std::move(status);
   }
-  optimizer_.Step(execution_, ++steps_, kBenchLearningRate, network_->gradients(), &network_->values().trainable);
-  std::vector<float> losses(images);
-  losses_.Download(losses);
-  return std::accumulate(losses.begin(), losses.end(), 0.0) / static_cast<double>(images);
+  optimizer_.Step(execution_, network_->gradients(), &network_->values().trainable);
 }
 
 void TrainingWorkload::ReduceBy(GradientReducer* reducer) {

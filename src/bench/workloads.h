@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "backend/recordings.h"
 #include "bench/measure.h"
 #include "model/network.h"
 #include "runtime/session.h"
@@ -83,6 +84,8 @@ class TrainingWorkload {
   const BenchBatch& batch() const { return batch_; }
 
  private:
+  void EnqueueStep();
+
   const Execution execution_;
   const Plan& plan_;
   const OpTable<float>& ops_;
@@ -96,6 +99,7 @@ class TrainingWorkload {
   DeviceInput<float> input_;
   Rows<const float> pictures_;  // of the batch, where ops read them
   DeviceArray<float> targets_, losses_;
+  Recordings<int> recordings_;  // of the step: one kind
 };
 
 }  // namespace riffle

@@ -33,7 +33,7 @@ struct Kind {
 const std::vector<Kind>& Kinds() {
   using enum OptionGroup;
   const OptionSet network = {.groups = {kNetwork, kStructure},
-                             .names = {"config", "device_target", "device_id", "amp_level", "batch_size",
+                             .names = {"config", "device_target", "device_id", "amp_level", "tf32", "batch_size",
                                        "image_resize", "bn_eps", "bn_momentum"}};
   static const std::vector<Kind> kinds = {
       {"infer", network, "exchange"},
@@ -120,7 +120,8 @@ class Bench {
       return InvalidArgument("option mode (command line): expected infer or train, found '{}'", setting_.mode);
     RIFFLE_ASSIGN(setting_.model, ModelFromOptions(invocation_.settings.options, kClassesWithoutData));
     setting_.threads = machine_.pool.threads();
-    for (const std::string& note : {machine_.choice, NoteOnAmpLevel(invocation_.settings.options.amp_level, machine_)})
+    for (const std::string& note : {machine_.choice, NoteOnAmpLevel(invocation_.settings.options.amp_level, machine_),
+                                    NoteOnTf32(invocation_.settings.options.tf32, {maps_}, machine_)})
       if (!note.empty()) log_.Line(note);
     setting_.device = machine_.gpu.get();
     setting_.maps = maps_ == MapType::kBfloat16 ? "bfloat16" : "float32";

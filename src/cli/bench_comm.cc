@@ -19,7 +19,7 @@ Result<CommBench> RunCommBench(const Settings& settings, Communicator& ranks, do
     plans.push_back(std::move(plan));
   }
   RIFFLE_ASSIGN(CommBench bench, MeasureComm(ranks, plans, seconds / 2));
-  RIFFLE_ASSIGN(const std::unique_ptr<Machine> machine, OpenMachine(settings.options));
+  RIFFLE_ASSIGN(const std::unique_ptr<Machine> machine, OpenMachine(settings.options, ranks));
   RIFFLE_ASSIGN(const Plan plan, MakePlan(model));
   TrainingWorkload workload(machine->execution, plan, machine->ops, settings.options.batch_size);
   RIFFLE_ASSIGN(bench.step, MeasureSharedStep(ranks, workload, seconds / 2));

@@ -45,8 +45,8 @@ std::vector<std::string_view> OptionsOf(std::string_view name) {
 TEST(CommandOptions, AreThoseThatChangeWhatTheCommandDoes) {
   EXPECT_THAT(
       OptionsOf("validate"),
-      UnorderedElementsAre("config", "device_target", "device_id", "val_amp_level", "threads", "distribute", "dataset",
-                           "data_dir", "val_split", "dataset_download", "dataset_url", "dataset_checksums",
+      UnorderedElementsAre("config", "device_target", "device_id", "val_amp_level", "tf32", "threads", "distribute",
+                           "dataset", "data_dir", "val_split", "dataset_download", "dataset_url", "dataset_checksums",
                            "num_parallel_workers", "batch_size", "allow_incomplete", "image_resize", "val_resize",
                            "interpolation", "mean", "std", "crop_pct", "exif_orientation", "model", "num_classes",
                            "in_channels", "pretrained", "pretrained_url", "ckpt_path", "ckpt_key", "loss",
@@ -58,14 +58,14 @@ TEST(CommandOptions, AreThoseThatChangeWhatTheCommandDoes) {
                                    "re_prob", "re_scale", "re_ratio", "re_value", "re_max_attempts", "interpolation",
                                    "exact_decode", "exif_orientation", "mean", "std", "crop_pct", "in_channels"));
   EXPECT_THAT(OptionsOf("recalibrate"),
-              UnorderedElementsAre("device_target", "device_id", "threads", "seed", "dataset", "data_dir",
+              UnorderedElementsAre("device_target", "device_id", "tf32", "threads", "seed", "dataset", "data_dir",
                                    "train_split", "dataset_download", "dataset_url", "dataset_checksums",
                                    "num_parallel_workers", "shuffle", "num_samples", "batch_size", "image_resize",
                                    "scale", "ratio", "hflip", "vflip", "ckpt_path", "ckpt_key"));
   EXPECT_THAT(OptionsOf("bench"),
-              UnorderedElementsAre("config", "device_target", "device_id", "amp_level", "seed", "dataset", "data_dir",
-                                   "train_split", "num_parallel_workers", "batch_size", "image_resize", "scale",
-                                   "ratio", "hflip", "vflip", "color_jitter", "auto_augment", "re_prob",
+              UnorderedElementsAre("config", "device_target", "device_id", "amp_level", "tf32", "seed", "dataset",
+                                   "data_dir", "train_split", "num_parallel_workers", "batch_size", "image_resize",
+                                   "scale", "ratio", "hflip", "vflip", "color_jitter", "auto_augment", "re_prob",
                                    "interpolation", "exact_decode", "model", "num_classes", "in_channels", "stem",
                                    "stage2_stride", "conventions", "bn_eps", "bn_momentum"));
   EXPECT_THAT(OptionsOf("summary"),
@@ -75,9 +75,9 @@ TEST(CommandOptions, AreThoseThatChangeWhatTheCommandDoes) {
   EXPECT_THAT(OptionsOf("export"),
               UnorderedElementsAre("ckpt_path", "ckpt_key", "pretrained", "pretrained_url", "model"));
   EXPECT_THAT(OptionsOf("predict"),
-              UnorderedElementsAre("device_target", "device_id", "threads", "ckpt_path", "ckpt_key", "pretrained",
-                                   "pretrained_url", "model", "tta_flip"));
-  EXPECT_THAT(OptionsOf("explain"), UnorderedElementsAre("device_target", "device_id", "threads", "ckpt_path",
+              UnorderedElementsAre("device_target", "device_id", "tf32", "threads", "ckpt_path", "ckpt_key",
+                                   "pretrained", "pretrained_url", "model", "tta_flip"));
+  EXPECT_THAT(OptionsOf("explain"), UnorderedElementsAre("device_target", "device_id", "tf32", "threads", "ckpt_path",
                                                          "ckpt_key", "pretrained", "pretrained_url", "model"));
   EXPECT_THAT(OptionsOf("models"), IsEmpty());
   EXPECT_EQ(OptionsOf("train").size(), OptionTable().size());

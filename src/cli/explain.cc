@@ -83,7 +83,8 @@ Command ExplainCommand() {
   return {
       .name = "explain",
       .summary = "draws where in pictures the network finds evidence for a class",
-      .options = {.groups = {OptionGroup::kWeights}, .names = {"device_target", "device_id", "threads", "model"}},
+      .options = {.groups = {OptionGroup::kWeights},
+                  .names = {"device_target", "device_id", "tf32", "threads", "model"}},
       .own_options =
           {{.name = "out",
             .value_name = "DIR",

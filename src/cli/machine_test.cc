@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 
+#include "backend/testing/guarded_device.h"
 #include "ops/backends.h"
 
 namespace riffle {
@@ -42,6 +43,22 @@ TEST(Machine, TakesTheBackendOfTheEnvironment) {
   const auto machine = OpenMachine({.threads = 1});
   ASSERT_TRUE(machine.ok()) << machine.status().message();
   EXPECT_EQ(&(*machine)->ops, *FindBackend("reference"));
+}
+
+// A machine whose device is no CPU, though it computes nothing.
+Machine WithSomeGpu() { return {ThreadPool(1), std::make_unique<GuardedDevice>(), CpuOps(), "", true}; }
+
+TEST(Machine, RoundsToTf32WhereItHasAGpuAndSaysWhereThatHasNoEffect) {
+  const auto cpu = OpenMachine({.device_target = "CPU", .tf32 = true});
+  ASSERT_TRUE(cpu.ok()) << cpu.status().message();
+  EXPECT_FALSE((*cpu)->execution.tf32);
+  EXPECT_THAT(NoteOnTf32(true, {MapType::kFloat}, **cpu), HasSubstr("the CPU computes everything in fp32"));
+  EXPECT_EQ(NoteOnTf32(false, {MapType::kFloat}, **cpu), "");
+
+  const Machine gpu = WithSomeGpu();
+  EXPECT_TRUE(gpu.execution.tf32);
+  EXPECT_EQ(NoteOnTf32(true, {MapType::kBfloat16, MapType::kFloat}, gpu), "");
+  EXPECT_THAT(NoteOnTf32(true, {MapType::kBfloat16, MapType::kBfloat16}, gpu), HasSubstr("maps are bfloat16"));
 }
 
 TEST(Machine, SaysWhatThereIsNot) {

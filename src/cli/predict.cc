@@ -186,7 +186,7 @@ Command PredictCommand() {
       .name = "predict",
       .summary = "names what pictures show, with probabilities",
       .options = {.groups = {OptionGroup::kWeights},
-                  .names = {"device_target", "device_id", "threads", "model", "tta_flip"}},
+                  .names = {"device_target", "device_id", "tf32", "threads", "model", "tta_flip"}},
       .own_options =
           {{.name = "topk", .value_name = "N", .help = "the N likeliest classes of each picture; 5 unless set"},
            {.name = "json",

@@ -42,7 +42,9 @@ Status Run(const Invocation& invocation, const Console& console) {
   RIFFLE_ASSIGN(const int64_t batches, OwnNumber(invocation, "batches", kAllOfAnEpoch, {.low = 1}));
   RIFFLE_ASSIGN(const std::unique_ptr<Machine> machine, OpenMachine(invocation.settings.options));
   Log log(console.out, console.terminal_width);
-  if (!machine->choice.empty()) log.Line(machine->choice);
+  for (const std::string& note :
+       {machine->choice, NoteOnTf32(invocation.settings.options.tf32, {MapType::kFloat}, *machine)})
+    if (!note.empty()) log.Line(note);
   RIFFLE_ASSIGN(const Checkpoint checkpoint, OpenAskedWeights(invocation.settings, "to recalibrate", log));
   RIFFLE_ASSIGN(const Options options, RecipeOf(checkpoint, invocation.settings));
 
@@ -91,7 +93,8 @@ Command RecalibrateCommand() {
       .name = "recalibrate",
       .summary = "computes a checkpoint's batch-norm statistics anew",
       .options = {.groups = {kDataset, kDownload, kTrainPictures, kBatches, kCrops},
-                  .names = {"device_target", "device_id", "threads", "seed", "image_resize", "ckpt_path", "ckpt_key"}},
+                  .names = {"device_target", "device_id", "tf32", "threads", "seed", "image_resize", "ckpt_path",
+                            "ckpt_key"}},
       .own_options = {{.name = "out",
                        .value_name = "FILE",
                        .help = "the checkpoint to write: weights, no optimizer",

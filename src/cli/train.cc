@@ -178,11 +178,14 @@ Status Train(const Invocation& invocation, const Console& console, Communicator&
   ResolveAutomatic(options);
   RIFFLE_TRY(CheckTogether(options));
   RIFFLE_TRY(CheckProcesses(options, world.size()));
-  RIFFLE_ASSIGN(const std::unique_ptr<Machine> machine, OpenMachine(options));
+  RIFFLE_ASSIGN(const std::unique_ptr<Machine> machine, OpenMachine(options, world));
 
   Log log(console.out, console.terminal_width);
   for (const std::string& note :
-       {machine->choice, NoteOnAmpLevel(options.amp_level, *machine), AcceptedNote(settings), IdleNote(settings)})
+       {machine->choice, NoteOnAmpLevel(options.amp_level, *machine),
+        NoteOnTf32(options.tf32, {MapsAt(options.amp_level, *machine), MapsAt(options.val_amp_level, *machine)},
+                   *machine),
+        AcceptedNote(settings), IdleNote(settings)})
     if (!note.empty()) log.Line(note);
   for (const std::string& note : NotesOnProcesses(settings, world.size())) log.Line(note);
   for (const std::string& note : NotesOn(settings)) log.Line(note);
@@ -208,6 +211,7 @@ Status Train(const Invocation& invocation, const Console& console, Communicator&
   trainer_options.val_maps = MapsAt(options.val_amp_level, *machine);
   RIFFLE_ASSIGN(const std::unique_ptr<Trainer> trainer,
                 Trainer::Create(machine->execution, trainer_options, info, machine->ops, world));
+  if (!trainer->how_gradients_are_summed().empty()) log.Line(trainer->how_gradients_are_summed());
   const Plan& plan = trainer->plan();
   ModelDescription training_model = plan.model;
   training_model.image_size = options.image_resize;

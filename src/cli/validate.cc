@@ -111,11 +111,12 @@ Status Validate(const Invocation& invocation, const Console& console, Communicat
   Options& options = settings.options;
   ResolveAutomatic(options);
   RIFFLE_TRY(CheckProcesses(options, world.size()));
-  RIFFLE_ASSIGN(const std::unique_ptr<Machine> machine, OpenMachine(options));
+  RIFFLE_ASSIGN(const std::unique_ptr<Machine> machine, OpenMachine(options, world));
 
   Log log(console.out, console.terminal_width);
   for (const std::string& note :
-       {machine->choice, NoteOnAmpLevel(options.val_amp_level, *machine), PixelScaleNote(settings)})
+       {machine->choice, NoteOnAmpLevel(options.val_amp_level, *machine),
+        NoteOnTf32(options.tf32, {MapsAt(options.val_amp_level, *machine)}, *machine), PixelScaleNote(settings)})
     if (!note.empty()) log.Line(note);
   RIFFLE_ASSIGN(const Checkpoint checkpoint, OpenAskedWeights(settings, "to validate", log));
   RIFFLE_TRY(CheckAgainst(checkpoint.info(), settings, checkpoint.path()));
@@ -187,7 +188,7 @@ Command ValidateCommand() {
       .summary = "measures a checkpoint on a dataset: top-1, top-5, loss",
       .options = {.groups = {kDataset, kDownload, kValPictures, kBatches, kPreprocessing, kNetwork, kLabelLoss,
                              kValidation},
-                  .names = {"config", "device_target", "device_id", "threads", "distribute", "pretrained",
+                  .names = {"config", "device_target", "device_id", "tf32", "threads", "distribute", "pretrained",
                             "pretrained_url", "ckpt_path", "ckpt_key"}},
       .own_options = {{.name = "json",
                        .value_name = "FILE",

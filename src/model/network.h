@@ -63,6 +63,7 @@ class TrainingNetwork {
 
   /// Told of each step of the plan from now on; null: nobody. Must outlive the passes.
   void SetObserver(StepObserver* observer) { observer_ = observer; }
+  bool observed() const { return observer_ != nullptr; }
 
   /// Told how much of gradients() is final, by Backward and BackwardHead; null: nobody. Must outlive the passes.
   void SetGradientListener(GradientListener* listener) { gradient_listener_ = listener; }

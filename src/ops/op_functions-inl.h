@@ -63,7 +63,7 @@ void FlipMean(const Execution&, const LogitsShape&, const riffle::FlipMean<float
 void Accumulate(const Execution&, int64_t count, const riffle::Accumulate<float>&);
 void SquaredNorms(const Execution&, int64_t ranges, const riffle::SquaredNorms<float>&);
 void ClipNorm(const Execution&, int64_t count, const riffle::ClipNorm<float>&);
-void Update(const Execution&, const UpdateStep&, const riffle::Update<float>&);
+void Update(const Execution&, UpdateKind, const riffle::Update<float>&);
 void Approach(const Execution&, int64_t count, const riffle::Approach<float>&);
 void AllFinite(const Execution&, int64_t count, const riffle::AllFinite<float>&);
 

@@ -84,7 +84,7 @@ struct OpTable {
   void (*accumulate)(const Execution&, int64_t count, const Accumulate<T>&);
   void (*squared_norms)(const Execution&, int64_t ranges, const SquaredNorms<T>&);
   void (*clip_norm)(const Execution&, int64_t count, const ClipNorm<T>&);
-  void (*update)(const Execution&, const UpdateStep&, const Update<T>&);
+  void (*update)(const Execution&, UpdateKind, const Update<T>&);  // the kind of *step
   void (*approach)(const Execution&, int64_t count, const Approach<T>&);
   void (*all_finite)(const Execution&, int64_t count, const AllFinite<T>&);
 

@@ -2,12 +2,14 @@
 //   dots[g·rows + r][c] = Σ_p left(g·rows + r, p)·right(g·columns + c, p)
 //   sums[g·rows + r] = Σ_p left(g·rows + r, p), where they are wanted
 // What rows hold is computed where they are read (row_values.h). Pixels are split into parts: a block computes those of
-// a tile of the matrix in float (where maps are bfloat16, tensor cores do: tensor_row_dots.h), and a second kernel adds
-// them up.
+// a tile of the matrix in float, or where the execution allows it in TF32 (where maps are bfloat16, tensor cores do:
+// tensor_row_dots.h), and a second kernel adds them up.
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 
+#include "backend/cuda/tf32.h"
 #include "ops/row_values.h"
 
 namespace riffle::RIFFLE_GPU {
@@ -23,7 +25,7 @@ struct RowDotsShape {
   constexpr int64_t values() const { return dots() + (sums ? int64_t{groups} * rows : 0); }
 };
 
-/// The sizes of RowDots' tiles, rows by columns in eights.
+/// The sizes of tiles of FloatDots, rows by columns in eights.
 enum class RowDotsTile { k3x3, k5x5, k5x10 };
 
 inline RowDotsTile TileOf(const RowDotsShape& shape) {
@@ -43,20 +45,81 @@ constexpr int64_t PartPixels(const RowDotsShape& shape) {
 }
 constexpr int64_t PartsOf(const RowDotsShape& shape) { return DivideUp(shape.pixels, PartPixels(shape)); }
 
-template <class Left, class Right, int kRowsOfThread, int kColumnsOfThread>
-struct RowDots {
-  static constexpr int kThreads = 256, kSide = 8, kTeam = kSide * kSide, kTeams = kThreads / kTeam;
+/// Pixels that lie in shared memory at a time, of which each team of threads takes a share. With the pitch eight rows
+/// at the same pixels lie in different banks.
+inline constexpr int kDotsThreads = 256, kDotsPixels = 64, kDotsPitch = kDotsPixels + 4;
+
+template <int kRows, int kColumns>
+struct DotsOperands {
+  alignas(16) float left[kRows][kDotsPitch];
+  alignas(16) float right[kColumns][kDotsPitch];
+};
+
+/// How a team computes the dots of a tile: exactly, in float. A thread has rows and columns that lie kSide apart.
+template <int kRowsOfThread, int kColumnsOfThread>
+struct FloatDots {
+  static constexpr int kSide = 8, kTeam = kSide * kSide, kTeams = kDotsThreads / kTeam;
   static constexpr int kRows = kSide * kRowsOfThread, kColumns = kSide * kColumnsOfThread;
-  static constexpr int kPixels = 64;          // at a time, of which each team of threads takes a share
-  static constexpr int kPitch = kPixels + 4;  // eight rows at the same pixels lie in different banks
+  static constexpr int kCount = kRowsOfThread * kColumnsOfThread;  // dots of a thread
+
+  RIFFLE_KERNEL static int RowOf(int i) { return i / kColumnsOfThread * kSide + BlockThread() % kTeam / kSide; }
+  RIFFLE_KERNEL static int ColumnOf(int i) { return i % kColumnsOfThread * kSide + BlockThread() % kSide; }
+  RIFFLE_KERNEL static float Rounded(float value) { return value; }
+  RIFFLE_KERNEL static void Add(const DotsOperands<kRows, kColumns>& operands, int team, float (&dots)[kCount]) {
+    constexpr int kShare = kDotsPixels / kTeams;
+    for (int p = team * kShare; p < (team + 1) * kShare; p += 4) {
+      Values<4> l[kRowsOfThread];
+      for (int r = 0; r < kRowsOfThread; ++r) l[r] = LoadPacked<4>(&operands.left[RowOf(r * kColumnsOfThread)][p]);
+      for (int c = 0; c < kColumnsOfThread; ++c) {
+        const auto other = LoadPacked<4>(&operands.right[ColumnOf(c)][p]);
+        for (int r = 0; r < kRowsOfThread; ++r)
+          for (int i = 0; i < 4; ++i) dots[r * kColumnsOfThread + c] += l[r].v[i] * other.v[i];
+      }
+    }
+  }
+};
+
+/// On tensor cores, of factors that are rounded to TF32: a team is a warp, which has the whole tile.
+template <int kRowTiles, int kColumnTiles>
+struct Tf32Dots {
+  static constexpr int kTeam = kWarp, kTeams = kDotsThreads / kTeam;
+  static constexpr int kRows = 16 * kRowTiles, kColumns = 8 * kColumnTiles;
+  static constexpr int kCount = kRowTiles * kColumnTiles * 4;
+
+  RIFFLE_KERNEL static int RowOf(int i) { return i / 4 / kColumnTiles * 16 + i % 4 / 2 * 8 + Lane() / 4; }
+  RIFFLE_KERNEL static int ColumnOf(int i) { return i / 4 % kColumnTiles * 8 + Lane() % 4 * 2 + i % 2; }
+  RIFFLE_KERNEL static float Rounded(float value) { return RoundedToTf32(value); }
+  RIFFLE_KERNEL static void Add(const DotsOperands<kRows, kColumns>& operands, int team, float (&dots)[kCount]) {
+    static_assert(kDotsPixels / kTeams == 8, "a warp takes the depth of one product");
+    const int q = Lane() / 4, p = team * 8 + Lane() % 4;
+    float b[kColumnTiles][2];
+    RIFFLE_UNROLL for (int c = 0; c < kColumnTiles; ++c) {
+      b[c][0] = operands.right[c * 8 + q][p];
+      b[c][1] = operands.right[c * 8 + q][p + 4];
+    }
+    RIFFLE_UNROLL for (int t = 0; t < kRowTiles; ++t) {
+      const float *low = operands.left[t * 16 + q], *high = operands.left[t * 16 + 8 + q];
+      const float a[4] = {low[p], high[p], low[p + 4], high[p + 4]};
+      RIFFLE_UNROLL for (int c = 0; c < kColumnTiles; ++c) {
+        float* const of_tile = dots + (t * kColumnTiles + c) * 4;
+        float sums[4] = {of_tile[0], of_tile[1], of_tile[2], of_tile[3]};
+        MultiplyAddTf32(sums, a, b[c][0], b[c][1]);
+        RIFFLE_UNROLL for (int i = 0; i < 4; ++i) of_tile[i] = sums[i];
+      }
+    }
+  }
+};
+
+template <class Left, class Right, class Arithmetic>
+struct RowDots {
+  static constexpr int kThreads = kDotsThreads, kTeam = Arithmetic::kTeam, kTeams = Arithmetic::kTeams;
+  static constexpr int kRows = Arithmetic::kRows, kColumns = Arithmetic::kColumns, kCount = Arithmetic::kCount;
+  static constexpr int kPixels = kDotsPixels;
   static constexpr int kBlocksAtOnce = 2;
-  struct Operands {
-    alignas(16) float left[kRows][kPitch];
-    alignas(16) float right[kColumns][kPitch];
-  };
+  using Operands = DotsOperands<kRows, kColumns>;
   union Shared {
     Operands operands;
-    float of_team[kRowsOfThread * kColumnsOfThread][kTeam];
+    float of_team[kCount][kTeam];
   };
 
   RowDotsShape shape;
@@ -82,7 +145,7 @@ struct RowDots {
       else
         Put<false>(shared.operands, place, p, to, sums);
       __syncthreads();
-      AddDots(shared.operands, sums);
+      Arithmetic::Add(shared.operands, Team(), sums.dot);
       __syncthreads();
     }
     AddTeams(shared, sums);
@@ -101,13 +164,10 @@ struct RowDots {
     int64_t part;
   };
   struct Sums {
-    float dot[kRowsOfThread][kColumnsOfThread];
+    float dot[kCount];
     float left[kLeftLoads];
   };
-  // A thread has the tile's rows Y(), Y() + kSide … and columns X(), X() + kSide ….
   RIFFLE_KERNEL static int Team() { return BlockThread() / kTeam; }
-  RIFFLE_KERNEL static int Y() { return BlockThread() % kTeam / kSide; }
-  RIFFLE_KERNEL static int X() { return BlockThread() % kSide; }
 
   // Brings the operands to shared memory.
   template <bool kWhole>
@@ -118,7 +178,7 @@ struct RowDots {
       Values<kNeighbours> values = {};
       if (r < kRows && place.row + r < shape.rows)
         values = left.template Load<kNeighbours, kWhole>(place.group * shape.rows + place.row + r, p + f, to);
-      if (r < kRows) StorePacked(&operands.left[r][f], values);
+      if (r < kRows) StorePacked(&operands.left[r][f], Rounded(values));
       sums.left[i] += (values.v[0] + values.v[1]) + (values.v[2] + values.v[3]);
     }
     for (int i = 0; i < kRightLoads; ++i) {
@@ -126,44 +186,32 @@ struct RowDots {
       Values<kNeighbours> values = {};
       if (c < kColumns && place.column + c < shape.columns)
         values = right.template Load<kNeighbours, kWhole>(place.group * shape.columns + place.column + c, p + f, to);
-      if (c < kColumns) StorePacked(&operands.right[c][f], values);
+      if (c < kColumns) StorePacked(&operands.right[c][f], Rounded(values));
     }
   }
-
-  RIFFLE_KERNEL void AddDots(const Operands& operands, Sums& sums) const {
-    for (int f = Team() * (kFours / kTeams); f < (Team() + 1) * (kFours / kTeams); ++f) {
-      Values<kNeighbours> l[kRowsOfThread];
-      for (int r = 0; r < kRowsOfThread; ++r)
-        l[r] = LoadPacked<kNeighbours>(&operands.left[r * kSide + Y()][f * kNeighbours]);
-      for (int c = 0; c < kColumnsOfThread; ++c) {
-        const auto other = LoadPacked<kNeighbours>(&operands.right[c * kSide + X()][f * kNeighbours]);
-        for (int r = 0; r < kRowsOfThread; ++r)
-          for (int i = 0; i < kNeighbours; ++i) sums.dot[r][c] += l[r].v[i] * other.v[i];
-      }
-    }
+  RIFFLE_KERNEL static Values<kNeighbours> Rounded(Values<kNeighbours> values) {
+    for (float& value : values.v) value = Arithmetic::Rounded(value);
+    return values;
   }
 
   // Adds the other teams' dots to the first one's, one after the other.
   RIFFLE_KERNEL void AddTeams(Shared& shared, Sums& sums) const {
     for (int t = 1; t < kTeams; ++t) {
-      for (int i = 0; i < kRowsOfThread * kColumnsOfThread; ++i)
-        if (Team() == t)
-          shared.of_team[i][BlockThread() % kTeam] = sums.dot[i / kColumnsOfThread][i % kColumnsOfThread];
+      RIFFLE_UNROLL for (int i = 0; i < kCount; ++i) if (Team() == t) shared.of_team[i][BlockThread() % kTeam] =
+          sums.dot[i];
       __syncthreads();
-      for (int i = 0; i < kRowsOfThread * kColumnsOfThread; ++i)
-        if (Team() == 0) sums.dot[i / kColumnsOfThread][i % kColumnsOfThread] += shared.of_team[i][BlockThread()];
+      RIFFLE_UNROLL for (int i = 0; i < kCount; ++i) if (Team() == 0) sums.dot[i] += shared.of_team[i][BlockThread()];
       __syncthreads();
     }
   }
 
-  RIFFLE_KERNEL void Store(const Place& place, Sums& sums) const {
+  RIFFLE_KERNEL void Store(const Place& place, const Sums& sums) const {
     float* values = parts + place.part * shape.values();
-    for (int r = 0; r < kRowsOfThread; ++r)
-      for (int c = 0; c < kColumnsOfThread; ++c) {
-        const int row = place.row + r * kSide + Y(), column = place.column + c * kSide + X();
-        if (Team() == 0 && row < shape.rows && column < shape.columns)
-          values[(place.group * int64_t{shape.rows} + row) * shape.columns + column] = sums.dot[r][c];
-      }
+    RIFFLE_UNROLL for (int i = 0; i < kCount; ++i) {
+      const int row = place.row + Arithmetic::RowOf(i), column = place.column + Arithmetic::ColumnOf(i);
+      if (Team() == 0 && row < shape.rows && column < shape.columns)
+        values[(place.group * int64_t{shape.rows} + row) * shape.columns + column] = sums.dot[i];
+    }
     if (!shape.sums || place.column > 0) return;
     for (int i = 0; i < kLeftLoads; ++i) {
       float sum = sums.left[i];
@@ -241,18 +289,23 @@ inline void LaunchAddParts(const Execution& execution, const RowDotsShape& shape
 template <class Left, class Right>
 void LaunchRowDots(const Execution& execution, const RowDotsShape& shape, const Left& left, const Right& right,
                    float* parts) {
-  const auto launch = [&](auto kernel) {
-    const int64_t tiles =
-        DivideUp(shape.rows, decltype(kernel)::kRows) * DivideUp(shape.columns, decltype(kernel)::kColumns);
-    Launch(execution, {PartsOf(shape) * shape.groups * tiles}, kernel);
+  const auto launch = [&]<class Arithmetic>(Arithmetic) {
+    const int64_t tiles = DivideUp(shape.rows, Arithmetic::kRows) * DivideUp(shape.columns, Arithmetic::kColumns);
+    Launch(execution, {PartsOf(shape) * shape.groups * tiles},
+           RowDots<Left, Right, Arithmetic>{shape, left, right, parts});
   };
+  if constexpr (std::is_same_v<typename Left::Stored, float>)
+    if (execution.tf32) {
+      if (shape.columns <= 24) return launch(Tf32Dots<2, 3>());
+      return shape.columns <= 40 ? launch(Tf32Dots<2, 5>()) : launch(Tf32Dots<2, 10>());
+    }
   switch (TileOf(shape)) {
     case RowDotsTile::k3x3:
-      return launch(RowDots<Left, Right, 3, 3>{shape, left, right, parts});
+      return launch(FloatDots<3, 3>());
     case RowDotsTile::k5x5:
-      return launch(RowDots<Left, Right, 5, 5>{shape, left, right, parts});
+      return launch(FloatDots<5, 5>());
     case RowDotsTile::k5x10:
-      return launch(RowDots<Left, Right, 5, 10>{shape, left, right, parts});
+      return launch(FloatDots<5, 10>());
   }
 }
 

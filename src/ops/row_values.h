@@ -2,7 +2,7 @@
 // row_dots.h) read: a struct with
 //   Values<n> Load<n, kWhole>(row, p, pixels)   of the row from p on; zero outside of it
 //   bool IsPacked<n>()                          whether n values can be read at once at any multiple of n
-// where kWhole promises that, and that all n lie in the row. Some have also
+// where kWhole promises that, and that all n lie in the row, and `Stored`, what memory holds. Some have also
 //   const Map* AsStored(row)                    where the row lies if it holds what is stored; null if not
 #pragma once
 
@@ -107,6 +107,7 @@ RIFFLE_KERNEL Values<kCount> StoreValues(Map* row, int64_t p, int64_t pixels, co
 /// Rows as they are.
 template <class Map>
 struct InputRows {
+  using Stored = Map;
   Rows<const Map> x;
   RIFFLE_KERNEL const Map* AsStored(int64_t row) const { return x[row]; }
   template <int kCount>
@@ -122,6 +123,7 @@ struct InputRows {
 /// Rows less their means.
 template <class Map>
 struct CentredRows {
+  using Stored = Map;
   Rows<const Map> x;
   const Moments<float>* moments;  // null: means are zero
   template <int kCount>
@@ -140,6 +142,7 @@ struct CentredRows {
 /// The gradients of raw values.
 template <class Map>
 struct GradientRows {
+  using Stored = Map;
   GradientSource<float, Map> dy;
   RIFFLE_KERNEL const Map* AsStored(int64_t row) const { return dy.pull_back ? nullptr : dy.dz[row]; }
   template <int kCount>

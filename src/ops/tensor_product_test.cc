@@ -2,9 +2,11 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include "backend/cuda/tensor.h"
+#include "backend/cuda/tf32.h"
 #include "backend/testing/execution.h"
 
 namespace riffle::emulated {
@@ -60,6 +62,42 @@ TEST(TensorCores, AddTheProductOfMatrices) {
     Launch(OnThreads(), {}, Product{a.data(), b_transposed ? transposed.data() : b.data(), b_transposed, c.data()});
     EXPECT_EQ(c, expected) << (b_transposed ? "transposed" : "as it is");
   }
+}
+
+// c[i][j] = 1 + Σ_k a[i][k]·b[k][j], of matrices of 16 by 8 and 8 by 8.
+struct Tf32Product {
+  static constexpr int kThreads = kWarp;
+  struct Shared {};
+  const float *a, *b;
+  float* c;
+
+  RIFFLE_KERNEL void operator()(Shared&) const {
+    const int q = Lane() / 4, r = Lane() % 4;
+    const float of_a[4] = {a[q * 8 + r], a[(q + 8) * 8 + r], a[q * 8 + r + 4], a[(q + 8) * 8 + r + 4]};
+    float sum[4] = {1, 1, 1, 1};
+    MultiplyAddTf32(sum, of_a, b[r * 8 + q], b[(r + 4) * 8 + q]);
+    for (int i = 0; i < 4; ++i) c[(q + i / 2 * 8) * 8 + r * 2 + i % 2] = sum[i];
+  }
+};
+
+TEST(TensorCores, AddTheProductOfMatricesInTf32AndReadTenBitsOfThem) {
+  std::vector<float> a(16 * 8), b(8 * 8), c(16 * 8), expected(16 * 8, 1);
+  for (size_t i = 0; i < a.size(); ++i) a[i] = 5 - 3 * static_cast<float>(i % 11);
+  for (size_t i = 0; i < b.size(); ++i) b[i] = static_cast<float>(i * i % 23) - 7;
+  for (size_t i = 0; i < 16; ++i)
+    for (size_t j = 0; j < 8; ++j)
+      for (size_t k = 0; k < 8; ++k) expected[i * 8 + j] += a[i * 8 + k] * b[k * 8 + j];
+  for (float& value : a) value *= 1 + 0x1p-20f;
+  Launch(OnThreads(), {}, Tf32Product{a.data(), b.data(), c.data()});
+  EXPECT_EQ(c, expected);
+}
+
+TEST(TensorCores, RoundToTf32ToTheNearestAndTiesAwayFromZero) {
+  EXPECT_EQ(RoundedToTf32(1 + 0x1p-11f), 1 + 0x1p-10f);
+  EXPECT_EQ(RoundedToTf32(-1 - 0x1p-11f), -1 - 0x1p-10f);
+  EXPECT_EQ(RoundedToTf32(1 + 0x1p-11f - 0x1p-20f), 1);
+  EXPECT_EQ(RoundedToTf32(std::numeric_limits<float>::infinity()), std::numeric_limits<float>::infinity());
+  EXPECT_TRUE(std::isnan(RoundedToTf32(std::numeric_limits<float>::quiet_NaN())));
 }
 
 // Copies two groups of 16 bytes, and looks at both when all but the last of `kLeft` are there.

@@ -50,12 +50,13 @@ Session::Session(const Execution& execution, const Plan& training_plan, const Op
       plan_(FoldBatchNorm(training_plan)),
       ops_(ops),
       map_type_(maps),
-      row_indices_(execution.device, plan_) {}
+      row_indices_(execution.device, plan_),
+      recordings_(execution.device) {}
 
 void Session::UsePlan(const Plan& training_plan) {
   plan_ = FoldBatchNorm(training_plan);
   layout_ = last_layout_ = {};  // the next Run lays the arenas out anew
-  Forget();
+  recordings_.Forget();
 }
 
 void Session::SetWeights(const ParameterValues<float>& values) {
@@ -75,7 +76,7 @@ void Session::SetWeights(const ParameterValues<float>& values) {
     ops_.group_conv_prepare(execution_, shape, packed.data(), {.weight = weight.data(), .bias = bias.data()});
   }
   prepared_ = std::move(prepared);
-  Forget();
+  recordings_.Forget();
 }
 
 GroupConvShape Session::GroupConvShapeOf(const Step& step, int64_t images) const {
@@ -130,18 +131,9 @@ const float* Session::Forward(int64_t images, Rows<const float> pictures) {
   logits_.Reserve(execution_.device, values);
   if (images == 0) return logits_.data();
   mirror_logits_.Reserve(execution_.device, flip_ ? values : 0);
-  const Recorded now = {images, pictures.data, flip_, keeps_maps_};
-  if (now != last_ || observer_ != nullptr) {
-    Forget();
-    if (observer_ == nullptr) last_ = now;
-    EnqueueForward(images, pictures);
-    return logits_.data();
-  }
-  if (!recording_ && execution_.device.BeginRecording()) {
-    EnqueueForward(images, pictures);
-    recording_ = execution_.device.EndRecording();
-  }
-  recording_ ? recording_->Enqueue() : EnqueueForward(images, pictures);
+  kept_images_ = keeps_maps_ ? images : 0;
+  const auto enqueue = [&] { EnqueueForward(images, pictures); };
+  observer_ ? enqueue() : recordings_.Enqueue({images, pictures.data, pictures.stride, flip_, keeps_maps_}, enqueue);
   return logits_.data();
 }
 
@@ -170,7 +162,6 @@ void Session::RunOnce(int64_t images, Rows<const float> pictures, float* logits,
   const int64_t map_bytes = BytesOf(map_type_);
   KeptMaps kept;
   if (keeps_maps) {
-    kept_images_ = images;
     kept_maps_.Reserve(execution_.device, images * last_map.channels * last_map.area() * map_bytes);
     kept = {kept_maps_.data(), images * last_map.area() * map_bytes};
   }

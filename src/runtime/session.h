@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "backend/device_array.h"
+#include "backend/recordings.h"
 #include "model/fold.h"
 #include "model/row_indices.h"
 #include "model/step_observer.h"
@@ -39,7 +40,7 @@ class Session {
   /// either leave the other's as they are. REQUIRES: the same network (but for image_size), device and ops.
   void ShareWeightsOf(const Session& other) {
     prepared_ = other.prepared_;
-    Forget();
+    recordings_.Forget();
   }
 
   /// Test-time flip: from now on the logits of a picture are the means of its own and of its mirror image's, left and
@@ -94,8 +95,7 @@ class Session {
   };
 
   void RunOnce(int64_t images, Rows<const float> pictures, float* logits, bool keeps_maps);
-  /// The ops of a Forward. Where the device records, they are recorded when the same comes a second time, and enqueued
-  /// at once from then on.
+  /// The ops of a Forward.
   void EnqueueForward(int64_t images, Rows<const float> pictures);
   /// The pictures from right to left; valid until the next call.
   Rows<const float> Mirrored(int64_t images, Rows<const float> pictures);
@@ -144,15 +144,11 @@ class Session {
   struct Recorded {
     int64_t images = 0;
     const float* pictures = nullptr;
+    int64_t stride = 0;  // of the pictures' rows
     bool flip = false, keeps_maps = false;
     bool operator==(const Recorded&) const = default;
   };
-  void Forget() {
-    last_ = {};
-    recording_.reset();
-  }
-  Recorded last_;                         // of the last Forward
-  std::unique_ptr<Recording> recording_;  // of last_
+  Recordings<Recorded> recordings_;
 };
 
 /// Bytes of maps that one group of `images` pictures takes during inference.

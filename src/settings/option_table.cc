@@ -111,7 +111,12 @@ std::vector<OptionRow> MakeTable() {
        kBetweenEpochs},
       {"device_target", kGeneral, &O::device_target, OneOf({"auto", "CPU", "GPU", "Ascend"}),
        "what computes; auto: a GPU where there is one", kFree},
-      {"device_id", kGeneral, &O::device_id, AtLeast(0), "which GPU, of those that CUDA_VISIBLE_DEVICES leaves", kFree},
+      {"device_id", kGeneral, &O::device_id, AtLeast(0),
+       "which GPU, of those that CUDA_VISIBLE_DEVICES leaves; None for the first, and of several processes on a host "
+       "for one each",
+       kFree},
+      {"nccl", kGeneral, &O::nccl, OneOf({"auto", "on", "off"}),
+       "whether GPUs of several processes sum gradients by NCCL; auto: where all find it, else by MPI", kFree},
       {"threads", kGeneral, &O::threads, Within(0, 4096), "threads that compute; 0 for the cores this process may use",
        kFree},
       {"distribute", kGeneral, &O::distribute, Any(),
@@ -270,6 +275,8 @@ std::vector<OptionRow> MakeTable() {
        "O0: maps and products in fp32; O1 to O3: on a GPU maps and their products in bfloat16 with sums in fp32, "
        "weights "
        "and optimizer in fp32"},
+      {"tf32", kTraining, &O::tf32, Any(),
+       "at level O0, on a GPU: products of maps round their factors to TF32, ten bits, for tensor cores"},
       {"sync_bn", kTraining, &O::sync_bn, Any(),
        "batch norm sees the pictures of a step at all processes; otherwise those of its own"},
 

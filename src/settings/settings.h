@@ -24,9 +24,11 @@ struct Options {
   std::string config = "";
   int64_t seed = 42;
   std::string device_target = "auto";
-  int64_t device_id = 0;
+  std::optional<int64_t> device_id = std::nullopt;
+  std::string nccl = "auto";
   std::string amp_level = "O0";
   std::string val_amp_level = "O0";
+  bool tf32 = false;
   int threads = 0;  ///< 0: see ResolveAutomatic
   std::optional<bool> distribute = std::nullopt;
 

@@ -83,6 +83,9 @@ Result<TrainerOptions> TrainerOptionsFrom(const Options& o, int classes, int pro
       .ema_decay = o.ema ? std::optional(o.ema_decay) : std::nullopt,
       .bn_recalibration = o.bn_recalibration,
       .sync_bn = o.sync_bn,
+      .nccl = o.nccl == "on"    ? NcclUse::kOn
+              : o.nccl == "off" ? NcclUse::kOff
+                                : NcclUse::kAuto,
       .val_interval = o.val_interval,
       .patience = o.patience,
       .max_minutes = o.max_minutes,

@@ -47,7 +47,8 @@ void ExpectTenEqualSteps(const OptimizerOptions& options, TorchOptions theirs) {
       tensors[k].mutable_grad() = torch::from_blob(gradients.data() + p.offset, {p.size}).clone();
     }
     torch_optimizer.step();
-    optimizer.Step(OnThreads(), t, kLearningRate, DeviceArray<float>(CpuDevice(), gradients), &parameters);
+    optimizer.Prepare(t, kLearningRate);
+    optimizer.Step(OnThreads(), DeviceArray<float>(CpuDevice(), gradients), &parameters);
     parameters.Download(values);
     for (size_t k = 0; k < tensors.size(); ++k) {
       const Parameter& p = registry.trainable()[k];

@@ -33,6 +33,36 @@ class Graph : public Recording {
   const cudaGraphExec_t graph_;
 };
 
+/// A stream, and what it and the card's own wait with for one another.
+class SideStream : public SideQueue {
+ public:
+  SideStream(int id, cudaStream_t of_card) : id_(id), of_card_(of_card) {
+    cudaSetDevice(id_);
+    cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking);
+    for (cudaEvent_t* event : {&followed_, &joined_}) cudaEventCreateWithFlags(event, cudaEventDisableTiming);
+  }
+  ~SideStream() override {
+    cudaSetDevice(id_);
+    for (cudaEvent_t event : {followed_, joined_}) cudaEventDestroy(event);
+    cudaStreamDestroy(stream_);
+  }
+  void Follow() override { Wait(stream_, of_card_, followed_); }
+  void Join() override { Wait(of_card_, stream_, joined_); }
+  void* handle() override { return stream_; }
+
+ private:
+  void Wait(cudaStream_t later, cudaStream_t earlier, cudaEvent_t event) const {
+    cudaSetDevice(id_);
+    cudaEventRecord(event, earlier);
+    cudaStreamWaitEvent(later, event);
+  }
+
+  const int id_;
+  const cudaStream_t of_card_;
+  cudaStream_t stream_ = nullptr;
+  cudaEvent_t followed_ = nullptr, joined_ = nullptr;
+};
+
 class Card : public Device {
  public:
   explicit Card(const Gpu& gpu) : id_(gpu.id), name_(Described(gpu)) {
@@ -141,6 +171,7 @@ class Card : public Device {
     if (exec == nullptr) return nullptr;
     return std::make_unique<Graph>(id_, stream_, exec);
   }
+  std::unique_ptr<SideQueue> OpenSideQueue() override { return std::make_unique<SideStream>(id_, stream_); }
   std::string Name() const override { return name_; }
   size_t MostBytes() const override { return most_bytes_; }
   Status Health() const override {
@@ -226,8 +257,11 @@ Result<std::vector<Gpu>> Cards() {
   for (int id = 0; id < count; ++id) {
     cudaDeviceProp properties{};
     if (cudaGetDeviceProperties(&properties, id) != cudaSuccess) continue;
+    char bus_id[32] = "";  // of 13 characters, says cudaDeviceGetPCIBusId
+    cudaDeviceGetPCIBusId(bus_id, sizeof(bus_id), id);
     gpus.push_back({.id = id,
                     .name = properties.name,
+                    .bus_id = bus_id,
                     .major = properties.major,
                     .minor = properties.minor,
                     .memory_bytes = static_cast<int64_t>(properties.totalGlobalMem),
@@ -258,6 +292,8 @@ std::string_view CudaVersion() {
   static const std::string version = cuda::Version(CUDART_VERSION);
   return version;
 }
+
+Result<std::vector<Gpu>> ListGpus() { return cuda::Cards(); }
 
 Result<std::vector<Gpu>> Gpus() {
   RIFFLE_ASSIGN(std::vector<Gpu> gpus, cuda::Cards());

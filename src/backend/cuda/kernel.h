@@ -105,10 +105,12 @@ void Launch(const Execution& execution, Grid grid, const Kernel& kernel) {
 
 /// Runs a kernel, block by block; a grid of no blocks is nothing to do.
 template <class Kernel>
-void Launch(const Execution&, Grid grid, const Kernel& kernel) {
+void Launch(const Execution& execution, Grid grid, const Kernel& kernel) {
   using Shared = typename Kernel::Shared;
-  RunBlocks({static_cast<unsigned>(grid.x), static_cast<unsigned>(grid.y), static_cast<unsigned>(grid.z)},
-            Kernel::kThreads, SharedBytesOf(kernel), [&](void* shared) { kernel(*static_cast<Shared*>(shared)); });
+  Enqueue(execution, [=] {
+    RunBlocks({static_cast<unsigned>(grid.x), static_cast<unsigned>(grid.y), static_cast<unsigned>(grid.z)},
+              Kernel::kThreads, SharedBytesOf(kernel), [&](void* shared) { kernel(*static_cast<Shared*>(shared)); });
+  });
 }
 
 #endif

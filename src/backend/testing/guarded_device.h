@@ -4,10 +4,16 @@
 
 #include <sys/mman.h>
 
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <new>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "backend/device.h"
@@ -15,9 +21,13 @@
 
 namespace riffle {
 
-/// Its memory is the machine's, and closed but for transfers and the lives of Openings. Thread-safe.
+/// Its memory is the machine's, and closed but for transfers and the lives of Openings. Where it records, it does so as
+/// a card: ops and copies that are called meanwhile are done by the recording alone, and what cannot be recorded ends
+/// the program. Memory is thread-safe.
 class GuardedDevice : public Device {
  public:
+  explicit GuardedDevice(bool records = false) : records_(records) {}
+
   /// The memory is open as long as there is one: an op that the CPU computes goes in between.
   class Opening {
    public:
@@ -31,6 +41,7 @@ class GuardedDevice : public Device {
   };
 
   void* Allocate(size_t bytes) override {
+    RequireNotRecorded("an allocation");
     const std::lock_guard lock(mutex_);
     void* memory = ::mmap(nullptr, bytes, Protection(), MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) throw std::bad_alloc();
@@ -54,15 +65,61 @@ class GuardedDevice : public Device {
     beside_.clear();
   }
   void Download(void* to, const void* from, size_t bytes) override { Transfer(to, from, bytes); }
-  void Copy(void* to, const void* from, size_t bytes) override { Transfer(to, from, bytes); }
-  void Zero(void* memory, size_t bytes) override {
-    const Opening opening(*this);
-    std::memset(memory, 0, bytes);
+  void Copy(void* to, const void* from, size_t bytes) override {
+    Do([=] { std::memcpy(to, from, bytes); });
   }
-  void Synchronize() override { FinishUploads(); }
+  void Zero(void* memory, size_t bytes) override {
+    Do([=] { std::memset(memory, 0, bytes); });
+  }
+  void Synchronize() override {
+    RequireNotRecorded("a wait");
+    FinishUploads();
+  }
+
+  bool BeginRecording() override {
+    if (!records_) return false;
+    recording_ = std::make_unique<Tape>(*this);
+    recorder_ = std::this_thread::get_id();
+    return true;
+  }
+  std::unique_ptr<Recording> EndRecording() override {
+    ++recordings_;
+    return std::move(recording_);
+  }
+
+  /// Does `work`, which touches the memory; within a recording only notes it.
+  void Do(std::function<void()> work) {
+    if (recording_) return recording_->work.push_back(std::move(work));
+    const Opening opening(*this);
+    work();
+  }
+  /// What the recording under way, if there is one, works on.
+  void KeepForRecording(std::shared_ptr<void> memory) {
+    if (recording_) recording_->memory.push_back(std::move(memory));
+  }
+
+  int recordings() const { return recordings_; }  ///< that were made
+  int replays() const { return replays_; }        ///< how often one was enqueued
 
  private:
+  struct Tape : Recording {
+    explicit Tape(GuardedDevice& of) : device(of) {}
+    void Enqueue() override {
+      ++device.replays_;
+      for (const auto& each : work) device.Do(each);
+    }
+    GuardedDevice& device;
+    std::vector<std::function<void()>> work;
+    std::vector<std::shared_ptr<void>> memory;
+  };
+
+  void RequireNotRecorded(const char* what) const {
+    if (!recording_ || std::this_thread::get_id() != recorder_) return;
+    std::fprintf(stderr, "guarded device: %s within a recording\n", what);
+    std::abort();
+  }
   void Transfer(void* to, const void* from, size_t bytes) {
+    RequireNotRecorded("a transfer");
     const Opening opening(*this);
     std::memcpy(to, from, bytes);
   }
@@ -85,6 +142,10 @@ class GuardedDevice : public Device {
   std::mutex mutex_;
   std::map<void*, size_t> blocks_;
   int openings_ = 0;
+  const bool records_;
+  std::unique_ptr<Tape> recording_;  // under way
+  std::thread::id recorder_;
+  int recordings_ = 0, replays_ = 0;
 };
 
 }  // namespace riffle

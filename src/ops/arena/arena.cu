@@ -50,8 +50,9 @@ void Accumulate(const Execution& execution, int64_t count, const riffle::Accumul
 }
 
 void Approach(const Execution& execution, int64_t count, const riffle::Approach<float>& a) {
-  const auto share = static_cast<float>(a.share);
-  ForEach(execution, count, [=] RIFFLE_LAMBDA(int64_t i) { a.average[i] += share * (a.values[i] - a.average[i]); });
+  ForEach(execution, count, [=] RIFFLE_LAMBDA(int64_t i) {
+    a.average[i] += static_cast<float>(*a.share) * (a.values[i] - a.average[i]);
+  });
 }
 
 void SquaredNorms(const Execution& execution, int64_t ranges, const riffle::SquaredNorms<float>& a) {

@@ -30,7 +30,7 @@ template <class T>
 struct Approach {
   T* average = nullptr;
   const T* values = nullptr;
-  double share = 0;
+  const double* share = nullptr;  ///< where ops read it: it changes from call to call
 };
 
 template <class T>

@@ -34,7 +34,7 @@ void Accumulate(const Execution& execution, int64_t count, const riffle::Accumul
 
 void Approach(const Execution& execution, int64_t count, const riffle::Approach<float>& args) {
   ForParts(execution, count, [&](int64_t begin, int64_t end) {
-    const float share = static_cast<float>(args.share);
+    const float share = static_cast<float>(*args.share);
     const float* values = args.values;
     float* average = args.average;
     for (int64_t i = begin; i < end; ++i) average[i] += share * (values[i] - average[i]);

@@ -13,7 +13,7 @@ void ReferenceAccumulate(const Execution&, int64_t count, const Accumulate<T>& a
 
 template <class T>
 void ReferenceApproach(const Execution&, int64_t count, const Approach<T>& a) {
-  const T share(a.share);
+  const T share(*a.share);
   for (int64_t i = 0; i < count; ++i) a.average[i] += share * (a.values[i] - a.average[i]);
 }
 

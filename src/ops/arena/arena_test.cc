@@ -36,7 +36,8 @@ TEST_P(ArenaByHand, AccumulateReplacesThenAdds) {
 TEST_P(ArenaByHand, ApproachGoesAShareOfTheWayAndLeavesWhatHasArrivedToTheLastBit) {
   std::vector<float> average = {1, 8, 1.0f / 3};
   const std::vector<float> values = {3, -8, 1.0f / 3};
-  ops_.approach(OnThreads(), 3, {.average = average.data(), .values = values.data(), .share = 0.25});
+  const double share = 0.25;
+  ops_.approach(OnThreads(), 3, {.average = average.data(), .values = values.data(), .share = &share});
   EXPECT_THAT(average, ElementsAre(1.5f, 4, 1.0f / 3));
 }
 
@@ -88,7 +89,8 @@ std::vector<float> PassesOver(int64_t count, const Execution& execution, const O
   const std::vector<ArenaRange> ranges = {{0, count / 3}, {count / 3, count - count / 3}};
   std::vector<double> squares(2);
   ops.accumulate(execution, count, {.sum = sum.data(), .values = values.data(), .first = false});
-  ops.approach(execution, count, {.average = values.data(), .values = sum.data(), .share = 0.1});
+  const double share = 0.1;
+  ops.approach(execution, count, {.average = values.data(), .values = sum.data(), .share = &share});
   ops.squared_norms(execution, 2, {.squares = squares.data(), .values = values.data(), .ranges = ranges.data()});
   ops.clip_norm(execution, count,
                 {.values = values.data(), .squares = squares.data(), .square_count = 2, .max_norm = 0.5});

@@ -9,6 +9,8 @@
 
 #include "backend/cuda/kernel.h"
 #include "backend/testing/execution.h"
+#include "backend/testing/guarded_device.h"
+#include "backend/testing/host_copy.h"
 
 namespace riffle::emulated {
 namespace {
@@ -169,6 +171,37 @@ TEST(Emulation, SumsAndGreatestOfWarpsAndBlocksReachAllTheirThreads) {
     EXPECT_THAT(of_block, Each(whole));
     EXPECT_THAT(twice, Each(2 * whole));
     EXPECT_THAT(greatest, Each(69));
+  }
+}
+
+struct AddOne {
+  static constexpr int kThreads = 1;
+  struct Shared {};
+  float *value, *scratch;
+  void operator()(Shared&) const {
+    *scratch = *value + 1;
+    *value = *scratch;
+  }
+};
+
+TEST(Emulation, WhatIsLaunchedWithinARecordingRunsWheneverThatIsEnqueued) {
+  GuardedDevice device(true);
+  const Execution execution = {OnThreads().pool, device};
+  const auto add = [&](DeviceArray<float>& value) {
+    Launch(execution, {1}, AddOne{value.data(), Scratch<float>(execution, 1)});
+  };
+  DeviceArray<float> value(device, 1);
+  add(value);
+  EXPECT_EQ(HostCopy(value)[0], 1);
+  ASSERT_TRUE(device.BeginRecording());
+  add(value);
+  add(value);
+  const std::unique_ptr<Recording> recording = device.EndRecording();
+  EXPECT_EQ(HostCopy(value)[0], 1) << "noted, and not done";
+  (void)Scratch<float>(execution, 1000);  // others may have theirs meanwhile
+  for (const float expected : {3, 5}) {
+    recording->Enqueue();
+    EXPECT_EQ(HostCopy(value)[0], expected);
   }
 }
 

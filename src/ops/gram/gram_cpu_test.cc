@@ -51,5 +51,10 @@ TEST(GramCpu, RowsLongerThanBlocksAndChunks) {
   Expect({.groups = 1, .per_group = 90, .pixels = 2000});
 }
 
+TEST(GramCpu, InTf32OnCards) {
+  for (const int rows : {3, 17, 30, 45})
+    ExpectTf32MatchesReference<GramProblem>(GramCase{.groups = 2, .per_group = rows, .pixels = 1100});
+}
+
 }  // namespace
 }  // namespace riffle

@@ -164,6 +164,18 @@ TEST(GroupConvCpu, MoreChannelsThanASlab) {
   }
 }
 
+// Around the tiles of both kinds of products, and with all that is done to what they read and write.
+TEST(GroupConvCpu, InTf32OnCards) {
+  int i = 0;
+  for (const auto& [in, out] : {std::pair{3, 5}, {16, 24}, {37, 33}, {20, 80}, {81, 17}}) {
+    Case c = WithOptions({.groups = 2, .in_per_group = in, .out_per_group = out, .area = 77, .images = 2}, i++);
+    c.moments = i % 2 == 0, c.sums = c.dx = c.add = c.pull_back = c.centred = true;
+    SCOPED_TRACE(c.text());
+    ExpectTf32MatchesReference<Forward>(c);
+    ExpectTf32MatchesReference<Backward>(c);
+  }
+}
+
 // Maps that leave the caches go another way.
 TEST(GroupConvCpu, MapsLargerThanTheCaches) {
   for (int i = 0; i < 4; ++i) {

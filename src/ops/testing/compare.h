@@ -48,6 +48,11 @@ inline double Bfloat16RoundingBound(double terms, double magnitude, double resul
          0x1p-8 * (8 / std::sqrt(terms + 8) * std::abs(magnitude) + std::abs(result));
 }
 
+/// Where products of float are in TF32 (Execution::tf32): the factors of each term are rounded by 2^-11.
+inline double Tf32RoundingBound(double terms, double magnitude, double result) {
+  return RoundingBound(terms, magnitude, result) + 0x1p-10 * 8 / std::sqrt(terms + 8) * std::abs(magnitude);
+}
+
 /// What an op wrote.
 template <class T>
 class Results {
@@ -266,6 +271,21 @@ void ExpectBackendsMatchReference(const Case& c, const Results<double>& magnitud
         Bfloat16RoundingBound, [&] { return SolveOnBfloat16<Problem>(c); },
         Solve<Problem>(c, Values::kBfloat16, ReferenceOps<double>()), magnitude);
   }
+}
+
+/// The same for the kernels of graphics cards on maps of float in TF32; which has an effect.
+template <template <class...> class Problem, class Case>
+void ExpectTf32MatchesReference(const Case& c) {
+  const Results<double> magnitude = Solve<Problem>(c, Values::kMagnitude, ReferenceOps<double>());
+  const auto solve = [&](bool tf32) {
+    TestCard card = OnCard() ? *OnCard() : TestCard{OnThreads(), emulated::Ops()};
+    card.execution.tf32 = tf32;
+    return SolveOnCard<Problem>(card, c, Values::kExact, card.ops);
+  };
+  ExpectKernelsWithin(
+      Tf32RoundingBound, [&] { return solve(true); }, Solve<Problem>(c, Values::kExact, ReferenceOps<double>()),
+      magnitude);
+  EXPECT_FALSE(solve(true).SameBits(solve(false)));
 }
 
 /// For problems made of sums of products: their errors are proportional to what the reference makes of the magnitudes.

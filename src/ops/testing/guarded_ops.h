@@ -13,8 +13,7 @@ struct GuardedOp;
 template <auto kOp, class... Arguments>
 struct GuardedOp<kOp, void (*OpTable<float>::*)(const Execution&, Arguments...)> {
   static void Run(const Execution& execution, Arguments... arguments) {
-    const GuardedDevice::Opening opening(static_cast<GuardedDevice&>(execution.device));
-    (CpuOps().*kOp)(execution, arguments...);
+    static_cast<GuardedDevice&>(execution.device).Do([=] { (CpuOps().*kOp)(execution, arguments...); });
   }
 };
 

@@ -27,7 +27,6 @@ struct ApplyRule {
   struct Shared {
     Constants constants;
   };
-  UpdateStep step;
   riffle::Update<float> a;
 
   template <size_t... slot>
@@ -36,7 +35,7 @@ struct ApplyRule {
   }
   RIFFLE_KERNEL void operator()(Shared& shared) const {
     const UpdateRange range = a.ranges[blockIdx.x];
-    if (BlockThread() == 0) shared.constants = Constants(step, range);
+    if (BlockThread() == 0) shared.constants = Constants(*a.step, range);
     __syncthreads();
     ForPiece(range, [&](int64_t i) { Apply(shared.constants, i, std::make_index_sequence<Rule::kSlots>()); });
   }
@@ -49,13 +48,12 @@ struct LambRemember {
     Constants constants;
     BlockSums<double, kThreads> sums;
   };
-  UpdateStep step;
   riffle::Update<float> a;
   rules::Lamb::Norms* norms;
 
   RIFFLE_KERNEL void operator()(Shared& shared) const {
     const UpdateRange range = a.ranges[blockIdx.x];
-    if (BlockThread() == 0) shared.constants = Constants(step, range);
+    if (BlockThread() == 0) shared.constants = Constants(*a.step, range);
     __syncthreads();
     rules::Lamb::Norms own;
     ForPiece(range, [&](int64_t i) {
@@ -73,7 +71,6 @@ struct LambApply {
     Constants constants;
     float rate;
   };
-  UpdateStep step;
   riffle::Update<float> a;
   const rules::Lamb::Norms* norms;
 
@@ -85,8 +82,8 @@ struct LambApply {
         whole.weights += norms[blockIdx.x * kPieces + piece].weights;
         whole.steps += norms[blockIdx.x * kPieces + piece].steps;
       }
-      shared.constants = Constants(step, range);
-      shared.rate = rules::Lamb::Rate<float>(step, range, whole);
+      shared.constants = Constants(*a.step, range);
+      shared.rate = rules::Lamb::Rate<float>(*a.step, range, whole);
     }
     __syncthreads();
     ForPiece(range, [&](int64_t i) {
@@ -97,14 +94,14 @@ struct LambApply {
 
 }  // namespace
 
-void Update(const Execution& execution, const UpdateStep& step, const riffle::Update<float>& a) {
+void Update(const Execution& execution, UpdateKind kind, const riffle::Update<float>& a) {
   const Grid grid = {a.range_count, kPieces};
-  if (step.kind == UpdateKind::kLamb) {
+  if (kind == UpdateKind::kLamb) {
     auto* const norms = Scratch<rules::Lamb::Norms>(execution, a.range_count * kPieces);
-    Launch(execution, grid, LambRemember{step, a, norms});
-    Launch(execution, grid, LambApply{step, a, norms});
+    Launch(execution, grid, LambRemember{a, norms});
+    Launch(execution, grid, LambApply{a, norms});
   } else {
-    rules::WithRule(step.kind, [&](auto rule) { Launch(execution, grid, ApplyRule<decltype(rule)>{step, a}); });
+    rules::WithRule(kind, [&](auto rule) { Launch(execution, grid, ApplyRule<decltype(rule)>{a}); });
   }
 }
 

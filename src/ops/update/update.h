@@ -11,7 +11,8 @@ enum class UpdateKind { kMomentum, kNesterov, kAdam, kAdamW, kNadam, kLion, kRms
 
 inline constexpr int kMaxSlots = 4;
 
-/// The numbers of one step that all parameters share.
+/// The numbers of one step that all parameters share. They lie in the device's memory: they change from step to step,
+/// while the call that is recorded does not (backend/recordings.h).
 struct UpdateStep {
   UpdateKind kind = UpdateKind::kMomentum;
   double lr = 0;
@@ -34,6 +35,7 @@ struct UpdateRange {
 
 template <class T>
 struct Update {
+  const UpdateStep* step = nullptr;  ///< where ops read it, as all else here
   T* parameters = nullptr;
   const T* gradients = nullptr;
   std::array<T*, kMaxSlots> slots = {};  ///< in the order of the rule's arguments; they start at 0

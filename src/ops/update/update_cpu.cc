@@ -38,14 +38,14 @@ void LambToRange(const UpdateStep& step, const UpdateRange& range, const riffle:
 
 }  // namespace
 
-void Update(const Execution& execution, const UpdateStep& step, const riffle::Update<float>& args) {
+void Update(const Execution& execution, UpdateKind kind, const riffle::Update<float>& args) {
+  const UpdateStep& step = *args.step;
   execution.pool.ParallelFor(args.range_count, [&](int64_t r) {
     const UpdateRange& range = args.ranges[r];
-    if (step.kind == UpdateKind::kLamb) return LambToRange(step, range, args);
+    if (kind == UpdateKind::kLamb) return LambToRange(step, range, args);
     const Constants constants(step, range);
-    rules::WithRule(step.kind, [&](auto rule) {
-      ApplyToRange(rule, constants, range, args, std::make_index_sequence<rule.kSlots>());
-    });
+    rules::WithRule(
+        kind, [&](auto rule) { ApplyToRange(rule, constants, range, args, std::make_index_sequence<rule.kSlots>()); });
   });
 }
 

@@ -15,12 +15,13 @@ void ReferenceApply(Rule, const rules::Constants<T>& constants, const Update<T>&
 }
 
 template <class T>
-void ReferenceUpdate(const Execution&, const UpdateStep& step, const Update<T>& a) {
+void ReferenceUpdate(const Execution&, UpdateKind kind, const Update<T>& a) {
+  const UpdateStep& step = *a.step;
   for (int64_t r = 0; r < a.range_count; ++r) {
     const UpdateRange& range = a.ranges[r];
     const rules::Constants<T> constants(step, range);
     const int64_t end = range.begin + range.size;
-    if (step.kind == UpdateKind::kLamb) {
+    if (kind == UpdateKind::kLamb) {
       rules::Lamb::Norms norms;
       T *m = a.slots[0], *v = a.slots[1];
       for (int64_t i = range.begin; i < end; ++i)
@@ -28,7 +29,7 @@ void ReferenceUpdate(const Execution&, const UpdateStep& step, const Update<T>& 
       const T rate = rules::Lamb::Rate<T>(step, range, norms);
       for (int64_t i = range.begin; i < end; ++i) rules::Lamb::Apply(constants, rate, a.parameters[i], m[i], v[i]);
     } else {
-      rules::WithRule(step.kind, [&](auto rule) {
+      rules::WithRule(kind, [&](auto rule) {
         for (int64_t i = range.begin; i < end; ++i)
           ReferenceApply(rule, constants, a, i, std::make_index_sequence<rule.kSlots>());
       });

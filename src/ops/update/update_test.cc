@@ -73,9 +73,10 @@ TEST(Update, OneStepOfEachRuleByHand) {
     step.kind = row.kind;
     double weight = 2, gradient = 3;
     std::array<double, kMaxSlots> slots = row.slots;
-    Update<double> update = {.parameters = &weight, .gradients = &gradient, .ranges = &range, .range_count = 1};
+    Update<double> update = {
+        .step = &step, .parameters = &weight, .gradients = &gradient, .ranges = &range, .range_count = 1};
     for (int s = 0; s < kMaxSlots; ++s) update.slots[s] = std::isnan(row.after[s]) ? nullptr : &slots[s];
-    ReferenceOps<double>().update(OnThreads(), step, update);
+    ReferenceOps<double>().update(OnThreads(), step.kind, update);
     EXPECT_NEAR(weight, row.weight, 1e-14);
     for (int s = 0; s < kMaxSlots && update.slots[s]; ++s) EXPECT_NEAR(slots[s], row.after[s], 1e-14) << s;
   }
@@ -85,16 +86,17 @@ TEST(Update, AdanTakesNoDifferenceInTheFirstStepAndLambsRatioIsOneWhereANormIsZe
   for (const OpTable<float>* ops : {&CpuOps(), &emulated::Ops()}) {
     const UpdateRange range = {.begin = 0, .size = 1};
     float weight = 0, gradient = 3, slots[kMaxSlots] = {};
-    Update<float> update = {.parameters = &weight, .gradients = &gradient, .ranges = &range, .range_count = 1};
-    for (int s = 0; s < kMaxSlots; ++s) update.slots[s] = &slots[s];
     UpdateStep step = {
         .kind = kAdan, .lr = 1, .betas = {0.5, 0.5, 0.5}, .corrections = {0.5, 0.5, 0.5}, .is_first = true};
-    ops->update(OnThreads(), step, update);
+    Update<float> update = {
+        .step = &step, .parameters = &weight, .gradients = &gradient, .ranges = &range, .range_count = 1};
+    for (int s = 0; s < kMaxSlots; ++s) update.slots[s] = &slots[s];
+    ops->update(OnThreads(), step.kind, update);
     EXPECT_EQ(slots[1], 0);
     EXPECT_FLOAT_EQ(weight, -1) << "lr · 3 / √9";
     weight = slots[0] = slots[1] = 0;
     step.kind = kLamb;
-    ops->update(OnThreads(), step, update);
+    ops->update(OnThreads(), step.kind, update);
     EXPECT_FLOAT_EQ(weight, -1);
   }
 }
@@ -121,10 +123,13 @@ struct Problem {
                          .nadam_product = 0.3,
                          .is_first = t == 1};
       for (size_t i = 0; i < 3; ++i) step.corrections[i] = 1 - std::pow(step.betas[i], t);
-      Update<float> update = {
-          .parameters = p.data(), .gradients = g.data(), .ranges = ranges.data(), .range_count = std::ssize(ranges)};
+      Update<float> update = {.step = &step,
+                              .parameters = p.data(),
+                              .gradients = g.data(),
+                              .ranges = ranges.data(),
+                              .range_count = std::ssize(ranges)};
       for (int s = 0; s < kMaxSlots; ++s) update.slots[s] = slots[s].data();
-      ops.update(execution, step, update);
+      ops.update(execution, kind, update);
     }
     std::vector<std::vector<float>> results = {p.Flat()};
     for (GuardedMap<float>& slot : slots) results.push_back(slot.Flat());

@@ -13,6 +13,7 @@
 #include "train/loop/recalibrate.h"
 #include "train/loop/same_run.h"
 #include "train/loop/transfer.h"
+#include "train/parallel/host_gradient_reducer.h"
 #include "train/parallel/same_state.h"
 #include "train/update/ema.h"
 
@@ -95,9 +96,13 @@ Trainer::Trainer(const Execution& execution, const TrainerOptions& options, Chec
       optimizer_(execution.device, plan_->registry, options.optimizer, ops),
       accumulated_(execution.device,
                    options.gradient_accumulation_steps > 1 ? plan_->registry.trainable_arena_values() : 0),
-      session_(execution, *plan_, ops, options.val_maps) {
+      session_(execution, *plan_, ops, options.val_maps),
+      recordings_(execution.device) {
   session_.SetFlip(options.tta_flip);
-  if (options.ema_decay) ema_.emplace(execution.device, plan_->registry);
+  if (options.ema_decay) {
+    ema_.emplace(execution.device, plan_->registry);
+    ema_share_ = DeviceArray<double>(execution.device, 1);
+  }
   if (options.on_nan == OnNan::kSkip)
     statistics_before_ = AlignedArray<float>(plan_->registry.statistics_arena_values());
   if (options.clip_norm)
@@ -106,11 +111,17 @@ Trainer::Trainer(const Execution& execution, const TrainerOptions& options, Chec
 }
 
 Status Trainer::Join() {
-  if (world_.size() == 1) return {};
   const auto& parameters = plan_->registry.trainable();
   const auto head = std::ranges::find_if(parameters, &Parameter::head);
-  RIFFLE_ASSIGN(reducer_,
-                GradientReducer::Create(world_, execution_.device, plan_->registry, FreezesBody() ? head->offset : 0));
+  const int64_t from = FreezesBody() ? head->offset : 0;
+  RIFFLE_ASSIGN(std::unique_ptr<nccl::Sums> sums, OpenNccl(world_, execution_.device, options_.nccl, &how_summed_));
+  if (!sums && world_.size() == 1) return {};
+  if (sums) {
+    how_summed_ = fmt::format("Gradients are summed on the GPUs by NCCL {}", sums->library().Version());
+    reducer_ = std::make_unique<CardGradientReducer>(std::move(sums), execution_, ops_, plan_->registry, from);
+  } else {
+    RIFFLE_ASSIGN(reducer_, HostGradientReducer::Create(world_, execution_.device, plan_->registry, from));
+  }
   if (options_.gradient_accumulation_steps == 1) network_->SetGradientListener(reducer_.get());
   if (options_.sync_bn) network_->SetStatisticsExchange(&synced_statistics_);
   return {};
@@ -284,6 +295,7 @@ Status Trainer::TrainOnPicturesOf(const BatchSource& source) {
   auto next = std::make_unique<const Plan>(std::move(plan));
   RIFFLE_TRY(objective_->SetImageSize(model.image_size));
   network_->UsePlan(*next);
+  recordings_.Forget();
   train_plan_ = std::move(next);
   return {};
 }
@@ -371,6 +383,7 @@ Status Trainer::AgreeOnBatch(const Result<const Batch*>& next, TrainObserver& ob
 }
 
 Status Trainer::AgreeOnStep(Status own) {
+  if (own.ok() && reducer_) own = reducer_->Health();
   std::array<double, 3> sums = {own.ok() ? 0.0 : 1.0};
   if (world_.first()) sums = {sums[0], run_seconds_, SecondsSince(saved_at_)};
   RIFFLE_TRY(world_.Sum(sums));

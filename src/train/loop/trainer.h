@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "backend/recordings.h"
 #include "checkpoint/checkpoint.h"
 #include "data/batch.h"
 #include "dist/communicator.h"
@@ -18,7 +19,7 @@
 #include "train/loop/pace.h"
 #include "train/loop/retention.h"
 #include "train/loss/objective.h"
-#include "train/parallel/gradient_reducer.h"
+#include "train/parallel/card_gradient_reducer.h"
 #include "train/parallel/synced_statistics.h"
 #include "train/update/gradients.h"
 #include "train/update/optimizer.h"
@@ -46,6 +47,7 @@ struct TrainerOptions {
   std::optional<double> ema_decay = std::nullopt;  ///< where ema is set
   int bn_recalibration = 0;
   bool sync_bn = false;
+  NcclUse nccl = NcclUse::kOff;
   /// Of training, and of validation: amp_level and val_amp_level, where the backend has ops for them.
   MapType maps = MapType::kFloat, val_maps = MapType::kFloat;
   int val_interval = 1;
@@ -191,6 +193,9 @@ class Trainer {
   Result<Pace> PaceOfTraining(BatchSource& source);
   Result<Pace> PaceOfValidation(BatchSource& source);
 
+  /// A line for people on how gradients of several processes are summed, where cards compute; or "".
+  const std::string& how_gradients_are_summed() const { return how_summed_; }
+
   const Plan& plan() const { return *plan_; }
   const CheckpointInfo& info() const { return info_; }
 
@@ -236,6 +241,14 @@ class Trainer {
 
   /// False, at all processes: its update is to be left out, as options.on_nan says.
   Result<bool> TrainStep(const Batch& batch, const UpdateGroup& group, double lr);
+  /// Of several processes, and where steps may be left out.
+  Result<bool> TrainStepWithHost(const Batch& batch, Rows<const float> pictures, const UpdateGroup& group, double lr);
+  /// The parts of a step. Those that enqueue call ops alone where there is one process; PrepareUpdate writes for the
+  /// update what changes from one to the next.
+  void EnqueueForward(const Batch& batch, Rows<const float> pictures, const UpdateGroup& group);
+  DeviceArray<float>* EnqueueBackward(const UpdateGroup& group);
+  void PrepareUpdate(double lr);
+  void EnqueueUpdate(DeviceArray<float>* gradients);
   bool IsFinite(const DeviceArray<float>& values);
   /// "loss is not a finite number at step 5 (learning rate 0.1; pictures a.jpg, b.jpg, c.jpg and 29 more)"
   std::string NotFinite(const UnreadStep& step, std::string_view what) const;
@@ -304,13 +317,26 @@ class Trainer {
   Communicator& world_;
   SyncedStatistics synced_statistics_;
   std::unique_ptr<GradientReducer> reducer_;  // null: one process
+  std::string how_summed_;
   const std::unique_ptr<TrainingNetwork<float>> network_;
   const std::unique_ptr<Objective> objective_;
   std::optional<NormClip> clip_;
   Optimizer optimizer_;
   std::optional<DeviceParameterValues<float>> ema_;
+  DeviceArray<double> ema_share_;   // of the online weights in the next average
   DeviceArray<float> accumulated_;  // gradients of an update's batches so far; empty where each batch is an update
   Session session_;
+
+  /// What a recorded step holds for; of the network, that its pictures have the same size.
+  struct StepKind {
+    int images = 0, splits = 1;
+    int64_t global_images = 0;
+    const float* pictures = nullptr;
+    int64_t stride = 0;  // of their rows
+    int64_t group_index = 0, group_size = 1;
+    bool operator==(const StepKind&) const = default;
+  };
+  Recordings<StepKind> recordings_;
 
   std::vector<UnreadStep> unread_;
   std::string not_finite_;                     // of the step that is to be left out; empty at processes whose part was

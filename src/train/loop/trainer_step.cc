@@ -29,18 +29,32 @@ std::vector<int64_t> PicturesOf(const Batch& batch) {
 
 }  // namespace
 
-// One batch, and an optimizer step where it completes its group. Where steps may be left out the loss is waited for
-// before the backward pass, and the gradients before the update.
+// One batch, and an optimizer step where it completes its group. What comes behind Begin is the same each time, but for
+// what lies in the device's memory, unless the host takes part in it.
 Result<bool> Trainer::TrainStep(const Batch& batch, const UpdateGroup& group, double lr) {
-  const bool may_leave_out = options_.on_nan != OnNan::kStop;
   RIFFLE_ASSIGN(const Rows<const float> pictures, objective_->Begin(batch));
-  const float* logits =
-      network_->Forward(batch.images, pictures, FreezesBody() ? Statistics::kRunning : Statistics::kBatch);
-  const bool is_local = reducer_ && !FreezesBody() && !options_.sync_bn;
-  if (is_local) reducer_->Average(&network_->values().statistics, batch.share());
-  objective_->Loss(logits, 1 / static_cast<double>(group.size), network_->dlogits());
-  const UnreadStep step = {.step = info_.step + 1, .lr = lr, .images = batch.images, .pictures = PicturesOf(batch)};
-  unread_.push_back(step);
+  unread_.push_back({.step = info_.step + 1, .lr = lr, .images = batch.images, .pictures = PicturesOf(batch)});
+  if (reducer_ || options_.on_nan != OnNan::kStop || batch.images == 0)
+    return TrainStepWithHost(batch, pictures, group, lr);
+  if (group.last()) PrepareUpdate(lr);
+  recordings_.Enqueue(
+      {batch.images, batch.splits, batch.global_images(), pictures.data, pictures.stride, group.index, group.size},
+      [&] {
+        EnqueueForward(batch, pictures, group);
+        DeviceArray<float>* const gradients = EnqueueBackward(group);
+        if (group.last()) EnqueueUpdate(gradients);
+      });
+  objective_->KeepLosses();
+  return true;
+}
+
+// Where steps may be left out the loss is waited for before the backward pass, and the gradients before the update.
+Result<bool> Trainer::TrainStepWithHost(const Batch& batch, Rows<const float> pictures, const UpdateGroup& group,
+                                        double lr) {
+  const bool may_leave_out = options_.on_nan != OnNan::kStop;
+  const UnreadStep step = unread_.back();
+  EnqueueForward(batch, pictures, group);
+  objective_->KeepLosses();
   if (may_leave_out) {
     not_finite_.clear();
     const bool is_finite = ReadLosses().ok();
@@ -51,19 +65,7 @@ Result<bool> Trainer::TrainStep(const Batch& batch, const UpdateGroup& group, do
     if (broken[1] > 0) return world_.Agree(health);
     if (broken[0] > 0) return false;
   }
-  DeviceArray<float>* gradients = &network_->gradients();
-  const bool accumulates = options_.gradient_accumulation_steps > 1;
-  if (reducer_ && !accumulates) reducer_->Begin(gradients);
-  FreezesBody() ? network_->BackwardHead() : network_->Backward();
-  if (accumulates) {
-    ops_.accumulate(execution_, static_cast<int64_t>(accumulated_.size()),
-                    {.sum = accumulated_.data(), .values = gradients->data(), .first = group.first()});
-    gradients = &accumulated_;
-    if (reducer_ && group.last()) {
-      reducer_->Begin(gradients);
-      reducer_->OnFinal(0);
-    }
-  }
+  DeviceArray<float>* const gradients = EnqueueBackward(group);
   if (reducer_) RIFFLE_TRY(reducer_->Wait());
   RIFFLE_TRY(synced_statistics_.status());
   if (!group.last()) return true;
@@ -71,11 +73,46 @@ Result<bool> Trainer::TrainStep(const Batch& batch, const UpdateGroup& group, do
     not_finite_ = NotFinite(step, "gradients are not finite numbers");
     return false;
   }
-  if (clip_) clip_->Clip(execution_, gradients);
-  optimizer_.Step(execution_, ++info_.updates, lr, *gradients, &network_->values().trainable);
-  if (ema_) UpdateEma(execution_, ops_, *options_.ema_decay, ++*info_.ema_updates, network_->values(), &*ema_);
+  PrepareUpdate(lr);
+  EnqueueUpdate(gradients);
   left_out_in_a_row_ = 0;
   return true;
+}
+
+void Trainer::EnqueueForward(const Batch& batch, Rows<const float> pictures, const UpdateGroup& group) {
+  const float* logits =
+      network_->Forward(batch.images, pictures, FreezesBody() ? Statistics::kRunning : Statistics::kBatch);
+  const bool is_local = reducer_ && !FreezesBody() && !options_.sync_bn;
+  if (is_local) reducer_->Average(&network_->values().statistics, batch.share());
+  objective_->Loss(logits, 1 / static_cast<double>(group.size), network_->dlogits());
+}
+
+DeviceArray<float>* Trainer::EnqueueBackward(const UpdateGroup& group) {
+  DeviceArray<float>* const gradients = &network_->gradients();
+  const bool accumulates = options_.gradient_accumulation_steps > 1;
+  if (reducer_ && !accumulates) reducer_->Begin(gradients);
+  FreezesBody() ? network_->BackwardHead() : network_->Backward();
+  if (!accumulates) return gradients;
+  ops_.accumulate(execution_, static_cast<int64_t>(accumulated_.size()),
+                  {.sum = accumulated_.data(), .values = gradients->data(), .first = group.first()});
+  if (reducer_ && group.last()) {
+    reducer_->Begin(&accumulated_);
+    reducer_->OnFinal(0);
+  }
+  return &accumulated_;
+}
+
+void Trainer::PrepareUpdate(double lr) {
+  optimizer_.Prepare(++info_.updates, lr);
+  if (!ema_) return;
+  const double share = 1 - EmaDecay(*options_.ema_decay, ++*info_.ema_updates);
+  execution_.device.Upload(ema_share_.data(), &share, sizeof(share));
+}
+
+void Trainer::EnqueueUpdate(DeviceArray<float>* gradients) {
+  if (clip_) clip_->Clip(execution_, gradients);
+  optimizer_.Step(execution_, *gradients, &network_->values().trainable);
+  if (ema_) UpdateEma(execution_, ops_, ema_share_.data(), network_->values(), &*ema_);
 }
 
 bool Trainer::IsFinite(const DeviceArray<float>& values) {

@@ -1,6 +1,7 @@
 #include "train/loss/objective.h"
 
 #include <numeric>
+#include <utility>
 
 #include "train/batch_check.h"
 
@@ -77,24 +78,20 @@ void Objective::Loss(const float* logits, double share, float* dlogits) {
   const int classes = model_.num_classes, samples = images_ / splits_;
   // What the mean over this process's pictures counts.
   const double of_mean = share * (images_ / static_cast<double>(options_.label.sums ? 1 : global_images_));
-  Device& device = execution_.device;
-  BatchLosses& losses =
-      unread_.emplace_back(BatchLosses{.splits = splits_,
-                                       .label = DeviceArray<float>(device, samples),
-                                       .distillation = DeviceArray<float>(device, teacher_ ? images_ : 0)});
   if (images_ == 0) return;
+  losses_.Reserve(execution_.device, samples + images_);
   const double sample_weight = of_mean * LabelShare() / samples;
-  label_loss_.Run(samples, logits, targets_.data(), sample_weight, losses.label.data(), dlogits);
+  label_loss_.Run(samples, logits, targets_.data(), sample_weight, losses_.data(), dlogits);
   if (splits_ > 1)
     ops_.jensen_shannon(execution_, {.splits = splits_, .samples = samples, .classes = classes},
-                        {.loss = losses.label.data(),
+                        {.loss = losses_.data(),
                          .dlogits = dlogits,
                          .logits = logits,
                          .alpha = kJensenShannonWeight,
                          .weight = sample_weight});
   if (!teacher_) return;
   ops_.distillation(execution_, {images_, classes}, options_.distillation,
-                    {.loss = losses.distillation.data(),
+                    {.loss = losses_.data() + samples,
                      .dlogits = dlogits,
                      .student = logits,
                      .teacher = teacher_logits_,
@@ -102,16 +99,31 @@ void Objective::Loss(const float* logits, double share, float* dlogits) {
                      .weight = of_mean * options_.distill_weight / images_});
 }
 
+void Objective::KeepLosses() {
+  BatchLosses kept;
+  if (!read_.empty()) {
+    kept = std::move(read_.back());
+    read_.pop_back();
+  }
+  kept.images = images_;
+  kept.splits = splits_;
+  const auto values = static_cast<size_t>(images_ / splits_ + (teacher_ ? images_ : 0));
+  if (kept.size < values) kept = {images_, splits_, values, StagingArray<float>(execution_.device, values)};
+  if (values > 0) execution_.device.Download(kept.values.data(), losses_.data(), values * sizeof(float));
+  unread_.push_back(std::move(kept));
+}
+
 std::vector<double> Objective::ReadLosses() {
-  const auto sum = [](const DeviceArray<float>& losses) {
-    std::vector<float> values(losses.size());
-    losses.Download(values);
-    return std::accumulate(values.begin(), values.end(), 0.0);
-  };
+  if (!unread_.empty()) execution_.Synchronize();
   std::vector<double> sums;
-  for (const BatchLosses& losses : unread_)
-    sums.push_back(LabelShare() * (losses.splits * sum(losses.label)) +
-                   (teacher_ ? options_.distill_weight * sum(losses.distillation) : 0));
+  for (BatchLosses& losses : unread_) {
+    const int samples = losses.images / losses.splits;
+    const float *of_labels = losses.values.data(), *from_teacher = of_labels + samples;
+    sums.push_back(
+        LabelShare() * (losses.splits * std::accumulate(of_labels, from_teacher, 0.0)) +
+        (teacher_ ? options_.distill_weight * std::accumulate(from_teacher, from_teacher + losses.images, 0.0) : 0));
+    read_.push_back(std::move(losses));
+  }
   unread_.clear();
   return sums;
 }

@@ -25,8 +25,9 @@ struct ObjectiveOptions {
   Distillation distillation;
 };
 
-/// Two calls for each batch: Begin before the network's forward, Loss after it. What they do is a function of the
-/// options and the batch, its position among it. What the batches cost is kept until it is read. Not thread-safe.
+/// Three calls for each batch: Begin before the network's forward, Loss after it, and KeepLosses. What they do is a
+/// function of the options and the batch, its position among it. What the batches cost is kept until it is read. Not
+/// thread-safe.
 class Objective {
  public:
   /// `info` is that of the network to train: its description, classes and preprocessing. `ops` must outlive the
@@ -48,22 +49,26 @@ class Objective {
   /// each is a part, and their sum is that of the batch. The loss of a picture is
   ///   its label's; of a sample in several versions, the clean one's, plus 12 times their Jensen-Shannon divergence;
   ///   with a teacher, that times 1 − distill_weight, plus distill_weight times the divergence from the teacher.
-  /// What they are is found by ReadLosses.
+  /// For batches of a kind (pictures and versions, here and at all processes, and share) each time the same ops.
   void Loss(const float* logits, double share, float* dlogits);
 
-  /// For each Loss since the last ReadLosses, in their order, the sum of the losses of its pictures. Waits for the ops:
-  /// to be called when somebody wants to know.
+  /// Sends the losses of the last Loss to the host, where ReadLosses finds them. Enqueued as an op is.
+  void KeepLosses();
+
+  /// For each KeepLosses since the last ReadLosses, in their order, the sum of the losses of the batch's pictures.
+  /// Waits for the ops: to be called when somebody wants to know.
   std::vector<double> ReadLosses();
 
   /// What a label costs; validation takes the same.
   LabelLoss& label_loss() { return label_loss_; }
 
  private:
-  /// Where the ops put what the pictures of a batch cost.
+  /// What the pictures of a batch cost, on its way to the host: of the samples what labels cost, then with a teacher of
+  /// the images the divergence from it.
   struct BatchLosses {
-    int splits = 1;
-    DeviceArray<float> label;         // [samples]
-    DeviceArray<float> distillation;  // [images]; empty without a teacher
+    int images = 0, splits = 1;
+    size_t size = 0;  // of values
+    StagingArray<float> values;
   };
 
   Objective(const Execution& execution, const ObjectiveOptions& options, const CheckpointInfo& info,
@@ -83,10 +88,11 @@ class Objective {
   int64_t global_images_ = 0;
   BatchInput input_;
   DeviceArray<float> mixed_;
-  StagingArray<float> host_targets_;       // as many as targets_
-  DeviceArray<float> targets_;             // [images][classes]
-  const float* teacher_logits_ = nullptr;  // [images][classes]
-  std::vector<BatchLosses> unread_;
+  StagingArray<float> host_targets_;        // as many as targets_
+  DeviceArray<float> targets_;              // [images][classes]
+  const float* teacher_logits_ = nullptr;   // [images][classes]
+  DeviceArray<float> losses_;               // as BatchLosses::values
+  std::vector<BatchLosses> unread_, read_;  // what was read is used again
 };
 
 }  // namespace riffle

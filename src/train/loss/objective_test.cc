@@ -44,6 +44,7 @@ Found Both(Objective& objective, const NoiseBatch& noise, double share = 1) {
   Found found{.dlogits = std::vector<float>(noise.logits.size())};
   EXPECT_EQ(objective.Begin(noise.batch).status().message(), "");
   objective.Loss(noise.logits.data(), share, found.dlogits.data());
+  objective.KeepLosses();
   found.loss = objective.ReadLosses().at(0);
   return found;
 }
@@ -138,6 +139,7 @@ TEST(Objective, AShareWithoutPicturesCostsNothing) {
   const std::unique_ptr<Objective> objective = Make({});
   EXPECT_EQ(objective->Begin(none)->data, nullptr);
   objective->Loss(nullptr, 1, nullptr);
+  objective->KeepLosses();
   EXPECT_THAT(objective->ReadLosses(), ElementsAre(0));
 }
 
@@ -167,6 +169,7 @@ TEST(Objective, KeepsWhatBatchesCostUntilItIsRead) {
     expected.push_back(Both(*other, *noise).loss);
     ASSERT_TRUE(objective->Begin(noise->batch).ok());
     objective->Loss(noise->logits.data(), 1, dlogits.data());
+    objective->KeepLosses();
   }
   EXPECT_EQ(objective->ReadLosses(), expected);
   EXPECT_TRUE(objective->ReadLosses().empty()) << "each is read once";

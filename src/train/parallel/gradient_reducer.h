@@ -1,34 +1,20 @@
 // Gradients of processes that share a batch: summed in parts while backward still computes the others.
 #pragma once
 
-#include <condition_variable>
-#include <memory>
-#include <mutex>
-#include <queue>
-#include <span>
-#include <thread>
 #include <vector>
 
 #include "base/status.h"
-#include "dist/communicator.h"
 #include "model/parameters.h"
 #include "model/shared_batch.h"
 
 namespace riffle {
 
-/// The arena of gradients is cut into a few buckets; one thread, with a communicator of its own, sums each of them as
-/// soon as all of it is final, the last one first. All ranks call the same functions in the same order, by one thread
-/// each.
+/// The arena of gradients is cut into a few buckets, each of which is summed as soon as all of it is final, the last
+/// one first. All ranks call the same functions in the same order, by one thread each.
 class GradientReducer : public GradientListener {
  public:
   /// Buckets of one arena: fewer hide less behind backward, more cost more latency.
   static constexpr int kBuckets = 4;
-
-  /// For gradients in the arena of `registry`, from the value `from` on; those before it stay as they are. `device`
-  /// must outlive the reducer. Errors: those of Duplicate.
-  static Result<std::unique_ptr<GradientReducer>> Create(Communicator& world, Device& device,
-                                                         const ParameterRegistry& registry, int64_t from = 0);
-  ~GradientReducer() override;
 
   /// Of these the following OnFinal tells, until Wait; they must stay where they are.
   void Begin(DeviceArray<float>* gradients);
@@ -36,38 +22,33 @@ class GradientReducer : public GradientListener {
   void OnFinal(int64_t from) override;
 
   /// values := Σ weight · values over all ranks, on the same way; they must stay as they are until Wait.
-  void Average(DeviceArray<float>* values, double weight);
+  virtual void Average(DeviceArray<float>* values, double weight) = 0;
 
-  /// Returns when all that was begun is done, and where it belongs. Unavailable where a process is lost.
-  Status Wait();
+  /// What is called on the device from now on finds the sums where they belong. Unavailable where a process is lost.
+  virtual Status Wait() = 0;
 
-  /// Of the life so far: what the thread spent in sums, and the caller in Wait for them. What is hidden is the
-  /// difference.
-  double communicating_seconds() const;
-  double waiting_seconds() const { return waiting_seconds_; }
+  /// Where Wait does not wait for the sums: Unavailable if some have failed since. Ranks may learn of it in different
+  /// steps.
+  virtual Status Health() const { return {}; }
+
+ protected:
+  /// For gradients in the arena of `registry`, from the value `from` on; those before it stay as they are.
+  GradientReducer(const ParameterRegistry& registry, int64_t from);
+
+  /// Begins to sum gradients [begin, begin + size), which are final; the ops that wrote them are enqueued.
+  virtual void Send(int64_t begin, int64_t size) = 0;
+
+  /// With the gradients that Begin told of.
+  void Done() { gradients_ = nullptr; }
+
+  DeviceArray<float>* gradients() const { return gradients_; }  ///< null: none
+  int64_t begin() const { return cuts_.front(); }               ///< of all buckets
+  int64_t end() const { return cuts_.back(); }
 
  private:
-  GradientReducer(std::unique_ptr<Communicator> own, Device& device, std::vector<int64_t> cuts);
-  void Send(std::span<float> values);
-  void Work();
-
-  const std::unique_ptr<Communicator> communicator_;  // of the thread
-  Device& device_;
   const std::vector<int64_t> cuts_;  // bucket k is [cuts_[k], cuts_[k + 1])
   size_t unsent_ = 0;                // buckets before this one are not complete
   DeviceArray<float>* gradients_ = nullptr;
-  std::vector<float> gradients_on_host_;  // where the host cannot read the device's memory
-  DeviceArray<float>* averaged_ = nullptr;
-  std::vector<float> average_;
-  double waiting_seconds_ = 0;
-
-  mutable std::mutex mutex_;
-  std::condition_variable changed_;
-  std::queue<std::span<float>> queue_;  // the first one is being summed
-  Status failure_;                      // of the first sum that failed; the others are then left
-  double communicating_seconds_ = 0;
-  bool stopping_ = false;
-  std::thread thread_;
 };
 
 }  // namespace riffle

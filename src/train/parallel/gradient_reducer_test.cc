@@ -1,11 +1,10 @@
 // The reducer: sums of whole arenas, whatever the order in which parts become final, on every device.
-#include "train/parallel/gradient_reducer.h"
-
 #include <gmock/gmock.h>
 
 #include "backend/testing/guarded_device.h"
 #include "backend/testing/host_copy.h"
 #include "dist/testing/thread_group.h"
+#include "train/parallel/host_gradient_reducer.h"
 
 namespace riffle {
 namespace {
@@ -28,7 +27,7 @@ TEST(GradientReducer, SumsAllThatIsFinalOnEveryDevice) {
   RunRanks(3, [&](Communicator& world) {
     GuardedDevice guarded;
     for (Device* device : {&CpuDevice(), static_cast<Device*>(&guarded)}) {
-      const auto reducer = GradientReducer::Create(world, *device, registry);
+      const auto reducer = HostGradientReducer::Create(world, *device, registry);
       ASSERT_TRUE(reducer.ok());
       for (const float scale : {1.0f, 10.0f}) {  // more than once
         DeviceArray<float> gradients(*device, Constant(size, scale * static_cast<float>(1 + world.rank())));
@@ -47,7 +46,7 @@ TEST(GradientReducer, LeavesWhatIsNotFinal) {
   const ParameterRegistry registry = SomeRegistry();
   const int64_t size = registry.trainable_arena_values();
   RunRanks(2, [&](Communicator& world) {
-    const auto reducer = GradientReducer::Create(world, CpuDevice(), registry);
+    const auto reducer = HostGradientReducer::Create(world, CpuDevice(), registry);
     DeviceArray<float> gradients(CpuDevice(), Constant(size, 1));
     for (int64_t from = size; from >= 0; from -= 16) {
       (*reducer)->Begin(&gradients);
@@ -64,7 +63,7 @@ TEST(GradientReducer, WithAFrozenBodySumsTheHeadAlone) {
   const ParameterRegistry registry = SomeRegistry();
   const int64_t head = registry.trainable().back().offset;
   RunRanks(2, [&](Communicator& world) {
-    const auto reducer = GradientReducer::Create(world, CpuDevice(), registry, head);
+    const auto reducer = HostGradientReducer::Create(world, CpuDevice(), registry, head);
     DeviceArray<float> gradients(CpuDevice(), Constant(registry.trainable_arena_values(), 1));
     (*reducer)->Begin(&gradients);
     (*reducer)->OnFinal(head);
@@ -79,7 +78,7 @@ TEST(GradientReducer, AveragesByWeightBesideTheGradients) {
   RunRanks(3, [&](Communicator& world) {
     GuardedDevice guarded;
     for (Device* device : {&CpuDevice(), static_cast<Device*>(&guarded)}) {
-      const auto reducer = GradientReducer::Create(world, *device, registry);
+      const auto reducer = HostGradientReducer::Create(world, *device, registry);
       DeviceArray<float> gradients(*device, Constant(registry.trainable_arena_values(), 1));
       DeviceArray<float> statistics(*device, Constant(40, static_cast<float>(world.rank())));
       (*reducer)->Average(&statistics, std::array{0.25, 0.5, 0.25}[world.rank()]);
@@ -95,7 +94,7 @@ TEST(GradientReducer, AveragesByWeightBesideTheGradients) {
 TEST(GradientReducer, ARankThatHasGoneIsAnErrorAndNoWait) {
   const ParameterRegistry registry = SomeRegistry();
   RunRanks(2, [&](Communicator& world) {
-    const auto reducer = GradientReducer::Create(world, CpuDevice(), registry);
+    const auto reducer = HostGradientReducer::Create(world, CpuDevice(), registry);
     if (world.rank() == 1) return;
     DeviceArray<float> gradients(CpuDevice(), Constant(registry.trainable_arena_values(), 1));
     (*reducer)->Begin(&gradients);

@@ -8,9 +8,8 @@ void StartEma(const DeviceParameterValues<float>& online, DeviceParameterValues<
 
 double EmaDecay(double decay, int64_t update) { return decay * -std::expm1(-static_cast<double>(update) / 2000); }
 
-void UpdateEma(const Execution& execution, const OpTable<float>& ops, double decay, int64_t update,
+void UpdateEma(const Execution& execution, const OpTable<float>& ops, const double* share,
                const DeviceParameterValues<float>& online, DeviceParameterValues<float>* ema) {
-  const double share = 1 - EmaDecay(decay, update);
   const auto approach = [&](const DeviceArray<float>& values, DeviceArray<float>* average) {
     ops.approach(execution, static_cast<int64_t>(values.size()),
                  {.average = average->data(), .values = values.data(), .share = share});

@@ -14,9 +14,9 @@ void StartEma(const DeviceParameterValues<float>& online, DeviceParameterValues<
 /// that the first updates forget the initial weights.
 double EmaDecay(double decay, int64_t update);
 
-/// One update, batch norm's running statistics included: ema = d·ema + (1 − d)·online with d = EmaDecay(decay, update).
-/// Enqueued as an op is.
-void UpdateEma(const Execution& execution, const OpTable<float>& ops, double decay, int64_t update,
+/// One update, batch norm's running statistics included: ema = (1 − share)·ema + share·online, where *share, of the
+/// device's memory, is 1 − EmaDecay(decay, update). Enqueued as an op is.
+void UpdateEma(const Execution& execution, const OpTable<float>& ops, const double* share,
                const DeviceParameterValues<float>& online, DeviceParameterValues<float>* ema);
 
 }  // namespace riffle

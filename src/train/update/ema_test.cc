@@ -35,7 +35,8 @@ TEST_F(Averaging, MovesWeightsAndStatistics) {
   online_.trainable[last] = 3;
   online_.statistics[5] = -1;
   device_online_.Upload(online_);
-  UpdateEma(OnThreads(), TestOps(), 0.5, 2000, device_online_, &ema_);
+  const double share = 1 - EmaDecay(0.5, 2000);
+  UpdateEma(OnThreads(), TestOps(), &share, device_online_, &ema_);
   const double d = 0.5 * (1 - std::exp(-1.0));
   EXPECT_NEAR(HostCopy(ema_.trainable)[last], d * 1 + (1 - d) * 3, 1e-6);
   EXPECT_NEAR(HostCopy(ema_.statistics)[5], d * 1 - (1 - d), 1e-6);
@@ -46,8 +47,10 @@ TEST_F(Averaging, LeavesWhatDoesNotMoveToTheLastBit) {
   for (size_t i = 0; i < online_.trainable.size(); ++i) online_.trainable[i] = 1 / static_cast<float>(i + 3);
   device_online_.Upload(online_);
   StartEma(device_online_, &ema_);
-  for (int update = 1; update < 50; ++update)
-    UpdateEma(OnThreads(), TestOps(), 0.9999, 100 * update, device_online_, &ema_);
+  for (int update = 1; update < 50; ++update) {
+    const double share = 1 - EmaDecay(0.9999, 100 * update);
+    UpdateEma(OnThreads(), TestOps(), &share, device_online_, &ema_);
+  }
   EXPECT_TRUE(std::ranges::equal(online_.trainable, HostCopy(ema_.trainable)));
 }
 

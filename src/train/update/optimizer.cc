@@ -24,29 +24,41 @@ std::vector<UpdateRange> RangesOf(const ParameterRegistry& registry, const Optim
   return ranges;
 }
 
+UpdateStep ConstantsOf(const OptimizerOptions& options) {
+  UpdateStep step{
+      .kind = options.rule->kind, .momentum = options.momentum, .eps = options.eps.value_or(options.rule->eps)};
+  std::ranges::copy(options.betas.value_or(options.rule->betas), step.betas.begin());
+  return step;
+}
+
 }  // namespace
 
 Optimizer::Optimizer(Device& device, const ParameterRegistry& registry, const OptimizerOptions& options,
                      const OpTable<float>& ops)
-    : ops_(ops),
-      step_{.kind = options.rule->kind, .momentum = options.momentum, .eps = options.eps.value_or(options.rule->eps)},
+    : device_(device),
+      ops_(ops),
+      constants_(ConstantsOf(options)),
+      step_(device, 1),
       ranges_(device, RangesOf(registry, options)) {
-  std::ranges::copy(options.betas.value_or(options.rule->betas), step_.betas.begin());
   for (const std::string_view name : options.rule->slots)
     slots_.push_back({name, DeviceArray<float>(device, registry.trainable_arena_values())});
 }
 
-void Optimizer::Step(const Execution& execution, int64_t update, double lr, const DeviceArray<float>& gradients,
-                     DeviceArray<float>* parameters) {
-  UpdateStep step = step_;
+void Optimizer::Prepare(int64_t update, double lr) {
+  UpdateStep step = constants_;
   step.lr = lr;
   SetTime(update, &step);
-  Update<float> args{.parameters = parameters->data(),
+  device_.Upload(step_.data(), &step, sizeof(step));
+}
+
+void Optimizer::Step(const Execution& execution, const DeviceArray<float>& gradients, DeviceArray<float>* parameters) {
+  Update<float> args{.step = step_.data(),
+                     .parameters = parameters->data(),
                      .gradients = gradients.data(),
                      .ranges = ranges_.data(),
                      .range_count = static_cast<int64_t>(ranges_.size())};
   for (size_t s = 0; s < slots_.size(); ++s) args.slots[s] = slots_[s].values.data();
-  ops_.update(execution, step, args);
+  ops_.update(execution, constants_.kind, args);
 }
 
 }  // namespace riffle

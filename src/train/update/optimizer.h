@@ -30,10 +30,11 @@ class Optimizer {
   Optimizer(Device& device, const ParameterRegistry& registry, const OptimizerOptions& options,
             const OpTable<float>& ops);
 
-  /// Enqueued as an op is. `update` counts the steps of the run, this one included: what depends on time is a function
-  /// of it, so that a resumed run goes on with the same bits. The same bits at any number of threads.
-  void Step(const Execution& execution, int64_t update, double lr, const DeviceArray<float>& gradients,
-            DeviceArray<float>* parameters);
+  /// What the next Step is; enqueued as an op is. `update` counts the steps of the run, this one included: what depends
+  /// on time is a function of it, so that a resumed run goes on with the same bits.
+  void Prepare(int64_t update, double lr);
+  /// The step that was prepared, enqueued: each time the same call. The same bits at any number of threads.
+  void Step(const Execution& execution, const DeviceArray<float>& gradients, DeviceArray<float>* parameters);
 
   /// What the rule remembers of each weight, under the names of its row.
   struct Slot {
@@ -44,8 +45,10 @@ class Optimizer {
   const std::vector<Slot>& slots() const { return slots_; }
 
  private:
+  Device& device_;
   const OpTable<float>& ops_;
-  UpdateStep step_;  // without what changes from step to step
+  const UpdateStep constants_;    // without what changes from step to step
+  DeviceArray<UpdateStep> step_;  // the next one
   const DeviceArray<UpdateRange> ranges_;
   std::vector<Slot> slots_;
 };

@@ -29,7 +29,10 @@ struct Fixture {
   }
   void Run(const OptimizerOptions& options) {
     Optimizer optimizer(CpuDevice(), registry, options, Ops());
-    for (int i = 1; i <= 2; ++i) optimizer.Step(OnThreads(), i, 0.5, gradients, &parameters);
+    for (int i = 1; i <= 2; ++i) {
+      optimizer.Prepare(i, 0.5);
+      optimizer.Step(OnThreads(), gradients, &parameters);
+    }
   }
   float weight() { return HostCopy(parameters)[registry.trainable()[0].offset]; }
   float gamma() { return HostCopy(parameters)[registry.trainable()[1].offset]; }
@@ -96,7 +99,9 @@ TEST(Optimizer, LayerDecayScalesTheRateOfEachLayer) {
   registry.Add("head.weight", ParameterKind::kHeadWeight, {1, 1});
   DeviceArray<float> parameters(CpuDevice(), registry.trainable_arena_values());
   const DeviceArray<float> gradients(CpuDevice(), std::vector<float>(registry.trainable_arena_values(), 1.0f));
-  Optimizer(CpuDevice(), registry, options, Ops()).Step(OnThreads(), 1, 0.5, gradients, &parameters);
+  Optimizer optimizer(CpuDevice(), registry, options, Ops());
+  optimizer.Prepare(1, 0.5);
+  optimizer.Step(OnThreads(), gradients, &parameters);
   const float expected[] = {-0.125f, -0.25f, -0.5f};
   for (int i = 0; i < 3; ++i) EXPECT_EQ(HostCopy(parameters)[registry.trainable()[i].offset], expected[i]);
 }
@@ -131,7 +136,8 @@ double DeviationOfTenSteps(
     for (int64_t i = 0; i < kSize; ++i) g.push_back(gradients[offset + i] = static_cast<float>(random.Normal()));
     const double lr = 0.02 / t;
     formula(t, lr, g, w);
-    optimizer.Step(OnThreads(), t, lr, DeviceArray<float>(CpuDevice(), gradients), &parameters);
+    optimizer.Prepare(t, lr);
+    optimizer.Step(OnThreads(), DeviceArray<float>(CpuDevice(), gradients), &parameters);
     parameters.Download(values);
     for (int64_t i = 0; i < kSize; ++i) deviation = std::max(deviation, std::abs(values[offset + i] - w.p[i]));
   }
@@ -265,7 +271,10 @@ TEST_P(EveryOptimizer, GivesTheSameBitsAtAnyNumberOfThreads) {
   for (const int threads : {1, 2, 3}) {
     LargeParameters p;
     Optimizer optimizer(CpuDevice(), p.registry, Named(GetParam()), Ops());
-    for (int t = 1; t <= 3; ++t) optimizer.Step(OnThreads(threads), t, 0.01, p.gradients, &p.values);
+    for (int t = 1; t <= 3; ++t) {
+      optimizer.Prepare(t, 0.01);
+      optimizer.Step(OnThreads(threads), p.gradients, &p.values);
+    }
     results.push_back(HostCopy(p.values));
   }
   EXPECT_EQ(results[0], results[1]);

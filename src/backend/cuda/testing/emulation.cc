@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "backend/testing/guarded_device.h"
+
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/common_interface_defs.h>
 #endif
@@ -253,10 +255,16 @@ void RunBlocks(Index3 grid, int threads, size_t shared_bytes, const std::functio
   }
 }
 
-void* ScratchOf(const Execution&, size_t bytes) {
-  thread_local std::unique_ptr<unsigned char[]> scratch;
+void Enqueue(const Execution& execution, const std::function<void()>& kernel) {
+  auto* const guarded = dynamic_cast<GuardedDevice*>(&execution.device);
+  guarded != nullptr ? guarded->Do(kernel) : kernel();
+}
+
+void* ScratchOf(const Execution& execution, size_t bytes) {
+  thread_local std::shared_ptr<unsigned char[]> scratch;
   scratch.reset(new unsigned char[bytes]);
   std::memset(scratch.get(), kFill, bytes);
+  if (auto* const guarded = dynamic_cast<GuardedDevice*>(&execution.device)) guarded->KeepForRecording(scratch);
   return scratch.get();
 }
 

@@ -29,7 +29,11 @@ extern constinit thread_local Index3 threadIdx, blockIdx, gridDim;
 /// written; what is read or written farther away ends it, too: this is test equipment.
 void RunBlocks(Index3 grid, int threads, size_t shared_bytes, const std::function<void(void*)>& thread);
 
-/// Memory for what kernels hand to the next ones: of these bytes and no more, NaN at first. Valid until the next call.
+/// Runs a kernel now, or where the execution's device is a GuardedDevice that records, whenever that is enqueued.
+void Enqueue(const Execution& execution, const std::function<void()>& kernel);
+
+/// Memory for what kernels hand to the next ones: of these bytes and no more, NaN at first. Valid until the next call,
+/// and as long as what is recorded now.
 void* ScratchOf(const Execution& execution, size_t bytes);
 
 /// Bytes of shared memory that a block can have: those of the cards that have most.

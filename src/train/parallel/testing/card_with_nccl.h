@@ -1,0 +1,36 @@
+// A device as a card is to NCCL, which is the library of dist/testing/nccl then: what is enqueued on its queue is done
+// when the device's own waits for it.
+#pragma once
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "backend/testing/guarded_device.h"
+#include "dist/testing/nccl/fake_nccl.h"
+
+namespace riffle {
+
+/// Its memory is open to the host, whose sums are the library's.
+class CardWithNccl : public GuardedDevice {
+ public:
+  class Queue : public SideQueue, public nccl::FakeStream {
+   public:
+    void Follow() override {}
+    void Join() override {
+      for (const auto& each : std::exchange(work_, {})) each();
+    }
+    void* handle() override { return static_cast<nccl::FakeStream*>(this); }
+    void Enqueue(std::function<void()> work) override { work_.push_back(std::move(work)); }
+
+   private:
+    std::vector<std::function<void()>> work_;
+  };
+
+  std::unique_ptr<SideQueue> OpenSideQueue() override { return std::make_unique<Queue>(); }
+
+ private:
+  const Opening open_{*this};
+};
+
+}  // namespace riffle
