@@ -20,6 +20,18 @@ struct Partial {
   float first, second;
 };
 
+/// The same of so many pixels.
+struct Part {
+  Partial of;
+  float pixels;
+};
+
+/// Where those of parts of rows go: [groups·rows][count]; null: not wanted.
+struct PartsOfRows {
+  Part* of_rows = nullptr;
+  int64_t count = 0;  ///< of a row
+};
+
 inline constexpr int kTilePixels = 128;
 
 struct RowProductShape {
@@ -29,12 +41,6 @@ struct RowProductShape {
   int64_t pixels = 0;
 
   constexpr int64_t tiles() const { return DivideUp(pixels, kTilePixels); }
-};
-
-/// Where the partials of tiles go: [groups·rows][tiles]; null: not wanted.
-struct TilePartials {
-  Partial* of_tiles = nullptr;
-  int64_t tiles = 0;  ///< of a row, of which these are some
 };
 
 template <class In, class Out, int kRowsOfWarp>
@@ -60,7 +66,7 @@ struct RowProduct {
   const float* weight;
   In in;
   Out out;
-  TilePartials partials;
+  PartsOfRows parts;  // tiles
 
   RIFFLE_KERNEL void operator()(Shared& shared) const {
     // Tiles of the same pixels run at the same time, so that all but the first find them in the cache.
@@ -100,7 +106,7 @@ struct RowProduct {
           for (int i = 0; i < kLanePixels; ++i) sum[r].v[i] += w[r / 4].v[r % 4] * x.v[i];
       }
     }
-    if (partials.of_tiles) __syncthreads();
+    if (parts.of_rows) __syncthreads();
     RIFFLE_UNROLL for (int r = 0; r < kRowsOfWarp; ++r) {
       const int row = place.row + Warp() * kRowsOfWarp + r;
       if (row >= shape.rows) continue;
@@ -108,13 +114,15 @@ struct RowProduct {
       const int64_t p = place.pixel + Lane() * kLanePixels;
       const Partial partial = out.template Store<kLanePixels, kWhole>(
           out_row, p, shape.pixels, sum[r], out.template Load<kLanePixels, kWhole>(out_row, p, shape.pixels));
-      if (partials.of_tiles) shared.gathered.of_lanes[Warp() * kRowsOfWarp + r][Lane()] = partial;
+      if (parts.of_rows) shared.gathered.of_lanes[Warp() * kRowsOfWarp + r][Lane()] = partial;
     }
-    if (!partials.of_tiles) return;
+    if (!parts.of_rows) return;
     __syncthreads();
+    const int64_t left = shape.pixels - place.pixel;
     for (int r = BlockThread(); r < kRows && place.row + r < shape.rows; r += kThreads)
-      partials.of_tiles[(place.group * shape.rows + place.row + r) * partials.tiles + place.pixel / kTilePixels] =
-          Out::Combine(shared.gathered.of_lanes[r], kWarp, kLanePixels, shape.pixels - place.pixel);
+      parts.of_rows[(place.group * shape.rows + place.row + r) * parts.count + place.pixel / kTilePixels] = {
+          Out::Combine(shared.gathered.of_lanes[r], kWarp, kLanePixels, left),
+          static_cast<float>(left < kTilePixels ? left : kTilePixels)};
   }
 
   // What a thread carries from memory to shared memory.
@@ -154,7 +162,7 @@ struct RowProduct {
 /// Launches it with the tile that suits its rows.
 template <class In, class Out>
 void LaunchRowProduct(const Execution& execution, const RowProductShape& shape, const float* weight, const In& in,
-                      const Out& out, const TilePartials& partials) {
+                      const Out& out, const PartsOfRows& parts) {
   const auto launch = [&](auto kernel) {
     const int64_t row_tiles = DivideUp(shape.rows, decltype(kernel)::kRows);
     Launch(execution, {shape.tiles() * shape.groups * row_tiles}, kernel);
@@ -162,9 +170,9 @@ void LaunchRowProduct(const Execution& execution, const RowProductShape& shape, 
   using Large = RowProduct<In, Out, 10>;
   using Small = RowProduct<In, Out, 5>;
   if (DivideUp(shape.rows, Large::kRows) * Large::kRows <= DivideUp(shape.rows, Small::kRows) * Small::kRows)
-    launch(Large{shape, weight, in, out, partials});
+    launch(Large{shape, weight, in, out, parts});
   else
-    launch(Small{shape, weight, in, out, partials});
+    launch(Small{shape, weight, in, out, parts});
 }
 
 }  // namespace riffle::RIFFLE_GPU

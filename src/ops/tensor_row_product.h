@@ -52,9 +52,9 @@ struct TensorRowProduct {
   const Bfloat16* weight;  // packed
   In in;
   Out out;
-  TilePartials partials;
+  PartsOfRows parts;  // tiles
 
-  int64_t SharedBytes() const { return OperandBytes() + (partials.of_tiles ? PartialBytes() : 0); }
+  int64_t SharedBytes() const { return OperandBytes() + (parts.of_rows ? PartialBytes() : 0); }
 
   RIFFLE_KERNEL void operator()(Shared& shared) const {
     const auto groups = static_cast<unsigned>(shape.groups);
@@ -103,14 +103,16 @@ struct TensorRowProduct {
         if (row >= shape.rows) continue;
         const Partial partial =
             out.template Store<kNeighbours, kWhole>(group * shape.rows + row, p, shape.pixels, values, loaded[i]);
-        if (partials.of_tiles) gathered[row * (kPartials + 1) + place] = partial;
+        if (parts.of_rows) gathered[row * (kPartials + 1) + place] = partial;
       }
     }
-    if (!partials.of_tiles) return;
+    if (!parts.of_rows) return;
     __syncthreads();
+    const int64_t left = shape.pixels - pixel;
     for (int row = BlockThread(); row < shape.rows; row += kThreads)
-      partials.of_tiles[(group * shape.rows + row) * partials.tiles + pixel / kTilePixels] =
-          Out::Combine(gathered + row * (kPartials + 1), kPartials, kNeighbours, shape.pixels - pixel);
+      parts.of_rows[(group * shape.rows + row) * parts.count + pixel / kTilePixels] = {
+          Out::Combine(gathered + row * (kPartials + 1), kPartials, kNeighbours, left),
+          static_cast<float>(left < kTilePixels ? left : kTilePixels)};
   }
 
   // A lane of C holds two columns of each of four matrices. That those are neighbours, pixels are stored in another
@@ -164,8 +166,8 @@ struct TensorRowProduct {
 /// Launches it, with packed weights, if a block's shared memory holds the rows; false if not.
 template <class In, class Out>
 bool LaunchTensorRowProduct(const Execution& execution, const RowProductShape& shape, const Bfloat16* weight,
-                            const In& in, const Out& out, const TilePartials& partials) {
-  const TensorRowProduct<In, Out> kernel = {shape, weight, in, out, partials};
+                            const In& in, const Out& out, const PartsOfRows& parts) {
+  const TensorRowProduct<In, Out> kernel = {shape, weight, in, out, parts};
   if (kernel.SharedBytes() > MostSharedBytes(execution)) return false;
   Launch(execution, {shape.tiles() * shape.groups}, kernel);
   return true;

@@ -23,7 +23,7 @@ void Run(const Execution& execution, const GramShape& shape, const riffle::Gram<
     const CentredRows<Map> rows = {a.x, a.moments};
     LaunchRowDots(execution, dots, rows, rows, parts);
   }
-  LaunchAddParts(execution, dots, means, parts, a.comoments, nullptr);
+  LaunchAddParts(execution, dots, means, PartsOf(dots), parts, a.comoments, nullptr);
 }
 
 }  // namespace
