@@ -97,7 +97,8 @@ struct TensorPass {
   static constexpr bool kFirst = !std::is_same_v<First, NoRows>, kSecond = !std::is_same_v<Second, NoRows>;
   static constexpr bool kOut = !std::is_same_v<Out, NoRows>;
   static constexpr bool kFirstDots = Wide::kFirstDots, kSecondDots = kSecond && Wide::kSecondDots;
-  static constexpr uint32_t kOnes = 0x3F803F80;  // a pair of 1
+  static constexpr bool kAgain = kFirstDots && kSecond;  // wide rows may have to be computed once more
+  static constexpr uint32_t kOnes = 0x3F803F80;          // a pair of 1
   static constexpr int kFragment = kTensorSide * kTensorSide;
   using Shared = unsigned char;
   using Packed = Words<kNeighbours / 2>;
@@ -216,20 +217,24 @@ struct TensorPass {
 
   RIFFLE_KERNEL void Ask(const Rows<const Bfloat16>& rows, int64_t row, int64_t p, void* slot,
                          AsyncCopies& copies) const {
+    if (!rows) return;
     const Bfloat16* const at = rows[row] + p;
     if (p + kNeighbours <= shape.pixels && IsPacked<kNeighbours>(at))
       copies.Copy(slot, at);
     else
       StoreWords<4>(slot, LoadPackedValues<kNeighbours, false>(rows[row], p, shape.pixels));
   }
+  // What has come; zeros where nothing is read.
+  RIFFLE_KERNEL static Packed Take(bool there, const void* slot) { return there ? LoadWords<4>(slot) : Packed{}; }
   template <class In>
   RIFFLE_KERNEL void AskForNarrowRows(const Block& block, const In& in, Area slots, int rows, int64_t pixel,
                                       AsyncCopies& copies) const {
     const int eights = tile_pixels / kNeighbours, count = rows * eights;
     for (int i = BlockThread(), slot = 0; i < count; i += threads, slot += In::kMaps) {
       const int64_t row = int64_t{block.group} * rows + i / eights, p = pixel + i % eights * kNeighbours;
-      RIFFLE_UNROLL for (int map = 0; map < In::kMaps; ++map) if (in.Reads(map))
-          Ask(in.Reads(map), row, p, SlotAt(block, slots, slot + map), copies);
+      RIFFLE_UNROLL for (int map = 0; map < In::kMaps; ++map) {
+        Ask(in.Reads(map), row, p, SlotAt(block, slots, slot + map), copies);
+      }
     }
   }
   RIFFLE_KERNEL void AskForNarrow(const Block& block, int64_t pixel, AsyncCopies& copies) const {
@@ -240,13 +245,15 @@ struct TensorPass {
     copies.Commit();
   }
   RIFFLE_KERNEL void AskForWide(const Block& block, int64_t pixel, int share, AsyncCopies& copies) const {
-    if (pixel < shape.pixels)
-      for (int r = 0; r < cut.row_tiles; ++r) RIFFLE_UNROLL for (int half = 0; half < 2; ++half) {
-          const Place place = PlaceOf(block, pixel, share, r, half);
-          if (place.row_of_group >= shape.wide) continue;
-          RIFFLE_UNROLL for (int map = 0; map < Wide::kMaps; ++map) if (wide.Reads(map))
-              Ask(wide.Reads(map), place.row, place.p, WideSlot(block, share, r, half, map), copies);
+    for (int r = 0; pixel < shape.pixels && r < cut.row_tiles; ++r) {
+      RIFFLE_UNROLL for (int half = 0; half < 2; ++half) {
+        const Place place = PlaceOf(block, pixel, share, r, half);
+        if (place.row_of_group >= shape.wide) continue;
+        RIFFLE_UNROLL for (int map = 0; map < Wide::kMaps; ++map) {
+          Ask(wide.Reads(map), place.row, place.p, WideSlot(block, share, r, half, map), copies);
         }
+      }
+    }
     copies.Commit();
   }
   RIFFLE_KERNEL void* WideSlot(const Block& block, int share, int r, int half, int map) const {
@@ -271,13 +278,14 @@ struct TensorPass {
     Bfloat16* const to = TileAt(block, tile);
     for (int i = BlockThread(), slot = 0; i < count; i += threads, slot += In::kMaps) {
       const int row = i / eights, eight = i % eights;
-      Packed maps[In::kMaps] = {};
-      RIFFLE_UNROLL for (int map = 0; map < In::kMaps; ++map) if (in.Reads(map)) maps[map] =
-          LoadWords<4>(SlotAt(block, slots, slot + map));
+      Packed maps[In::kMaps];
+      RIFFLE_UNROLL for (int map = 0; map < In::kMaps; ++map) {
+        maps[map] = Take(bool{in.Reads(map)}, SlotAt(block, slots, slot + map));
+      }
       const auto packed = PackedOf(in.template Of<kNeighbours>(int64_t{block.group} * rows + row,
                                                                pixel + eight * kNeighbours, shape.pixels, maps));
       Bfloat16* const share = to + row * pitch + eight / 4 * kSharePixels + eight % 4 * 2;
-      RIFFLE_UNROLL for (int n = 0; n < 4; ++n) StoreWords<1>(share + n * 8, {{packed.v[n]}});
+      for (int n = 0; n < 4; ++n) StoreWords<1>(share + n * 8, {{packed.v[n]}});
     }
   }
   RIFFLE_KERNEL static Packed PackedOf(const Values<kNeighbours>& values) {
@@ -299,8 +307,7 @@ struct TensorPass {
       uint32_t of_b[2][4];
       LoadTransposedMatrices(of_b[0], b + d * kTensorSide * pitch);
       LoadTransposedMatrices(of_b[1], b + d * kTensorSide * pitch + 16);
-      RIFFLE_UNROLL for (int n = 0; n < 4; ++n)
-          MultiplyAdd(sum[n], of_a.v, of_b[n / 2][n % 2 * 2], of_b[n / 2][n % 2 * 2 + 1]);
+      for (int n = 0; n < 4; ++n) MultiplyAdd(sum[n], of_a.v, of_b[n / 2][n % 2 * 2], of_b[n / 2][n % 2 * 2 + 1]);
     }
   }
   // Weights have whole pairs of row tiles (TensorWeightsShape).
@@ -316,65 +323,88 @@ struct TensorPass {
     }
     return values;
   }
-  // sum += dots of a warp's wide rows, 16 pixels of them, with narrow ones.
-  RIFFLE_KERNEL void AddDots(const uint32_t (&a)[4], const Bfloat16* pixels, int rows,
+  // A warp's 16 wide rows, of 16 pixels of a share, as an operand.
+  struct Fragment {
+    uint32_t v[4];
+  };
+  RIFFLE_KERNEL static Fragment FragmentOf(const Packed (&rows)[2], int k) {
+    return {{rows[0].v[2 * k], rows[1].v[2 * k], rows[0].v[2 * k + 1], rows[1].v[2 * k + 1]}};
+  }
+  // sum += dots of the warp's wide rows with narrow ones, of a share.
+  RIFFLE_KERNEL void AddDots(const Packed (&rows)[2], const Bfloat16* share, int narrow_rows,
                              float (&sum)[kNarrowTiles][4]) const {
-    const Bfloat16* const b = pixels + (Lane() / 16 * 8 + Lane() % 8) * pitch + Lane() / 8 % 2 * 8;
-    RIFFLE_UNROLL for (int n = 0; n < kNarrowTiles; n += 2) {
-      if (n * 8 >= rows) break;
-      uint32_t of_b[4];
-      LoadMatrices(of_b, b + n * 8 * pitch);
-      MultiplyAdd(sum[n], a, of_b[0], of_b[1]);
-      MultiplyAdd(sum[n + 1], a, of_b[2], of_b[3]);
+    const Bfloat16* const b = share + (Lane() / 16 * 8 + Lane() % 8) * pitch + Lane() / 8 % 2 * 8;
+    RIFFLE_UNROLL for (int k = 0; k < 2; ++k) {
+      const Fragment a = FragmentOf(rows, k);
+      RIFFLE_UNROLL for (int n = 0; n < kNarrowTiles; n += 2) {
+        if (n * 8 >= narrow_rows) break;
+        uint32_t of_b[4];
+        LoadMatrices(of_b, b + n * 8 * pitch + k * kTensorSide);
+        MultiplyAdd(sum[n], a.v, of_b[0], of_b[1]);
+        if (n + 1 < kNarrowTiles) MultiplyAdd(sum[n + 1], a.v, of_b[2], of_b[3]);
+      }
     }
   }
 
-  // The warp's r-th 16 wide rows of a share.
+  // The warp's r-th 16 wide rows of a share. What was read early is taken where it is needed, and again where it is
+  // needed again: registers are scarce.
   RIFFLE_KERNEL void ComputeWide(const Block& block, int64_t pixel, int share, int r, Sums& sums) const {
     const int row_tile = block.row_tile + r * cut.warps, at = ShareAt(share);
     if (row_tile * kTensorSide >= shape.wide) return;
-    Packed maps[2][Wide::kMaps] = {}, made[2] = {};
-    bool there[2];
-    Place place[2];
-    RIFFLE_UNROLL for (int half = 0; half < 2; ++half) {
-      place[half] = PlaceOf(block, pixel, share, r, half);
-      there[half] = place[half].row_of_group < shape.wide;
-      RIFFLE_UNROLL for (int map = 0; map < Wide::kMaps; ++map) if (there[half] && wide.Reads(map)) maps[half][map] =
-          LoadWords<4>(WideSlot(block, share, r, half, map));
+    const int64_t weight_tile = RowTileOf(block.group, shape.wide, row_tile);
+    if constexpr (kAgain)
+      if (wide.again_weight) ComputeAgain(block, pixel, share, r, weight_tile);
+    if constexpr (kFirstDots) {
+      Packed x[2] = {};
+      RIFFLE_UNROLL for (int half = 0; half < 2; ++half) {
+        if (PlaceOf(block, pixel, share, r, half).row_of_group < shape.wide)
+          x[half] = LoadWords<4>(WideSlot(block, share, r, half, 0));
+      }
+      AddDots(x, TileAt(block, kFirstTile) + at, shape.first, sums.first);
     }
-    if constexpr (Wide::kComputed) {
-      const int64_t weight_tile = RowTileOf(block.group, shape.wide, row_tile);
-      if constexpr (kFirstDots && kSecond)
-        if (wide.again_weight) {
-          float sum[4][4] = {};
-          AddProduct(wide.again_weight, weight_tile, TensorTiles(shape.second), TileAt(block, kSecondTile) + at, sum);
-          RIFFLE_UNROLL for (int half = 0; half < 2; ++half) if (there[half]) maps[half][0] =
-              PackedOf(wide.again.template Of<kNeighbours>(place[half].row, RowOf(sum, half), {maps[half][0]}));
-        }
-      float sum[4][4] = {};
+
+    float sum[4][4] = {};
+    if constexpr (Wide::kComputed)
       AddProduct(to_wide, weight_tile, TensorTiles(shape.first), TileAt(block, kFirstTile) + at, sum);
-      RIFFLE_UNROLL for (int half = 0; half < 2; ++half) if (there[half]) made[half] =
-          StoreWide(block, place[half], r, half, RowOf(sum, half), maps[half]);
-    } else {
-      RIFFLE_UNROLL for (int half = 0; half < 2; ++half) if (there[half]) made[half] =
-          PackedOf(wide.in.template Of<kNeighbours>(place[half].row, place[half].p, shape.pixels, maps[half]));
+    Packed made[2] = {};
+    RIFFLE_UNROLL for (int half = 0; half < 2; ++half) {
+      const Place place = PlaceOf(block, pixel, share, r, half);
+      if (place.row_of_group >= shape.wide) continue;
+      Packed maps[Wide::kMaps];
+      RIFFLE_UNROLL for (int map = 0; map < Wide::kMaps; ++map) {
+        const bool there = (kFirstDots && map == 0) || wide.Reads(map);
+        maps[map] = Take(there, WideSlot(block, share, r, half, map));
+      }
+      if constexpr (Wide::kComputed)
+        made[half] = StoreWide(block, place, r, half, RowOf(sum, half), maps);
+      else
+        made[half] = PackedOf(wide.in.template Of<kNeighbours>(place.row, place.p, shape.pixels, maps));
     }
-    if constexpr (kFirstDots || kSecondDots) RIFFLE_UNROLL for (int k = 0; k < 2; ++k) {
-        if constexpr (kFirstDots) {
-          const uint32_t x[4] = {maps[0][0].v[2 * k], maps[1][0].v[2 * k], maps[0][0].v[2 * k + 1],
-                                 maps[1][0].v[2 * k + 1]};
-          AddDots(x, TileAt(block, kFirstTile) + at + k * 16, shape.first, sums.first);
-        }
-        if constexpr (kSecondDots) {
-          const uint32_t a[4] = {made[0].v[2 * k], made[1].v[2 * k], made[0].v[2 * k + 1], made[1].v[2 * k + 1]};
-          AddDots(a, TileAt(block, kSecondTile) + at + k * 16, shape.second, sums.second);
-          if (second_dots.sums) MultiplyAdd(sums.wide, a, kOnes, kOnes);
-        }
-      }
-    if constexpr (kOut) RIFFLE_UNROLL for (int half = 0; half < 2; ++half) {
+    if constexpr (kSecondDots) {
+      AddDots(made, TileAt(block, kSecondTile) + at, shape.second, sums.second);
+      if (second_dots.sums)
+        for (int k = 0; k < 2; ++k) MultiplyAdd(sums.wide, FragmentOf(made, k).v, kOnes, kOnes);
+    }
+    if constexpr (kOut) {
+      RIFFLE_UNROLL for (int half = 0; half < 2; ++half) {
         Bfloat16* const row = TileAt(block, kWideTile) + (row_tile * kTensorSide + half * 8 + Lane() / 4) * pitch;
-        RIFFLE_UNROLL for (int n = 0; n < 4; ++n) StoreWords<1>(row + at + n * 8 + Lane() % 4 * 2, {{made[half].v[n]}});
+        for (int n = 0; n < 4; ++n) StoreWords<1>(row + at + n * 8 + Lane() % 4 * 2, {{made[half].v[n]}});
       }
+    }
+  }
+
+  // Puts what the wide rows were, of which the gradients are asked for, where they would have come.
+  RIFFLE_KERNEL void ComputeAgain(const Block& block, int64_t pixel, int share, int r, int64_t weight_tile) const {
+    float sum[4][4] = {};
+    AddProduct(wide.again_weight, weight_tile, TensorTiles(shape.second), TileAt(block, kSecondTile) + ShareAt(share),
+               sum);
+    RIFFLE_UNROLL for (int half = 0; half < 2; ++half) {
+      const Place place = PlaceOf(block, pixel, share, r, half);
+      if (place.row_of_group >= shape.wide) continue;
+      void* const slot = WideSlot(block, share, r, half, 0);
+      StoreWords<4>(slot, PackedOf(wide.again.template Of<kNeighbours>(place.row, RowOf(sum, half),
+                                                                       {Take(bool{wide.Reads(0)}, slot)})));
+    }
   }
 
   // Stores what becomes of a product; returns it.
@@ -404,17 +434,14 @@ struct TensorPass {
       const int row_tile = item / shares, at = item % shares * kSharePixels;
       const int first_row = row_tile * kTensorSide + Lane() / 4;
       const int64_t p = pixel + at + Lane() % 4 * kNeighbours;
-      typename Out::template Loaded<kNeighbours> loaded[2] = {};
-      RIFFLE_UNROLL for (int half = 0; half < 2; ++half) if (first_row + half * 8 < shape.out) loaded[half] =
-          out.template Load<kNeighbours, false>(int64_t{block.group} * shape.out + first_row + half * 8, p,
-                                                shape.pixels);
       float sum[4][4] = {};
       AddProduct(to_narrow, RowTileOf(block.group, shape.out, row_tile), TensorTiles(shape.wide),
                  TileAt(block, kWideTile) + at, sum);
       RIFFLE_UNROLL for (int half = 0; half < 2; ++half) {
         if (first_row + half * 8 >= shape.out) continue;
+        const int64_t row = int64_t{block.group} * shape.out + first_row + half * 8;
         const Partial partial = out.template Store<kNeighbours, false>(
-            int64_t{block.group} * shape.out + first_row + half * 8, p, shape.pixels, RowOf(sum, half), loaded[half]);
+            row, p, shape.pixels, RowOf(sum, half), out.template Load<kNeighbours, false>(row, p, shape.pixels));
         if (gathers) Gather<Out>(block, item, half, partial, Inside(0, kNeighbours, shape.pixels - p));
       }
     }
@@ -475,20 +502,23 @@ struct TensorPass {
     RIFFLE_UNROLL for (int half = 0; half < 2; ++half) {
       const Place place = PlaceOf(block, 0, 0, 0, half);
       if (place.row_of_group >= shape.wide) continue;
-      if constexpr (kFirstDots) {
-        float* const dots = first_dots.parts + part * first_dots.values +
-                            int64_t{block.group} * shape.first * shape.wide + place.row_of_group;
-        RIFFLE_UNROLL for (int n = 0; n < kNarrowTiles; ++n)
-            RIFFLE_UNROLL for (int e = 0; e < 2; ++e) if (const int row = n * 8 + Lane() % 4 * 2 + e; row < shape.first)
-                dots[int64_t{row} * shape.wide] = sums.first[n][half * 2 + e];
-      }
+      if constexpr (kFirstDots)
+        StoreDotsOfRow(sums.first, half, shape.first, shape.wide,
+                       first_dots.parts + part * first_dots.values + int64_t{block.group} * shape.first * shape.wide +
+                           place.row_of_group);
       if constexpr (kSecondDots) {
         float* const of_part = second_dots.parts + part * second_dots.values;
-        RIFFLE_UNROLL for (int n = 0; n < kNarrowTiles; ++n)
-            RIFFLE_UNROLL for (int e = 0; e < 2; ++e) if (const int row = n * 8 + Lane() % 4 * 2 + e;
-                                                          row < shape.second) of_part[place.row * shape.second + row] =
-                sums.second[n][half * 2 + e];
+        StoreDotsOfRow(sums.second, half, shape.second, 1, of_part + place.row * shape.second);
         if (second_dots.sums && Lane() % 4 == 0) of_part[second_dots.sums_at + place.row] = sums.wide[half * 2];
+      }
+    }
+  }
+  RIFFLE_KERNEL static void StoreDotsOfRow(const float (&sum)[kNarrowTiles][4], int half, int rows, int64_t stride,
+                                           float* to) {
+    RIFFLE_UNROLL for (int n = 0; n < kNarrowTiles; ++n) {
+      RIFFLE_UNROLL for (int e = 0; e < 2; ++e) {
+        const int row = n * 8 + Lane() % 4 * 2 + e;
+        if (row < rows) to[row * stride] = sum[n][half * 2 + e];
       }
     }
   }

@@ -13,7 +13,7 @@ using InputGradient = GradientOutput<Bfloat16>;
 using ForwardSize = PassSize<16, 320, 2>;
 // Of narrow rows whose dots are computed. A chain has those of two convolutions, so that only the first two suit it.
 using SmallSize = PassSize<32, 256, 2>;
-using MiddleSize = PassSize<48, 320, 2>;
+using MiddleSize = PassSize<40, 320, 2>;
 using LargeSize = PassSize<80, 640, 1>;
 using LargestSize = PassSize<160, 320, 1>;
 
