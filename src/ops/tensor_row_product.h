@@ -23,18 +23,27 @@ struct TensorWeightsShape {
   constexpr int64_t values() const { return int64_t{groups} * row_tiles * depth_tiles * kTensorSide * kTensorSide; }
 };
 
+/// Which weight the i-th of those is; it may be one of the zeros.
+struct TensorWeight {
+  int64_t group;
+  int row, depth;
+
+  RIFFLE_KERNEL TensorWeight(const TensorWeightsShape& shape, int64_t i) {
+    const int value = static_cast<int>(i % 8), lane = static_cast<int>(i / 8 % kWarp);
+    const int64_t tile = i / 8 / kWarp;
+    group = tile / shape.depth_tiles / shape.row_tiles;
+    row = static_cast<int>(tile / shape.depth_tiles % shape.row_tiles) * kTensorSide + lane / 4 + value / 2 % 2 * 8;
+    depth = static_cast<int>(tile % shape.depth_tiles) * kTensorSide + lane % 4 * 2 + value % 2 + value / 4 * 8;
+  }
+};
+
 /// Packs [groups][depth][rows].
 inline void PackTensorWeights(const Execution& execution, int groups, int rows, int depth, const float* weight,
                               Bfloat16* packed) {
   const TensorWeightsShape shape(groups, rows, depth);
   ForEach(execution, shape.values(), [=] RIFFLE_LAMBDA(int64_t i) {
-    const int value = static_cast<int>(i % 8), lane = static_cast<int>(i / 8 % kWarp);
-    const int64_t tile = i / 8 / kWarp;
-    const auto d = static_cast<int>(tile % shape.depth_tiles) * kTensorSide + lane % 4 * 2 + value % 2 + value / 4 * 8;
-    const auto row =
-        static_cast<int>(tile / shape.depth_tiles % shape.row_tiles) * kTensorSide + lane / 4 + value / 2 % 2 * 8;
-    const int64_t group = tile / shape.depth_tiles / shape.row_tiles;
-    packed[i] = Bfloat16(row < rows && d < depth ? weight[(group * depth + d) * rows + row] : 0);
+    const TensorWeight w(shape, i);
+    packed[i] = Bfloat16(w.row < rows && w.depth < depth ? weight[(w.group * depth + w.depth) * rows + w.row] : 0);
   });
 }
 

@@ -239,17 +239,22 @@ int64_t GroupConvPreparedValues(const GroupConvShape& shape) {
 
 void GroupConvPrepare(const Execution& execution, const GroupConvShape& shape, float* prepared,
                       const GroupConvWeights<float>& a) {
-  const int64_t in = shape.in_per_group(), out = shape.out_per_group(), weights = shape.weights();
-  ForEach(execution, weights + shape.out_channels, [=] RIFFLE_LAMBDA(int64_t i) {
-    if (i >= weights) {
+  const int64_t in = shape.in_per_group(), out = shape.out_per_group();
+  const int64_t weights = shape.weights(), floats = weights + shape.out_channels;
+  const TensorWeightsShape packed_shape = ForwardWeights(shape);
+  Bfloat16* const packed = PreparedForTensorCores(shape, prepared);
+  ForEach(execution, floats + packed_shape.values(), [=] RIFFLE_LAMBDA(int64_t i) {
+    if (i >= floats) {
+      const TensorWeight w(packed_shape, i - floats);
+      const bool there = w.row < out && w.depth < in;
+      packed[i - floats] = Bfloat16(there ? a.weight[(w.group * out + w.row) * in + w.depth] : 0);
+    } else if (i >= weights) {
       prepared[i] = a.bias ? a.bias[i - weights] : 0;
-      return;
+    } else {
+      const int64_t group = i / (in * out), k = i / out % in, m = i % out;
+      prepared[i] = a.weight[(group * out + m) * in + k];
     }
-    const int64_t group = i / (in * out), k = i / out % in, m = i % out;
-    prepared[i] = a.weight[(group * out + m) * in + k];
   });
-  PackTensorWeights(execution, shape.groups, shape.out_per_group(), shape.in_per_group(), prepared,
-                    PreparedForTensorCores(shape, prepared));
 }
 
 void GroupConvForward(const Execution& execution, const GroupConvShape& shape,

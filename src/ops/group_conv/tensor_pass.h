@@ -2,7 +2,7 @@
 // tensor cores multiply. A group has wide rows (of a unit's channels) and narrow rows (of its bottleneck's); a pass
 // does what its parts say of
 //   narrow rows `first`        from which the wide rows are computed, with the weights to_wide
-//   wide rows                  those, or rows that are read (Wide: ReadRows, WideOutput, WideGradient)
+//   wide rows                  those, or rows that are read (Wide: ReadRows, SecondRows, WideOutput, WideGradient)
 //   narrow rows `out`          computed from the wide rows, with the weights to_narrow
 //   dots                       of wide rows with first ones, and with narrow rows `second`: gradients of weights
 //
@@ -33,6 +33,13 @@ struct ReadRows {
   static constexpr bool kComputed = false, kFirstDots = false, kSecondDots = true;
   In in;
   RIFFLE_KERNEL Rows<const Bfloat16> Reads(int i) const { return in.Reads(i); }
+};
+
+/// The rows `second` themselves, for their dots with one another.
+struct SecondRows {
+  static constexpr int kMaps = 0;
+  static constexpr bool kComputed = false, kFirstDots = false, kSecondDots = true;
+  RIFFLE_KERNEL Rows<const Bfloat16> Reads(int) const { return {}; }
 };
 
 /// Wide rows that a forward pass computes and stores.
@@ -168,7 +175,10 @@ struct TensorPass {
       __syncthreads();
       for (int share = 0; share < kShares; ++share) {
         copies.template Wait<kShares>();
-        for (int r = 0; r < cut.row_tiles; ++r) ComputeWide(block, pixel, share, r, sums);
+        if constexpr (std::is_same_v<Wide, SecondRows>)
+          AddSecondDots(block, share, sums);
+        else
+          for (int r = 0; r < cut.row_tiles; ++r) ComputeWide(block, pixel, share, r, sums);
         AskForWide(block, pixel + step, share, copies);
       }
       __syncthreads();
@@ -330,19 +340,16 @@ struct TensorPass {
   RIFFLE_KERNEL static Fragment FragmentOf(const Packed (&rows)[2], int k) {
     return {{rows[0].v[2 * k], rows[1].v[2 * k], rows[0].v[2 * k + 1], rows[1].v[2 * k + 1]}};
   }
-  // sum += dots of the warp's wide rows with narrow ones, of a share.
-  RIFFLE_KERNEL void AddDots(const Packed (&rows)[2], const Bfloat16* share, int narrow_rows,
+  // sum += dots of the warp's wide rows with narrow ones, of 16 pixels.
+  RIFFLE_KERNEL void AddDots(const Fragment& a, const Bfloat16* pixels, int narrow_rows,
                              float (&sum)[kNarrowTiles][4]) const {
-    const Bfloat16* const b = share + (Lane() / 16 * 8 + Lane() % 8) * pitch + Lane() / 8 % 2 * 8;
-    RIFFLE_UNROLL for (int k = 0; k < 2; ++k) {
-      const Fragment a = FragmentOf(rows, k);
-      RIFFLE_UNROLL for (int n = 0; n < kNarrowTiles; n += 2) {
-        if (n * 8 >= narrow_rows) break;
-        uint32_t of_b[4];
-        LoadMatrices(of_b, b + n * 8 * pitch + k * kTensorSide);
-        MultiplyAdd(sum[n], a.v, of_b[0], of_b[1]);
-        if (n + 1 < kNarrowTiles) MultiplyAdd(sum[n + 1], a.v, of_b[2], of_b[3]);
-      }
+    const Bfloat16* const b = pixels + (Lane() / 16 * 8 + Lane() % 8) * pitch + Lane() / 8 % 2 * 8;
+    RIFFLE_UNROLL for (int n = 0; n < kNarrowTiles; n += 2) {
+      if (n * 8 >= narrow_rows) break;
+      uint32_t of_b[4];
+      LoadMatrices(of_b, b + n * 8 * pitch);
+      MultiplyAdd(sum[n], a.v, of_b[0], of_b[1]);
+      if (n + 1 < kNarrowTiles) MultiplyAdd(sum[n + 1], a.v, of_b[2], of_b[3]);
     }
   }
 
@@ -360,7 +367,9 @@ struct TensorPass {
         if (PlaceOf(block, pixel, share, r, half).row_of_group < shape.wide)
           x[half] = LoadWords<4>(WideSlot(block, share, r, half, 0));
       }
-      AddDots(x, TileAt(block, kFirstTile) + at, shape.first, sums.first);
+      RIFFLE_UNROLL for (int k = 0; k < 2; ++k) {
+        AddDots(FragmentOf(x, k), TileAt(block, kFirstTile) + at + k * kTensorSide, shape.first, sums.first);
+      }
     }
 
     float sum[4][4] = {};
@@ -381,15 +390,29 @@ struct TensorPass {
         made[half] = PackedOf(wide.in.template Of<kNeighbours>(place.row, place.p, shape.pixels, maps));
     }
     if constexpr (kSecondDots) {
-      AddDots(made, TileAt(block, kSecondTile) + at, shape.second, sums.second);
-      if (second_dots.sums)
-        for (int k = 0; k < 2; ++k) MultiplyAdd(sums.wide, FragmentOf(made, k).v, kOnes, kOnes);
+      RIFFLE_UNROLL for (int k = 0; k < 2; ++k) {
+        const Fragment a = FragmentOf(made, k);
+        AddDots(a, TileAt(block, kSecondTile) + at + k * kTensorSide, shape.second, sums.second);
+        if (second_dots.sums) MultiplyAdd(sums.wide, a.v, kOnes, kOnes);
+      }
     }
     if constexpr (kOut) {
       RIFFLE_UNROLL for (int half = 0; half < 2; ++half) {
         Bfloat16* const row = TileAt(block, kWideTile) + (row_tile * kTensorSide + half * 8 + Lane() / 4) * pitch;
         for (int n = 0; n < 4; ++n) StoreWords<1>(row + at + n * 8 + Lane() % 4 * 2, {{made[half].v[n]}});
       }
+    }
+  }
+
+  // Where the wide rows are the second ones: they lie in shared memory.
+  RIFFLE_KERNEL void AddSecondDots(const Block& block, int share, Sums& sums) const {
+    const Bfloat16* const pixels = TileAt(block, kSecondTile) + ShareAt(share);
+    const Bfloat16* const row = pixels + (block.row_tile * kTensorSide + Lane() % 16) * pitch + Lane() / 16 * 8;
+    RIFFLE_UNROLL for (int k = 0; k < 2; ++k) {
+      Fragment a;
+      LoadMatrices(a.v, row + k * kTensorSide);
+      AddDots(a, pixels + k * kTensorSide, shape.second, sums.second);
+      if (second_dots.sums) MultiplyAdd(sums.wide, a.v, kOnes, kOnes);
     }
   }
 

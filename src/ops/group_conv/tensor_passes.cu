@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "ops/group_conv/tensor_pass.h"
 #include "ops/group_conv/tensor_passes.h"
 
@@ -19,30 +21,26 @@ using LargestSize = PassSize<160, 320, 1>;
 
 // nvcc takes what a designated initialiser leaves out for what comes next, so none does here.
 
-int LargestOf(int a, int b) { return a > b ? a : b; }
 int TilesOf(int rows) { return static_cast<int>(DivideUp(rows, kTensorSide)); }
 
 // Several arrays in scratch memory: their places first, then the memory.
 class ScratchArrays {
  public:
   template <class T>
-  void Add(T** array, int64_t count) {
-    arrays_[count_++] = {reinterpret_cast<void**>(array), bytes_};
+  int64_t Add(int64_t count) {
+    const int64_t place = bytes_;
     bytes_ += Aligned(count * int64_t{sizeof(T)});
+    return place;
   }
-  void Allocate(const Execution& execution) const {
-    auto* const memory = Scratch<unsigned char>(execution, bytes_);
-    for (int i = 0; i < count_; ++i) *arrays_[i].array = memory + arrays_[i].at;
+  void Allocate(const Execution& execution) { memory_ = Scratch<unsigned char>(execution, bytes_); }
+  template <class T>
+  T* At(int64_t place) const {
+    return reinterpret_cast<T*>(memory_ + place);
   }
 
  private:
-  struct Array {
-    void** array;
-    int64_t at;
-  };
-  Array arrays_[8];
-  int count_ = 0;
   int64_t bytes_ = 0;
+  unsigned char* memory_ = nullptr;
 };
 
 // Cuts a pass. Warps take their wide rows one row tile after the other, or, where they keep dots of them, one each;
@@ -56,7 +54,7 @@ bool Cut(const Execution& execution, TensorPass<Wide, First, Second, Out, Size>&
   PassCut& cut = pass.cut;
   cut.warps = static_cast<int>(DivideUp(tiles, rounds));
   if constexpr (Pass::kFirstDots || Pass::kSecondDots) {
-    const int dotted = LargestOf(Pass::kFirstDots ? shape.first : 0, Pass::kSecondDots ? shape.second : 0);
+    const int dotted = std::max(Pass::kFirstDots ? shape.first : 0, Pass::kSecondDots ? shape.second : 0);
     if (dotted > Size::kNarrowRows || (rounds > 1 && Pass::kOut)) return false;
     cut.chunks = rounds;
   } else {
@@ -70,9 +68,9 @@ bool Cut(const Execution& execution, TensorPass<Wide, First, Second, Out, Size>&
   constexpr int64_t kProcessors = 132, kSharedOfProcessor = 228 * 1024, kSharedOfSystem = 1024;  // of a large card
   const int64_t of_threads = int64_t{Size::kThreads} * Size::kBlocksAtOnce / pass.Threads();
   const int64_t of_shared = kSharedOfProcessor / (pass.SharedBytes() + kSharedOfSystem);
-  const int64_t slots = kProcessors * (of_threads < of_shared ? of_threads : of_shared) / (shape.groups * cut.chunks);
-  const int64_t few = DivideUp(DivideUp(shape.pixels, pass.tile_pixels), 2);
-  cut.slots = static_cast<int>(slots < 1 ? 1 : slots < few ? slots : few);
+  const int64_t blocks = kProcessors * std::clamp<int64_t>(of_threads, 1, std::max<int64_t>(of_shared, 1));
+  const int64_t most = DivideUp(DivideUp(shape.pixels, pass.tile_pixels), 2);
+  cut.slots = static_cast<int>(std::clamp<int64_t>(blocks / (int64_t{shape.groups} * cut.chunks), 1, most));
   return true;
 }
 
@@ -141,11 +139,12 @@ bool WideInputBackward(const Execution& execution, const GroupConvShape& shape,
   pass.second = second;
   pass.first_dots = Dots(DotsOf(shape, a));
   if (!Cut(execution, pass)) return false;
-  Bfloat16* weight = nullptr;
   ScratchArrays arrays;
-  arrays.Add(&weight, GradientWeights(shape));
-  arrays.Add(&pass.first_dots.parts, pass.DotParts() * pass.first_dots.values);
+  const int64_t weights = arrays.Add<Bfloat16>(GradientWeights(shape));
+  const int64_t dots = arrays.Add<float>(pass.DotParts() * pass.first_dots.values);
   arrays.Allocate(execution);
+  auto* const weight = arrays.At<Bfloat16>(weights);
+  pass.first_dots.parts = arrays.At<float>(dots);
   PackForGradient(execution, shape, a.weight, weight);
   pass.to_wide = weight;
   Launch(execution, {pass.Blocks()}, pass);
@@ -182,13 +181,14 @@ bool WideOutputBackward(const Execution& execution, const GroupConvShape& shape,
   pass.second_dots = Dots(DotsOf(shape, a));
   pass.gathers = sums != nullptr;
   if (!Cut(execution, pass)) return false;
-  Bfloat16* weight = nullptr;
   ScratchArrays arrays;
-  arrays.Add(&weight, kOut ? GradientWeights(shape) : 0);
-  arrays.Add(&pass.second_dots.parts, pass.DotParts() * pass.second_dots.values);
-  arrays.Add(&pass.parts.of_rows, sums ? shape.in_channels * pass.PartsOfRow() : 0);
+  const int64_t weights = arrays.Add<Bfloat16>(kOut ? GradientWeights(shape) : 0);
+  const int64_t dots = arrays.Add<float>(pass.DotParts() * pass.second_dots.values);
+  const int64_t parts = arrays.Add<Part>(sums ? shape.in_channels * pass.PartsOfRow() : 0);
   arrays.Allocate(execution);
-  pass.parts.count = pass.PartsOfRow();
+  auto* const weight = arrays.At<Bfloat16>(weights);
+  pass.second_dots.parts = arrays.At<float>(dots);
+  pass.parts = {arrays.At<Part>(parts), pass.PartsOfRow()};
   if (kOut) PackForGradient(execution, shape, a.weight, weight);
   pass.to_narrow = weight;
   Launch(execution, {pass.Blocks()}, pass);
@@ -228,15 +228,18 @@ bool ChainBackward(const Execution& execution, const GroupConvChainShape& shape,
   pass.second_dots = Dots(DotsOf(shape.first, a.first));
   pass.gathers = sums != nullptr;
   if (!Cut(execution, pass)) return false;
-  Bfloat16 *to_wide = nullptr, *to_narrow = nullptr;
   ScratchArrays arrays;
-  arrays.Add(&to_wide, GradientWeights(shape.second));
-  arrays.Add(&to_narrow, GradientWeights(shape.first));
-  arrays.Add(&pass.first_dots.parts, pass.DotParts() * pass.first_dots.values);
-  arrays.Add(&pass.second_dots.parts, pass.DotParts() * pass.second_dots.values);
-  arrays.Add(&pass.parts.of_rows, sums ? shape.first.in_channels * pass.PartsOfRow() : 0);
+  const int64_t wide_weights = arrays.Add<Bfloat16>(GradientWeights(shape.second));
+  const int64_t narrow_weights = arrays.Add<Bfloat16>(GradientWeights(shape.first));
+  const int64_t first_dots = arrays.Add<float>(pass.DotParts() * pass.first_dots.values);
+  const int64_t second_dots = arrays.Add<float>(pass.DotParts() * pass.second_dots.values);
+  const int64_t parts = arrays.Add<Part>(sums ? shape.first.in_channels * pass.PartsOfRow() : 0);
   arrays.Allocate(execution);
-  pass.parts.count = pass.PartsOfRow();
+  auto* const to_wide = arrays.At<Bfloat16>(wide_weights);
+  auto* const to_narrow = arrays.At<Bfloat16>(narrow_weights);
+  pass.first_dots.parts = arrays.At<float>(first_dots);
+  pass.second_dots.parts = arrays.At<float>(second_dots);
+  pass.parts = {arrays.At<Part>(parts), pass.PartsOfRow()};
   PackForGradient(execution, shape.second, a.second.weight, to_wide);
   PackForGradient(execution, shape.first, a.first.weight, to_narrow);
   pass.to_wide = to_wide;
@@ -245,6 +248,27 @@ bool ChainBackward(const Execution& execution, const GroupConvChainShape& shape,
   AddDotParts(execution, shape.second, a.second, pass.DotParts(), pass.first_dots.parts);
   AddDotParts(execution, shape.first, a.first, pass.DotParts(), pass.second_dots.parts);
   if (sums) Launch(execution, {shape.first.in_channels}, SumsOfRowParts{pass.parts, sums});
+  return true;
+}
+
+// A group's rows with one another.
+template <class Size>
+bool Gram(const Execution& execution, const GramShape& shape, const riffle::Gram<float, Bfloat16>& a) {
+  TensorPass<SecondRows, NoRows, Input, NoRows, Size> pass = {};
+  const RowDotsShape dots = {shape.groups, shape.per_group(), shape.per_group(), shape.pixels, true};
+  pass.shape = {.groups = shape.groups,
+                .wide = shape.per_group(),
+                .first = 0,
+                .second = shape.per_group(),
+                .out = 0,
+                .pixels = shape.pixels};
+  pass.second = {a.x};
+  pass.second_dots = Dots(dots);
+  if (!Cut(execution, pass)) return false;
+  pass.second_dots.parts = Scratch<float>(execution, pass.DotParts() * pass.second_dots.values);
+  Launch(execution, {pass.Blocks()}, pass);
+  LaunchAddParts(execution, dots, {.right = a.moments, .left_too = true}, pass.DotParts(), pass.second_dots.parts,
+                 a.comoments, nullptr);
   return true;
 }
 
@@ -293,7 +317,10 @@ bool TensorChainForward(const Execution& execution, const GroupConvChainShape& s
   pass.out = OutputOf(shape.second, a.second);
   pass.to_wide = PreparedForTensorCores(shape.first, a.first.prepared);
   pass.to_narrow = PreparedForTensorCores(shape.second, a.second.prepared);
-  return RunForward(execution, pass, a.second.moments, shape.second.out_channels);
+  if (RunForward(execution, pass, a.second.moments, shape.second.out_channels)) return true;
+  if (!TensorForward(execution, shape.first, a.first)) return false;
+  GroupConvForward(execution, shape.second, a.second);
+  return true;
 }
 
 bool TensorBackward(const Execution& execution, const GroupConvShape& shape,
@@ -317,6 +344,11 @@ bool TensorChainBackward(const Execution& execution, const GroupConvChainShape& 
   }
   GroupConvBackward(execution, shape.first, a.first);
   return true;
+}
+
+bool TensorGram(const Execution& execution, const GramShape& shape, const riffle::Gram<float, Bfloat16>& a) {
+  return Gram<SmallSize>(execution, shape, a) || Gram<MiddleSize>(execution, shape, a) ||
+         Gram<LargeSize>(execution, shape, a) || Gram<LargestSize>(execution, shape, a);
 }
 
 }  // namespace riffle::RIFFLE_GPU
