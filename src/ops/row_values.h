@@ -5,7 +5,7 @@
 // where kWhole promises that, and that all n lie in the row. Some have also
 //   const Map* AsStored(row)                    where the row lies if it holds what is stored; null if not
 // and those that can be made of what was read early
-//   Rows<const Map> Reads(i)                    for i < kMaps, what to read; null: nothing
+//   Rows<const Map> Reads(i)                    for i < kMaps, what to read, of type MapValue; null: nothing
 //   Values<n> Of(row, p, pixels, packed)        from the maps' packed values there
 #pragma once
 
@@ -115,6 +115,7 @@ RIFFLE_KERNEL Values<kCount> StoreValues(Map* row, int64_t p, int64_t pixels, co
 /// Rows as they are.
 template <class Map>
 struct InputRows {
+  using MapValue = Map;
   static constexpr int kMaps = 1;
   Rows<const Map> x;
   RIFFLE_KERNEL const Map* AsStored(int64_t row) const { return x[row]; }
@@ -154,6 +155,7 @@ struct CentredRows {
 /// The gradients of raw values.
 template <class Map>
 struct GradientRows {
+  using MapValue = Map;
   static constexpr int kMaps = 2;
   GradientSource<float, Map> dy;
   RIFFLE_KERNEL const Map* AsStored(int64_t row) const { return dy.pull_back ? nullptr : dy.dz[row]; }
