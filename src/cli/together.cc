@@ -21,19 +21,18 @@ int RankByLauncher() {
   return launch.ok() && *launch ? (*launch)->rank : 0;
 }
 
-/// An error from before the ranks can talk: most likely all have it. Rank 0 has the first word, after which mpirun ends
-/// the others.
-Status AfterRankZero(Status status) {
+/// The rank of this process, for an error from before the ranks can talk, which most likely all have. Rank 0 is to have
+/// the first word: mpirun ends all when one has ended, so the others return later.
+int RankAfterRankZero() {
   const int rank = RankByLauncher();
-  if (rank == 0) return status;
-  std::this_thread::sleep_for(std::chrono::seconds(3));
-  return std::move(status).In(fmt::format("rank {}", rank));
+  if (rank != 0) std::this_thread::sleep_for(std::chrono::seconds(3));
+  return rank;
 }
 
 }  // namespace
 
 Status SaidByRankZero(const Status& status) {
-  return status.ok() || RankByLauncher() == 0 ? status : Status(status.code(), "");
+  return status.ok() || RankAfterRankZero() == 0 ? status : Status(status.code(), "");
 }
 
 Status RequireOneProcess(std::string_view what) {
@@ -48,7 +47,10 @@ Status RunTogether(const Console& console,
                    const std::function<Status(Communicator& ranks, const Console& console)>& work) {
   Result<std::unique_ptr<Communicator>> opened = OpenWorld(
       {.program = "riffle " RIFFLE_VERSION, .tell = [](const Status& why) { return TellError(why, std::cerr); }});
-  if (!opened.ok()) return AfterRankZero(opened.status());
+  if (!opened.ok()) {
+    const int rank = RankAfterRankZero();
+    return rank == 0 ? opened.status() : Status(opened.status()).In(fmt::format("rank {}", rank));
+  }
   std::unique_ptr<Communicator> ranks = std::move(*opened);
   if (ranks->size() == 1) return work(*ranks, console);
 

@@ -1,75 +1,42 @@
 #include "backend/testing/execution.h"
-#include "ops/testing/compare.h"
+#include "ops/testing/label_loss.h"
 
 namespace riffle {
 namespace {
 
-struct Case {
-  int64_t images = 1;
-  int classes = 2;
-  double spread = 3;  ///< of the logits
-  bool gradient = true;
-  bool has_class_weights = false;
-
-  LogitsShape shape() const { return {images, classes}; }
-  std::string text() const { return fmt::format("{} pictures, {} classes, logits ±{}", images, classes, spread); }
-};
-
 template <class T>
-struct Both {
-  Both(const Case& case_, Values values)
-      : c(case_),
-        draw(values),
-        logits(
-            GuardedMap<T>::Array(c.images * c.classes, [this] { return static_cast<float>(c.spread * draw.Real()); })),
-        targets(GuardedMap<T>::Array(c.images * c.classes, [this] { return std::abs(draw.Real()); })),
-        class_weights(GuardedMap<T>::Array(c.classes, [this] { return std::abs(draw.Real()); })),
-        loss(GuardedMap<T>::Array(c.images, [] { return NAN; })),
-        dlogits(GuardedMap<T>::Array(c.images * c.classes, [] { return NAN; })) {}
-
+struct BinaryCrossEntropyProblem : LabelLossMaps<T> {
+  using LabelLossMaps<T>::LabelLossMaps;
   void Run(const Execution& execution, const OpTable<T>& table) {
-    table.binary_cross_entropy(execution, c.shape(),
-                               {.loss = loss.data(),
-                                .dlogits = c.gradient ? dlogits.data() : nullptr,
-                                .logits = logits.data(),
-                                .targets = targets.data(),
+    table.binary_cross_entropy(execution, this->c.shape(),
+                               {.loss = this->loss.data(),
+                                .dlogits = this->dlogits(),
+                                .logits = this->logits.data(),
+                                .targets = this->targets.data(),
                                 .weight = T(0.375),
-                                .class_weights = c.has_class_weights ? class_weights.data() : nullptr,
+                                .class_weights = this->class_weights(),
                                 .scale = 0.5});
   }
   void AddTo(Results<T>* results) {
-    results->Add("loss", loss, c.classes);
-    if (c.gradient) results->Add("dlogits", dlogits, 1);
+    results->Add("loss", this->loss, this->c.classes);
+    if (this->c.gradient) results->Add("dlogits", this->dlogits_map, 1);
   }
-  void TakePicture(const Both& batch, int64_t n) {
-    logits.CopyColumns(batch.logits, n * c.classes);
-    targets.CopyColumns(batch.targets, n * c.classes);
-  }
-  std::vector<T> Picture(int64_t n) {
-    std::vector<T> picture = dlogits.Columns(n * c.classes, c.classes);
-    picture.push_back(loss.data()[n]);
-    return picture;
-  }
-
-  Case c;
-  Draw draw;
-  GuardedMap<T> logits, targets, class_weights, loss, dlogits;
 };
 
 /// What rounding errors are proportional to: softplus(z) and target·z are both at most log 2 + |z|, a gradient is at
 /// most the sum of a sigmoid and a target.
-Results<double> Magnitude(const Case& c) {
-  Both<double> problem(c, Values::kExact);
+Results<double> Magnitude(const LabelLossCase& c) {
+  BinaryCrossEntropyProblem<double> problem(c, Values::kExact);
   problem.loss.ForEach([&](double& l) { l = c.classes * (1 + 2 * c.spread); });
-  problem.dlogits.ForEach([](double& d) { d = 0.375; });
+  problem.dlogits_map.ForEach([](double& d) { d = 0.375; });
   Results<double> results;
   problem.AddTo(&results);
   return results;
 }
 
-void Expect(const Case& c) {
+void Expect(const LabelLossCase& c) {
   SCOPED_TRACE(c.text());
-  ExpectBackendsMatchReference<Both>(c, Magnitude(c));
+  ExpectBackendsMatchReference<BinaryCrossEntropyProblem>(c, Magnitude(c));
 }
 
 TEST(BinaryCrossEntropyCpu, AllCountsOfClasses) {
@@ -94,7 +61,8 @@ TEST(BinaryCrossEntropyCpu, HugeLogitsStayFinite) {
 }
 
 TEST(BinaryCrossEntropyCpu, APictureHasTheSameBitsAloneAndInABatch) {
-  for (const int classes : {2, 10, 37}) ExpectPicturesAreIndependent<Both>(Case{.classes = classes}, 9);
+  for (const int classes : {2, 10, 37})
+    ExpectPicturesAreIndependent<BinaryCrossEntropyProblem>(LabelLossCase{.classes = classes}, 9);
 }
 
 }  // namespace

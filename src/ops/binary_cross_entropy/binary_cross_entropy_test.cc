@@ -1,56 +1,32 @@
 #include "ops/binary_cross_entropy/binary_cross_entropy.h"
 
 #include "backend/testing/execution.h"
-#include "ops/testing/derivative.h"
+#include "ops/testing/label_loss.h"
 
 namespace riffle {
 namespace {
 
-struct Case {
-  LogitsShape shape;
-  bool has_class_weights = false;
-};
-
-/// logits → losses → F = weight·Σ loss.
 template <class T>
-struct Chain {
-  explicit Chain(const Case& c)
-      : shape(c.shape),
-        has_class_weights(c.has_class_weights),
-        draw(Values::kSmooth),
-        logits(1, shape.values(), [&] { return 3 * draw.Real(); }),
-        targets(1, shape.values(), [&] { return (1 + draw.Real()) / 2; }),
-        class_weights(1, shape.classes, [&] { return 1 + draw.Real(); }),
-        loss(1, shape.images),
-        dlogits(1, shape.values()) {}
-
-  T Run(T* gradient) {
-    const T weight(0.375);
-    ReferenceOps<T>().binary_cross_entropy(OnThreads(), shape,
-                                           {.loss = loss.data(),
+struct BinaryCrossEntropyChain : LabelLossChain<T, BinaryCrossEntropyChain<T>> {
+  explicit BinaryCrossEntropyChain(const LabelLossCase& case_)
+      : LabelLossChain<T, BinaryCrossEntropyChain<T>>(case_, {0, 1}) {}
+  void Compute(T* gradient) {
+    ReferenceOps<T>().binary_cross_entropy(OnThreads(), this->c.shape(),
+                                           {.loss = this->loss.data(),
                                             .dlogits = gradient,
-                                            .logits = logits.data(),
-                                            .targets = targets.data(),
-                                            .weight = weight,
-                                            .class_weights = has_class_weights ? class_weights.data() : nullptr,
+                                            .logits = this->logits.data(),
+                                            .targets = this->targets.data(),
+                                            .weight = this->weight,
+                                            .class_weights = this->class_weights(),
                                             .scale = 0.25});
-    T sum = 0;
-    loss.ForEach([&](T l) { sum += weight * l; });
-    return sum;
   }
-  T Forward() { return Run(nullptr); }
-  void Backward() { Run(dlogits.data()); }
-  std::vector<Variable<T>> Variables() { return {{"logits", &logits, &dlogits}}; }
-
-  LogitsShape shape;
-  bool has_class_weights;
-  Draw draw;
-  GuardedMap<T> logits, targets, class_weights, loss, dlogits;
 };
 
 TEST(BinaryCrossEntropy, TheGradientIsTheDerivativeOfTheLoss) {
   for (const LogitsShape shape : {LogitsShape{1, 1}, LogitsShape{3, 10}})
-    for (const bool has_class_weights : {false, true}) ExpectGradients<Chain>(Case{shape, has_class_weights});
+    for (const bool has_class_weights : {false, true})
+      ExpectGradients<BinaryCrossEntropyChain>(
+          LabelLossCase{.images = shape.images, .classes = shape.classes, .has_class_weights = has_class_weights});
 }
 
 TEST(BinaryCrossEntropy, ByHand) {

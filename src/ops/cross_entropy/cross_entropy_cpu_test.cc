@@ -1,60 +1,27 @@
 #include "backend/testing/execution.h"
-#include "ops/testing/compare.h"
+#include "ops/testing/label_loss.h"
 
 namespace riffle {
 namespace {
 
-struct Case {
-  int64_t images = 1;
-  int classes = 2;
-  double spread = 3;  ///< of the logits
-  bool gradient = true;
-  bool has_class_weights = false;
-
-  LogitsShape shape() const { return {images, classes}; }
-  std::string text() const { return fmt::format("{} pictures, {} classes, logits ±{}", images, classes, spread); }
-};
-
 template <class T>
-struct Both {
-  Both(const Case& case_, Values values)
-      : c(case_),
-        draw(values),
-        logits(
-            GuardedMap<T>::Array(c.images * c.classes, [this] { return static_cast<float>(c.spread * draw.Real()); })),
-        targets(GuardedMap<T>::Array(c.images * c.classes, [this] { return std::abs(draw.Real()); })),
-        class_weights(GuardedMap<T>::Array(c.classes, [this] { return std::abs(draw.Real()); })),
-        loss(GuardedMap<T>::Array(c.images, [] { return NAN; })),
-        dlogits(GuardedMap<T>::Array(c.images * c.classes, [] { return NAN; })) {}
-
+struct CrossEntropyProblem : LabelLossMaps<T> {
+  using LabelLossMaps<T>::LabelLossMaps;
   void Run(const Execution& execution, const OpTable<T>& table) {
-    table.cross_entropy(execution, c.shape(),
-                        {loss.data(), c.gradient ? dlogits.data() : nullptr, logits.data(), targets.data(), T(0.375),
-                         c.has_class_weights ? class_weights.data() : nullptr});
+    table.cross_entropy(execution, this->c.shape(),
+                        {this->loss.data(), this->dlogits(), this->logits.data(), this->targets.data(), T(0.375),
+                         this->class_weights()});
   }
   void AddTo(Results<T>* results) {
-    results->Add("loss", loss, c.classes);
-    if (c.gradient) results->Add("dlogits", dlogits, c.classes);
+    results->Add("loss", this->loss, this->c.classes);
+    if (this->c.gradient) results->Add("dlogits", this->dlogits_map, this->c.classes);
   }
-  void TakePicture(const Both& batch, int64_t n) {
-    logits.CopyColumns(batch.logits, n * c.classes);
-    targets.CopyColumns(batch.targets, n * c.classes);
-  }
-  std::vector<T> Picture(int64_t n) {
-    std::vector<T> picture = dlogits.Columns(n * c.classes, c.classes);
-    picture.push_back(loss.data()[n]);
-    return picture;
-  }
-
-  Case c;
-  Draw draw;
-  GuardedMap<T> logits, targets, class_weights, loss, dlogits;
 };
 
 /// What rounding errors of the losses and gradients are proportional to: a logit z is off by u·|z|, which is the
 /// relative error of exp(z); the loss adds targets·(|z| + |log Σ exp z|).
-Results<double> Magnitude(const Case& c) {
-  Both<double> problem(c, Values::kExact);
+Results<double> Magnitude(const LabelLossCase& c) {
+  CrossEntropyProblem<double> problem(c, Values::kExact);
   double all = c.spread + std::log(c.classes) + 1;
   problem.loss.ForEach([](double& l) { l = 0; });
   for (int64_t i = 0; i < c.images * c.classes; ++i) {
@@ -66,16 +33,16 @@ Results<double> Magnitude(const Case& c) {
     for (int k = 0; k < c.classes; ++k) sum += problem.targets.data()[n * c.classes + k];
     for (int k = 0; k < c.classes; ++k) partition += std::exp(problem.logits.data()[n * c.classes + k]);
     const double softmax = std::exp(problem.logits.data()[i]) / partition;
-    problem.dlogits.data()[i] = 0.375 * (2 * all * softmax * sum + problem.targets.data()[i]);
+    problem.dlogits_map.data()[i] = 0.375 * (2 * all * softmax * sum + problem.targets.data()[i]);
   }
   Results<double> results;
   problem.AddTo(&results);
   return results;
 }
 
-void Expect(const Case& c) {
+void Expect(const LabelLossCase& c) {
   SCOPED_TRACE(c.text());
-  ExpectBackendsMatchReference<Both>(c, Magnitude(c));
+  ExpectBackendsMatchReference<CrossEntropyProblem>(c, Magnitude(c));
 }
 
 TEST(CrossEntropyCpu, AllCountsOfClassesAroundTheVectorWidth) {
@@ -104,7 +71,8 @@ TEST(CrossEntropyCpu, HugeLogitsStayFinite) {
 }
 
 TEST(CrossEntropyCpu, APictureHasTheSameBitsAloneAndInABatch) {
-  for (const int classes : {2, 10, 37}) ExpectPicturesAreIndependent<Both>(Case{.classes = classes}, 9);
+  for (const int classes : {2, 10, 37})
+    ExpectPicturesAreIndependent<CrossEntropyProblem>(LabelLossCase{.classes = classes}, 9);
 }
 
 }  // namespace

@@ -1,51 +1,27 @@
 #include "ops/cross_entropy/cross_entropy.h"
 
 #include "backend/testing/execution.h"
-#include "ops/testing/derivative.h"
+#include "ops/testing/label_loss.h"
 
 namespace riffle {
 namespace {
 
-struct Case {
-  LogitsShape shape;
-  bool has_class_weights = false;
-};
-
-/// logits → losses → F = weight·Σ loss. The targets of a picture need not sum to one.
+/// The targets of a picture need not sum to one.
 template <class T>
-struct Chain {
-  explicit Chain(const Case& c)
-      : shape(c.shape),
-        has_class_weights(c.has_class_weights),
-        draw(Values::kSmooth),
-        logits(1, shape.values(), [&] { return 3 * draw.Real(); }),
-        targets(1, shape.values(), [&] { return 1 + draw.Real(); }),
-        class_weights(1, shape.classes, [&] { return 1 + draw.Real(); }),
-        loss(1, shape.images),
-        dlogits(1, shape.values()) {}
-
-  T Run(T* gradient) {
-    const T weight(0.375);
-    ReferenceOps<T>().cross_entropy(OnThreads(), shape,
-                                    {loss.data(), gradient, logits.data(), targets.data(), weight,
-                                     has_class_weights ? class_weights.data() : nullptr});
-    T sum = 0;
-    loss.ForEach([&](T l) { sum += weight * l; });
-    return sum;
+struct CrossEntropyChain : LabelLossChain<T, CrossEntropyChain<T>> {
+  explicit CrossEntropyChain(const LabelLossCase& case_) : LabelLossChain<T, CrossEntropyChain<T>>(case_, {0, 2}) {}
+  void Compute(T* gradient) {
+    ReferenceOps<T>().cross_entropy(
+        OnThreads(), this->c.shape(),
+        {this->loss.data(), gradient, this->logits.data(), this->targets.data(), this->weight, this->class_weights()});
   }
-  T Forward() { return Run(nullptr); }
-  void Backward() { Run(dlogits.data()); }
-  std::vector<Variable<T>> Variables() { return {{"logits", &logits, &dlogits}}; }
-
-  LogitsShape shape;
-  bool has_class_weights;
-  Draw draw;
-  GuardedMap<T> logits, targets, class_weights, loss, dlogits;
 };
 
 TEST(CrossEntropy, TheGradientIsTheDerivativeOfTheLoss) {
   for (const LogitsShape shape : {LogitsShape{1, 2}, LogitsShape{3, 10}})
-    for (const bool has_class_weights : {false, true}) ExpectGradients<Chain>(Case{shape, has_class_weights});
+    for (const bool has_class_weights : {false, true})
+      ExpectGradients<CrossEntropyChain>(
+          LabelLossCase{.images = shape.images, .classes = shape.classes, .has_class_weights = has_class_weights});
 }
 
 TEST(CrossEntropy, EvenLogitsCostTheLogarithmOfTheClasses) {

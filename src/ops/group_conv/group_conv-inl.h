@@ -33,6 +33,9 @@ constexpr int kMaxRows = kManyRegisters ? 8 : 4;                             // 
 constexpr int kVectors = 3;                                                  // N
 constexpr int kMostColumns = 4;  // pixels behind the last vector that are cheaper one by one than as a masked vector
 constexpr int kChains = 8;       // multiply-adds in flight that hide their latency: 4 cycles, 2 a cycle
+/// Weights are asked for so many floats ahead: all of a network's come from L3 or from memory, a stage's after the
+/// other.
+constexpr int64_t kWeightsAhead = 1024;
 /// Floats behind packed weights (and biases) that are read, though never used.
 constexpr int64_t kPackedPadding = kMaxRows;
 constexpr int64_t kPanel = kVectors * static_cast<int64_t>(hn::MaxLanes(D()));  // pixels of the product's tile
@@ -97,6 +100,7 @@ HWY_INLINE void Tile(const float* HWY_RESTRICT packed, int64_t reduction, Rows<c
     V pixels[N];
     HWY_UNROLL(8)
     for (int v = 0; v < N; ++v) pixels[v] = load(from + v * lanes);
+    hwy::Prefetch(packed + kWeightsAhead);
     HWY_UNROLL(8)
     for (int r = 0; r < R; ++r) {
       const V w = hn::Set(d, packed[r]);
