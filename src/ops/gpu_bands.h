@@ -161,12 +161,39 @@ RIFFLE_KERNEL void ForFours(const Area& area, const F& f, int thread = BlockThre
   }
 }
 
-/// Brings an area of a row to shared memory: load(p) is what shall be there of the row's values p … p + 3,
-/// a Values<4>.
-template <int kThreads, class Value, class F>
-RIFFLE_KERNEL void LoadArea(const Area& area, Value* to, const F& load, int thread = BlockThread()) {
-  const auto put = [&](int64_t p, int at, int, int) { StorePacked(to + at, load(p)); };
-  ForFours<kThreads>(area, put, thread);
+/// As it is.
+struct Unchanged {
+  RIFFLE_KERNEL float operator()(float value) const { return value; }
+};
+
+/// Brings an area of a row of `in` (row_values.h), which has so many pixels, to shared memory, as what f makes of each
+/// value. A thread has so many fours under way at once.
+template <int kThreads, int kUnderWay = 4, class In, class Value, class F = Unchanged>
+RIFFLE_KERNEL void LoadArea(const Area& area, const In& in, int64_t row, int64_t pixels, Value* to, const F& f = {},
+                            int thread = BlockThread()) {
+  using Map = typename In::MapValue;
+  constexpr int kStep = kThreads * 4;
+  for (int run = 0; run < area.runs; ++run) {
+    const int at = area.RunAt(run), before = at % 4, end = before + area.run_values;
+    const int64_t begin = area.begin + int64_t{run} * area.width - before;
+    for (int first = thread * 4; first < end; first += kStep * kUnderWay) {
+      PackedValues<4, Map> packed[kUnderWay][In::kMaps] = {};
+      RIFFLE_UNROLL for (int k = 0; k < kUnderWay; ++k) {
+        const int i = first + k * kStep;
+        RIFFLE_UNROLL for (int map = 0; map < In::kMaps; ++map) {
+          if (i < end && in.Reads(map))
+            packed[k][map] = LoadPackedValues<4, false>(in.Reads(map)[row], begin + i, pixels);
+        }
+      }
+      RIFFLE_UNROLL for (int k = 0; k < kUnderWay; ++k) {
+        const int i = first + k * kStep;
+        if (i >= end) continue;
+        Values<4> values = in.template Of<4>(row, begin + i, pixels, packed[k]);
+        for (float& value : values.v) value = f(value);
+        StorePacked(to + at - before + i, values);
+      }
+    }
+  }
 }
 
 /// Stores an area from shared memory.

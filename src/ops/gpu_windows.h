@@ -58,12 +58,8 @@ struct SlideWindows {
     const Band band(bands, static_cast<int>(blockIdx.x));
     const Area from(bands, band, windows.in, {kStride, windows.top, 3}, {kStride, windows.left, 3});
     const Area to(bands, band, windows.out, {1, 0, 1}, {1, 0, 1});
-    const int64_t pixels = windows.in.pixels();
-    LoadArea<kThreads>(from, shared.x, [&](int64_t p) {
-      Values<4> values = LoadValues<4, false>(row.x, p, pixels);
-      for (float& value : values.v) value = row.Load(value);
-      return values;
-    });
+    LoadArea<kThreads>(from, InputRows<Map>{{row.x, 0}}, 0, windows.in.pixels(), shared.x,
+                       [&](float value) { return row.Load(value); });
     __syncthreads();
     Slide(row, StripColumn(bands, band), from, to, shared);
     __syncthreads();

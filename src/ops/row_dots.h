@@ -241,12 +241,13 @@ struct AddParts {
   };
   RowDotsShape shape;
   DotsMeans means;
+  int64_t count;  // of parts
   const float* parts;
   float* dots;
   float* sums;  // null: not wanted
 
   RIFFLE_KERNEL void operator()(Shared& shared) const {
-    const int64_t i = int64_t{blockIdx.x} * kWarp + Lane(), values = shape.values(), count = PartsOf(shape);
+    const int64_t i = int64_t{blockIdx.x} * kWarp + Lane(), values = shape.values();
     const int64_t left = i / shape.columns, right = left / shape.rows * shape.columns + i % shape.columns;
     Sums all;
     if (i < values)
@@ -279,10 +280,10 @@ struct AddParts {
   }
 };
 
-/// Writes shape.dots() dots and, where they are wanted, the sums, when all parts are there.
-inline void LaunchAddParts(const Execution& execution, const RowDotsShape& shape, const DotsMeans& means,
+/// Writes shape.dots() dots and, where they are wanted, the sums, when all of so many parts are there.
+inline void LaunchAddParts(const Execution& execution, const RowDotsShape& shape, const DotsMeans& means, int64_t count,
                            const float* parts, float* dots, float* sums) {
-  Launch(execution, {DivideUp(shape.values(), kWarp)}, AddParts{shape, means, parts, dots, sums});
+  Launch(execution, {DivideUp(shape.values(), kWarp)}, AddParts{shape, means, count, parts, dots, sums});
 }
 
 /// Computes the parts of the shape's pixels: `parts` is [PartsOf(shape)][shape.values()].
@@ -294,7 +295,7 @@ void LaunchRowDots(const Execution& execution, const RowDotsShape& shape, const 
     Launch(execution, {PartsOf(shape) * shape.groups * tiles},
            RowDots<Left, Right, Arithmetic>{shape, left, right, parts});
   };
-  if constexpr (std::is_same_v<typename Left::Stored, float>)
+  if constexpr (std::is_same_v<typename Left::MapValue, float>)
     if (execution.tf32) {
       if (shape.columns <= 24) return launch(Tf32Dots<2, 3>());
       return shape.columns <= 40 ? launch(Tf32Dots<2, 5>()) : launch(Tf32Dots<2, 10>());

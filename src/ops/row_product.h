@@ -23,6 +23,18 @@ struct Partial {
   float first, second;
 };
 
+/// The same of so many pixels.
+struct Part {
+  Partial of;
+  float pixels;
+};
+
+/// Where those of parts of rows go: [groups·rows][count]; null: not wanted.
+struct PartsOfRows {
+  Part* of_rows = nullptr;
+  int64_t count = 0;  ///< of a row
+};
+
 inline constexpr int kTilePixels = 128;
 
 struct RowProductShape {
@@ -32,12 +44,6 @@ struct RowProductShape {
   int64_t pixels = 0;
 
   constexpr int64_t tiles() const { return DivideUp(pixels, kTilePixels); }
-};
-
-/// Where the partials of tiles go: [groups·rows][tiles]; null: not wanted.
-struct TilePartials {
-  Partial* of_tiles = nullptr;
-  int64_t tiles = 0;  ///< of a row, of which these are some
 };
 
 /// How a block computes a tile of its rows in pieces of the depth; the rows of `in` that it reads lie in shared memory.
@@ -137,7 +143,7 @@ struct RowProduct {
   const float* weight;
   In in;
   Out out;
-  TilePartials partials;
+  PartsOfRows parts;  // tiles
 
   RIFFLE_KERNEL void operator()(Shared& shared) const {
     // Tiles of the same pixels run at the same time, so that all but the first find them in the cache.
@@ -171,20 +177,22 @@ struct RowProduct {
       if (d0 + kDepth < shape.depth) Fetch<kWhole>(next, place, d0 + kDepth);
       Arithmetic::Add(shared.operands[buffer], sums);
     }
-    if (partials.of_tiles) __syncthreads();
+    if (parts.of_rows) __syncthreads();
     Arithmetic::ForEachRow(sums, [&](int row, int first, const Values<kLanePixels>& values) {
       if (place.row + row >= shape.rows) return;
       const int out_row = place.group * shape.rows + place.row + row;
       const int64_t p = place.pixel + first;
       const Partial partial = out.template Store<kLanePixels, kWhole>(
           out_row, p, shape.pixels, values, out.template Load<kLanePixels, kWhole>(out_row, p, shape.pixels));
-      if (partials.of_tiles) shared.gathered.of_lanes[row][first / kLanePixels] = partial;
+      if (parts.of_rows) shared.gathered.of_lanes[row][first / kLanePixels] = partial;
     });
-    if (!partials.of_tiles) return;
+    if (!parts.of_rows) return;
     __syncthreads();
+    const int64_t left = shape.pixels - place.pixel;
     for (int r = BlockThread(); r < kRows && place.row + r < shape.rows; r += kThreads)
-      partials.of_tiles[(place.group * shape.rows + place.row + r) * partials.tiles + place.pixel / kTilePixels] =
-          Out::Combine(shared.gathered.of_lanes[r], kWarp, kLanePixels, shape.pixels - place.pixel);
+      parts.of_rows[(place.group * shape.rows + place.row + r) * parts.count + place.pixel / kTilePixels] = {
+          Out::Combine(shared.gathered.of_lanes[r], kWarp, kLanePixels, left),
+          static_cast<float>(left < kTilePixels ? left : kTilePixels)};
   }
 
   // What a thread carries from memory to shared memory.
@@ -226,16 +234,16 @@ struct RowProduct {
 /// Launches it with the tile that suits its rows.
 template <class In, class Out>
 void LaunchRowProduct(const Execution& execution, const RowProductShape& shape, const float* weight, const In& in,
-                      const Out& out, const TilePartials& partials) {
+                      const Out& out, const PartsOfRows& parts) {
   const auto launch = [&]<class Large, class Small>(Large, Small) {
     const auto work = [&](int64_t rows) { return DivideUp(shape.rows, rows) * rows; };
     const auto launch_as = [&]<class Arithmetic>(Arithmetic) {
       Launch(execution, {shape.tiles() * shape.groups * DivideUp(shape.rows, Arithmetic::kRows)},
-             RowProduct<In, Out, Arithmetic>{shape, weight, in, out, partials});
+             RowProduct<In, Out, Arithmetic>{shape, weight, in, out, parts});
     };
     work(Large::kRows) <= work(Small::kRows) ? launch_as(Large()) : launch_as(Small());
   };
-  if constexpr (std::is_same_v<typename In::Stored, float>)
+  if constexpr (std::is_same_v<typename In::MapValue, float>)
     if (execution.tf32) return launch(Tf32Product<5>(), Tf32Product<2>());
   launch(FloatProduct<10>(), FloatProduct<5>());
 }

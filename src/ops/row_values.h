@@ -2,8 +2,11 @@
 // row_dots.h) read: a struct with
 //   Values<n> Load<n, kWhole>(row, p, pixels)   of the row from p on; zero outside of it
 //   bool IsPacked<n>()                          whether n values can be read at once at any multiple of n
-// where kWhole promises that, and that all n lie in the row, and `Stored`, what memory holds. Some have also
+// where kWhole promises that, and that all n lie in the row, and `MapValue`, what memory holds. Some have also
 //   const Map* AsStored(row)                    where the row lies if it holds what is stored; null if not
+// and those that can be made of what was read early
+//   Rows<const Map> Reads(i)                    for i < kMaps, what to read; null: nothing
+//   Values<n> Of(row, p, pixels, packed)        from the maps' packed values there
 #pragma once
 
 #include <bit>
@@ -89,27 +92,38 @@ RIFFLE_KERNEL Values<kCount> LoadValues(const Map* row, int64_t p, int64_t pixel
   return Unpacked<kCount>(row, LoadPackedValues<kCount, kWhole>(row, p, pixels));
 }
 
-/// Writes what lies in the row; returns what it holds then.
+/// Writes what lies in the row.
 template <int kCount, bool kWhole, class Map>
-RIFFLE_KERNEL Values<kCount> StoreValues(Map* row, int64_t p, int64_t pixels, const Values<kCount>& values) {
-  Values<kCount> stored;
-  for (int i = 0; i < kCount; ++i) stored.v[i] = float(Map(values.v[i]));
+RIFFLE_KERNEL void StorePackedValues(Map* row, int64_t p, int64_t pixels, const PackedValues<kCount, Map>& packed) {
   if constexpr (!kWhole)
     if (p + kCount > pixels || !IsPacked<kCount>(row + p)) {
+      const Values<kCount> values = Unpacked<kCount>(row, packed);
       for (int i = 0; i < kCount; ++i)
         if (p + i < pixels) row[p + i] = Map(values.v[i]);
-      return stored;
+      return;
     }
-  StoreWordsToMap(row + p, Packed(row, values));
-  return stored;
+  StoreWordsToMap(row + p, packed);
+}
+/// Likewise; returns what it holds then.
+template <int kCount, bool kWhole, class Map>
+RIFFLE_KERNEL Values<kCount> StoreValues(Map* row, int64_t p, int64_t pixels, const Values<kCount>& values) {
+  const auto packed = Packed(row, values);
+  StorePackedValues<kCount, kWhole>(row, p, pixels, packed);
+  return Unpacked<kCount>(row, packed);
 }
 
 /// Rows as they are.
 template <class Map>
 struct InputRows {
-  using Stored = Map;
+  using MapValue = Map;
+  static constexpr int kMaps = 1;
   Rows<const Map> x;
   RIFFLE_KERNEL const Map* AsStored(int64_t row) const { return x[row]; }
+  RIFFLE_KERNEL Rows<const Map> Reads(int) const { return x; }
+  template <int kCount>
+  RIFFLE_KERNEL Values<kCount> Of(int64_t, int64_t, int64_t, const PackedValues<kCount, Map> (&packed)[kMaps]) const {
+    return Unpacked<kCount>(x.data, packed[0]);
+  }
   template <int kCount>
   RIFFLE_KERNEL bool IsPacked() const {
     return RIFFLE_GPU::IsPacked<kCount>(x);
@@ -123,7 +137,7 @@ struct InputRows {
 /// Rows less their means.
 template <class Map>
 struct CentredRows {
-  using Stored = Map;
+  using MapValue = Map;
   Rows<const Map> x;
   const Moments<float>* moments;  // null: means are zero
   template <int kCount>
@@ -142,21 +156,32 @@ struct CentredRows {
 /// The gradients of raw values.
 template <class Map>
 struct GradientRows {
-  using Stored = Map;
+  using MapValue = Map;
+  static constexpr int kMaps = 2;
   GradientSource<float, Map> dy;
   RIFFLE_KERNEL const Map* AsStored(int64_t row) const { return dy.pull_back ? nullptr : dy.dz[row]; }
+  RIFFLE_KERNEL Rows<const Map> Reads(int i) const {
+    return i == 0 ? dy.dz : dy.pull_back ? dy.raw : Rows<const Map>{};
+  }
   template <int kCount>
   RIFFLE_KERNEL bool IsPacked() const {
     return RIFFLE_GPU::IsPacked<kCount>(dy.dz) && (!dy.pull_back || RIFFLE_GPU::IsPacked<kCount>(dy.raw));
   }
   template <int kCount, bool kWhole>
   RIFFLE_KERNEL Values<kCount> Load(int64_t row, int64_t p, int64_t pixels) const {
-    Values<kCount> values = LoadValues<kCount, kWhole>(dy.dz[row], p, pixels);
+    PackedValues<kCount, Map> packed[kMaps] = {LoadPackedValues<kCount, kWhole>(dy.dz[row], p, pixels)};
+    if (dy.pull_back) packed[1] = LoadPackedValues<kCount, kWhole>(dy.raw[row], p, pixels);
+    return Of<kCount>(row, p, kWhole ? p + kCount : pixels, packed);
+  }
+  template <int kCount>
+  RIFFLE_KERNEL Values<kCount> Of(int64_t row, int64_t p, int64_t pixels,
+                                  const PackedValues<kCount, Map> (&packed)[kMaps]) const {
+    Values<kCount> values = Unpacked<kCount>(dy.dz.data, packed[0]);
     if (!dy.pull_back) return values;
     const PullBack<float> k = dy.pull_back[row];
-    const Values<kCount> raw = LoadValues<kCount, kWhole>(dy.raw[row], p, pixels);
+    const Values<kCount> raw = Unpacked<kCount>(dy.dz.data, packed[1]);
     for (int i = 0; i < kCount; ++i)
-      values.v[i] = kWhole || p + i < pixels ? values.v[i] * k.dz_factor + raw.v[i] * k.raw_factor + k.constant : 0;
+      values.v[i] = p + i < pixels ? values.v[i] * k.dz_factor + raw.v[i] * k.raw_factor + k.constant : 0;
     return values;
   }
 };

@@ -23,18 +23,27 @@ struct TensorWeightsShape {
   constexpr int64_t values() const { return int64_t{groups} * row_tiles * depth_tiles * kTensorSide * kTensorSide; }
 };
 
+/// Which weight the i-th of those is; it may be one of the zeros.
+struct TensorWeight {
+  int64_t group;
+  int row, depth;
+
+  RIFFLE_KERNEL TensorWeight(const TensorWeightsShape& shape, int64_t i) {
+    const int value = static_cast<int>(i % 8), lane = static_cast<int>(i / 8 % kWarp);
+    const int64_t tile = i / 8 / kWarp;
+    group = tile / shape.depth_tiles / shape.row_tiles;
+    row = static_cast<int>(tile / shape.depth_tiles % shape.row_tiles) * kTensorSide + lane / 4 + value / 2 % 2 * 8;
+    depth = static_cast<int>(tile % shape.depth_tiles) * kTensorSide + lane % 4 * 2 + value % 2 + value / 4 * 8;
+  }
+};
+
 /// Packs [groups][depth][rows].
 inline void PackTensorWeights(const Execution& execution, int groups, int rows, int depth, const float* weight,
                               Bfloat16* packed) {
   const TensorWeightsShape shape(groups, rows, depth);
   ForEach(execution, shape.values(), [=] RIFFLE_LAMBDA(int64_t i) {
-    const int value = static_cast<int>(i % 8), lane = static_cast<int>(i / 8 % kWarp);
-    const int64_t tile = i / 8 / kWarp;
-    const auto d = static_cast<int>(tile % shape.depth_tiles) * kTensorSide + lane % 4 * 2 + value % 2 + value / 4 * 8;
-    const auto row =
-        static_cast<int>(tile / shape.depth_tiles % shape.row_tiles) * kTensorSide + lane / 4 + value / 2 % 2 * 8;
-    const int64_t group = tile / shape.depth_tiles / shape.row_tiles;
-    packed[i] = Bfloat16(row < rows && d < depth ? weight[(group * depth + d) * rows + row] : 0);
+    const TensorWeight w(shape, i);
+    packed[i] = Bfloat16(w.row < rows && w.depth < depth ? weight[(w.group * depth + w.depth) * rows + w.row] : 0);
   });
 }
 
@@ -52,9 +61,9 @@ struct TensorRowProduct {
   const Bfloat16* weight;  // packed
   In in;
   Out out;
-  TilePartials partials;
+  PartsOfRows parts;  // tiles
 
-  int64_t SharedBytes() const { return OperandBytes() + (partials.of_tiles ? PartialBytes() : 0); }
+  int64_t SharedBytes() const { return OperandBytes() + (parts.of_rows ? PartialBytes() : 0); }
 
   RIFFLE_KERNEL void operator()(Shared& shared) const {
     const auto groups = static_cast<unsigned>(shape.groups);
@@ -103,14 +112,16 @@ struct TensorRowProduct {
         if (row >= shape.rows) continue;
         const Partial partial =
             out.template Store<kNeighbours, kWhole>(group * shape.rows + row, p, shape.pixels, values, loaded[i]);
-        if (partials.of_tiles) gathered[row * (kPartials + 1) + place] = partial;
+        if (parts.of_rows) gathered[row * (kPartials + 1) + place] = partial;
       }
     }
-    if (!partials.of_tiles) return;
+    if (!parts.of_rows) return;
     __syncthreads();
+    const int64_t left = shape.pixels - pixel;
     for (int row = BlockThread(); row < shape.rows; row += kThreads)
-      partials.of_tiles[(group * shape.rows + row) * partials.tiles + pixel / kTilePixels] =
-          Out::Combine(gathered + row * (kPartials + 1), kPartials, kNeighbours, shape.pixels - pixel);
+      parts.of_rows[(group * shape.rows + row) * parts.count + pixel / kTilePixels] = {
+          Out::Combine(gathered + row * (kPartials + 1), kPartials, kNeighbours, left),
+          static_cast<float>(left < kTilePixels ? left : kTilePixels)};
   }
 
   // A lane of C holds two columns of each of four matrices. That those are neighbours, pixels are stored in another
@@ -164,8 +175,8 @@ struct TensorRowProduct {
 /// Launches it, with packed weights, if a block's shared memory holds the rows; false if not.
 template <class In, class Out>
 bool LaunchTensorRowProduct(const Execution& execution, const RowProductShape& shape, const Bfloat16* weight,
-                            const In& in, const Out& out, const TilePartials& partials) {
-  const TensorRowProduct<In, Out> kernel = {shape, weight, in, out, partials};
+                            const In& in, const Out& out, const PartsOfRows& parts) {
+  const TensorRowProduct<In, Out> kernel = {shape, weight, in, out, parts};
   if (kernel.SharedBytes() > MostSharedBytes(execution)) return false;
   Launch(execution, {shape.tiles() * shape.groups}, kernel);
   return true;

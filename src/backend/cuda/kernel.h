@@ -14,6 +14,7 @@
 //
 // A kernel whose shared memory depends on its arguments has `int64_t SharedBytes() const`, and unsigned char as Shared,
 // which is the first of those bytes.
+// One whose blocks have a number of threads that depends on its arguments has `int Threads() const`; kThreads is the most.
 // A kernel that lives on many threads has kBlocksAtOnce, too: so many blocks shall run on a multiprocessor at once,
 // with no more registers each than that leaves them.
 //
@@ -71,6 +72,15 @@ size_t SharedBytesOf(const Kernel& kernel) {
     return sizeof(typename Kernel::Shared);
 }
 
+/// Threads of a block.
+template <class Kernel>
+int ThreadsOf(const Kernel& kernel) {
+  if constexpr (requires { kernel.Threads(); })
+    return kernel.Threads();
+  else
+    return Kernel::kThreads;
+}
+
 #ifdef __CUDACC__
 
 template <class Kernel>
@@ -97,7 +107,7 @@ void Launch(const Execution& execution, Grid grid, const Kernel& kernel) {
     cudaFuncSetAttribute(Run<Kernel>, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes));
   }
   const dim3 blocks(static_cast<unsigned>(grid.x), static_cast<unsigned>(grid.y), static_cast<unsigned>(grid.z));
-  Run<<<blocks, Kernel::kThreads, bytes, StreamOf(execution)>>>(kernel);
+  Run<<<blocks, ThreadsOf(kernel), bytes, StreamOf(execution)>>>(kernel);
   CheckLaunch(execution);
 }
 
@@ -109,7 +119,7 @@ void Launch(const Execution& execution, Grid grid, const Kernel& kernel) {
   using Shared = typename Kernel::Shared;
   Enqueue(execution, [=] {
     RunBlocks({static_cast<unsigned>(grid.x), static_cast<unsigned>(grid.y), static_cast<unsigned>(grid.z)},
-              Kernel::kThreads, SharedBytesOf(kernel), [&](void* shared) { kernel(*static_cast<Shared*>(shared)); });
+              ThreadsOf(kernel), SharedBytesOf(kernel), [&](void* shared) { kernel(*static_cast<Shared*>(shared)); });
   });
 }
 

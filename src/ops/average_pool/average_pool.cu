@@ -59,8 +59,7 @@ struct Backward {
     const Band band(bands, static_cast<int>(blockIdx.x));
     const Area from(bands, band, windows.out, windows.AboutCellRow(), windows.AboutCellColumn());
     const Area cells(bands, band, windows.in, kCell, kCell);
-    LoadArea<kThreads>(from, shared.dy,
-                       [&](int64_t p) { return LoadValues<4, false>(a.dy[c], p, windows.out.pixels()); });
+    LoadArea<kThreads>(from, InputRows<Map>{a.dy}, c, windows.out.pixels(), shared.dy);
     __syncthreads();
     Spread(StripColumn(bands, band), from, cells, shared);
     __syncthreads();

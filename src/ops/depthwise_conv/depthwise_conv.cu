@@ -78,11 +78,8 @@ struct Backward {
       const Band band(bands, b);
       const Area from(bands, band, bands.plane, kOutputs, kOutputs), cells(bands, band, shape.in, kCell, kCell);
       __syncthreads();
-      LoadArea<kThreads>(from, shared.dy, [&](int64_t p) {
-        return GradientRows<Map>{a.dy}.template Load<4, false>(r, p, bands.plane.pixels());
-      });
-      LoadArea<kThreads>(cells, shared.x,
-                         [&](int64_t p) { return LoadValues<4, false>(a.x[s], p, shape.in.pixels()); });
+      LoadArea<kThreads>(from, GradientRows<Map>{a.dy}, r, bands.plane.pixels(), shared.dy);
+      LoadArea<kThreads>(cells, InputRows<Map>{a.x}, s, shape.in.pixels(), shared.x);
       __syncthreads();
       Slide(s, weight, in, StripColumn(bands, band), from, cells, shared, sums);
       __syncthreads();

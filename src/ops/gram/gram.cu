@@ -1,7 +1,8 @@
-// Dots of a group's rows with one another (row_dots.h; of maps of bfloat16, tensor_row_dots.h).
+// Dots of a group's rows with one another (row_dots.h; of maps of bfloat16, tensor_pass.h, or tensor_row_dots.h).
 #include <type_traits>
 
 #include "ops/gpu.h"
+#include "ops/group_conv/tensor_passes.h"
 #include "ops/row_dots.h"
 #include "ops/tensor_row_dots.h"
 
@@ -12,6 +13,8 @@ template <class Map>
 void Run(const Execution& execution, const GramShape& shape, const riffle::Gram<float, Map>& a) {
   // Products of bfloat16 are exact in float, those of distances from a mean are not.
   constexpr bool kTensor = std::is_same_v<Map, Bfloat16>;
+  if constexpr (kTensor)
+    if (TensorGram(execution, shape, a)) return;
   const RowDotsShape dots = {shape.groups, shape.per_group(), shape.per_group(), shape.pixels, kTensor};
   float* const parts = Scratch<float>(execution, PartsOf(dots) * dots.values());
   DotsMeans means;
@@ -23,7 +26,7 @@ void Run(const Execution& execution, const GramShape& shape, const riffle::Gram<
     const CentredRows<Map> rows = {a.x, a.moments};
     LaunchRowDots(execution, dots, rows, rows, parts);
   }
-  LaunchAddParts(execution, dots, means, parts, a.comoments, nullptr);
+  LaunchAddParts(execution, dots, means, PartsOf(dots), parts, a.comoments, nullptr);
 }
 
 }  // namespace

@@ -4,6 +4,8 @@
 #include <type_traits>
 
 #include "ops/gpu.h"
+#include "ops/group_conv/conv_rows.h"
+#include "ops/group_conv/tensor_passes.h"
 #include "ops/row_dots.h"
 #include "ops/row_product.h"
 #include "ops/tensor_row_dots.h"
@@ -11,164 +13,6 @@
 
 namespace riffle::RIFFLE_GPU {
 namespace {
-
-// Values of the i-th of neighbours of n values each that lie within a tile of so many pixels.
-RIFFLE_KERNEL int Inside(int i, int n, int64_t pixels) {
-  const int64_t left = pixels - int64_t{i} * n;
-  return static_cast<int>(left < 0 ? 0 : left < n ? left : n);
-}
-
-// Stores y; gathers sums and squared distances from the mean.
-template <class Map>
-struct OutputRows {
-  Rows<Map> y;
-  const float* bias;
-  Rows<const Map> residual;
-  bool relu;
-
-  template <int kCount>
-  RIFFLE_KERNEL bool IsPacked() const {
-    return RIFFLE_GPU::IsPacked<kCount>(y) && RIFFLE_GPU::IsPacked<kCount>(residual);
-  }
-  template <int kCount>
-  struct Loaded {
-    PackedValues<kCount, Map> residual;
-  };
-  template <int kCount, bool kWhole>
-  RIFFLE_KERNEL Loaded<kCount> Load(int64_t row, int64_t p, int64_t pixels) const {
-    Loaded<kCount> loaded = {};
-    if (residual) loaded.residual = LoadPackedValues<kCount, kWhole>(residual[row], p, pixels);
-    return loaded;
-  }
-  template <int kCount, bool kWhole>
-  RIFFLE_KERNEL Partial Store(int64_t row, int64_t p, int64_t pixels, Values<kCount> sum,
-                              const Loaded<kCount>& loaded) const {
-    const Values<kCount> add = Unpacked<kCount>(residual.data, loaded.residual);
-    for (int i = 0; i < kCount; ++i) {
-      sum.v[i] += bias[row] + add.v[i];
-      if (relu) sum.v[i] = Relu(sum.v[i]);
-    }
-    const Values<kCount> stored = StoreValues<kCount, kWhole>(y[row], p, pixels, sum);
-    const int count = kWhole ? kCount : Inside(0, kCount, pixels - p);
-    Partial partial = {0, 0};
-    for (int i = 0; i < kCount; ++i) partial.first += i < count ? stored.v[i] : 0;
-    const float mean = partial.first / static_cast<float>(count);
-    for (int i = 0; i < kCount; ++i) {
-      const float distance = stored.v[i] - mean;
-      partial.second += i < count ? distance * distance : 0;
-    }
-    return partial;
-  }
-  RIFFLE_KERNEL static Partial Combine(const Partial* neighbours, int count, int n, int64_t pixels) {
-    Partial all = {0, 0};
-    for (int i = 0; i < count; ++i) all.first += neighbours[i].first;
-    const int inside = Inside(0, count * n, pixels);
-    const float mean = all.first / static_cast<float>(inside);
-    for (int i = 0; i < count && i * n < inside; ++i) {
-      const auto values = static_cast<float>(Inside(i, n, pixels));
-      const float distance = neighbours[i].first / values - mean;
-      all.second += neighbours[i].second + distance * distance * values;
-    }
-    return all;
-  }
-};
-
-// Stores dx; gathers its sums.
-template <class Map>
-struct GradientOutput {
-  GradientSink<float, Map> dx;
-  Rows<const Map> x;
-  bool relu;
-
-  template <int kCount>
-  RIFFLE_KERNEL bool IsPacked() const {
-    return RIFFLE_GPU::IsPacked<kCount>(dx.dz) && RIFFLE_GPU::IsPacked<kCount>(dx.add) &&
-           RIFFLE_GPU::IsPacked<kCount>(dx.raw) && (!relu || RIFFLE_GPU::IsPacked<kCount>(x));
-  }
-  template <int kCount>
-  struct Loaded {
-    PackedValues<kCount, Map> add, mask, raw;
-  };
-  template <int kCount, bool kWhole>
-  RIFFLE_KERNEL Loaded<kCount> Load(int64_t row, int64_t p, int64_t pixels) const {
-    Loaded<kCount> loaded = {};
-    if (dx.add) loaded.add = LoadPackedValues<kCount, kWhole>(dx.add[row], p, pixels);
-    if (relu) loaded.mask = LoadPackedValues<kCount, kWhole>(x[row], p, pixels);
-    if (dx.raw) loaded.raw = LoadPackedValues<kCount, kWhole>(dx.raw[row], p, pixels);
-    return loaded;
-  }
-  template <int kCount, bool kWhole>
-  RIFFLE_KERNEL Partial Store(int64_t row, int64_t p, int64_t pixels, Values<kCount> sum,
-                              const Loaded<kCount>& loaded) const {
-    const Values<kCount> add = Unpacked<kCount>(x.data, loaded.add), mask = Unpacked<kCount>(x.data, loaded.mask);
-    const Values<kCount> raw = Unpacked<kCount>(x.data, loaded.raw);
-    for (int i = 0; i < kCount; ++i) sum.v[i] = relu && !(mask.v[i] > 0) ? 0 : sum.v[i] + add.v[i];
-    const Values<kCount> stored = StoreValues<kCount, kWhole>(dx.dz[row], p, pixels, sum);
-    Partial partial = {0, 0};
-    if (!dx.raw) return partial;
-    const float mean = dx.moments[row].mean;
-    for (int i = 0; i < kCount; ++i) {
-      if (!kWhole && p + i >= pixels) break;
-      partial.first += stored.v[i];
-      partial.second += stored.v[i] * (raw.v[i] - mean);
-    }
-    return partial;
-  }
-  RIFFLE_KERNEL static Partial Combine(const Partial* neighbours, int count, int, int64_t) {
-    Partial all = {0, 0};
-    for (int i = 0; i < count; ++i) {
-      all.first += neighbours[i].first;
-      all.second += neighbours[i].second;
-    }
-    return all;
-  }
-};
-
-// A block a row: moments from those of its tiles.
-struct MomentsOfTiles {
-  static constexpr int kThreads = 256;
-  using Shared = BlockSums<double, kThreads>;
-  int64_t pixels;
-  const Partial* partials;  // [rows][tiles]
-  Moments<float>* moments;
-
-  RIFFLE_KERNEL void operator()(Shared& shared) const {
-    const int64_t tiles = DivideUp(pixels, kTilePixels);
-    const Partial* of_row = partials + blockIdx.x * tiles;
-    double sum = 0, squares = 0;
-    for (int64_t t = BlockThread(); t < tiles; t += kThreads) sum += static_cast<double>(of_row[t].first);
-    const double mean = BlockSum<double, kThreads>(sum, shared) / static_cast<double>(pixels);
-    for (int64_t t = BlockThread(); t < tiles; t += kThreads) {
-      const int64_t left = pixels - t * kTilePixels;
-      const auto count = static_cast<double>(left < kTilePixels ? left : kTilePixels);
-      const double distance = static_cast<double>(of_row[t].first) / count - mean;
-      squares += static_cast<double>(of_row[t].second) + distance * distance * count;
-    }
-    squares = BlockSum<double, kThreads>(squares, shared);
-    if (BlockThread() == 0)
-      moments[blockIdx.x] = {static_cast<float>(mean), static_cast<float>(squares / static_cast<double>(pixels))};
-  }
-};
-
-struct SumsOfTiles {
-  static constexpr int kThreads = 256;
-  using Shared = BlockSums<double, kThreads>;
-  int64_t tiles;
-  const Partial* partials;  // [rows][tiles]
-  GradientSums<float>* sums;
-
-  RIFFLE_KERNEL void operator()(Shared& shared) const {
-    const Partial* of_row = partials + blockIdx.x * tiles;
-    double sum = 0, centred = 0;
-    for (int64_t t = BlockThread(); t < tiles; t += kThreads) {
-      sum += static_cast<double>(of_row[t].first);
-      centred += static_cast<double>(of_row[t].second);
-    }
-    sum = BlockSum<double, kThreads>(sum, shared);
-    centred = BlockSum<double, kThreads>(centred, shared);
-    if (BlockThread() == 0) sums[blockIdx.x] = {static_cast<float>(sum), static_cast<float>(centred)};
-  }
-};
 
 // The rows' pixels from `first` on, of a row and of all that a call reads and writes.
 template <class T>
@@ -193,9 +37,9 @@ riffle::GroupConvBackward<float, Map> From(riffle::GroupConvBackward<float, Map>
   return a;
 }
 
-TilePartials From(TilePartials partials, int64_t first) {
-  if (partials.of_tiles) partials.of_tiles += first / kTilePixels;
-  return partials;
+PartsOfRows From(PartsOfRows parts, int64_t first) {
+  if (parts.of_rows) parts.of_rows += first / kTilePixels;
+  return parts;
 }
 
 // A stretch of the pixels of a pass. It begins where a tile and a part do.
@@ -203,8 +47,6 @@ struct Stretch {
   int64_t first, pixels;
 };
 
-constexpr int64_t kScratchAlignment = 256;
-constexpr int64_t Aligned(int64_t bytes) { return DivideUp(bytes, kScratchAlignment) * kScratchAlignment; }
 int64_t TilesOf(int64_t pixels) { return DivideUp(pixels, kTilePixels); }
 
 TensorWeightsShape ForwardWeights(const GroupConvShape& shape) {
@@ -214,26 +56,17 @@ TensorWeightsShape BackwardWeights(const GroupConvShape& shape) {
   return TensorWeightsShape(shape.groups, shape.in_per_group(), shape.out_per_group());
 }
 
-// Where they begin in prepared weights: aligned as a lane reads them.
-constexpr int64_t kFragmentBytes = 16;
-template <class T>
-auto PreparedForTensorCores(const GroupConvShape& shape, T* prepared) {
-  using Weights = std::conditional_t<std::is_const_v<T>, const Bfloat16, Bfloat16>;
-  const auto behind = reinterpret_cast<uintptr_t>(prepared + shape.weights() + shape.out_channels);
-  return reinterpret_cast<Weights*>((behind + kFragmentBytes - 1) / kFragmentBytes * kFragmentBytes);
-}
-
 // A forward pass: all stretches, then Finish.
 struct ForwardPass {
   GroupConvShape shape;
   Moments<float>* moments;
-  TilePartials partials = {};  // of the moments
+  PartsOfRows partials = {};  // of the moments
 
   int64_t ScratchBytes() const {
-    return moments ? Aligned(shape.out_channels * TilesOf(shape.pixels) * int64_t{sizeof(Partial)}) : 0;
+    return moments ? Aligned(shape.out_channels * TilesOf(shape.pixels) * int64_t{sizeof(Part)}) : 0;
   }
   void Use(unsigned char* scratch) {
-    if (moments) partials = {reinterpret_cast<Partial*>(scratch), TilesOf(shape.pixels)};
+    if (moments) partials = {reinterpret_cast<Part*>(scratch), TilesOf(shape.pixels)};
   }
 
   // `a` is From the stretch's first pixel.
@@ -242,14 +75,14 @@ struct ForwardPass {
     const RowProductShape product = {shape.groups, shape.out_per_group(), shape.in_per_group(), stretch.pixels};
     const InputRows<Map> in = {a.x};
     const OutputRows<Map> out = {a.y, a.prepared + shape.weights(), a.residual, a.relu};
-    const TilePartials of_stretch = From(partials, stretch.first);
+    const PartsOfRows of_stretch = From(partials, stretch.first);
     if constexpr (std::is_same_v<Map, Bfloat16>)
       if (LaunchTensorRowProduct(execution, product, PreparedForTensorCores(shape, a.prepared), in, out, of_stretch))
         return;
     LaunchRowProduct(execution, product, a.prepared, in, out, of_stretch);
   }
   void Finish(const Execution& execution) const {
-    if (moments) Launch(execution, {shape.out_channels}, MomentsOfTiles{shape.pixels, partials.of_tiles, moments});
+    if (moments) Launch(execution, {shape.out_channels}, MomentsOfRowParts{shape.pixels, partials, moments});
   }
 };
 
@@ -260,7 +93,7 @@ struct BackwardPass {
   float* dy_sums;
   DotsMeans means;             // that dweight is about, where its parts are not
   GradientSums<float>* sums;   // null: not wanted
-  TilePartials partials = {};  // of the sums
+  PartsOfRows partials = {};   // of the sums
   float* parts = nullptr;      // of dweight
   Bfloat16* weight = nullptr;  // as tensor cores take it
 
@@ -275,7 +108,7 @@ struct BackwardPass {
     return {shape.groups, shape.out_per_group(), shape.in_per_group(), pixels, dy_sums || means.right};
   }
   int64_t PartialBytes() const {
-    return sums ? Aligned(shape.in_channels * TilesOf(shape.pixels) * int64_t{sizeof(Partial)}) : 0;
+    return sums ? Aligned(shape.in_channels * TilesOf(shape.pixels) * int64_t{sizeof(Part)}) : 0;
   }
   int64_t PartBytes() const {
     const RowDotsShape dots = Dots(shape.pixels);
@@ -285,7 +118,7 @@ struct BackwardPass {
     return PartialBytes() + PartBytes() + Aligned(BackwardWeights(shape).values() * int64_t{sizeof(Bfloat16)});
   }
   void Use(unsigned char* scratch) {
-    if (sums) partials = {reinterpret_cast<Partial*>(scratch), TilesOf(shape.pixels)};
+    if (sums) partials = {reinterpret_cast<Part*>(scratch), TilesOf(shape.pixels)};
     parts = reinterpret_cast<float*>(scratch + PartialBytes());
     weight = reinterpret_cast<Bfloat16*>(scratch + PartialBytes() + PartBytes());
   }
@@ -304,7 +137,7 @@ struct BackwardPass {
     if (!a.dx.dz) return;
     const RowProductShape product = {shape.groups, shape.in_per_group(), shape.out_per_group(), stretch.pixels};
     const GradientOutput<Map> dx = {a.dx, a.x, a.relu};
-    const TilePartials sums_of_stretch = From(partials, stretch.first);
+    const PartsOfRows sums_of_stretch = From(partials, stretch.first);
     if constexpr (kTensor) {
       if (stretch.first == 0)
         PackTensorWeights(execution, shape.groups, shape.in_per_group(), shape.out_per_group(), a.weight, weight);
@@ -313,13 +146,16 @@ struct BackwardPass {
     LaunchRowProduct(execution, product, a.weight, dy, dx, sums_of_stretch);
   }
   void Finish(const Execution& execution) const {
-    LaunchAddParts(execution, Dots(shape.pixels), means, parts, dweight, dy_sums);
-    if (sums) Launch(execution, {shape.in_channels}, SumsOfTiles{TilesOf(shape.pixels), partials.of_tiles, sums});
+    const RowDotsShape dots = Dots(shape.pixels);
+    LaunchAddParts(execution, dots, means, PartsOf(dots), parts, dweight, dy_sums);
+    if (sums) Launch(execution, {shape.in_channels}, SumsOfRowParts{partials, sums});
   }
 };
 
 template <class Map>
 void Forward(const Execution& execution, const GroupConvShape& shape, const riffle::GroupConvForward<float, Map>& a) {
+  if constexpr (std::is_same_v<Map, Bfloat16>)
+    if (TensorForward(execution, shape, a)) return;
   ForwardPass pass = {shape, a.moments};
   pass.Use(Scratch<unsigned char>(execution, pass.ScratchBytes()));
   pass.Run(execution, {0, shape.pixels}, a);
@@ -328,6 +164,8 @@ void Forward(const Execution& execution, const GroupConvShape& shape, const riff
 
 template <class Map>
 void Backward(const Execution& execution, const GroupConvShape& shape, const riffle::GroupConvBackward<float, Map>& a) {
+  if constexpr (std::is_same_v<Map, Bfloat16>)
+    if (TensorBackward(execution, shape, a)) return;
   BackwardPass pass(shape, a);
   pass.Use(Scratch<unsigned char>(execution, pass.ScratchBytes()));
   pass.Run(execution, {0, shape.pixels}, a);
@@ -352,6 +190,8 @@ void ForEachStretch(const GroupConvChainShape& shape, const F& run) {
 template <class Map>
 void ChainForward(const Execution& execution, const GroupConvChainShape& shape,
                   const riffle::GroupConvChainForward<float, Map>& a) {
+  if constexpr (std::is_same_v<Map, Bfloat16>)
+    if (TensorChainForward(execution, shape, a)) return;
   const ForwardPass first = {shape.first, nullptr};
   ForwardPass second = {shape.second, a.second.moments};
   second.Use(Scratch<unsigned char>(execution, second.ScratchBytes()));
@@ -365,6 +205,8 @@ void ChainForward(const Execution& execution, const GroupConvChainShape& shape,
 template <class Map>
 void ChainBackward(const Execution& execution, const GroupConvChainShape& shape,
                    const riffle::GroupConvChainBackward<float, Map>& a) {
+  if constexpr (std::is_same_v<Map, Bfloat16>)
+    if (TensorChainBackward(execution, shape, a)) return;
   const ForwardPass again = {shape.first, nullptr};
   BackwardPass second(shape.second, a.second), first(shape.first, a.first);
   const int64_t kept_stride = ChainPixels<Map>(shape);
@@ -397,17 +239,22 @@ int64_t GroupConvPreparedValues(const GroupConvShape& shape) {
 
 void GroupConvPrepare(const Execution& execution, const GroupConvShape& shape, float* prepared,
                       const GroupConvWeights<float>& a) {
-  const int64_t in = shape.in_per_group(), out = shape.out_per_group(), weights = shape.weights();
-  ForEach(execution, weights + shape.out_channels, [=] RIFFLE_LAMBDA(int64_t i) {
-    if (i >= weights) {
+  const int64_t in = shape.in_per_group(), out = shape.out_per_group();
+  const int64_t weights = shape.weights(), floats = weights + shape.out_channels;
+  const TensorWeightsShape packed_shape = ForwardWeights(shape);
+  Bfloat16* const packed = PreparedForTensorCores(shape, prepared);
+  ForEach(execution, floats + packed_shape.values(), [=] RIFFLE_LAMBDA(int64_t i) {
+    if (i >= floats) {
+      const TensorWeight w(packed_shape, i - floats);
+      const bool there = w.row < out && w.depth < in;
+      packed[i - floats] = Bfloat16(there ? a.weight[(w.group * out + w.row) * in + w.depth] : 0);
+    } else if (i >= weights) {
       prepared[i] = a.bias ? a.bias[i - weights] : 0;
-      return;
+    } else {
+      const int64_t group = i / (in * out), k = i / out % in, m = i % out;
+      prepared[i] = a.weight[(group * out + m) * in + k];
     }
-    const int64_t group = i / (in * out), k = i / out % in, m = i % out;
-    prepared[i] = a.weight[(group * out + m) * in + k];
   });
-  PackTensorWeights(execution, shape.groups, shape.out_per_group(), shape.in_per_group(), prepared,
-                    PreparedForTensorCores(shape, prepared));
 }
 
 void GroupConvForward(const Execution& execution, const GroupConvShape& shape,

@@ -176,6 +176,17 @@ TEST(GroupConvCpu, InTf32OnCards) {
   }
 }
 
+// Of units, of their first convolution and of the Gram step: rows of one warp of a card's block, of several, and more
+// than it has warps for.
+TEST(GroupConvCpu, ChannelsOfNetworks) {
+  int i = 0;
+  for (const auto& [in, out] :
+       {std::pair{24, 60}, {20, 20}, {80, 20}, {20, 80}, {160, 40}, {40, 160}, {320, 80}, {80, 320}, {480, 120}}) {
+    Expect(WithOptions({.groups = 1 + i % 2, .in_per_group = in, .out_per_group = out, .area = 99}, i));
+    ++i;
+  }
+}
+
 // Maps that leave the caches go another way.
 TEST(GroupConvCpu, MapsLargerThanTheCaches) {
   for (int i = 0; i < 4; ++i) {

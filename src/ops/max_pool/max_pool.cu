@@ -58,10 +58,8 @@ struct Backward {
       const Area about(bands, band, windows.out, windows.AboutCellRow(), windows.AboutCellColumn());
       const Area from(bands, band, windows.in, {2, 2 - windows.top, 5}, {2, 2 - windows.left, 5});
       const Area cells(bands, band, windows.in, kCell, kCell);
-      LoadArea<kThreads>(about, shared.dy,
-                         [&](int64_t p) { return LoadValues<4, false>(a.dy[c], p, windows.out.pixels()); });
-      LoadArea<kThreads>(from, shared.x,
-                         [&](int64_t p) { return LoadValues<4, false>(a.x[c], p, windows.in.pixels()); });
+      LoadArea<kThreads>(about, InputRows<Map>{a.dy}, c, windows.out.pixels(), shared.dy);
+      LoadArea<kThreads>(from, InputRows<Map>{a.x}, c, windows.in.pixels(), shared.x);
       __syncthreads();
       FindWinners(in, about, from, shared);
       __syncthreads();

@@ -30,8 +30,7 @@ struct Forward {
     const Band band(bands, static_cast<int>(blockIdx.x));
     const Area pixels(bands, band, shape.in, kPixels, kPixels);
     for (int c = 0; c < shape.in_channels; ++c)
-      LoadArea<kThreads>(pixels, shared.x[c],
-                         [&](int64_t p) { return LoadValues<4, false>(a.x[c], p, shape.in.pixels()); });
+      LoadArea<kThreads>(pixels, InputRows<float>{a.x}, c, shape.in.pixels(), shared.x[c]);
     __syncthreads();
     const StripColumn strip(bands, band);
     float x[kChannels][kRows][3];
@@ -118,6 +117,7 @@ struct Backward {
   static constexpr int kOutputsOfWarp = 6, kGroups = 4, kOutputs = kGroups * kOutputsOfWarp;
   static constexpr int kWarps = kGroups * kChannels, kThreads = kWarps * kWarp, kBlocksAtOnce = 2;
   static constexpr int kColumns = 128, kLines = 4;  // of bands: lanes take several columns
+  static constexpr int kUnderWay = 2;               // fours: registers hold dweight
   static constexpr Reach kPixels = {kStride, 1, 3}, kSame = {1, 0, 1};
   struct Operands {
     alignas(16) float x[kChannels][MostOfArea(kColumns, kLines, kPixels)];
@@ -156,15 +156,11 @@ struct Backward {
   // Gradients of channels that there are not are zero.
   RIFFLE_KERNEL void Load(int first, const Area& pixels, const Area& outputs, Operands& to) const {
     for (int c = 0; c < shape.in_channels; ++c)
-      LoadArea<kThreads>(pixels, to.x[c],
-                         [&](int64_t p) { return LoadValues<4, false>(a.x[c], p, shape.in.pixels()); });
+      LoadArea<kThreads, kUnderWay>(pixels, InputRows<float>{a.x}, c, shape.in.pixels(), to.x[c]);
     for (int k = Warp(); k < kOutputs; k += kWarps) {
-      const int o = first + k;
-      const auto load = [&](int64_t p) {
-        return o < shape.out_channels ? GradientRows<Map>{a.dy}.template Load<4, false>(o, p, bands.plane.pixels())
-                                      : Values<4>{};
-      };
-      LoadArea<kWarp>(outputs, to.dy[k], load, Lane());
+      const bool exists = first + k < shape.out_channels;
+      LoadArea<kWarp, kUnderWay>(outputs, GradientRows<Map>{a.dy}, exists ? first + k : 0,
+                                 exists ? bands.plane.pixels() : 0, to.dy[k], Unchanged(), Lane());
     }
   }
 
