@@ -136,6 +136,27 @@ TEST(BatchInput, OfPicturesThatStayOnTheDeviceNoByteGoesUpAgain) {
   }
 }
 
+TEST(BatchInput, TakesBatchesOfAnySize) {
+  GuardedDevice device;
+  const Execution execution = {OnThreads(2).pool, device};
+  BatchInput input(execution, GuardedOps());
+  for (const int size : {12, 30, 8}) {
+    Preprocessing preprocessing = TinyInfo().preprocessing;
+    preprocessing.image_size = size;
+    const Transform transform = *Transform::ForTraining(preprocessing, kAll);
+    const SomePictures data(4);
+    const auto first_of = [&](Device& makes) {
+      return std::move(*Loader::Create(data, transform, {.batch_size = 4, .device = &makes}));
+    };
+    const std::unique_ptr<Loader> on_cpu = first_of(CpuDevice()), on_device = first_of(device);
+    const Batch &expected = **on_cpu->Next(), &batch = **on_device->Next();
+    const Rows<const float> rows = input.PicturesOf(batch);
+    EXPECT_EQ(rows.stride, expected.pixels.stride);
+    const std::vector<float> found = HostCopy(execution, rows.data, static_cast<size_t>(3 * rows.stride));
+    EXPECT_TRUE(std::equal(found.begin(), found.end(), expected.pixels.data)) << size;
+  }
+}
+
 TEST(BatchInput, HasPicturesOfEvaluation) {
   ExpectSamePictures(SomePictures(9), *Transform::ForEvaluation(TinyInfo().preprocessing),
                      {.batch_size = 4, .shuffle = false, .drop_remainder = false, .workers = 2});

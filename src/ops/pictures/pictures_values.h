@@ -84,10 +84,8 @@ constexpr int32_t LumaBefore(const PictureFinish& finish, size_t contrast, const
   return static_cast<int32_t>(pixel.Luma());
 }
 
-/// The mean of `sum` over `count` pixels, rounded.
-inline constexpr float RoundedMean(int64_t sum, int64_t count) {
-  return static_cast<float>(static_cast<int64_t>(static_cast<double>(sum) / static_cast<double>(count) + 0.5));
-}
+/// The mean of `sum` over `count` pixels, rounded; a half goes up.
+constexpr float RoundedMean(int64_t sum, int64_t count) { return static_cast<float>((2 * sum + count) / (2 * count)); }
 
 /// Whether a pixel is erased, and its number in channel c of the rectangle.
 constexpr bool Erases(const PictureFinish& f, int y, int x) {
