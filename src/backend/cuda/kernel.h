@@ -14,9 +14,9 @@
 //
 // A kernel whose shared memory depends on its arguments has `int64_t SharedBytes() const`, and unsigned char as Shared,
 // which is the first of those bytes.
-// One whose blocks have a number of threads that depends on its arguments has `int Threads() const`; kThreads is the most.
-// A kernel that lives on many threads has kBlocksAtOnce, too: so many blocks shall run on a multiprocessor at once,
-// with no more registers each than that leaves them.
+// One whose blocks have a number of threads that depends on its arguments has `int Threads() const`; kThreads is the
+// most. A kernel that lives on many threads has kBlocksAtOnce, too: so many blocks shall run on a multiprocessor at
+// once, with no more registers each than that leaves them.
 //
 // In kernels threadIdx, blockIdx and gridDim, __syncthreads(), __syncwarp() and __shfl_*_sync() are what CUDA makes of
 // them. Sums are added up in an order that follows from shapes alone, so that results have the same bits in every run.
