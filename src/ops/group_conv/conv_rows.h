@@ -200,8 +200,9 @@ inline constexpr int64_t kFragmentBytes = 16;
 template <class T>
 auto PreparedForTensorCores(const GroupConvShape& shape, T* prepared) {
   using Weights = std::conditional_t<std::is_const_v<T>, const Bfloat16, Bfloat16>;
-  const auto behind = reinterpret_cast<uintptr_t>(prepared + shape.weights() + shape.out_channels);
-  return reinterpret_cast<Weights*>((behind + kFragmentBytes - 1) / kFragmentBytes * kFragmentBytes);
+  T* const behind = prepared + shape.weights() + shape.out_channels;
+  const auto over = static_cast<int64_t>(reinterpret_cast<uintptr_t>(behind)) % kFragmentBytes;
+  return reinterpret_cast<Weights*>(behind + (kFragmentBytes - over) % kFragmentBytes / int64_t{sizeof(T)});
 }
 
 }  // namespace riffle::RIFFLE_GPU

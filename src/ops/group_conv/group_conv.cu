@@ -172,10 +172,11 @@ void Backward(const Execution& execution, const GroupConvShape& shape, const rif
   pass.Finish(execution);
 }
 
-// Pixels of the stretches in which a chain runs: what passes between its convolutions stays in the card's cache.
+// Pixels of the stretches in which a chain runs, where it is no single pass: what is computed once more takes the
+// memory of a stretch, and of less the kernels would not fill a large card.
 template <class Map>
 int64_t ChainPixels(const GroupConvChainShape& shape) {
-  constexpr int64_t kBytes = 16 << 20, kMost = 16 * kMostPartPixels;
+  constexpr int64_t kBytes = 128 << 20, kMost = 64 * kMostPartPixels;
   const int64_t fit = kBytes / (shape.first.out_channels * int64_t{sizeof(Map)}) / kMostPartPixels * kMostPartPixels;
   return fit > kMost ? kMost : fit > kMostPartPixels ? fit : kMostPartPixels;
 }

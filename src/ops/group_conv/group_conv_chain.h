@@ -1,7 +1,7 @@
 // Two group convolutions in sequence, the second of which reads what the first stores: a unit's conv3 and the next
 // unit's conv1. They run block by block of pixels, so that what passes between them is read while it is in the caches.
 // A group of the second reads the same rows as one of the first stores. The bits are those of the two ops one after the
-// other.
+// other; on maps of bfloat16 sums over pixels may be added up in another order.
 #pragma once
 
 #include "ops/group_conv/group_conv.h"

@@ -166,6 +166,8 @@ struct TensorPass {
     AskForNarrow(block, begin, copies);
     for (int share = 0; share < kShares; ++share) AskForWide(block, begin, share, copies);
 
+    // Under way are always the narrow rows and each share of the wide ones, of this tile or the next: the group of
+    // copies that was asked for first is what is needed next.
     Sums sums = {};
     for (int64_t pixel = begin; pixel < shape.pixels; pixel += step) {
       copies.template Wait<kShares>();
