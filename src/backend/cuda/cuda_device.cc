@@ -18,47 +18,32 @@ namespace {
 
 constexpr int kOldestMajor = 8;  // Ampere: the oldest that kernels are compiled for
 
+class Card;
+
 class Graph : public Recording {
  public:
-  Graph(int id, cudaStream_t stream, cudaGraphExec_t graph) : id_(id), stream_(stream), graph_(graph) {}
+  Graph(Card& card, cudaGraphExec_t graph) : card_(card), graph_(graph) {}
   ~Graph() override { cudaGraphExecDestroy(graph_); }
-  void Enqueue() override {
-    cudaSetDevice(id_);
-    cudaGraphLaunch(graph_, stream_);
-  }
+  void Enqueue() override;
 
  private:
-  const int id_;
-  const cudaStream_t stream_;
+  Card& card_;
   const cudaGraphExec_t graph_;
 };
 
 /// A stream, and what it and the card's own wait with for one another.
 class SideStream : public SideQueue {
  public:
-  SideStream(int id, cudaStream_t of_card) : id_(id), of_card_(of_card) {
-    cudaSetDevice(id_);
-    cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking);
-    for (cudaEvent_t* event : {&followed_, &joined_}) cudaEventCreateWithFlags(event, cudaEventDisableTiming);
-  }
-  ~SideStream() override {
-    cudaSetDevice(id_);
-    for (cudaEvent_t event : {followed_, joined_}) cudaEventDestroy(event);
-    cudaStreamDestroy(stream_);
-  }
-  void Follow() override { Wait(stream_, of_card_, followed_); }
-  void Join() override { Wait(of_card_, stream_, joined_); }
+  explicit SideStream(Card& card);
+  ~SideStream() override;
+  void Follow() override;
+  void Join() override;
   void* handle() override { return stream_; }
 
  private:
-  void Wait(cudaStream_t later, cudaStream_t earlier, cudaEvent_t event) const {
-    cudaSetDevice(id_);
-    cudaEventRecord(event, earlier);
-    cudaStreamWaitEvent(later, event);
-  }
+  void Wait(cudaStream_t later, cudaStream_t earlier, cudaEvent_t event);
 
-  const int id_;
-  const cudaStream_t of_card_;
+  Card& card_;
   cudaStream_t stream_ = nullptr;
   cudaEvent_t followed_ = nullptr, joined_ = nullptr;
 };
@@ -169,9 +154,9 @@ class Card : public Device {
     if (graph != nullptr) cudaGraphDestroy(graph);
     cudaGetLastError();  // what was not recorded is done as ever
     if (exec == nullptr) return nullptr;
-    return std::make_unique<Graph>(id_, stream_, exec);
+    return std::make_unique<Graph>(*this, exec);
   }
-  std::unique_ptr<SideQueue> OpenSideQueue() override { return std::make_unique<SideStream>(id_, stream_); }
+  std::unique_ptr<SideQueue> OpenSideQueue() override { return std::make_unique<SideStream>(*this); }
   std::string Name() const override { return name_; }
   size_t MostBytes() const override { return most_bytes_; }
   Status Health() const override {
@@ -225,6 +210,25 @@ class Card : public Device {
   size_t scratch_bytes_ = 0;    // of the last
   std::atomic<cudaError_t> first_error_ = cudaSuccess;
 };
+
+void Graph::Enqueue() { card_.Note(cudaGraphLaunch(graph_, card_.stream())); }
+
+SideStream::SideStream(Card& card) : card_(card) {
+  card_.stream();  // makes the card this thread's
+  card_.Note(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking));
+  for (cudaEvent_t* event : {&followed_, &joined_}) card_.Note(cudaEventCreateWithFlags(event, cudaEventDisableTiming));
+}
+SideStream::~SideStream() {
+  card_.stream();
+  for (cudaEvent_t event : {followed_, joined_}) card_.Note(cudaEventDestroy(event));
+  card_.Note(cudaStreamDestroy(stream_));
+}
+void SideStream::Follow() { Wait(stream_, card_.stream(), followed_); }
+void SideStream::Join() { Wait(card_.stream(), stream_, joined_); }
+void SideStream::Wait(cudaStream_t later, cudaStream_t earlier, cudaEvent_t event) {
+  card_.Note(cudaEventRecord(event, earlier));
+  card_.Note(cudaStreamWaitEvent(later, event));
+}
 
 Card& CardOf(const Execution& execution) { return static_cast<Card&>(execution.device); }
 
