@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <numeric>
 
 #include "base/descriptor.h"
 #include "data/pack_file.h"
@@ -16,7 +17,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int64_t kPicturesPerRound = 256;  // in memory at a time: made by all threads, then written
+// Pictures of a round are made by all threads, and then written: so many, in so much memory, but one a thread.
+constexpr size_t kPicturesPerRound = 256;
+constexpr size_t kBytesPerRound = size_t{256} << 20;
 
 /// A thread's memory.
 struct Scratch {
@@ -160,8 +163,10 @@ Status WritePack(ThreadPool& pool, const Dataset& data, std::span<const int64_t>
   const Writer file(path);
   uint64_t end = AlignedInPack(PackHeadText(head, 0).size());
   std::vector<Scratch> scratch(pool.threads());
-  for (size_t begin = 0; begin < chosen.size(); begin += kPicturesPerRound) {
-    std::vector<Made> round(std::min<size_t>(kPicturesPerRound, chosen.size() - begin));
+  const auto threads = static_cast<size_t>(pool.threads());
+  size_t round_size = threads;  // until it is known how large they are
+  for (size_t begin = 0; begin < chosen.size();) {
+    std::vector<Made> round(std::min(round_size, chosen.size() - begin));
     const auto count = static_cast<int64_t>(round.size());
     pool.ParallelForThread(
         count, [&](int64_t k, int thread) { round[k] = MakeOne(data, chosen[begin + k], form, scratch[thread]); });
@@ -179,7 +184,11 @@ Status WritePack(ThreadPool& pool, const Dataset& data, std::span<const int64_t>
       if (made.row.readable()) written[k] = file.WriteAt(made.row.offset, made.bytes.data(), made.bytes.size());
     });
     for (const Status& status : written) RIFFLE_TRY(status);
-    RIFFLE_TRY(progress(static_cast<int64_t>(begin) + count));
+    size_t largest = 0;
+    for (const Made& made : round) largest = std::max(largest, made.bytes.size());
+    round_size = std::max(threads, std::min(kPicturesPerRound, kBytesPerRound / (largest + 1)));
+    begin += round.size();
+    RIFFLE_TRY(progress(static_cast<int64_t>(begin)));
   }
   const std::string text = PackHeadText(head, end);
   RIFFLE_TRY(file.SetSize(end));
@@ -191,15 +200,16 @@ Status WritePack(ThreadPool& pool, const Dataset& data, std::span<const int64_t>
 Result<double> BytesOfPackedPicture(ThreadPool& pool, const Dataset& data, const PackForm& form) {
   constexpr int64_t kTried = 64;
   const int64_t count = std::min(kTried, data.size());
-  std::vector<Made> made(count);
+  std::vector<uint64_t> sizes(count);
+  std::vector<Status> errors(count);
   std::vector<Scratch> scratch(pool.threads());
-  pool.ParallelForThread(
-      count, [&](int64_t k, int thread) { made[k] = MakeOne(data, k * data.size() / count, form, scratch[thread]); });
-  double bytes = 0;
-  for (const Made& one : made) {
-    if (IsOfTheSystem(one.error)) return one.error;
-    bytes += static_cast<double>(AlignedInPack(one.row.bytes));
-  }
+  pool.ParallelForThread(count, [&](int64_t k, int thread) {
+    const Made made = MakeOne(data, k * data.size() / count, form, scratch[thread]);
+    sizes[k] = AlignedInPack(made.row.bytes);
+    if (IsOfTheSystem(made.error)) errors[k] = made.error;
+  });
+  for (const Status& error : errors) RIFFLE_TRY(error);
+  const double bytes = std::accumulate(sizes.begin(), sizes.end(), 0.0);
   return bytes / static_cast<double>(count);
 }
 
