@@ -146,20 +146,42 @@ class Writer {
 // An error that another try may not meet; what is wrong with a picture itself stays.
 bool IsOfTheSystem(const Status& status) { return status.code() == ErrorCode::kIo; }
 
+// Names of the pictures, and places for them in the table.
+PackHead HeadOf(const Dataset& data, std::span<const int64_t> chosen, const PackForm& form, const std::string& recipe) {
+  PackHead head{.encoding = form.quality ? PackEncoding::kFiles : PackEncoding::kRaw,
+                .classes = data.classes(),
+                .recipe = recipe,
+                .pictures = {},
+                .names = {}};
+  for (const int64_t i : chosen) {
+    head.names += OwnName(data, i);
+    head.pictures.push_back({.name_end = static_cast<uint32_t>(head.names.size())});
+  }
+  return head;
+}
+
+Status WriteRound(ThreadPool& pool, const std::vector<Made>& round, const Writer& file) {
+  std::vector<Status> written(round.size());
+  pool.ParallelFor(static_cast<int64_t>(round.size()), [&](int64_t k) {
+    const Made& made = round[k];
+    if (made.row.readable()) written[k] = file.WriteAt(made.row.offset, made.bytes.data(), made.bytes.size());
+  });
+  for (const Status& status : written) RIFFLE_TRY(status);
+  return {};
+}
+
+// How many pictures as large as those of this one the next round has.
+size_t NextRound(const std::vector<Made>& round, size_t threads) {
+  size_t largest = 1;
+  for (const Made& made : round) largest = std::max(largest, made.bytes.size());
+  return std::max(threads, std::min(kPicturesPerRound, kBytesPerRound / largest));
+}
+
 }  // namespace
 
 Status WritePack(ThreadPool& pool, const Dataset& data, std::span<const int64_t> chosen, const PackForm& form,
                  const std::string& recipe, const fs::path& path, const PackedSoFar& progress) {
-  PackHead head{.encoding = form.quality ? PackEncoding::kFiles : PackEncoding::kRaw,
-                .classes = data.classes(),
-                .recipe = recipe,
-                .pictures = std::vector<PackedPicture>(chosen.size()),
-                .names = {}};
-  std::vector<uint32_t> name_ends;
-  for (const int64_t i : chosen) {
-    head.names += OwnName(data, i);
-    name_ends.push_back(static_cast<uint32_t>(head.names.size()));
-  }
+  PackHead head = HeadOf(data, chosen, form, recipe);
   const Writer file(path);
   uint64_t end = AlignedInPack(PackHeadText(head, 0).size());
   std::vector<Scratch> scratch(pool.threads());
@@ -167,27 +189,20 @@ Status WritePack(ThreadPool& pool, const Dataset& data, std::span<const int64_t>
   size_t round_size = threads;  // until it is known how large they are
   for (size_t begin = 0; begin < chosen.size();) {
     std::vector<Made> round(std::min(round_size, chosen.size() - begin));
-    const auto count = static_cast<int64_t>(round.size());
-    pool.ParallelForThread(
-        count, [&](int64_t k, int thread) { round[k] = MakeOne(data, chosen[begin + k], form, scratch[thread]); });
-    for (size_t k = 0; k < round.size(); ++k) {
-      Made& made = round[k];
-      if (IsOfTheSystem(made.error)) return made.error;
-      made.row.offset = end;
-      made.row.name_end = name_ends[begin + k];
-      end = AlignedInPack(end + made.row.bytes);
-      head.pictures[begin + k] = made.row;
-    }
-    std::vector<Status> written(round.size());
-    pool.ParallelFor(count, [&](int64_t k) {
-      const Made& made = round[k];
-      if (made.row.readable()) written[k] = file.WriteAt(made.row.offset, made.bytes.data(), made.bytes.size());
+    pool.ParallelForThread(static_cast<int64_t>(round.size()), [&](int64_t k, int thread) {
+      round[k] = MakeOne(data, chosen[begin + k], form, scratch[thread]);
     });
-    for (const Status& status : written) RIFFLE_TRY(status);
-    size_t largest = 0;
-    for (const Made& made : round) largest = std::max(largest, made.bytes.size());
-    round_size = std::max(threads, std::min(kPicturesPerRound, kBytesPerRound / (largest + 1)));
+    for (size_t k = 0; k < round.size(); ++k) {
+      PackedPicture& row = round[k].row;
+      if (IsOfTheSystem(round[k].error)) return round[k].error;
+      row.offset = end;
+      row.name_end = head.pictures[begin + k].name_end;
+      end = AlignedInPack(end + row.bytes);
+      head.pictures[begin + k] = row;
+    }
+    RIFFLE_TRY(WriteRound(pool, round, file));
     begin += round.size();
+    round_size = NextRound(round, threads);
     RIFFLE_TRY(progress(static_cast<int64_t>(begin)));
   }
   const std::string text = PackHeadText(head, end);
