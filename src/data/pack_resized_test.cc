@@ -393,6 +393,20 @@ TEST(DamagedPack, FilesThatAreCutMissingOrStrangeAreErrors) {
   EXPECT_TRUE(Has(error(), "its classes are not those that")) << error();
 }
 
+TEST(DamagedPack, WhatMayHaveBeenMeantAsAPackIsTold) {
+  const fs::path root = SomePhotographs(), packed = root / "packed";
+  ASSERT_TRUE(PackIt(root, packed / "x", kRaw).ok());
+  WriteText(packed / "x.pack", "");
+  WriteText(packed / "x-train-000009.pack.part", "");
+  const auto pack = Open(packed);
+  ASSERT_EQ(pack->left_out().size(), 1u);
+  EXPECT_EQ(pack->left_out()[0].why, "packs that are of no split by their names");
+  EXPECT_EQ(pack->left_out()[0].files, 2);
+  fs::create_directories(root / "renamed");
+  fs::rename(packed / "x-train-000000.pack", root / "renamed/pictures.pack");
+  EXPECT_TRUE(Has(Error({.data_dir = root / "renamed", .classes = {}}), "found 'pictures.pack': rename them"));
+}
+
 TEST(DamagedPack, AFileThatShrinksWhileItIsReadIsAnError) {
   const fs::path root = SomePhotographs(), packed = root / "packed";
   ASSERT_TRUE(PackIt(root, packed / "x", kRaw).ok());

@@ -119,17 +119,22 @@ Result<std::vector<fs::path>> ListFiles(const fs::path& folder, const Choose& ch
   return files;
 }
 
-// What may have been meant as a shard: other tar files, parts of them, numbers that are skipped.
+// What may have been meant as a shard: other tar files and packs, parts of them, numbers that are skipped.
 Status AddLeftOut(const std::string& split, ShardFiles& shards) {
   const auto is_known = [&](const fs::path& file) {
     return ShardOf(file, split) ||
            std::ranges::any_of(UsualSplits(), [&](std::string_view usual) { return ShardOf(file, usual).has_value(); });
   };
-  RIFFLE_ASSIGN(const std::vector<fs::path> others, ListFiles(shards.folder, [&](const fs::path& file) {
-                  return IsAlmostTarName(file) && !is_known(file);
-                }));
-  for (const fs::path& file : others)
-    shards.left_out.Add("tar files that are no shards of a split by their names", file.filename());
+  struct Kind {
+    const char* why;
+    bool (*is_of)(const fs::path&);
+  };
+  for (const Kind& kind : {Kind{"tar files that are no shards of a split by their names", IsAlmostTarName},
+                           {"packs that are of no split by their names", IsAlmostPackName}}) {
+    RIFFLE_ASSIGN(const std::vector<fs::path> others,
+                  ListFiles(shards.folder, [&](const fs::path& file) { return kind.is_of(file) && !is_known(file); }));
+    for (const fs::path& file : others) shards.left_out.Add(kind.why, file.filename());
+  }
   std::map<int64_t, fs::path> by_number;
   for (const fs::path& file : shards.files)
     if (const auto number = ShardOf(file, split)->number) by_number.emplace(*number, file.filename());
@@ -187,18 +192,19 @@ Status CheckIsFolder(const fs::path& data_dir) {
                          is_url ? "; shards are read from the disk" : "");
 }
 
-// Tar files in the folder, or in the split's below it, whose names no split understands: nothing else would tell them.
+// Tar files and packs in the folder, or in the split's below it, whose names no split understands: nothing else would
+// tell them.
 Status CheckNames(const fs::path& data_dir, const std::string& split) {
   constexpr size_t kNamed = 3;
   for (const fs::path& folder : {data_dir, data_dir / split}) {
-    const auto tars = ListFiles(folder, IsTarName);
+    const auto files = ListFiles(folder, [](const fs::path& file) { return IsTarName(file) || IsPackName(file); });
     const bool any_understood = std::ranges::any_of(
         UsualSplits(), [&](std::string_view usual) { return HasShards(folder, std::string(usual)); });
-    if (!tars.ok() || tars->empty() || any_understood) continue;
+    if (!files.ok() || files->empty() || any_understood) continue;
     std::string names;
-    for (size_t i = 0; i < std::min(tars->size(), kNamed); ++i)
-      names += fmt::format("{}'{}'", i > 0 ? ", " : "", (*tars)[i].filename().string());
-    if (tars->size() > kNamed) names += fmt::format(" and {} more", tars->size() - kNamed);
+    for (size_t i = 0; i < std::min(files->size(), kNamed); ++i)
+      names += fmt::format("{}'{}'", i > 0 ? ", " : "", (*files)[i].filename().string());
+    if (files->size() > kNamed) names += fmt::format(" and {} more", files->size() - kNamed);
     return InvalidArgument(
         "{}: shards are called [NAME-]{}-000000.tar, found {}: rename them, with the split before the number",
         folder.string(), split, names);

@@ -116,7 +116,14 @@ bool IsAlmostTarName(const fs::path& file) {
   return IsTarName(file) || (file.has_extension() && IsTarName(file.stem()));
 }
 
-bool IsPackName(const fs::path& file) { return Lowercase(file.filename().string()).ends_with(kPackEnding); }
+bool IsPackName(const fs::path& file) {
+  const std::string lower = Lowercase(file.filename().string());
+  return lower.ends_with(kPackEnding) && lower != kPackEnding;
+}
+
+bool IsAlmostPackName(const fs::path& file) {
+  return IsPackName(file) || (file.has_extension() && IsPackName(file.stem()));
+}
 
 bool IsTarName(const fs::path& file) { return EndingOf(Lowercase(file.filename().string())) != nullptr; }
 

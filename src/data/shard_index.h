@@ -47,6 +47,9 @@ std::optional<ShardName> ShardOf(const std::filesystem::path& file, std::string_
 /// Whether the name ends as that of a pack.
 bool IsPackName(const std::filesystem::path& file);
 
+/// The same, or was to become one: "train-000004.pack.part".
+bool IsAlmostPackName(const std::filesystem::path& file);
+
 /// Whether the name ends as that of a tar file, compressed or not.
 bool IsTarName(const std::filesystem::path& file);
 

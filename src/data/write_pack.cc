@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <numeric>
 
 #include "base/descriptor.h"
 #include "data/pack_file.h"
@@ -16,7 +17,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int64_t kPicturesPerRound = 256;  // in memory at a time: made by all threads, then written
+// Pictures of a round are made by all threads, and then written: so many, in so much memory, but one a thread.
+constexpr size_t kPicturesPerRound = 256;
+constexpr size_t kBytesPerRound = size_t{256} << 20;
 
 /// A thread's memory.
 struct Scratch {
@@ -143,43 +146,64 @@ class Writer {
 // An error that another try may not meet; what is wrong with a picture itself stays.
 bool IsOfTheSystem(const Status& status) { return status.code() == ErrorCode::kIo; }
 
+// Names of the pictures, and places for them in the table.
+PackHead HeadOf(const Dataset& data, std::span<const int64_t> chosen, const PackForm& form, const std::string& recipe) {
+  PackHead head{.encoding = form.quality ? PackEncoding::kFiles : PackEncoding::kRaw,
+                .classes = data.classes(),
+                .recipe = recipe,
+                .pictures = {},
+                .names = {}};
+  for (const int64_t i : chosen) {
+    head.names += OwnName(data, i);
+    head.pictures.push_back({.name_end = static_cast<uint32_t>(head.names.size())});
+  }
+  return head;
+}
+
+Status WriteRound(ThreadPool& pool, const std::vector<Made>& round, const Writer& file) {
+  std::vector<Status> written(round.size());
+  pool.ParallelFor(static_cast<int64_t>(round.size()), [&](int64_t k) {
+    const Made& made = round[k];
+    if (made.row.readable()) written[k] = file.WriteAt(made.row.offset, made.bytes.data(), made.bytes.size());
+  });
+  for (const Status& status : written) RIFFLE_TRY(status);
+  return {};
+}
+
+// How many pictures as large as those of this one the next round has.
+size_t NextRound(const std::vector<Made>& round, size_t threads) {
+  size_t largest = 1;
+  for (const Made& made : round) largest = std::max(largest, made.bytes.size());
+  return std::max(threads, std::min(kPicturesPerRound, kBytesPerRound / largest));
+}
+
 }  // namespace
 
 Status WritePack(ThreadPool& pool, const Dataset& data, std::span<const int64_t> chosen, const PackForm& form,
                  const std::string& recipe, const fs::path& path, const PackedSoFar& progress) {
-  PackHead head{.encoding = form.quality ? PackEncoding::kFiles : PackEncoding::kRaw,
-                .classes = data.classes(),
-                .recipe = recipe,
-                .pictures = std::vector<PackedPicture>(chosen.size()),
-                .names = {}};
-  std::vector<uint32_t> name_ends;
-  for (const int64_t i : chosen) {
-    head.names += OwnName(data, i);
-    name_ends.push_back(static_cast<uint32_t>(head.names.size()));
-  }
+  PackHead head = HeadOf(data, chosen, form, recipe);
   const Writer file(path);
   uint64_t end = AlignedInPack(PackHeadText(head, 0).size());
   std::vector<Scratch> scratch(pool.threads());
-  for (size_t begin = 0; begin < chosen.size(); begin += kPicturesPerRound) {
-    std::vector<Made> round(std::min<size_t>(kPicturesPerRound, chosen.size() - begin));
-    const auto count = static_cast<int64_t>(round.size());
-    pool.ParallelForThread(
-        count, [&](int64_t k, int thread) { round[k] = MakeOne(data, chosen[begin + k], form, scratch[thread]); });
-    for (size_t k = 0; k < round.size(); ++k) {
-      Made& made = round[k];
-      if (IsOfTheSystem(made.error)) return made.error;
-      made.row.offset = end;
-      made.row.name_end = name_ends[begin + k];
-      end = AlignedInPack(end + made.row.bytes);
-      head.pictures[begin + k] = made.row;
-    }
-    std::vector<Status> written(round.size());
-    pool.ParallelFor(count, [&](int64_t k) {
-      const Made& made = round[k];
-      if (made.row.readable()) written[k] = file.WriteAt(made.row.offset, made.bytes.data(), made.bytes.size());
+  const auto threads = static_cast<size_t>(pool.threads());
+  size_t round_size = threads;  // until it is known how large they are
+  for (size_t begin = 0; begin < chosen.size();) {
+    std::vector<Made> round(std::min(round_size, chosen.size() - begin));
+    pool.ParallelForThread(static_cast<int64_t>(round.size()), [&](int64_t k, int thread) {
+      round[k] = MakeOne(data, chosen[begin + k], form, scratch[thread]);
     });
-    for (const Status& status : written) RIFFLE_TRY(status);
-    RIFFLE_TRY(progress(static_cast<int64_t>(begin) + count));
+    for (size_t k = 0; k < round.size(); ++k) {
+      PackedPicture& row = round[k].row;
+      if (IsOfTheSystem(round[k].error)) return round[k].error;
+      row.offset = end;
+      row.name_end = head.pictures[begin + k].name_end;
+      end = AlignedInPack(end + row.bytes);
+      head.pictures[begin + k] = row;
+    }
+    RIFFLE_TRY(WriteRound(pool, round, file));
+    begin += round.size();
+    round_size = NextRound(round, threads);
+    RIFFLE_TRY(progress(static_cast<int64_t>(begin)));
   }
   const std::string text = PackHeadText(head, end);
   RIFFLE_TRY(file.SetSize(end));
@@ -191,15 +215,16 @@ Status WritePack(ThreadPool& pool, const Dataset& data, std::span<const int64_t>
 Result<double> BytesOfPackedPicture(ThreadPool& pool, const Dataset& data, const PackForm& form) {
   constexpr int64_t kTried = 64;
   const int64_t count = std::min(kTried, data.size());
-  std::vector<Made> made(count);
+  std::vector<uint64_t> sizes(count);
+  std::vector<Status> errors(count);
   std::vector<Scratch> scratch(pool.threads());
-  pool.ParallelForThread(
-      count, [&](int64_t k, int thread) { made[k] = MakeOne(data, k * data.size() / count, form, scratch[thread]); });
-  double bytes = 0;
-  for (const Made& one : made) {
-    if (IsOfTheSystem(one.error)) return one.error;
-    bytes += static_cast<double>(AlignedInPack(one.row.bytes));
-  }
+  pool.ParallelForThread(count, [&](int64_t k, int thread) {
+    const Made made = MakeOne(data, k * data.size() / count, form, scratch[thread]);
+    sizes[k] = AlignedInPack(made.row.bytes);
+    if (IsOfTheSystem(made.error)) errors[k] = made.error;
+  });
+  for (const Status& error : errors) RIFFLE_TRY(error);
+  const double bytes = std::accumulate(sizes.begin(), sizes.end(), 0.0);
   return bytes / static_cast<double>(count);
 }
 
