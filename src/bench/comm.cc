@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "bench/statistics.h"
 #include "report/table.h"
+#include "train/parallel/host_gradient_reducer.h"
 
 namespace riffle {
 namespace {
