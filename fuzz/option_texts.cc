@@ -30,12 +30,13 @@ void CheckPolicy(std::string_view text) {
   const auto policy = ParseAugmentPolicy(text);
   if (!IsFine(policy, text) || !*policy) return;
   RandomStream random(1, RandomPurpose::kTest, 0, 0);
-  AugmentScratch scratch;
-  std::vector<AugmentScratch::Chosen> chosen;
-  (*policy)->Choose(random, scratch, chosen);
-  Require(chosen.size() <= 1000, "a policy chooses a few operations");
-  for (const AugmentScratch::Chosen& one : chosen)
-    Require(one.op != nullptr && std::isfinite(one.argument), "each has an argument");
+  PolicyDraw draw;
+  (*policy)->Draw(random, draw);
+  for (const std::vector<PolicyDraw::Chosen>& chain : draw.chains) {
+    Require(chain.size() <= 1000, "a policy chooses a few operations");
+    for (const PolicyDraw::Chosen& one : chain)
+      Require(one.op != nullptr && std::isfinite(one.argument), "each has an argument");
+  }
 }
 
 void CheckResolutions(std::string_view text) {
