@@ -107,7 +107,7 @@ void Objective::KeepLosses() {
   }
   kept.images = images_;
   kept.splits = splits_;
-  const auto values = static_cast<size_t>(images_ / splits_ + (teacher_ ? images_ : 0));
+  const size_t values = images_ / splits_ + (teacher_ ? images_ : 0);
   if (kept.size < values) kept = {images_, splits_, values, StagingArray<float>(execution_.device, values)};
   if (values > 0) execution_.device.Download(kept.values.data(), losses_.data(), values * sizeof(float));
   unread_.push_back(std::move(kept));
