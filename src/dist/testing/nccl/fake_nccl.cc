@@ -17,8 +17,7 @@
 namespace riffle::nccl {
 namespace {
 
-constexpr auto kSystemError = static_cast<Error>(2), kInvalidArgument = static_cast<Error>(4),
-               kRemoteError = static_cast<Error>(6);
+constexpr auto kSystemError = static_cast<Error>(2), kRemoteError = static_cast<Error>(6);
 
 class Control : public FakeNccl {
  public:
@@ -124,7 +123,7 @@ struct CommOfNccl {
   bool aborted = false;
 };
 
-RIFFLE_EXPORT FakeNccl& RiffleFakeNccl() { return TheControl(); }
+RIFFLE_EXPORT FakeNccl* RiffleFakeNccl() { return &TheControl(); }
 
 RIFFLE_EXPORT Error ncclGetVersion(int* version) {
   *version = RIFFLE_FAKE_NCCL_VERSION;
@@ -158,7 +157,7 @@ RIFFLE_EXPORT Error ncclAllReduce(const void* from, void* to, size_t count, Data
                                   CommOfNccl* comm, Stream stream) {
   if (const Error error = TheControl().Note(comm->rank, "ncclAllReduce"); error != Error::kSuccess) return error;
   if (from != to || type != DataType::kFloat32 || operation != Operation::kSum || stream == nullptr)
-    return kInvalidArgument;
+    return static_cast<Error>(4);  // ncclInvalidArgument
   static_cast<FakeStream*>(stream)->Enqueue([=] {
     if (TheControl().AreLinksBroken())
       comm->meeting->Wait(comm->aborted);

@@ -35,7 +35,7 @@ class FakeNccl {
 /// Of a library like this.
 inline FakeNccl& FakeNcclIn(const std::string& file) {
   void* const library = ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
-  return reinterpret_cast<FakeNccl& (*)()>(::dlsym(library, "RiffleFakeNccl"))();
+  return *reinterpret_cast<FakeNccl* (*)()>(::dlsym(library, "RiffleFakeNccl"))();
 }
 
 }  // namespace riffle::nccl
