@@ -29,6 +29,7 @@ class Subset : public Dataset {
   Result<std::vector<uint8_t>> Encoded(int64_t i) const override { return all_->Encoded(chosen_[i]); }
   Status Verify(int64_t i) const override { return all_->Verify(chosen_[i]); }
   bool InMemory() const override { return all_->InMemory(); }
+  std::optional<int64_t> BytesInPlace(int64_t i) const override { return all_->BytesInPlace(chosen_[i]); }
   std::vector<int64_t> ShardStarts() const override {
     std::vector<int64_t> starts;
     for (const int64_t start : all_->ShardStarts()) {  // `chosen_` is sorted

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -54,6 +55,9 @@ class Dataset {
   virtual Status Verify(int64_t /*i*/) const { return {}; }
   /// Whether reading is no work and cannot fail: the pictures were checked and decoded when the data set was opened.
   virtual bool InMemory() const { return false; }
+  /// Bytes of the pixels of picture i, where what Read gives is always the same view, of memory that the data set
+  /// holds; otherwise nothing.
+  virtual std::optional<int64_t> BytesInPlace(int64_t /*i*/) const { return std::nullopt; }
   /// Where pictures lie one after another in few large files: the number of the first of each file, from 0 up.
   /// Otherwise 0 alone.
   virtual std::vector<int64_t> ShardStarts() const { return {0}; }

@@ -100,17 +100,20 @@ void Loader::Allocate(Slot& slot) {
 
 // All pictures of a small data set to the device, once.
 void Loader::KeepPictures() {
-  if (!DeviceMakes() || !kept_.empty() || !dataset_.InMemory() || !transform_.LeavesAllToDevice()) return;
+  if (!DeviceMakes() || !kept_.empty() || !transform_.LeavesAllToDevice()) return;
+  int64_t bytes = 0;
+  for (int64_t i = 0; i < dataset_.size(); ++i) {
+    const std::optional<int64_t> in_place = dataset_.BytesInPlace(i);
+    if (!in_place || (bytes += *in_place) > options_.kept_bytes) return;
+  }
   Picture unused;
   std::vector<Kept> kept;
-  int64_t bytes = 0;
-  for (int64_t i = 0; i < dataset_.size() && bytes <= options_.kept_bytes; ++i) {
+  for (int64_t i = 0, begin = 0; i < dataset_.size(); ++i) {
     const Result<PictureView> picture = dataset_.Read(i, unused);
     if (!picture.ok()) return;
-    kept.push_back({*picture, bytes});
-    bytes += int64_t{picture->height} * picture->width * picture->channels;
+    kept.push_back({*picture, begin});
+    begin += int64_t{picture->height} * picture->width * picture->channels;
   }
-  if (bytes > options_.kept_bytes) return;
   try {
     std::vector<uint8_t> all(bytes);
     for (const Kept& picture : kept) CopyRows(picture.in_memory, all.data() + picture.begin);

@@ -67,6 +67,14 @@ class PackDataset : public Dataset {
     return DataLoss("{}: damaged since it was packed: its checksum is another one; pack anew", NameOf(i));
   }
 
+  std::optional<int64_t> BytesInPlace(int64_t i) const override {
+    const auto [pack, k] = Find(i);
+    const PackedPicture& row = pack.head.pictures[k];
+    const bool is_kept = pack.head.encoding == PackEncoding::kRaw && row.readable() && row.channels == channels_;
+    if (!is_kept || (exif_ == Exif::kFollowed && row.orientation != 1)) return std::nullopt;
+    return row.bytes;
+  }
+
   std::vector<int64_t> ShardStarts() const override { return starts_; }
 
   void FollowExif() override { exif_ = Exif::kFollowed; }

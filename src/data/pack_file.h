@@ -1,9 +1,12 @@
 // A pack: pictures that were made ready for training once, as raw pixels or as picture files of their own, in one file
 // that is mapped into memory. Numbers are little-endian:
 //
-//   "RIFFLEPK", version, CRC-32 of the head behind it, bytes of the file, encoding, pictures, bytes of text and of
-//   names text: JSON with the names of the classes, and how the pack was made table: 40 bytes for each picture
-//   (PackedPicture) names of the pictures, one after another the pictures, each at a multiple of 64 bytes
+// - "RIFFLEPK", version, CRC-32 of the head behind it, bytes of the file, encoding, pictures, bytes of text and of
+// names
+// - text: JSON with the names of the classes, and how the pack was made
+// - table: 40 bytes for each picture (PackedPicture)
+// - names of the pictures, one after another
+// - the pictures, each at a multiple of 64 bytes
 //
 // The head is written last: a file that has one is whole.
 #pragma once

@@ -140,6 +140,21 @@ TEST(ResizedPack, ARawPictureIsAViewOfTheFile) {
   ASSERT_TRUE(part.ok());
   EXPECT_EQ(part->pixels.pixels, pixels + 2 * first->row_bytes + 3 * 3) << "nor of a crop";
   EXPECT_EQ(scratch.pixels.size(), 0u);
+  EXPECT_EQ(pack->BytesInPlace(i), first->height * first->row_bytes);
+}
+
+TEST(ResizedPack, WhatIsDecodedConvertedOrTurnedIsNoViewOfTheFile) {
+  const fs::path root = SomePhotographs(), packed = root / "packed";
+  ASSERT_TRUE(PackIt(root, packed / "raw", kRaw).ok());
+  const auto places = [&](const Dataset& pack) {
+    int64_t count = 0;
+    for (int64_t i = 0; i < pack.size(); ++i) count += pack.BytesInPlace(i).has_value() ? 1 : 0;
+    return count;
+  };
+  EXPECT_EQ(places(*Open(packed)), 9) << "of twelve, three are grey";
+  EXPECT_EQ(places(*Open(packed, "train", 1)), 3);
+  ASSERT_TRUE(PackIt(root, root / "files" / "jpeg", kJpeg).ok());
+  EXPECT_EQ(places(*Open(root / "files")), 0);
 }
 
 TEST(ResizedPack, ValidationSeesTheSamePixelsAsInTheOriginals) {

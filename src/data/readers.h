@@ -25,6 +25,7 @@ class MemoryDataset : public Dataset {
   std::string NameOf(int64_t i) const override;
   Result<PictureView> Read(int64_t i, Picture& scratch) const override;
   bool InMemory() const override { return true; }
+  std::optional<int64_t> BytesInPlace(int64_t) const override { return shape_.height * shape_.row_bytes; }
 
  private:
   std::string title_;

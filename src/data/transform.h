@@ -92,8 +92,8 @@ class Transform {
 
   /// What is left to a device, where its ops make the picture (ops/pictures/pictures.h): they give the bits of Apply,
   /// noise within rounding. The CPU does the policy, and resizes what has more than MostDeviceBytes() or kMostTaps; the
-  /// rest is the device's. Calls put(version, picture) for each version; what it is given is valid in that call. Errors:
-  /// as Apply.
+  /// rest is the device's. Calls put(version, picture) for each version; what it is given is valid in that call.
+  /// Errors: as Apply.
   Status ForDevice(const Region& region, const TransformDraw& draw, TransformScratch& scratch,
                    const std::function<void(int version, const DevicePicture&)>& put) const;
   FinishOptions DeviceOptions() const;
