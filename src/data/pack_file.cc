@@ -54,7 +54,7 @@ Status ReadText(std::string_view text, PackHead& head) {
 
 // Whether a row of the table makes sense in a file of that size.
 bool MakesSense(const PackedPicture& row, const PackHead& head, uint64_t head_bytes, uint64_t file_bytes) {
-  const bool marks = row.incomplete <= 1 && (row.bits == 8 || row.bits == 16) && row.orientation >= 1 &&
+  const bool marks = row.incomplete <= 1 && std::has_single_bit(row.bits) && row.bits <= 16 && row.orientation >= 1 &&
                      row.orientation <= 8 && row.levels >= 1 && row.levels <= 256;
   if (!marks || row.label < 0 || row.label >= static_cast<int64_t>(head.classes.size())) return false;
   if (!row.readable()) return true;

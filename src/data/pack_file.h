@@ -38,7 +38,7 @@ struct PackedPicture {
   uint32_t name_end = 0;    ///< its name ends here, in the names, and begins where the one before ends
   uint8_t channels = 0;     ///< 1: grey, 3: RGB
   uint8_t incomplete = 0;   ///< this and the rest: marks of the file that it was made from (Picture)
-  uint8_t bits = 8;         ///< 8 or 16
+  uint8_t bits = 8;         ///< 1, 2, 4, 8 or 16
   uint8_t orientation = 1;  ///< as EXIF has it, 1 to 8; the pixels lie as in the file
   uint16_t levels = 256;    ///< 1 to 256
   uint16_t unused = 0;

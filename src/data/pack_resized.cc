@@ -35,11 +35,10 @@ struct PlannedSet {
   }
 };
 
-bool IsWhole(const fs::path& path, const std::string& recipe) {
-  const auto file = MappedFile::Open(path);
-  if (!file.ok()) return false;
-  const auto head = ReadPackHead(file->bytes());
-  return head.ok() && head->recipe == recipe;
+Result<PackHead> ReadHeadOf(const fs::path& path) {
+  RIFFLE_ASSIGN(const MappedFile file, MappedFile::Open(path));
+  Result<PackHead> head = ReadPackHead(file.bytes());
+  return head.ok() ? std::move(head) : Status(head.status()).In(path.string());
 }
 
 // All that the bytes of a pack follow from.
@@ -50,7 +49,9 @@ std::string RecipeOf(const Dataset& data, const std::string& checksum, const Pac
                      begin, end, data.size(), checksum);
 }
 
-PlannedSet Plan(const NamedSplit& split, const PackOptions& options, const PackForm& form) {
+// Packs count as those of a run that was stopped beside their places, and in their places only where `was_replacing`.
+PlannedSet Plan(ThreadPool& pool, const NamedSplit& split, const PackOptions& options, const PackForm& form,
+                bool was_replacing) {
   const Dataset& data = *split.data;
   const std::string prefix = fmt::format("{}-{}", options.prefix, split.name), checksum = data.Checksum();
   const std::vector<int64_t> order = EpochOrder(data.size(), true, options.seed, 0);
@@ -60,13 +61,22 @@ PlannedSet Plan(const NamedSplit& split, const PackOptions& options, const PackF
     PlannedPack pack{.path = fmt::format("{}-{:06}.pack", prefix, set.packs.size()),
                      .chosen = {order.begin() + begin, order.begin() + end},
                      .recipe = RecipeOf(data, checksum, form, options.seed, begin, end)};
-    if (IsWhole(pack.path, pack.recipe))
+    const auto is_whole = [&](const fs::path& path) {
+      const auto head = ReadHeadOf(path);
+      return head.ok() && head->recipe == pack.recipe && IsUpToDate(pool, data, pack.chosen, form, path);
+    };
+    if (was_replacing && is_whole(pack.path))
       pack.whole = PlannedPack::kInPlace;
-    else if (IsWhole(PartOf(pack.path), pack.recipe))
+    else if (is_whole(PartOf(pack.path)))
       pack.whole = PlannedPack::kBeside;
     set.packs.push_back(std::move(pack));
   }
   return set;
+}
+
+bool IsUnfinished(const fs::path& index) {
+  const auto text = ReadTextFile(index);
+  return text.ok() && *text == kUnfinishedIndex;
 }
 
 // What is there and is none of the plan's: others' files, and parts that are not whole or of another plan.
@@ -80,10 +90,7 @@ Present NotPlanned(const Present& present, const std::vector<PlannedSet>& sets) 
   Present others = present;
   for (auto* const files : {&others.shards, &others.indexes, &others.parts})
     std::erase_if(*files, [&](const fs::path& file) { return kept.contains(file); });
-  std::erase_if(others.indexes, [](const fs::path& index) {
-    const auto text = ReadTextFile(index);
-    return text.ok() && *text == kUnfinishedIndex;
-  });
+  std::erase_if(others.indexes, IsUnfinished);
   return others;
 }
 
@@ -122,6 +129,7 @@ Result<StagedSet> StagePacks(ThreadPool& pool, const PlannedSet& set, const Pack
     if (pack.whole == PlannedPack::kMissing) {
       RIFFLE_TRY(WritePack(pool, data, pack.chosen, form, pack.recipe, file.part(),
                            [&](int64_t of_pack) { return progress(done + of_pack); }));
+      RIFFLE_TRY(ReadHeadOf(file.part()).status());  // before it takes anything's place
       done += count;
     }
     file.Keep();
@@ -132,10 +140,9 @@ Result<StagedSet> StagePacks(ThreadPool& pool, const PlannedSet& set, const Pack
 Result<PackReport> ReportOn(const PlannedSet& set) {
   PackReport report;
   for (const PlannedPack& pack : set.packs) {
-    RIFFLE_ASSIGN(const MappedFile file, MappedFile::Open(pack.path));
-    RIFFLE_ASSIGN(const PackHead head, ReadPackHead(file.bytes()));
+    RIFFLE_ASSIGN(const PackHead head, ReadHeadOf(pack.path));
     ++report.files;
-    report.bytes += file.bytes().size();
+    report.bytes += fs::file_size(pack.path);
     for (size_t i = 0; i < head.pictures.size(); ++i) {
       const PackedPicture& row = head.pictures[i];
       ++report.pictures;
@@ -152,8 +159,9 @@ Result<std::vector<PackReport>> PackResized(ThreadPool& pool, std::span<const Na
                                             const PackOptions& options, const PackForm& form,
                                             const PackEvents& events) {
   RIFFLE_ASSIGN(const Workplace place, Occupy(splits, options));
+  const bool was_replacing = std::ranges::any_of(place.present.indexes, IsUnfinished);
   std::vector<PlannedSet> planned;
-  for (const NamedSplit& split : splits) planned.push_back(Plan(split, options, form));
+  for (const NamedSplit& split : splits) planned.push_back(Plan(pool, split, options, form, was_replacing));
   Present others = NotPlanned(place.present, planned);
   if (others.any() && !options.overwrite) return IsThereAlready(others);
   RIFFLE_TRY(RemoveFiles(others.parts));

@@ -11,6 +11,7 @@
 #include "data/check.h"
 #include "data/loader.h"
 #include "data/pack.h"
+#include "data/pack_file.h"
 #include "data/testing/errors.h"
 #include "picture/decode.h"
 #include "picture/encode_jpeg.h"
@@ -82,6 +83,13 @@ Picture PictureOf(const Dataset& data, int64_t i) {
   EXPECT_TRUE(view.ok()) << view.status().message();
   if (view.ok()) CopyTo(picture, *view);
   return picture;
+}
+
+// Of the first picture in a pack.
+void FlipABit(const fs::path& path) {
+  std::vector<uint8_t> bytes = ReadBytes(path);
+  bytes[ReadPackHead(bytes)->pictures[0].offset] ^= 1;
+  WriteBytes(path, bytes);
 }
 
 // As the pack shall hold it: Pillow's filter, which Resize has, never enlarged.
@@ -225,6 +233,21 @@ std::vector<uint8_t> Lying(const Picture& picture) {
                                      0,    0,    1, 0,  0x12, 1,   3,   0,   1, 0, 0,   0,   6,  0, 0, 0};
   file.insert(file.begin() + 2, exif.begin(), exif.end());
   return file;
+}
+
+TEST(ResizedPack, TakesPicturesOfOneBit) {
+  // A PNG of 8 × 8 pixels, black and white.
+  const std::vector<uint8_t> png = {
+      0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0x00, 0x00, 0x00, 0x0d, 0x49, 0x48, 0x44, 0x52, 0x00, 0x00,
+      0x00, 0x08, 0x00, 0x00, 0x00, 0x08, 0x01, 0x00, 0x00, 0x00, 0x00, 0xec, 0x74, 0x83, 0x26, 0x00, 0x00, 0x00,
+      0x0e, 0x49, 0x44, 0x41, 0x54, 0x78, 0xda, 0x63, 0x08, 0x65, 0x58, 0xc5, 0x80, 0x84, 0x01, 0x1e, 0x9c, 0x03,
+      0xfd, 0x70, 0x15, 0xc9, 0x90, 0x00, 0x00, 0x00, 0x00, 0x49, 0x45, 0x4e, 0x44, 0xae, 0x42, 0x60, 0x82};
+  const fs::path root = SomePhotographs(), packed = root / "packed";
+  WriteBytes(root / "train/cat/bits.png", png);
+  ASSERT_TRUE(PackIt(root, packed / "x", kRaw).ok());
+  const auto folder = Open(root), pack = Open(packed);
+  const std::string name = "cat/bits.png";
+  EXPECT_EQ(PictureOf(*pack, NumberOf(*pack, name)).pixels, PictureOf(*folder, NumberOf(*folder, name)).pixels);
 }
 
 TEST(ResizedPack, ExifIsFollowedWhereThatIsAskedForAsInTheOriginals) {
@@ -408,6 +431,26 @@ TEST(DamagedPack, FilesThatAreCutMissingOrStrangeAreErrors) {
   EXPECT_TRUE(Has(error(), "its classes are not those that")) << error();
 }
 
+TEST(DamagedPack, PackedAgainItsDamagedPicturesAreTold) {
+  const fs::path root = SomePhotographs(), packed = root / "packed";
+  ASSERT_TRUE(PackIt(root, packed / "x", kRaw).ok());
+  FlipABit(packed / "x-train-000001.pack");
+  const auto reports = PackIt(packed, root / "again/x", kRaw);
+  ASSERT_TRUE(reports.ok()) << reports.status().message();
+  EXPECT_EQ((*reports)[0].unreadable, 1);
+}
+
+TEST(DamagedPack, ASplitWhosePacksAreGoneIsToldByItsIndex) {
+  const fs::path root = SomePhotographs(), packed = root / "packed";
+  ASSERT_TRUE(PackIt(root, packed / "x", kRaw).ok());
+  fs::remove(packed / "x-val-000000.pack");
+  EXPECT_TRUE(Has(Error({.data_dir = packed, .split = "val", .classes = {}}),
+                  "x-val-000000.pack: the index beside it names this shard, and it is not there"));
+  fs::remove(packed / "x-val.json");
+  WriteText(packed / "x-val-000000.pack.part", "half of it");
+  EXPECT_TRUE(Has(Error({.data_dir = packed, .split = "val", .classes = {}}), "packing was stopped before its end"));
+}
+
 TEST(DamagedPack, WhatMayHaveBeenMeantAsAPackIsTold) {
   const fs::path root = SomePhotographs(), packed = root / "packed";
   ASSERT_TRUE(PackIt(root, packed / "x", kRaw).ok());
@@ -470,8 +513,62 @@ TEST(StoppedPack, ThatWasKilledWhileFilesWerePutInPlaceGoesOn) {
   EXPECT_TRUE(Has(Error({.data_dir = packed, .classes = {}}), "are being replaced by 'riffle data pack'"));
   ASSERT_TRUE(PackIt(root, packed / "x", kRaw).ok());
   EXPECT_EQ(FilesIn(packed), expected);
-  ASSERT_TRUE(PackIt(root, packed / "x", kRaw).ok()) << "and where all is done nothing is left to do";
-  EXPECT_EQ(FilesIn(packed), expected);
+  EXPECT_TRUE(Has(PackIt(root, packed / "x", kRaw).status().message(), "an earlier pack is there already"));
+}
+
+TEST(StoppedPack, TakesNoPackForItsOwnThatIsDamagedOrOfOtherPictures) {
+  const fs::path root = SomePhotographs(), packed = root / "packed";
+  const PackEvents stop = {
+      .progress = [](int64_t done, int64_t) { return done > 10 ? Interrupted("stopped") : Status(); }};
+  const auto files_kept = [&](const fs::path& from) {
+    int64_t kept = 0;
+    const PackEvents events = {.begin = [&](const PackNeeds& needs) { kept = needs.files_kept; },
+                               .progress = [](int64_t, int64_t) { return Interrupted("stopped"); }};
+    EXPECT_FALSE(PackIt(from, packed / "x", kRaw, {.shard_size = 5}, events).ok());
+    return kept;
+  };
+  const auto begin = [&] {
+    fs::remove_all(packed);
+    EXPECT_FALSE(PackIt(root, packed / "x", kRaw, {.shard_size = 5}, stop).ok());
+  };
+  begin();
+  EXPECT_EQ(files_kept(root), 2);
+  begin();
+  FlipABit(packed / "x-train-000001.pack.part");
+  EXPECT_EQ(files_kept(root), 1) << "one bit is another";
+  begin();
+  fs::last_write_time(root / "train/cat/1.bmp", fs::file_time_type::clock::now() + std::chrono::seconds(5));
+  EXPECT_EQ(files_kept(root), 1) << "a picture is newer";
+  fs::last_write_time(root / "train/cat/1.bmp", fs::file_time_type::clock::now() - std::chrono::hours(1));
+  begin();
+  for (const auto& entry : fs::recursive_directory_iterator(root / "train"))
+    if (entry.is_regular_file()) {
+      WriteBytes(entry.path(), BmpOf(SomePicture(30, 20, 3, 5)));
+      fs::last_write_time(entry.path(), fs::file_time_type::clock::now() - std::chrono::hours(1));
+    }
+  EXPECT_EQ(files_kept(root), 0) << "other pictures under the same names";
+}
+
+TEST(StoppedPack, WritesAllAnewWhereAFinishedPackIsReplaced) {
+  const fs::path root = SomePhotographs(), packed = root / "packed";
+  ASSERT_TRUE(PackIt(root, packed / "x", kRaw).ok());
+  const auto expected = FilesIn(packed);
+  FlipABit(packed / "x-train-000001.pack");
+  int64_t kept = -1;
+  ASSERT_TRUE(PackIt(root, packed / "x", kRaw, {.shard_size = 5, .overwrite = true},
+                     {.begin = [&](const PackNeeds& needs) { kept = needs.files_kept; }})
+                  .ok());
+  EXPECT_EQ(kept, 0);
+  EXPECT_EQ(FilesIn(packed), expected) << "so a damaged one is mended";
+}
+
+TEST(StoppedPack, NeverReplacesWhatItReads) {
+  const fs::path root = SomePhotographs(), packed = root / "packed";
+  ASSERT_TRUE(PackIt(root, packed / "x", kRaw).ok());
+  const auto before = FilesIn(packed);
+  EXPECT_TRUE(Has(PackIt(packed, packed / "x", kRaw, {.shard_size = 4, .overwrite = true}).status().message(),
+                  "it would be replaced by what is packed of it"));
+  EXPECT_EQ(FilesIn(packed), before);
 }
 
 TEST(StoppedPack, KeepsNothingOfOtherDataOrAnotherForm) {

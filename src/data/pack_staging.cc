@@ -90,6 +90,22 @@ Status CheckNames(std::span<const NamedSplit> splits, const PackOptions& options
   return {};
 }
 
+// InvalidArgument where a file of pictures that are read would be replaced.
+Status CheckSources(std::span<const NamedSplit> splits, const Present& present) {
+  for (const NamedSplit& split : splits)
+    for (const int64_t first : split.data->ShardStarts()) {
+      const std::string name = split.data->NameOf(first);  // "FILE: KEY"
+      for (size_t colon = name.find(": "); colon != std::string::npos; colon = name.find(": ", colon + 1))
+        for (const fs::path& shard : present.shards) {
+          std::error_code error;
+          if (fs::equivalent(shard, name.substr(0, colon), error) && !error)
+            return InvalidArgument("{}: it would be replaced by what is packed of it; choose another name",
+                                   shard.string());
+        }
+    }
+  return {};
+}
+
 }  // namespace
 
 fs::path FolderOf(const fs::path& prefix) { return prefix.has_parent_path() ? prefix.parent_path() : "."; }
@@ -141,6 +157,7 @@ Result<Workplace> Occupy(std::span<const NamedSplit> splits, const PackOptions& 
                                          folder.string(), holder);
                 }));
   RIFFLE_ASSIGN(Present present, LookAround(splits, prefix));
+  RIFFLE_TRY(CheckSources(splits, present));
   return Workplace{std::move(lock), std::move(present)};
 }
 

@@ -212,13 +212,39 @@ Status CheckNames(const fs::path& data_dir, const std::string& split) {
   return {};
 }
 
+// Where no shard of a split is there: an index that names some, and packs that were not finished.
+Status CheckLeftBehind(const fs::path& data_dir, const std::string& split) {
+  for (const fs::path& folder : {data_dir, data_dir / split}) {
+    const auto indexes = ListFiles(folder, [&](const fs::path& file) {
+      return file.extension() == ".json" && ShardOf(fs::path(file).replace_extension(".tar"), split).has_value();
+    });
+    for (const fs::path& path : indexes.ok() ? *indexes : std::vector<fs::path>()) {
+      const auto text = ReadTextFile(path);
+      const auto index = text.ok() ? ShardIndexFromJson(*text) : Result<ShardIndex>(text.status());
+      if (index.ok() && !index->shards.empty())
+        return DataLoss("{}: the index beside it names this shard, and it is not there",
+                        (folder / index->shards.front().file).string());
+    }
+    const auto parts = ListFiles(folder, [&](const fs::path& file) {
+      return file.extension() == ".part" && IsPackName(file.stem()) && ShardOf(file.stem(), split).has_value();
+    });
+    if (parts.ok() && !parts->empty())
+      return DataLoss("{}: packing was stopped before its end: the same 'riffle data pack' goes on with it",
+                      parts->front().string());
+  }
+  return {};
+}
+
 Result<ShardFiles> FindShards(const fs::path& data_dir, const std::string& split) {
   static constexpr DatasetInfo kAnyFolder{};
   RIFFLE_TRY(CheckIsFolder(data_dir));
   Result<fs::path> folder = FindFolder(data_dir, fmt::format("a shard '{}-000000.tar'", split), kAnyFolder,
                                        [&](const fs::path& candidate) { return HasShards(candidate, split); });
   if (folder.ok()) return ListShards(*folder, split);
-  if (folder.status().code() == ErrorCode::kNotFound) RIFFLE_TRY(CheckNames(data_dir, split));
+  if (folder.status().code() == ErrorCode::kNotFound) {
+    RIFFLE_TRY(CheckLeftBehind(data_dir, split));
+    RIFFLE_TRY(CheckNames(data_dir, split));
+  }
   return folder.status();
 }
 

@@ -4,11 +4,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <numeric>
 
 #include "base/descriptor.h"
+#include "base/mapped_file.h"
 #include "data/pack_file.h"
 #include "picture/encode_jpeg.h"
 
@@ -62,6 +64,7 @@ bool IsJpeg(std::span<const uint8_t> file) { return file.size() > 2 && file[0] =
 
 Status Make(const Dataset& data, int64_t i, const PackForm& form, Scratch& scratch, Made& made) {
   scratch.read.Reshape(0, 0, 1);  // pictures that are no files leave its marks alone
+  RIFFLE_TRY(data.Verify(i));
   RIFFLE_ASSIGN(PictureView picture, data.Read(i, scratch.read));
   made.row.incomplete = scratch.read.incomplete ? 1 : 0;
   made.row.bits = static_cast<uint8_t>(scratch.read.bits);
@@ -210,6 +213,35 @@ Status WritePack(ThreadPool& pool, const Dataset& data, std::span<const int64_t>
   RIFFLE_TRY(file.Flush());  // before there is a head
   RIFFLE_TRY(file.WriteAt(0, text.data(), text.size()));
   return file.Flush();
+}
+
+bool IsUpToDate(ThreadPool& pool, const Dataset& data, std::span<const int64_t> chosen, const PackForm& form,
+                const fs::path& path) {
+  constexpr size_t kMadeAgain = 16;
+  const auto file = MappedFile::Open(path);
+  if (!file.ok()) return false;
+  const auto head = ReadPackHead(file->bytes());
+  std::error_code error;
+  const fs::file_time_type written = fs::last_write_time(path, error);
+  if (!head.ok() || error || head->pictures.size() != chosen.size()) return false;
+  const size_t step = std::max<size_t>(1, chosen.size() / kMadeAgain);
+  std::vector<Scratch> scratch(pool.threads());
+  std::atomic<bool> same = true;
+  pool.ParallelForThread(static_cast<int64_t>(chosen.size()), [&](int64_t k, int thread) {
+    if (!same) return;
+    const PackedPicture& row = head->pictures[k];
+    const auto bytes = file->Fetch(row.offset, row.bytes);
+    std::error_code is_no_file;
+    const fs::file_time_type changed = fs::last_write_time(data.NameOf(chosen[k]), is_no_file);
+    bool is_same = row.bytes == 0 || (bytes.ok() && PackChecksum(*bytes) == row.checksum);
+    is_same = is_same && (is_no_file || changed <= written);
+    if (is_same && k % step == 0) {
+      const PackedPicture again = MakeOne(data, chosen[k], form, scratch[thread]).row;
+      is_same = again.bytes == row.bytes && again.checksum == row.checksum;
+    }
+    if (!is_same) same = false;
+  });
+  return same;
 }
 
 Result<double> BytesOfPackedPicture(ThreadPool& pool, const Dataset& data, const PackForm& form) {

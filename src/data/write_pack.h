@@ -33,6 +33,11 @@ using PackedSoFar = std::function<Status(int64_t done)>;
 Status WritePack(ThreadPool& pool, const Dataset& data, std::span<const int64_t> chosen, const PackForm& form,
                  const std::string& recipe, const std::filesystem::path& path, const PackedSoFar& progress);
 
+/// Whether a pack of these pictures holds what would be written now: none of their files is newer, all checksums are
+/// right, and a few pictures come out the same once more.
+bool IsUpToDate(ThreadPool& pool, const Dataset& data, std::span<const int64_t> chosen, const PackForm& form,
+                const std::filesystem::path& path);
+
 /// Bytes that a picture takes in a pack, from a few of `data`. Errors: of the system's, as above.
 Result<double> BytesOfPackedPicture(ThreadPool& pool, const Dataset& data, const PackForm& form);
 
