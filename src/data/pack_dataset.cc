@@ -55,7 +55,8 @@ class PackDataset : public Dataset {
   }
 
   Result<std::vector<uint8_t>> Encoded(int64_t i) const override {
-    if (Find(i).pack.head.encoding == PackEncoding::kRaw) return Dataset::Encoded(i);
+    if (Find(i).pack.head.encoding == PackEncoding::kRaw)
+      return Unavailable("{}: raw pixels, no picture file; 'riffle data pack' takes them with --max_side", NameOf(i));
     RIFFLE_ASSIGN(const std::span<const uint8_t> bytes, BytesOf(i));
     return std::vector<uint8_t>(bytes.begin(), bytes.end());
   }
