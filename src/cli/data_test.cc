@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "cli/run.h"
+#include "data/shard_index.h"
 #include "picture/testing/pictures.h"
 
 namespace riffle {
@@ -165,6 +166,8 @@ TEST(DataCommand, PacksForSpeedWhatCanBeCheckedAndGoesOnWithIt) {
     EXPECT_THAT(pack.out, AllOf(HasSubstr("5 pictures will take about "), HasSubstr("are free\n"),
                                 HasSubstr("sky-train: 2 pictures in 1 pack, "), HasSubstr("; 2 of them without colour"),
                                 HasSubstr("Cannot be read, and packed as such: 1 (such as val/sun/broken.jpg)")));
+    EXPECT_EQ(Riffle(command).exit_code, 2) << "an earlier pack is there";
+    WriteText(packed + "/sky-train.json", std::string(kUnfinishedIndex));  // as a run that was killed leaves it
     EXPECT_THAT(Riffle(command).out, HasSubstr("Whole files of an earlier run that stay: 2\n"));
     const nlohmann::json json = nlohmann::json::parse(Riffle({"data", "check", packed, "--json"}).out);
     EXPECT_EQ(json["height"]["max"], 10);
