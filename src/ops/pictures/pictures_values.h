@@ -85,7 +85,10 @@ constexpr int32_t LumaBefore(const PictureFinish& finish, size_t contrast, const
 }
 
 /// The mean of `sum` over `count` pixels, rounded; a half goes up.
-constexpr float RoundedMean(int64_t sum, int64_t count) { return static_cast<float>((2 * sum + count) / (2 * count)); }
+constexpr float RoundedMean(int64_t sum, int64_t count) {
+  const int64_t mean = (2 * sum + count) / (2 * count);
+  return static_cast<float>(mean);
+}
 
 /// Whether a pixel is erased, and its number in channel c of the rectangle.
 constexpr bool Erases(const PictureFinish& f, int y, int x) {
