@@ -129,7 +129,8 @@ class Bench {
       return InvalidArgument("option mode (command line): expected infer or train, found '{}'", setting_.mode);
     RIFFLE_ASSIGN(setting_.model, ModelFromOptions(invocation_.settings.options, kClassesWithoutData));
     setting_.threads = machine_.pool.threads();
-    for (const std::string& note : {machine_.choice, NoteOnAmpLevel(invocation_.settings.options.amp_level, machine_),
+    for (const std::string& note : {machine_.choice, NoteOnDeviceId(invocation_.settings, machine_),
+                                    NoteOnAmpLevel(invocation_.settings.options.amp_level, machine_),
                                     NoteOnTf32(invocation_.settings.options.tf32, {maps_}, machine_)})
       if (!note.empty()) log_.Line(note);
     setting_.device = machine_.gpu.get();
@@ -199,6 +200,8 @@ Status Run(const Invocation& asked, const Console& console) {
   }
   RIFFLE_ASSIGN(const std::unique_ptr<Machine> machine, OpenMachine(invocation.settings.options));
   if (kind != "peak") return Bench(*machine, invocation, console).Run(kind);
+  if (const std::string note = NoteOnDeviceId(invocation.settings, *machine); !note.empty())
+    Log(console.out, console.terminal_width).Line(note);
   RIFFLE_ASSIGN(const double seconds, SecondsOf(invocation));
   RIFFLE_ASSIGN(Roofs roofs, MeasureRoofs(machine->pool, seconds));
   roofs.gpus = AboutGpus();
