@@ -79,9 +79,9 @@ Status Run(const Invocation& invocation, const Console& console) {
   network.values().Download(&state.values);
   const fs::path out = *invocation.Own("out");
   RIFFLE_TRY(SaveCheckpoint(out, info, plan.registry, state));
-  log.Line(fmt::format("{}: the {}weights of {}, batch-norm statistics averaged over {} batches of {}, {} × {} pixels",
+  log.Line(fmt::format("{}: the {}weights of {}, batch-norm statistics averaged over {} batch{} of {}, {} × {} pixels",
                        out.string(), checkpoint.best_weights() == WeightSet::kEma ? "averaged " : "", checkpoint.path(),
-                       used, options.batch_size, options.image_resize, options.image_resize));
+                       used, used == 1 ? "" : "es", options.batch_size, options.image_resize, options.image_resize));
   return {};
 }
 
