@@ -6,6 +6,7 @@
 #include <chrono>
 #include <thread>
 
+#include "base/text.h"
 #include "picture/decode.h"
 #include "picture/normalise.h"
 #include "picture/resize.h"
@@ -28,8 +29,43 @@ class Stages {
         plane_(int64_t{transform.image_size()} * transform.image_size()),
         out_(static_cast<size_t>(plane_ * transform.channels())) {}
 
-  /// Picture i in an epoch, which decides the crop.
-  Status Run(int64_t i, uint32_t epoch) {
+  /// Picture i in an epoch, which decides the crop. One that cannot be read is noted, and its time is not.
+  void Run(int64_t i, uint32_t epoch) {
+    took_ = {};
+    if (!RunStages(i, epoch).ok()) {
+      unreadable_.emplace(i, dataset_.NameOf(i));
+      return;
+    }
+    for (size_t stage = 0; stage < took_.size(); ++stage) seconds_[stage] += took_[stage];
+    ++pictures_;
+  }
+
+  /// Their names, by their numbers.
+  const std::map<int64_t, std::string>& unreadable() const { return unreadable_; }
+
+  /// Adds this one's rates to those of others.
+  void AddTo(std::vector<DataBench::Stage>& stages) const {
+    size_t at = 0;
+    const auto add = [&](std::string key, std::string what, double seconds) {
+      if (seconds <= 0) return;
+      if (at == stages.size()) stages.push_back({std::move(key), std::move(what)});
+      stages[at++].images_per_second += static_cast<double>(pictures_) / seconds;
+    };
+    add("read", "read the file, or find the picture in memory", seconds_[kRead]);
+    add("decode", "decode the whole picture", seconds_[kDecode]);
+    add("decode_needed", "decode what the crop needs", seconds_[kDecodeRegion]);
+    add("resize", "resize the crop, bilinear", seconds_[kResize]);
+    if (transform_.colours()) add("colour", "policy and colour jitter", seconds_[kColour]);
+    add("normalise", "flip and normalise", seconds_[kNormalise]);
+    add("transform", "resize, augment, flip and normalise", seconds_[kTransform]);
+    add("pipeline", "all of that from memory: decode what is needed, transform",
+        seconds_[kDecodeRegion] + seconds_[kTransform]);
+  }
+
+ private:
+  enum Stage { kRead, kDecode, kDecodeRegion, kResize, kColour, kNormalise, kTransform, kStages };
+
+  Status RunStages(int64_t i, uint32_t epoch) {
     const RandomStream start(seed_, RandomPurpose::kAugmentation, epoch, static_cast<uint32_t>(i));
     RandomStream random = start;
     const auto choose = [&](int height, int width) { return transform_.Choose(height, width, random); };
@@ -62,35 +98,12 @@ class Stages {
     Took(kNormalise);
     RIFFLE_TRY(transform_.Apply(region, random, scratch_, out_.data(), plane_));
     Took(kTransform);
-    ++pictures_;
     return {};
   }
 
-  /// Adds this one's rates to those of others.
-  void AddTo(std::vector<DataBench::Stage>& stages) const {
-    size_t at = 0;
-    const auto add = [&](std::string key, std::string what, double seconds) {
-      if (seconds <= 0) return;
-      if (at == stages.size()) stages.push_back({std::move(key), std::move(what)});
-      stages[at++].images_per_second += static_cast<double>(pictures_) / seconds;
-    };
-    add("read", "read the file, or find the picture in memory", seconds_[kRead]);
-    add("decode", "decode the whole picture", seconds_[kDecode]);
-    add("decode_needed", "decode what the crop needs", seconds_[kDecodeRegion]);
-    add("resize", "resize the crop, bilinear", seconds_[kResize]);
-    if (transform_.colours()) add("colour", "policy and colour jitter", seconds_[kColour]);
-    add("normalise", "flip and normalise", seconds_[kNormalise]);
-    add("transform", "resize, augment, flip and normalise", seconds_[kTransform]);
-    add("pipeline", "all of that from memory: decode what is needed, transform",
-        seconds_[kDecodeRegion] + seconds_[kTransform]);
-  }
-
- private:
-  enum Stage { kRead, kDecode, kDecodeRegion, kResize, kColour, kNormalise, kTransform, kStages };
-
   void Took(Stage stage) {
     const Clock::time_point now = Clock::now();
-    seconds_[stage] += Seconds(now - begin_);
+    took_[stage] += Seconds(now - begin_);
     begin_ = Clock::now();
   }
 
@@ -102,33 +115,38 @@ class Stages {
   Picture picture_, resized_;
   TransformScratch scratch_;
   Clock::time_point begin_;
+  std::array<double, kStages> took_{};  // by the picture at hand
   std::array<double, kStages> seconds_{};
+  std::map<int64_t, std::string> unreadable_;
   int64_t pictures_ = 0;
 };
 
 /// Threads that run the stages side by side, each with pictures of its own.
 Result<std::vector<DataBench::Stage>> StageRates(const Dataset& dataset, const Transform& transform,
-                                                 const DataBenchOptions& options, int threads, int64_t pictures) {
+                                                 const DataBenchOptions& options, int threads, int64_t pictures,
+                                                 std::map<int64_t, std::string>* unreadable) {
   const auto number = [&](int64_t k) { return k * dataset.size() / pictures; };
   const int64_t each = std::max<int64_t>(1, pictures / threads);
   std::vector<Stages> stages(threads, Stages(dataset, transform, options.loader.seed));
-  std::vector<Status> ended(threads);
-  const auto work = [&](int thread) -> Status {
+  const auto work = [&](int thread) {
     Stages warm_up(dataset, transform, options.loader.seed);
-    RIFFLE_TRY(warm_up.Run(0, 0));
+    warm_up.Run(0, 0);
     const Clock::time_point begin = Clock::now();
     for (uint32_t epoch = 0; epoch == 0 || Seconds(Clock::now() - begin) < options.seconds; ++epoch)
-      for (int64_t k = 0; k < each; ++k) RIFFLE_TRY(stages[thread].Run(number((thread * each + k) % pictures), epoch));
-    return {};
+      for (int64_t k = 0; k < each; ++k) stages[thread].Run(number((thread * each + k) % pictures), epoch);
   };
   std::vector<std::thread> others;
   others.reserve(threads - 1);
-  for (int thread = 1; thread < threads; ++thread) others.emplace_back([&, thread] { ended[thread] = work(thread); });
-  ended[0] = work(0);
+  for (int thread = 1; thread < threads; ++thread) others.emplace_back(work, thread);
+  work(0);
   for (std::thread& other : others) other.join();
-  for (const Status& status : ended) RIFFLE_TRY(status);
   std::vector<DataBench::Stage> rates;
-  for (const Stages& one : stages) one.AddTo(rates);
+  for (const Stages& one : stages) {
+    one.AddTo(rates);
+    unreadable->insert(one.unreadable().begin(), one.unreadable().end());
+  }
+  if (rates.empty())
+    return DataLoss("no picture can be read, such as {}; 'riffle data check' tells why", unreadable->begin()->second);
   return rates;
 }
 
@@ -159,17 +177,19 @@ Status MeasureLoader(const Dataset& dataset, const Transform& transform, const L
 }  // namespace
 
 Result<DataBench> MeasureData(const Dataset& dataset, const Transform& transform, const DataBenchOptions& options) {
-  DataBench bench{.pictures = std::min(dataset.size(), options.most_pictures), .runs = {}};
+  const int64_t tried = std::min(dataset.size(), options.most_pictures);
+  DataBench bench;
   std::vector<int> threads = options.threads;
   if (threads.empty()) threads = {1};
   for (const int count : threads) {
     DataBench::Run run{.threads = count};
-    RIFFLE_ASSIGN(run.stages, StageRates(dataset, transform, options, count, bench.pictures));
+    RIFFLE_ASSIGN(run.stages, StageRates(dataset, transform, options, count, tried, &bench.unreadable));
     LoaderOptions loader = options.loader;
     if (!options.threads.empty()) loader.workers = count;
     RIFFLE_TRY(MeasureLoader(dataset, transform, loader, options.seconds, run));
     bench.runs.push_back(std::move(run));
   }
+  bench.pictures = tried - static_cast<int64_t>(bench.unreadable.size());
   return bench;
 }
 
@@ -200,12 +220,18 @@ std::string TextOf(const DataBench& bench) {
   if (bench.runs.size() > 1)
     text += fmt::format("The loader is at {} of ideal\n",
                         share(last.loader_images_per_second, first.loader_images_per_second));
-  return text + fmt::format("{} pictures were measured\n", bench.pictures);
+  text += fmt::format("{} measured\n", GroupedCount(bench.pictures, "picture"));
+  if (!bench.unreadable.empty())
+    text += fmt::format("Cannot be read, and left out: {} (such as {}); 'riffle data check' tells why\n",
+                        bench.unreadable.size(), OneLine(bench.unreadable.begin()->second));
+  return text;
 }
 
 nlohmann::ordered_json JsonOf(const DataBench& bench) {
-  nlohmann::ordered_json json = {
-      {"mode", "data"}, {"pictures", bench.pictures}, {"runs", nlohmann::ordered_json::array()}};
+  nlohmann::ordered_json json = {{"mode", "data"},
+                                 {"pictures", bench.pictures},
+                                 {"unreadable", bench.unreadable.size()},
+                                 {"runs", nlohmann::ordered_json::array()}};
   for (const DataBench::Run& run : bench.runs) {
     nlohmann::ordered_json& row = json["runs"].emplace_back();
     row["threads"] = run.threads;

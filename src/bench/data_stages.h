@@ -1,6 +1,8 @@
 // How many pictures a second some threads make ready for training, stage by stage, and how many the loader does.
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -28,12 +30,15 @@ struct DataBench {
     double loader_images_per_second = 0;
     double page_faults = 0, waits = 0;  ///< of the loader for each picture: faults without the disk, context switches
   };
-  int64_t pictures = 0;  ///< that were measured
+  int64_t pictures = 0;                       ///< that were measured
+  std::map<int64_t, std::string> unreadable;  ///< names of others, which were left out, by their numbers
   std::vector<Run> runs;
 };
 
 /// Runs pictures through the stages of `transform`, each stage timed by itself: files come from memory but for the
-/// stage that reads them. Where pictures are no files, the stages that decode are left out. Errors: of the pictures.
+/// stage that reads them. Where pictures are no files, the stages that decode are left out. Pictures
+/// that cannot be read are left out, too; the loader replaces them as in training. Errors: DataLoss where none
+/// can be read; of the loader, where they are more than it tolerates.
 Result<DataBench> MeasureData(const Dataset& dataset, const Transform& transform, const DataBenchOptions& options);
 
 std::string TextOf(const DataBench& bench);

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "backend/gpu.h"
+#include "backend/threads.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "bench/exchange.h"
@@ -52,17 +53,25 @@ Result<double> SecondsOf(const Invocation& invocation) {
   return OwnNumber(invocation, "seconds", 2.0, {.low = 0, .high = 3600});
 }
 
-/// The numbers of --threads: of data any, of the other kinds one. None: it was not given.
+/// The numbers of --threads: of data several, from few to many, which are cores there, as rates of threads are added
+/// up; of the other kinds one. None: it was not given.
 Result<std::vector<int>> ThreadsAsked(const Invocation& invocation, std::string_view kind) {
+  const bool of_data = kind == "data";
+  const int most = of_data ? UsableCores() : kMaxLoaderWorkers;
   std::vector<int> threads;
   const std::string* const text = invocation.Own("threads");
   for (size_t begin = 0; text != nullptr && begin <= text->size();) {
     const size_t end = std::min(text->find(',', begin), text->size());
     const auto number = ParseNumber<int>(std::string_view(*text).substr(begin, end - begin));
-    if (!number || *number < 1 || *number > kMaxLoaderWorkers || (kind != "data" && !threads.empty()))
-      return InvalidArgument("option threads (command line): expected {} from 1 to {}, found '{}'",
-                             kind == "data" ? "numbers with commas between them, each" : "an integer",
-                             kMaxLoaderWorkers, *text);
+    const bool in_range = number && *number >= 1 && *number <= most;
+    if (of_data && (!in_range || (!threads.empty() && *number <= threads.back())))
+      return InvalidArgument(
+          "option threads (command line): expected increasing numbers with commas between them, from 1 to {} (the "
+          "cores that this process may use), found '{}'",
+          most, *text);
+    if (!of_data && (!in_range || !threads.empty()))
+      return InvalidArgument("option threads (command line): expected an integer from 1 to {}, found '{}'", most,
+                             *text);
     threads.push_back(*number);
     begin = end + 1;
   }
@@ -120,7 +129,8 @@ class Bench {
       return InvalidArgument("option mode (command line): expected infer or train, found '{}'", setting_.mode);
     RIFFLE_ASSIGN(setting_.model, ModelFromOptions(invocation_.settings.options, kClassesWithoutData));
     setting_.threads = machine_.pool.threads();
-    for (const std::string& note : {machine_.choice, NoteOnAmpLevel(invocation_.settings.options.amp_level, machine_),
+    for (const std::string& note : {machine_.choice, NoteOnDeviceId(invocation_.settings, machine_),
+                                    NoteOnAmpLevel(invocation_.settings.options.amp_level, machine_),
                                     NoteOnTf32(invocation_.settings.options.tf32, {maps_}, machine_)})
       if (!note.empty()) log_.Line(note);
     setting_.device = machine_.gpu.get();
@@ -190,6 +200,8 @@ Status Run(const Invocation& asked, const Console& console) {
   }
   RIFFLE_ASSIGN(const std::unique_ptr<Machine> machine, OpenMachine(invocation.settings.options));
   if (kind != "peak") return Bench(*machine, invocation, console).Run(kind);
+  if (const std::string note = NoteOnDeviceId(invocation.settings, *machine); !note.empty())
+    Log(console.out, console.terminal_width).Line(note);
   RIFFLE_ASSIGN(const double seconds, SecondsOf(invocation));
   RIFFLE_ASSIGN(Roofs roofs, MeasureRoofs(machine->pool, seconds));
   roofs.gpus = AboutGpus();
@@ -209,22 +221,23 @@ Command BenchCommand() {
       .name = "bench",
       .summary = "measures speed here, as a share of what this machine can do",
       .options = std::move(options),
-      .own_options = {{.name = "mode", .value_name = "MODE", .help = "of ops: the steps of infer (default) or train"},
-                      {.name = "threads",
-                       .value_name = "N",
-                       .help = "threads that compute [the cores that this process may use]; of data: threads that read "
-                               "and transform, in place of num_parallel_workers, also several numbers: 1,2,4"},
-                      {.name = "seconds", .value_name = "S", .help = "how long to measure at least [2]"},
-                      {.name = "json",
-                       .value_name = "FILE",
-                       .help = "also writes an object: images_per_second, latency_ms_median, gflops, peak_gflops, "
-                               "percent_of_peak, ...; of ops: steps; of data: stages; of comm: sums, step",
-                       .value = OwnValue::kOutput},
-                      {.name = "exchange",
-                       .value_name = "FOLDER",
-                       .help = "of infer and train: also writes weights, pictures and what came out, for comparison "
-                               "with other programs",
-                       .value = OwnValue::kPath}},
+      .own_options =
+          {{.name = "mode", .value_name = "MODE", .help = "of ops: the steps of infer (default) or train"},
+           {.name = "threads",
+            .value_name = "N",
+            .help = "threads that compute [the cores that this process may use]; of data: threads that read "
+                    "and transform, in place of num_parallel_workers, also several numbers, up to those cores: 1,2,4"},
+           {.name = "seconds", .value_name = "S", .help = "how long to measure at least [2]"},
+           {.name = "json",
+            .value_name = "FILE",
+            .help = "also writes an object: images_per_second, latency_ms_median, gflops, peak_gflops, "
+                    "percent_of_peak, ...; of ops: steps; of data: stages; of comm: sums, step",
+            .value = OwnValue::kOutput},
+           {.name = "exchange",
+            .value_name = "FOLDER",
+            .help = "of infer and train: also writes weights, pictures and what came out, for comparison "
+                    "with other programs",
+            .value = OwnValue::kPath}},
       .argument_name = "infer|train|ops|peak|comm|data",
       .examples = {{"bench infer --batch_size 1 --threads 1", "latency of one picture on one thread"},
                    {"bench train --batch_size 64", "training steps: forward, loss, backward, optimizer"},

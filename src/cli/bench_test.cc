@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "backend/threads.h"
 #include "base/file.h"
 #include "cli/run.h"
 #include "picture/testing/pictures.h"
@@ -92,18 +93,39 @@ TEST_F(BenchCommandTest, DataTellsTheStagesOfAFolder) {
   EXPECT_GT(run["loader_images_per_second"].get<double>(), 0);
 }
 
+TEST_F(BenchCommandTest, DataLeavesOutPicturesThatCannotBeReadAndCountsThem) {
+  const std::filesystem::path folder = TestFolder();
+  for (const char* name : {"a.bmp", "c.bmp", "d.bmp"}) WriteBytes(folder / "train/sun" / name, Bmp(9, 9, 0));
+  WriteText(folder / "train/sun/b.jpg", "no picture");
+  const std::vector<std::string> words = {
+      "bench",          "data",        "--data_dir",          folder.string(), "--image_resize=16",
+      "--batch_size=2", "--seconds=0", "--json=" + json_file_};
+  const Outcome outcome = Riffle(words);
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, AllOf(HasSubstr("3 pictures measured\nCannot be read, and left out: 1 (such as "),
+                                 HasSubstr("b.jpg); 'riffle data check' tells why\n")));
+  const nlohmann::json json = nlohmann::json::parse(*ReadTextFile(json_file_));
+  EXPECT_EQ(json["pictures"], 3);
+  EXPECT_EQ(json["unreadable"], 1);
+  for (const char* name : {"a.bmp", "c.bmp", "d.bmp"}) WriteText(folder / "train/sun" / name, "no picture");
+  const Outcome none = Riffle(words);
+  EXPECT_EQ(none.exit_code, 4);
+  EXPECT_THAT(none.err, HasSubstr("no picture can be read, such as "));
+}
+
 TEST_F(BenchCommandTest, DataTellsWhatSeveralThreadsGain) {
+  if (UsableCores() < 2) GTEST_SKIP() << "one core";
   const std::filesystem::path folder = TestFolder();
   for (const char* name : {"a.bmp", "b.bmp", "c.bmp"}) WriteBytes(folder / "train/sun" / name, Bmp(9, 9, 0));
   const Outcome outcome = Riffle({"bench", "data", "--data_dir", folder.string(), "--image_resize=16", "--batch_size=2",
-                                  "--seconds=0", "--threads=1,3", "--color_jitter=0.4", "--json=" + json_file_});
+                                  "--seconds=0", "--threads=1,2", "--color_jitter=0.4", "--json=" + json_file_});
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
-  EXPECT_THAT(outcome.out, AllOf(HasSubstr("on 1 core "), HasSubstr("on 3 cores"), HasSubstr("of ideal"),
-                                 HasSubstr("Loader with 3 workers:"), HasSubstr("policy and colour jitter")));
+  EXPECT_THAT(outcome.out, AllOf(HasSubstr("on 1 core "), HasSubstr("on 2 cores"), HasSubstr("of ideal"),
+                                 HasSubstr("Loader with 2 workers:"), HasSubstr("policy and colour jitter")));
   const nlohmann::json json = nlohmann::json::parse(*ReadTextFile(json_file_));
   ASSERT_EQ(json["runs"].size(), 2u);
-  EXPECT_EQ(json["runs"][1]["threads"], 3);
-  EXPECT_EQ(json["runs"][1]["workers"], 3);
+  EXPECT_EQ(json["runs"][1]["threads"], 2);
+  EXPECT_EQ(json["runs"][1]["workers"], 2);
   EXPECT_GT(json["runs"][1]["stages"]["colour"].get<double>(), 0);
 }
 
@@ -115,9 +137,13 @@ TEST(BenchCommandErrors, NameWhatWasExpected) {
   for (const char* threads : {"--threads=0", "--threads=1,2", "--threads=x"})
     EXPECT_THAT(Riffle({"bench", "infer", threads}).err,
                 HasSubstr("option threads (command line): expected an integer"));
-  for (const char* threads : {"--threads=1,,2", "--threads=2,", "--threads=0,1"})
-    EXPECT_THAT(Riffle({"bench", "data", threads}).err, HasSubstr("expected numbers with commas between them"));
-  EXPECT_THAT(Riffle({"bench", "data", "--threads=2", "--num_parallel_workers=2"}).err, HasSubstr("leave out one"));
+  for (const char* threads : {"--threads=1,,2", "--threads=2,", "--threads=0,1", "--threads=1,1", "--threads=2,1"})
+    EXPECT_THAT(Riffle({"bench", "data", threads}).err, HasSubstr("expected increasing numbers with commas between"));
+  const std::string cores = std::to_string(UsableCores()), more = std::to_string(UsableCores() + 1);
+  EXPECT_THAT(Riffle({"bench", "data", "--threads=" + more}).err,
+              HasSubstr("from 1 to " + cores + " (the cores that this process may use), found '" + more + "'"))
+      << "rates are added up as if each thread had a core";
+  EXPECT_THAT(Riffle({"bench", "data", "--threads=1", "--num_parallel_workers=2"}).err, HasSubstr("leave out one"));
   EXPECT_THAT(Riffle({"bench", "ops", "--mode=test"}).err, HasSubstr("infer or train"));
   EXPECT_THAT(Riffle({"bench", "infer", "--exchange=-"}).err, HasSubstr("expected a folder, found '-'"));
 }

@@ -247,9 +247,9 @@ Status PackAsTheyAre(const std::vector<NamedSplit>& splits, const PackOptions& o
     }));
   }
   for (const NamedSplit& split : splits)
-    console.out << fmt::format("{}-{}: {} pictures in {} shards\n", OneLine(options.prefix), OneLine(split.name),
-                               Grouped(split.data->size()),
-                               (split.data->size() + options.shard_size - 1) / options.shard_size);
+    console.out << fmt::format(
+        "{}-{}: {} in {}\n", OneLine(options.prefix), OneLine(split.name), GroupedCount(split.data->size(), "picture"),
+        GroupedCount((split.data->size() + options.shard_size - 1) / options.shard_size, "shard"));
   return {};
 }
 
@@ -272,8 +272,9 @@ Status PackForSpeed(const Invocation& invocation, const std::vector<NamedSplit>&
            [&](const PackNeeds& needs) {
              if (needs.files_kept > 0)
                console.out << fmt::format("Whole files of an earlier run that stay: {}\n", Grouped(needs.files_kept));
-             if (needs.pictures > 0)
-               console.out << fmt::format("{} pictures will take about {}; {} are free\n", Grouped(needs.pictures),
+             if (needs.bytes > 0)  // else none of those that were tried can be read: the end tells of them
+               console.out << fmt::format("{} will take about {}; {} are free\n",
+                                          GroupedCount(needs.pictures, "picture"),
                                           BytesText(static_cast<int64_t>(needs.bytes)),
                                           BytesText(static_cast<int64_t>(needs.bytes_free)))
                            << std::flush;
@@ -291,9 +292,9 @@ Status PackForSpeed(const Invocation& invocation, const std::vector<NamedSplit>&
   for (size_t s = 0; s < splits.size(); ++s) {
     const PackReport& report = (*packed)[s];
     const std::string grey = report.grey > 0 ? fmt::format("; {} of them without colour", Grouped(report.grey)) : "";
-    console.out << fmt::format("{}-{}: {} pictures in {} pack{}, {}{}\n", OneLine(options.prefix),
-                               OneLine(splits[s].name), Grouped(report.pictures), report.files,
-                               report.files == 1 ? "" : "s", BytesText(static_cast<int64_t>(report.bytes)), grey);
+    console.out << fmt::format("{}-{}: {} in {}, {}{}\n", OneLine(options.prefix), OneLine(splits[s].name),
+                               GroupedCount(report.pictures, "picture"), GroupedCount(report.files, "pack"),
+                               BytesText(static_cast<int64_t>(report.bytes)), grey);
     if (report.unreadable > 0)
       console.out << fmt::format(
           "Cannot be read, and packed as such: {} (such as {}); 'riffle data check' of the originals tells why\n",
@@ -377,7 +378,7 @@ Command DataCommand() {
            {.name = "max_side",
             .value_name = "N",
             .help = "of pack: pictures made ready for training, the shorter side at most N pixels, in files .pack; "
-                    "without it they are packed as they are"},
+                    "what stopped goes on with the same command; without it they are packed as they are"},
            {.name = "quality", .value_name = "Q", .help = "of pack with max_side: JPEG of that quality, 1 to 100 [90]"},
            {.name = "raw",
             .value_name = "",

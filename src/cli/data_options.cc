@@ -151,6 +151,17 @@ std::vector<std::string> NotesOn(const Dataset& data, const std::string& split) 
   return notes;
 }
 
+std::string NarrowBufferNote(const Dataset& train, const Options& o) {
+  if (!o.shuffle || o.shuffle_buffer == 0 || o.shuffle_buffer >= train.size()) return "";
+  if (train.ShardStarts().size() > 1) return "";
+  for (int64_t i = 1; i < train.size(); ++i)
+    if (train.label(i) < train.label(i - 1)) return "";
+  return fmt::format(
+      "shuffle_buffer={}: the pictures lie class by class and not in shards, and batches get few classes at a time; 0 "
+      "shuffles all of them",
+      o.shuffle_buffer);
+}
+
 std::string Skipped(const std::string& why) { return "Skipped, another picture takes its place: " + why; }
 
 Status RequireClasses(const Dataset& train, const Options& o) {

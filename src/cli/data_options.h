@@ -50,6 +50,9 @@ std::string UnusedClass(int label);
 /// were left out and may have been meant as pictures, classes without pictures.
 std::vector<std::string> NotesOn(const Dataset& data, const std::string& split);
 
+/// A line where shuffle_buffer hardly shuffles: pictures that lie class by class and not in several shards; or "".
+std::string NarrowBufferNote(const Dataset& train, const Options& options);
+
 /// The line on a training picture that cannot be read.
 std::string Skipped(const std::string& why);
 

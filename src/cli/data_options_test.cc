@@ -6,6 +6,7 @@
 
 #include "backend/testing/guarded_device.h"
 #include "data/registry.h"
+#include "picture/testing/pictures.h"
 
 namespace riffle {
 namespace {
@@ -156,6 +157,18 @@ TEST(DataOptionsTest, WhoMakesPicturesIsToldWhereItIsNotTheCpuAlone) {
 
 TEST(DataOptionsTest, AMeanForOtherChannelsIsRefused) {
   EXPECT_FALSE(PreprocessingFrom({.mean = {1}, .std = {1}, .in_channels = 3}).ok());
+}
+
+TEST(DataOptionsTest, ANarrowBufferIsToldWherePicturesLieClassByClassInNoShards) {
+  const std::filesystem::path folder = TestFolder();
+  for (const char* file : {"train/a/1.bmp", "train/a/2.bmp", "train/b/3.bmp", "train/b/4.bmp"})
+    WriteBytes(folder / file, Bmp(4, 4, 0));
+  const auto data = OpenDataset({.name = "folder", .data_dir = folder, .classes = {}});
+  ASSERT_TRUE(data.ok()) << data.status().message();
+  EXPECT_THAT(NarrowBufferNote(**data, {.shuffle_buffer = 3}), testing::HasSubstr("shuffle_buffer=3: the pictures"));
+  EXPECT_EQ(NarrowBufferNote(**data, {.shuffle_buffer = 4}), "") << "all of them";
+  EXPECT_EQ(NarrowBufferNote(**data, {.shuffle_buffer = 0}), "");
+  EXPECT_EQ(NarrowBufferNote(**data, {.shuffle = false, .shuffle_buffer = 3}), "") << "idle: another line";
 }
 
 }  // namespace

@@ -136,10 +136,30 @@ TEST(DataCommand, PacksAFolderThatCanBeCheckedAgain) {
   const std::string folder = SmallFolder(), packed = folder + "/packed";
   const Outcome pack = Riffle({"data", "pack", folder, "--out", packed + "/sky", "--shard_size=1"});
   EXPECT_EQ(pack.exit_code, 0) << pack.err;
-  EXPECT_THAT(pack.out, HasSubstr("sky-train: 2 pictures in 2 shards"));
+  EXPECT_THAT(pack.out, HasSubstr("sky-train: 2 pictures in 2 shards\n"));
   const nlohmann::json json = nlohmann::json::parse(Riffle({"data", "check", packed, "--json"}).out);
   EXPECT_EQ(json["splits"]["train"]["sun"], 2);
   EXPECT_EQ(json["unreadable"].size(), 1u);
+}
+
+TEST(DataCommand, CountsOneAsOne) {
+  const fs::path folder = TestFolder();
+  WriteBytes(folder / "train/sun/a.bmp", Bmp(4, 4, 1));
+  EXPECT_THAT(Riffle({"data", "pack", folder, "--out", folder / "tar/sky"}).out,
+              HasSubstr("sky-train: 1 picture in 1 shard\n"));
+  EXPECT_THAT(Riffle({"data", "pack", folder, "--out", folder / "pack/sky", "--max_side=4"}).out,
+              AllOf(HasSubstr("1 picture will take about "), HasSubstr("sky-train: 1 picture in 1 pack, ")));
+}
+
+TEST(DataCommand, EstimatesNoRoomWhereNoPictureCanBeRead) {
+  const fs::path folder = TestFolder();
+  WriteText(folder / "train/sun/broken.jpg", "no picture");
+  EXPECT_THAT(Riffle({"data", "pack", folder, "--out", folder / "pack/sky", "--max_side=4"}).out,
+              AllOf(Not(HasSubstr("will take")), HasSubstr("packed as such: 1 (such as train/sun/broken.jpg)")));
+}
+
+TEST(DataCommand, HelpTellsThatAStoppedPackGoesOn) {
+  EXPECT_THAT(Riffle({"help", "data"}).out, testing::ContainsRegex("goes on with the\\s+same\\s+command"));
 }
 
 TEST(DataCommand, PacksAgainOnlyIfToldTo) {

@@ -51,6 +51,12 @@ std::string NoteOnTf32(bool tf32, std::initializer_list<MapType> maps, const Mac
   return "";
 }
 
+std::string NoteOnDeviceId(const Settings& settings, const Machine& machine) {
+  const auto origin = settings.origins.find("device_id");
+  const bool typed = origin != settings.origins.end() && origin->second == kCommandLine;
+  return typed && !machine.gpu ? "--device_id has no effect here: the CPU computes" : "";
+}
+
 Result<std::unique_ptr<Machine>> OpenCpu(const Options& options) {
   RIFFLE_ASSIGN(const OpTable<float>* const ops, FindBackend(""));
   std::unique_ptr<Machine> machine(new Machine{ThreadPool(ThreadsOf(options)), nullptr, *ops, ""});

@@ -34,6 +34,9 @@ std::string NoteOnAmpLevel(const std::string& amp_level, const Machine& machine)
 /// those that the command computes with.
 std::string NoteOnTf32(bool tf32, std::initializer_list<MapType> maps, const Machine& machine);
 
+/// A line for people where option device_id was typed and has no effect: the CPU computes; or "".
+std::string NoteOnDeviceId(const Settings& settings, const Machine& machine);
+
 /// What option device_target says, with as many threads as ThreadsOf says. Of the CPU it is the default backend
 /// (FindBackend), which the environment variable RIFFLE_BACKEND asks for, too; of cards the one of option device_id,
 /// else of the processes of a host each takes its own (dist/cards.h). Errors: Unavailable for a device that there is

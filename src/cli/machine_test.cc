@@ -61,6 +61,18 @@ TEST(Machine, RoundsToTf32WhereItHasAGpuAndSaysWhereThatHasNoEffect) {
   EXPECT_THAT(NoteOnTf32(true, {MapType::kBfloat16, MapType::kBfloat16}, gpu), HasSubstr("maps are bfloat16"));
 }
 
+TEST(Machine, SaysThatTheCpuTakesNoCardsNumberWhereItWasTyped) {
+  const auto cpu = OpenMachine({.device_target = "CPU"});
+  ASSERT_TRUE(cpu.ok()) << cpu.status().message();
+  Settings typed, of_a_file;
+  ASSERT_TRUE(typed.Set("device_id", "0", std::string(kCommandLine)).ok());
+  ASSERT_TRUE(of_a_file.Set("device_id", "0", "recipe.yaml line 3").ok());
+  EXPECT_EQ(NoteOnDeviceId(typed, **cpu), "--device_id has no effect here: the CPU computes");
+  EXPECT_EQ(NoteOnDeviceId(typed, WithSomeGpu()), "");
+  EXPECT_EQ(NoteOnDeviceId(of_a_file, **cpu), "") << "a recipe is shared by machines";
+  EXPECT_EQ(NoteOnDeviceId({}, **cpu), "");
+}
+
 TEST(Machine, SaysWhatThereIsNot) {
   const Status device = OpenMachine({.device_target = "GPU"}).status();
   EXPECT_EQ(device.code(), ErrorCode::kUnavailable);

@@ -33,8 +33,8 @@ Result<std::unique_ptr<PictureRun>> PictureRun::Open(const Invocation& invocatio
         "--ckpt_path=FILE'");
   }
   RIFFLE_ASSIGN(std::unique_ptr<Machine> machine, OpenMachine(invocation.settings.options));
-  for (const std::string& note :
-       {machine->choice, NoteOnTf32(invocation.settings.options.tf32, {MapType::kFloat}, *machine)})
+  for (const std::string& note : {machine->choice, NoteOnDeviceId(invocation.settings, *machine),
+                                  NoteOnTf32(invocation.settings.options.tf32, {MapType::kFloat}, *machine)})
     if (!note.empty()) log.Line(note);
   RIFFLE_ASSIGN(const Checkpoint checkpoint, OpenAskedWeights(invocation.settings, what_for, log));
   RIFFLE_ASSIGN(std::unique_ptr<BatchClassifier> classifier,

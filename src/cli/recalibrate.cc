@@ -42,8 +42,8 @@ Status Run(const Invocation& invocation, const Console& console) {
   RIFFLE_ASSIGN(const int64_t batches, OwnNumber(invocation, "batches", kAllOfAnEpoch, {.low = 1}));
   RIFFLE_ASSIGN(const std::unique_ptr<Machine> machine, OpenMachine(invocation.settings.options));
   Log log(console.out, console.terminal_width);
-  for (const std::string& note :
-       {machine->choice, NoteOnTf32(invocation.settings.options.tf32, {MapType::kFloat}, *machine)})
+  for (const std::string& note : {machine->choice, NoteOnDeviceId(invocation.settings, *machine),
+                                  NoteOnTf32(invocation.settings.options.tf32, {MapType::kFloat}, *machine)})
     if (!note.empty()) log.Line(note);
   RIFFLE_ASSIGN(const Checkpoint checkpoint, OpenAskedWeights(invocation.settings, "to recalibrate", log));
   RIFFLE_ASSIGN(const Options options, RecipeOf(checkpoint, invocation.settings));
@@ -79,9 +79,9 @@ Status Run(const Invocation& invocation, const Console& console) {
   network.values().Download(&state.values);
   const fs::path out = *invocation.Own("out");
   RIFFLE_TRY(SaveCheckpoint(out, info, plan.registry, state));
-  log.Line(fmt::format("{}: the {}weights of {}, batch-norm statistics averaged over {} batches of {}, {} × {} pixels",
+  log.Line(fmt::format("{}: the {}weights of {}, batch-norm statistics averaged over {} batch{} of {}, {} × {} pixels",
                        out.string(), checkpoint.best_weights() == WeightSet::kEma ? "averaged " : "", checkpoint.path(),
-                       used, options.batch_size, options.image_resize, options.image_resize));
+                       used, used == 1 ? "" : "es", options.batch_size, options.image_resize, options.image_resize));
   return {};
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "cli/run_folder.h"
 #include "cli/run_observers.h"
 #include "cli/weights.h"
@@ -47,9 +48,9 @@ std::string AlreadyOver(const Trainer& trainer, const Options& options) {
       return "";
     case RunEnd::kEpochs:
       return epochs == options.epoch_size
-                 ? fmt::format("The run has its {} epochs; raise --epoch_size to go on", epochs)
-                 : fmt::format("The run has {} epochs, more than the {} of --epoch_size, and is left as it is", epochs,
-                               options.epoch_size);
+                 ? fmt::format("The run has its {}; raise --epoch_size to go on", Counted(epochs, "epoch"))
+                 : fmt::format("The run has {}, more than the {} of --epoch_size, and is left as it is",
+                               Counted(epochs, "epoch"), options.epoch_size);
     case RunEnd::kPatience:
       return fmt::format("The run ended after epoch {}, for want of a better validation; raise --patience to go on",
                          epochs);

@@ -79,7 +79,7 @@ Status RunReporter::OnValidation(const Evaluation& so_far, int64_t batch, int64_
 }
 
 void RunReporter::OnRecalibrated(int64_t batches) {
-  log_.Line(fmt::format("Batch-norm statistics averaged anew over {} batches", batches));
+  log_.Line(fmt::format("Batch-norm statistics averaged anew over {} batch{}", batches, batches == 1 ? "" : "es"));
 }
 
 Status RunReporter::OnEpoch(const EpochEvent& e) {

@@ -131,6 +131,8 @@ std::string EndedEarly(const Trainer& trainer, const Options& options) {
 /// What shows of the data sets once they are open, and is no error.
 void TellOf(const TrainingData& data, const Options& options, int processes, Log& log) {
   for (const std::string& note : NotesOn(*data.train, options.train_split)) log.Line(note);
+  const std::string sorted = NarrowBufferNote(*data.train, options);
+  if (!sorted.empty()) log.Line(sorted);
   const std::string few = FewUpdatesNote(options, data.train->size(), data.train_loaders->BatchesPerEpoch(), processes);
   if (!few.empty()) log.Line(few);
   if (!data.validation) return;
@@ -182,10 +184,10 @@ Status Train(const Invocation& invocation, const Console& console, Communicator&
 
   Log log(console.out, console.terminal_width);
   for (const std::string& note :
-       {machine->choice, NoteOnAmpLevel(options.amp_level, *machine),
+       {machine->choice, NoteOnDeviceId(settings, *machine), NoteOnAmpLevel(options.amp_level, *machine),
         NoteOnTf32(options.tf32, {MapsAt(options.amp_level, *machine), MapsAt(options.val_amp_level, *machine)},
                    *machine),
-        AcceptedNote(settings), IdleNote(settings)})
+        AcceptedNote(settings), IdleNote(settings, {.has_gpu = machine->gpu != nullptr, .processes = world.size()})})
     if (!note.empty()) log.Line(note);
   for (const std::string& note : NotesOnProcesses(settings, world.size())) log.Line(note);
   for (const std::string& note : NotesOn(settings)) log.Line(note);

@@ -94,8 +94,9 @@ Status CheckSameWeights(const Checkpoint& checkpoint, WeightSet set, const Plan&
 
 Status Report(const Evaluation& e, const Invocation& invocation, const Console& console) {
   const double images_per_second = static_cast<double>(e.images) / e.seconds;
-  console.out << fmt::format("Top-1 {:.2f} %, top-5 {:.2f} %, loss {:.4f}: {} pictures in {:.1f} s, {:.0f} a second\n",
-                             e.top1_percent(), e.top5_percent(), e.loss(), e.images, e.seconds, images_per_second);
+  console.out << fmt::format("Top-1 {:.2f} %, top-5 {:.2f} %, loss {:.4f}: {} in {:.1f} s, {:.0f} a second\n",
+                             e.top1_percent(), e.top5_percent(), e.loss(), Counted(e.images, "picture"), e.seconds,
+                             images_per_second);
   const std::string* file = invocation.Own("json");
   if (file == nullptr) return {};
   const nlohmann::ordered_json json = {{"top1_percent", e.top1_percent()},
@@ -115,7 +116,7 @@ Status Validate(const Invocation& invocation, const Console& console, Communicat
 
   Log log(console.out, console.terminal_width);
   for (const std::string& note :
-       {machine->choice, NoteOnAmpLevel(options.val_amp_level, *machine),
+       {machine->choice, NoteOnDeviceId(settings, *machine), NoteOnAmpLevel(options.val_amp_level, *machine),
         NoteOnTf32(options.tf32, {MapsAt(options.val_amp_level, *machine)}, *machine), PixelScaleNote(settings)})
     if (!note.empty()) log.Line(note);
   RIFFLE_ASSIGN(const Checkpoint checkpoint, OpenAskedWeights(settings, "to validate", log));
@@ -140,8 +141,8 @@ Status Validate(const Invocation& invocation, const Console& console, Communicat
                 Loader::Create(*data, transform, ValLoader(options, {world, machine->execution.device})));
   RIFFLE_TRY(CheckSamePictures(*data, "validation pictures", world));
   RIFFLE_TRY(CheckSameWeights(checkpoint, set, session->plan(), world));
-  console.out << fmt::format("Validating {}{} on {} pictures ({}), {} × {} pixels\n", OneLine(checkpoint.path()),
-                             set == WeightSet::kEma ? " (averaged weights)" : "", data->size(),
+  console.out << fmt::format("Validating {}{} on {} ({}), {} × {} pixels\n", OneLine(checkpoint.path()),
+                             set == WeightSet::kEma ? " (averaged weights)" : "", Counted(data->size(), "picture"),
                              OneLine(data->stand_in().empty() ? options.val_split : data->stand_in()), model.image_size,
                              model.image_size)
               << std::flush;

@@ -68,6 +68,10 @@ std::string Grouped(int64_t number) {
   return grouped;
 }
 
+std::string GroupedCount(int64_t count, std::string_view what) {
+  return fmt::format("{} {}{}", Grouped(count), what, count == 1 ? "" : "s");
+}
+
 std::string BytesText(int64_t bytes) {
   constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB"};
   double value = static_cast<double>(bytes);

@@ -25,6 +25,9 @@ class Table {
 /// 1864728 as "1,864,728".
 std::string Grouped(int64_t number);
 
+/// "1 picture", "2,500 pictures".
+std::string GroupedCount(int64_t count, std::string_view what);
+
 /// 1536 as "1.5 KiB".
 std::string BytesText(int64_t bytes);
 

@@ -39,6 +39,12 @@ TEST(NumberTextTest, GroupsThousands) {
   EXPECT_EQ(Grouped(-1234567), "-1,234,567");
 }
 
+TEST(NumberTextTest, CountsOneAndMany) {
+  EXPECT_EQ(GroupedCount(0, "shard"), "0 shards");
+  EXPECT_EQ(GroupedCount(1, "shard"), "1 shard");
+  EXPECT_EQ(GroupedCount(2500, "shard"), "2,500 shards");
+}
+
 TEST(NumberTextTest, ShowsBytesInBinaryUnits) {
   EXPECT_EQ(BytesText(1023), "1023 B");
   EXPECT_EQ(BytesText(1536), "1.5 KiB");

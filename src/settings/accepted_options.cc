@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "base/text.h"
+
 namespace riffle {
 namespace {
 
@@ -87,6 +89,24 @@ constexpr Synonym kSynonyms[] = {
     {"workers", "num_parallel_workers"},
 };
 
+constexpr ReadAs kValueSynonyms[] = {
+    {"cuda", "device_target", "GPU"},
+    {"nvidia", "device_target", "GPU"},
+    {"bf16", "amp_level", "O2"},
+    {"bfloat16", "amp_level", "O2"},
+    {"fp32", "amp_level", "O0"},
+    {"float32", "amp_level", "O0"},
+    {"cosine", "scheduler", "cosine_decay"},
+    {"exponential", "scheduler", "exponential_decay"},
+    {"linear", "scheduler", "linear_decay"},
+    {"multistep", "scheduler", "multi_step_decay"},
+    {"poly", "scheduler", "polynomial_decay"},
+    {"polynomial", "scheduler", "polynomial_decay"},
+    {"step", "scheduler", "step_decay"},
+    {"cross_entropy", "loss", "CE"},
+    {"binary_cross_entropy", "loss", "BCE"},
+};
+
 }  // namespace
 
 std::span<const AcceptedOption> AcceptedOptions() {
@@ -124,6 +144,13 @@ std::string AcceptedNote(const Settings& settings) {
 std::string_view SynonymOf(std::string_view word) {
   const auto* synonym = std::ranges::find(kSynonyms, word, &Synonym::word);
   return synonym == std::end(kSynonyms) ? "" : synonym->option;
+}
+
+std::string_view ValueMeantBy(std::string_view name, std::string_view word) {
+  const std::string lower = Lowercase(word);
+  for (const ReadAs& synonym : kValueSynonyms)
+    if (synonym.option == name && synonym.value == lower) return synonym.option_value;
+  return "";
 }
 
 }  // namespace riffle

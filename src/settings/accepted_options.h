@@ -1,5 +1,5 @@
 // Options of MindCV's without a counterpart here: a configuration may set them, and the run says that they do nothing.
-// And words that other programs have for options of ours.
+// And words that other programs have for options of ours and their values.
 #pragma once
 
 #include <span>
@@ -36,5 +36,9 @@ std::string AcceptedNote(const Settings& settings);
 
 /// Our option for a word that other programs use (epochs, learning_rate); "" if it is none of those known.
 std::string_view SynonymOf(std::string_view word);
+
+/// The value of our option `name` that a word of other programs means (device_target=CUDA), in any case; "" if it is
+/// none of those known.
+std::string_view ValueMeantBy(std::string_view name, std::string_view word);
 
 }  // namespace riffle

@@ -75,5 +75,26 @@ TEST(Synonyms, NameAnOptionThatIsThere) {
   EXPECT_EQ(SynonymOf("momentun"), "");
 }
 
+TEST(Synonyms, WordsOfOtherProgramsForAValueAreUnderstoodAndNotTheNearestByLetters) {
+  Settings settings;
+  const auto refused = [&](const char* name, const char* value) { return settings.Set(name, value, "x").message(); };
+  EXPECT_EQ(refused("device_target", "CUDA"),
+            "option device_target (x): expected one of auto, CPU, GPU, Ascend, found 'CUDA'; did you mean 'GPU'?");
+  EXPECT_THAT(refused("scheduler", "cosine"), testing::EndsWith("did you mean 'cosine_decay'?"));
+  EXPECT_THAT(refused("scheduler", "cuda"), testing::HasSubstr("the nearest one is")) << "a word of another option";
+}
+
+TEST(Synonyms, OfValuesAreNoValuesThemselvesAndMeanOne) {
+  for (const OptionRow& row : OptionTable())
+    for (const char* word : {"cuda", "nvidia", "bf16", "bfloat16", "fp32", "float32", "cosine", "exponential", "linear",
+                             "multistep", "poly", "polynomial", "step", "cross_entropy", "binary_cross_entropy"}) {
+      const std::string_view meant = ValueMeantBy(row.name, word);
+      if (meant.empty()) continue;
+      Options options;
+      EXPECT_FALSE(ParseValue(row, word, options)) << row.name << '=' << word;
+      EXPECT_TRUE(ParseValue(row, meant, options)) << row.name << '=' << meant;
+    }
+}
+
 }  // namespace
 }  // namespace riffle

@@ -37,6 +37,8 @@ constexpr Counts kDistils = [](const Options& o) { return !o.teacher_ckpt.empty(
 constexpr Counts kDistilsDecoupled = [](const Options& o) {
   return !o.teacher_ckpt.empty() && o.distill_type == "decoupled";
 };
+constexpr Counts kAlways = [](const Options&) { return true; };
+constexpr RunMachine kGpu = {.has_gpu = true}, kGpus = {.has_gpu = true, .processes = 2};
 constexpr Counts kValidates = [](const Options& o) { return o.val_while_train; };
 
 /// "cosine_decay, cyclic": the rows of a table that fit.
@@ -72,6 +74,8 @@ std::vector<Dependence> MakeTable() {
       {"re_value", "--re_prob", kErases},
       {"re_max_attempts", "--re_prob", kErases},
       {"shuffle_buffer", "--shuffle", [](const Options& o) { return o.shuffle; }},
+      {"device_data_mb", "a GPU", kAlways, kGpu},
+      {"nccl", "GPUs of several processes", kAlways, kGpus},
       {"zero_init_residual", "a start from nothing, without --ckpt_path and --pretrained",
        [](const Options& o) { return o.ckpt_path.empty() && o.pretrained.empty(); }},
       {"sync_bn", "a body that learns, without --freeze", [](const Options& o) { return o.freeze.empty(); }},
@@ -91,6 +95,7 @@ std::vector<Dependence> MakeTable() {
       {"distill_beta", "--teacher_ckpt and --distill_type=decoupled", kDistilsDecoupled},
       {"val_split", "--val_while_train", kValidates},
       {"val_interval", "--val_while_train", kValidates},
+      {"val_amp_level", "--val_while_train and a GPU", kValidates, kGpu},
       {"patience", "--val_while_train", kValidates},
       {"tta_flip", "--val_while_train", kValidates},
   };
@@ -108,11 +113,15 @@ std::span<const Dependence> Dependences() {
   return table;
 }
 
-std::string IdleNote(const Settings& settings) {
+std::string IdleNote(const Settings& settings, const RunMachine& machine) {
+  const auto is_there = [&](const RunMachine& least) {
+    return (machine.has_gpu || !least.has_gpu) && machine.processes >= least.processes;
+  };
   std::string note;
   for (const Dependence& d : Dependences()) {
     const auto origin = settings.origins.find(d.option);
-    if (origin == settings.origins.end() || origin->second != kCommandLine || d.counts(settings.options)) continue;
+    if (origin == settings.origins.end() || origin->second != kCommandLine) continue;
+    if (is_there(d.least) && d.counts(settings.options)) continue;
     note += fmt::format("{} --{} (needs {})", note.empty() ? "Without effect here:" : ",", d.option, d.needs);
   }
   return note;

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "backend/threads.h"
+#include "base/text.h"
 #include "train/loop/resolution.h"
 #include "train/update/schedule.h"
 
@@ -58,8 +59,8 @@ std::string LateMilestones(const Options& o) {
   for (const double milestone : o.multi_step_decay_milestones)
     if (milestone >= EpochsAfterWarmup(o)) late.push_back(milestone);
   if (late.empty()) return "";
-  return fmt::format("multi_step_decay_milestones: {} {} beyond the {} epochs after the warm-up: no step there{}",
-                     fmt::join(late, ", "), late.size() == 1 ? "is" : "are", EpochsAfterWarmup(o),
+  return fmt::format("multi_step_decay_milestones: {} {} beyond the {} after the warm-up: no step there{}",
+                     fmt::join(late, ", "), late.size() == 1 ? "is" : "are", Counted(EpochsAfterWarmup(o), "epoch"),
                      late.size() == o.multi_step_decay_milestones.size() ? ", the learning rate never falls" : "");
 }
 
@@ -68,11 +69,11 @@ std::string LongDecay(const Options& o) {
   const int epochs = EpochsAfterWarmup(o);
   if (!uses || !o.decay_epochs || epochs == 0) return "";  // LongWarmup tells
   if (o.scheduler == "step_decay" && *o.decay_epochs >= epochs)
-    return fmt::format("decay_epochs={}: the run has {} epochs after the warm-up, the learning rate never falls",
-                       *o.decay_epochs, epochs);
+    return fmt::format("decay_epochs={}: the run has {} after the warm-up, the learning rate never falls",
+                       *o.decay_epochs, Counted(epochs, "epoch"));
   if (*o.decay_epochs <= epochs) return "";
-  return fmt::format("decay_epochs={}: the run has {} epochs after the warm-up and ends before the decay does",
-                     *o.decay_epochs, epochs);
+  return fmt::format("decay_epochs={}: the run has {} after the warm-up and ends before the decay does",
+                     *o.decay_epochs, Counted(epochs, "epoch"));
 }
 
 std::string GrowingDecay(const Options& o) {
@@ -86,8 +87,8 @@ std::string GrowingDecay(const Options& o) {
 std::string LateResolution(const Options& o) {
   const auto steps = ParseResolutionSchedule(o.resolution_schedule);
   if (!steps.ok() || steps->empty() || steps->back().epoch < o.epoch_size) return "";
-  return fmt::format("resolution_schedule: the run has {} epochs and never trains on {} pixels, from epoch {} on",
-                     o.epoch_size, steps->back().size, steps->back().epoch);
+  return fmt::format("resolution_schedule: the run has {} and never trains on {} pixels, from epoch {} on",
+                     Counted(o.epoch_size, "epoch"), steps->back().size, steps->back().epoch);
 }
 
 std::string FixedStatistics(const Options& o) {
@@ -108,8 +109,8 @@ std::string NoLearning(const Options& o) {
 
 std::string RareValidation(const Options& o) {
   if (!o.val_while_train || o.val_interval <= o.epoch_size) return "";
-  return fmt::format("val_interval={}: the run has {} epochs and validates once, after the last", o.val_interval,
-                     o.epoch_size);
+  return fmt::format("val_interval={}: the run has {} and validates once, after the last", o.val_interval,
+                     Counted(o.epoch_size, "epoch"));
 }
 
 std::string UnreachedRecalibration(const Options& o) {
@@ -122,8 +123,8 @@ std::string UnreachedRecalibration(const Options& o) {
 
 std::string RareCheckpoints(const Options& o) {
   if (o.ckpt_save_interval <= o.epoch_size) return "";
-  return fmt::format("ckpt_save_interval={}: the run has {} epochs and saves once, after the last",
-                     o.ckpt_save_interval, o.epoch_size);
+  return fmt::format("ckpt_save_interval={}: the run has {} and saves once, after the last", o.ckpt_save_interval,
+                     Counted(o.epoch_size, "epoch"));
 }
 
 std::string UnmixedBatches(const Options& o) {

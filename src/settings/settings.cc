@@ -49,9 +49,12 @@ Status Settings::Set(std::string_view name, std::string_view text, const std::st
   if (!ParseValue(*row, text, ours ? options : scratch)) {
     std::vector<std::string_view> choices = row->limits.choices;
     std::erase(choices, "");  // nobody means it who wrote a word
-    const std::string nearest =
-        choices.size() > 1 ? fmt::format("; the nearest one is '{}'", Nearest(text, choices)) : "";
-    return InvalidArgument("option {} ({}): expected {}, found '{}'{}", name, origin, Expected(*row), text, nearest);
+    std::string advice;
+    if (const std::string_view meant = ValueMeantBy(name, text); !meant.empty())
+      advice = fmt::format("; did you mean '{}'?", meant);
+    else if (choices.size() > 1)
+      advice = fmt::format("; the nearest one is '{}'", Nearest(text, choices));
+    return InvalidArgument("option {} ({}): expected {}, found '{}'{}", name, origin, Expected(*row), text, advice);
   }
   origins.insert_or_assign(std::string(name), origin);
   if (ours) return {};
