@@ -15,7 +15,7 @@ void Check(std::string_view input) {
   if (!IsFine(ReadOptionsYaml(std::string(input), "o.yaml", settings), input)) return;
   for (std::string note : NotesOn(settings)) (void)IsFine(Status(ErrorCode::kIo, std::move(note)), input);
   (void)AcceptedNote(settings);
-  (void)IdleNote(settings);
+  (void)IdleNote(settings, {});
   if (IsFine(CheckTogether(settings.options), input)) (void)IsFine(ModelFromOptions(settings.options, 10), input);
   Settings again;
   const Status read = ReadOptionsYaml(ToYaml(settings.options), "o.yaml", again);
