@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <set>
+#include <vector>
 
 #include "dist/nccl/nccl_library.h"
 
@@ -177,6 +178,12 @@ RIFFLE_EXPORT Error ncclCommDestroy(CommOfNccl* comm) {
   return error;
 }
 RIFFLE_EXPORT Error ncclCommAbort(CommOfNccl* comm) {  // which stays, since sums may wait
+  static auto& mutex = *new std::mutex;
+  static auto& aborted = *new std::vector<CommOfNccl*>;
+  {
+    const std::lock_guard lock(mutex);
+    aborted.push_back(comm);
+  }
   const Error error = TheControl().Note(comm->rank, "ncclCommAbort");
   comm->meeting->Leave(comm->aborted);
   return error;
