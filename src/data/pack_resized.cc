@@ -3,10 +3,9 @@
 #include <set>
 
 #include "base/file.h"
-#include "base/mapped_file.h"
 #include "data/order.h"
 #include "data/pack.h"
-#include "data/pack_file.h"
+#include "data/pack_dataset.h"
 #include "data/pack_staging.h"
 
 namespace riffle {
@@ -35,12 +34,6 @@ struct PlannedSet {
   }
 };
 
-Result<PackHead> ReadHeadOf(const fs::path& path) {
-  RIFFLE_ASSIGN(const MappedFile file, MappedFile::Open(path));
-  Result<PackHead> head = ReadPackHead(file.bytes());
-  return head.ok() ? std::move(head) : Status(head.status()).In(path.string());
-}
-
 // All that the bytes of a pack follow from.
 std::string RecipeOf(const Dataset& data, const std::string& checksum, const PackForm& form, uint64_t seed,
                      int64_t begin, int64_t end) {
@@ -62,8 +55,8 @@ PlannedSet Plan(ThreadPool& pool, const NamedSplit& split, const PackOptions& op
                      .chosen = {order.begin() + begin, order.begin() + end},
                      .recipe = RecipeOf(data, checksum, form, options.seed, begin, end)};
     const auto is_whole = [&](const fs::path& path) {
-      const auto head = ReadHeadOf(path);
-      return head.ok() && head->recipe == pack.recipe && IsUpToDate(pool, data, pack.chosen, form, path);
+      const auto opened = OpenPack(path);
+      return opened.ok() && opened->head.recipe == pack.recipe && IsUpToDate(pool, data, pack.chosen, form, *opened);
     };
     if (was_replacing && is_whole(pack.path))
       pack.whole = PlannedPack::kInPlace;
@@ -129,7 +122,7 @@ Result<StagedSet> StagePacks(ThreadPool& pool, const PlannedSet& set, const Pack
     if (pack.whole == PlannedPack::kMissing) {
       RIFFLE_TRY(WritePack(pool, data, pack.chosen, form, pack.recipe, file.part(),
                            [&](int64_t of_pack) { return progress(done + of_pack); }));
-      RIFFLE_TRY(ReadHeadOf(file.part()).status());  // before it takes anything's place
+      RIFFLE_TRY(OpenPack(file.part()).status());  // before it takes anything's place
       done += count;
     }
     file.Keep();
@@ -140,9 +133,10 @@ Result<StagedSet> StagePacks(ThreadPool& pool, const PlannedSet& set, const Pack
 Result<PackReport> ReportOn(const PlannedSet& set) {
   PackReport report;
   for (const PlannedPack& pack : set.packs) {
-    RIFFLE_ASSIGN(const PackHead head, ReadHeadOf(pack.path));
+    RIFFLE_ASSIGN(const OpenedPack opened, OpenPack(pack.path));
+    const PackHead& head = opened.head;
     ++report.files;
-    report.bytes += fs::file_size(pack.path);
+    report.bytes += opened.file.bytes().size();
     for (size_t i = 0; i < head.pictures.size(); ++i) {
       const PackedPicture& row = head.pictures[i];
       ++report.pictures;

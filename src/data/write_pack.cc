@@ -10,7 +10,6 @@
 #include <numeric>
 
 #include "base/descriptor.h"
-#include "base/mapped_file.h"
 #include "data/pack_file.h"
 #include "picture/encode_jpeg.h"
 
@@ -216,21 +215,18 @@ Status WritePack(ThreadPool& pool, const Dataset& data, std::span<const int64_t>
 }
 
 bool IsUpToDate(ThreadPool& pool, const Dataset& data, std::span<const int64_t> chosen, const PackForm& form,
-                const fs::path& path) {
+                const OpenedPack& pack) {
   constexpr size_t kMadeAgain = 16;
-  const auto file = MappedFile::Open(path);
-  if (!file.ok()) return false;
-  const auto head = ReadPackHead(file->bytes());
   std::error_code error;
-  const fs::file_time_type written = fs::last_write_time(path, error);
-  if (!head.ok() || error || head->pictures.size() != chosen.size()) return false;
+  const fs::file_time_type written = fs::last_write_time(pack.file.path(), error);
+  if (error || pack.head.pictures.size() != chosen.size()) return false;
   const size_t step = std::max<size_t>(1, chosen.size() / kMadeAgain);
   std::vector<Scratch> scratch(pool.threads());
   std::atomic<bool> same = true;
   pool.ParallelForThread(static_cast<int64_t>(chosen.size()), [&](int64_t k, int thread) {
     if (!same) return;
-    const PackedPicture& row = head->pictures[k];
-    const auto bytes = file->Fetch(row.offset, row.bytes);
+    const PackedPicture& row = pack.head.pictures[k];
+    const auto bytes = pack.file.Fetch(row.offset, row.bytes);
     std::error_code is_no_file;
     const fs::file_time_type changed = fs::last_write_time(data.NameOf(chosen[k]), is_no_file);
     bool is_same = row.bytes == 0 || (bytes.ok() && PackChecksum(*bytes) == row.checksum);

@@ -12,6 +12,7 @@
 #include "backend/threads.h"
 #include "base/status.h"
 #include "data/dataset.h"
+#include "data/pack_dataset.h"
 #include "picture/resize.h"
 
 namespace riffle {
@@ -36,7 +37,7 @@ Status WritePack(ThreadPool& pool, const Dataset& data, std::span<const int64_t>
 /// Whether a pack of these pictures holds what would be written now: none of their files is newer, all checksums are
 /// right, and a few pictures come out the same once more.
 bool IsUpToDate(ThreadPool& pool, const Dataset& data, std::span<const int64_t> chosen, const PackForm& form,
-                const std::filesystem::path& path);
+                const OpenedPack& pack);
 
 /// Bytes that a picture takes in a pack, from a few of `data`. Errors: of the system's, as above.
 Result<double> BytesOfPackedPicture(ThreadPool& pool, const Dataset& data, const PackForm& form);
