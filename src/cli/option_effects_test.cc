@@ -1,28 +1,18 @@
 // What each option of `riffle train` changes, and that it changes nothing else: a small run with the option beside the
 // same run without it, one test a row. Every option of the table has its row here, or the test at the end says which
 // one has not.
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <fstream>
-#include <nlohmann/json.hpp>
+#include <iterator>
 #include <set>
 #include <sstream>
 
-#include "base/file.h"
-#include "cli/run.h"
-#include "data/registry.h"
-#include "formats/safetensors.h"
-#include "picture/draw/draw.h"
-#include "picture/testing/pictures.h"
+#include "cli/testing/small_run.h"
 #include "settings/option_table.h"
 
 namespace riffle {
 namespace {
-
-namespace fs = std::filesystem;
-using Words = std::vector<std::string>;
 
 /// A row: what the option changes, of these words.
 ///   first     the loss of the first batch, before any update: the weights at the start, the pictures, the loss
@@ -180,7 +170,7 @@ const std::set<std::string_view> kElsewhere = {
     "device_id",
     "amp_level",
     "val_amp_level",
-    "max_unreadable_share",  // below, with the next
+    "max_unreadable_share",  // small_run_test.cc, with the next
     "allow_incomplete",
     "dataset_download",  // download_test.cc, with the next two
     "dataset_url",
@@ -189,155 +179,6 @@ const std::set<std::string_view> kElsewhere = {
     "pretrained_url",
     "ckpt_key",       // cli/weights_test.cc
     "ckpt_save_dir",  // each run here has its own
-};
-
-/// Two photographs of each class: PNG files, larger than what the network sees.
-void WritePhotographs(const fs::path& root, int height, int width, uint32_t first) {
-  for (const std::string split : {"train", "val", "more"})
-    for (uint32_t i = 0; i < (split == "val" ? 6 : 12); ++i) {
-      const Result<std::string> png = EncodePng(SomePicture(height, width, 3, first++).View());
-      const std::string name = fmt::format("{}.png", i);
-      WriteBytes(root / split / Words{"ants", "bees", "wasps"}[i % 3] / name, {png->begin(), png->end()});
-    }
-}
-
-constexpr const char* kToJpeg = R"(
-import pathlib, sys
-from PIL import Image
-held_upright = Image.Exif()
-held_upright[0x112] = 6
-for path in pathlib.Path(sys.argv[1]).rglob("*.png"):
-    Image.open(path).save(path.with_suffix(".jpg"), quality=95, exif=held_upright)
-    path.unlink()
-)";
-
-class SmallRun : public testing::Test {
- protected:
-  SmallRun() { WritePhotographs(folder_ / "photos", 48, 60, 0); }
-
-  /// The exit code of `riffle words...`; what it printed is in out_ and err_.
-  int Run(Words words) {
-    for (std::string& word : words)
-      for (const auto& [name, make] : places_)
-        if (const size_t at = word.find(name); at != std::string::npos) word.replace(at, name.size(), (this->*make)());
-    std::ostringstream out, err;
-    const int exit_code = RunCommandLine(words, {out, 0}, err);
-    out_ = out.str(), err_ = err.str();
-    return exit_code;
-  }
-
-  Words Training(const std::string& out, const Words& context, const Words& more) const {
-    Words words = {"train",
-                   "--dataset=folder",
-                   "--data_dir=" + (folder_ / "photos").string(),
-                   "--model=shufflenet_v1_g3_x0_25",
-                   "--image_resize=32",
-                   "--stem=small",
-                   "--color_jitter=0",
-                   "--batch_size=4",
-                   "--epoch_size=2",
-                   "--opt=momentum",
-                   "--lr=0.02",
-                   "--warmup_epochs=0",
-                   "--decay_epochs=3",
-                   "--bn_momentum=0.7",
-                   "--val_while_train",
-                   "--log_interval=1",
-                   "--ckpt_save_dir=" + (folder_ / out).string()};
-    words.insert(words.end(), context.begin(), context.end());
-    words.insert(words.end(), more.begin(), more.end());
-    return words;
-  }
-
-  /// Runs it; what a row's words stand for.
-  std::map<std::string, std::string> Train(const std::string& out, const Words& context, const Words& more) {
-    EXPECT_EQ(Run(Training(out, context, more)), 0) << err_;
-    std::map<std::string, std::string> seen;
-    const std::string printed = out_;
-    for (size_t at = printed.find("batch: ["); at != std::string::npos; at = printed.find("batch: [", at + 1)) {
-      if (seen["first"].empty()) seen["first"] = printed.substr(printed.find("loss: ", at), 14);
-      seen["batches"] += '|';
-    }
-    fs::path newest;
-    for (const auto& entry : fs::directory_iterator(folder_ / out)) {
-      const fs::path& path = entry.path();
-      if (path.extension() == ".safetensors" && path.string().find("best") == std::string::npos && path > newest)
-        newest = path;
-    }
-    std::ifstream metrics(folder_ / out / "metrics.jsonl");
-    for (std::string line; std::getline(metrics, line);) {
-      const nlohmann::json row = nlohmann::json::parse(line);
-      seen["rate"] += row["lr"].dump() + ' ';
-      for (const char* name : {"val_top1_percent", "val_top5_percent", "val_loss"})
-        if (row.contains(name)) seen["figures"] += row[name].dump() + ' ';
-    }
-    const Result<SafetensorsFile> file = SafetensorsFile::Open(newest);
-    EXPECT_TRUE(file.ok()) << file.status().message();
-    for (const TensorView& tensor : file->tensors()) {
-      seen["state"] += tensor.name + ' ';
-      if (!tensor.name.starts_with("ema.") && !tensor.name.starts_with("optimizer."))
-        seen["weights"].append(tensor.bytes.begin(), tensor.bytes.end());
-    }
-    seen["network"] = file->metadata().at("model");
-    seen["use"] = file->metadata().at("preprocessing");
-    seen["classes"] = file->metadata().at("classes");
-    record_ = file->metadata().at("options");
-    std::set<std::string> names;
-    for (const auto& entry : fs::directory_iterator(folder_ / out)) names.insert(entry.path().filename());
-    for (const std::string& name : names) seen["files"] += name + ' ';
-    return seen;
-  }
-
-  std::string Jpeg() {
-    const fs::path root = folder_ / "jpegs";
-    if (!fs::exists(root)) {
-      WritePhotographs(root, 240, 320, 100);
-      RunPython(kToJpeg, {root.string()});
-    }
-    return root.string();
-  }
-  std::string Shards() {
-    const fs::path root = folder_ / "shards";
-    if (!fs::exists(root)) {
-      std::ostringstream said, err;
-      EXPECT_EQ(RunCommandLine(Words{"data", "pack", (folder_ / "photos").string(), "--out", (root / "photos").string(),
-                                     "--shard_size=5"},
-                               {said, 0}, err),
-                0)
-          << err.str();
-    }
-    return root.string();
-  }
-  std::string Both() {
-    const fs::path root = folder_ / "both";
-    if (!fs::exists(root)) {
-      fs::create_directory(root);
-      fs::create_directory_symlink(folder_ / "photos", root / "photos");
-      fs::create_directory_symlink((*FindDataset("fashion_mnist"))->system_folder, root / "fashion");
-    }
-    return root.string();
-  }
-  std::string Body() {
-    const fs::path best = folder_ / "body/shufflenet_v1_g3_x0_25-best.safetensors";
-    if (!fs::exists(best)) {
-      std::ostringstream said, err;
-      EXPECT_EQ(RunCommandLine(Training("body", {"--seed=3"}, {}), {said, 0}, err), 0) << err.str();
-    }
-    return best.string();
-  }
-  std::string File() {
-    const fs::path path = folder_ / "recipe.yaml";
-    std::ofstream(path) << "label_smoothing: 0.1\nepoch_size: 9\n";  // the command line has another epoch_size
-    return path.string();
-  }
-
-  const fs::path folder_ = TestFolder();
-  const std::map<std::string, std::string (SmallRun::*)()> places_ = {{"JPEG", &SmallRun::Jpeg},
-                                                                      {"SHARDS", &SmallRun::Shards},
-                                                                      {"BOTH", &SmallRun::Both},
-                                                                      {"BODY", &SmallRun::Body},
-                                                                      {"FILE", &SmallRun::File}};
-  std::string out_, err_, record_;
 };
 
 /// The options whose lines in two records differ.
@@ -384,112 +225,6 @@ TEST_P(OptionEffect, IsWhatItShouldBeAndNothingElse) {
 
 INSTANTIATE_TEST_SUITE_P(All, OptionEffect, testing::ValuesIn(Effects()),
                          [](const auto& instance) { return instance.param.option; });
-
-TEST_F(SmallRun, ToleratesAShareOfUnreadablePicturesOrNone) {
-  WriteBytes(folder_ / "photos/train/ants/broken.png", {'x'});
-  EXPECT_EQ(Run(Training("tolerated", {}, {})), 0) << err_;
-  EXPECT_THAT(out_, testing::HasSubstr("broken.png"));
-  EXPECT_NE(Run(Training("refused", {}, {"--max_unreadable_share=0"})), 0);
-  EXPECT_THAT(err_, testing::HasSubstr("broken.png"));
-}
-
-TEST_F(SmallRun, ValidatesOnCutPicturesOnlyWhereThatIsAllowed) {
-  const fs::path cut = folder_ / "photos/val/ants/0.png";
-  fs::resize_file(cut, fs::file_size(cut) * 2 / 3);
-  EXPECT_EQ(Run(Training("refused", {}, {"--val_interval=2"})), 4);
-  EXPECT_THAT(err_, testing::AllOf(testing::HasSubstr(cut.string()), testing::HasSubstr("--allow_incomplete")));
-  EXPECT_THAT(out_, testing::Not(testing::HasSubstr("Epoch 1/"))) << "told before the first epoch";
-  for (const auto& entry : fs::directory_iterator(folder_ / "refused"))
-    EXPECT_EQ(entry.path().filename(), ".train.lock") << "no run has begun";
-  EXPECT_EQ(Run(Training("allowed", {}, {"--allow_incomplete"})), 0) << err_;
-  const size_t named = out_.find(cut.string());
-  EXPECT_NE(named, std::string::npos) << out_;
-  EXPECT_EQ(out_.find(cut.string(), named + 1), std::string::npos) << "named once: " << out_;
-
-  const std::string checkpoint =
-      "--ckpt_path=" + (folder_ / "allowed/shufflenet_v1_g3_x0_25-best.safetensors").string();
-  const std::string photos = "--data_dir=" + (folder_ / "photos").string();
-  EXPECT_EQ(Run({"validate", photos, checkpoint}), 4);
-  EXPECT_THAT(err_, testing::HasSubstr(cut.string()));
-  EXPECT_EQ(Run({"validate", photos, checkpoint, "--allow_incomplete"}), 0) << err_;
-  EXPECT_THAT(out_, testing::HasSubstr(cut.string() + ": cut off"));
-  EXPECT_EQ(Run({"predict", cut.string(), checkpoint}), 0) << err_;
-  EXPECT_THAT(out_, testing::HasSubstr(cut.string() + ": cut off"));
-}
-
-TEST_F(SmallRun, NamesACutTrainingPictureOnce) {
-  const fs::path cut = folder_ / "photos/train/ants/0.png";
-  fs::resize_file(cut, fs::file_size(cut) * 2 / 3);
-  EXPECT_EQ(Run(Training("run", {}, {})), 0) << err_;
-  const size_t named = out_.find(cut.string() + ": cut off");
-  EXPECT_NE(named, std::string::npos) << out_;
-  EXPECT_EQ(out_.find(cut.string(), named + 1), std::string::npos) << out_;
-}
-
-TEST_F(SmallRun, SaysWhatIsLeftOutAndWhichSplitStandsIn) {
-  fs::rename(folder_ / "photos/val", folder_ / "photos/test");
-  WriteBytes(folder_ / "photos/train/ants/film.gif", {'x'});
-  WriteBytes(folder_ / "photos/test/ants/.hidden.jpg", {'x'});
-  EXPECT_EQ(Run(Training("run", {}, {})), 0) << err_;
-  EXPECT_THAT(
-      out_, testing::AllOf(testing::HasSubstr("Left out of 'train': .gif files, which are not read (1: ants/film.gif)"),
-                           testing::HasSubstr("There is no split 'val': 'test' is used"),
-                           testing::HasSubstr("Left out of 'val': hidden files (1: ants/.hidden.jpg)")));
-}
-
-TEST_F(SmallRun, SaysWhichClassesAreNotMeasured) {
-  fs::remove_all(folder_ / "photos/val/bees");
-  EXPECT_EQ(Run(Training("run", {}, {})), 0) << err_;
-  EXPECT_THAT(out_, testing::HasSubstr("No pictures in split 'val': class 'bees'"));
-  EXPECT_EQ(Run({"validate", "--data_dir=" + (folder_ / "photos").string(),
-                 "--ckpt_path=" + (folder_ / "run/shufflenet_v1_g3_x0_25-best.safetensors").string()}),
-            0)
-      << err_;
-  EXPECT_THAT(out_, testing::HasSubstr("No pictures in split 'val': class 'bees'"));
-}
-
-TEST_F(SmallRun, OnOneClassIsAnError) {
-  fs::create_directories(folder_ / "one/train");
-  fs::rename(folder_ / "photos/train", folder_ / "one/train/photos");
-  EXPECT_EQ(Run({"train", "--dataset=folder", "--data_dir=" + (folder_ / "one").string(), "--val_while_train=False",
-                 "--ckpt_save_dir=" + (folder_ / "run").string()}),
-            2);
-  EXPECT_THAT(err_, testing::AllOf(testing::HasSubstr("only one class, 'photos'"), testing::HasSubstr("ants, bees")));
-}
-
-TEST_F(SmallRun, NamesOfOneSplitAreOneMeasurement) {
-  EXPECT_EQ(Run(Training("run", {}, {"--val_split=val"})), 0) << err_;
-  EXPECT_EQ(Run({"validate", "--data_dir=" + (folder_ / "photos").string(), "--val_split=VALID",
-                 "--ckpt_path=" + (folder_ / "run/shufflenet_v1_g3_x0_25-best.safetensors").string()}),
-            0)
-      << err_;
-  EXPECT_THAT(out_, testing::Not(testing::HasSubstr("val_split is")));
-}
-
-TEST_F(SmallRun, RecalibratingAndDrawingNameCutAndUnreadablePictures) {
-  EXPECT_EQ(Run(Training("run", {}, {})), 0) << err_;
-  const fs::path cut = folder_ / "photos/train/ants/0.png", broken = folder_ / "photos/train/ants/broken.png";
-  fs::resize_file(cut, fs::file_size(cut) * 2 / 3);
-  WriteBytes(broken, {'x'});
-  const auto names_both = testing::AllOf(testing::HasSubstr(cut.string() + ": cut off"),
-                                         testing::HasSubstr("another picture takes its place: " + broken.string()));
-  const std::string photos = "--data_dir=" + (folder_ / "photos").string();
-  EXPECT_EQ(Run({"recalibrate", photos, "--out=" + (folder_ / "new.safetensors").string(),
-                 "--ckpt_path=" + (folder_ / "run/shufflenet_v1_g3_x0_25-best.safetensors").string()}),
-            0)
-      << err_;
-  EXPECT_THAT(out_, names_both);
-  EXPECT_EQ(Run({"augment", photos, "--image_resize=32", "--num=100", "--out=" + (folder_ / "sheet.png").string()}), 0)
-      << err_;
-  EXPECT_THAT(out_, names_both);
-}
-
-TEST_F(SmallRun, IsMeasuredByADryRunThatWritesNothing) {
-  EXPECT_EQ(Run(Training("dry", {"--resolution_schedule=0:16,1:32", "--val_interval=2", "--dry_run"}, {})), 0) << err_;
-  for (const char* row : {"1  *16 × 16 ", "2  *32 × 32 ", "1 validation  *32 × 32 ", "\nAbout 0:00:0. in all"})
-    EXPECT_THAT(out_, testing::ContainsRegex(row));
-  EXPECT_FALSE(fs::exists(folder_ / "dry"));
-}
 
 TEST(OptionEffectTable, HasARowForEveryOption) {
   std::multiset<std::string_view> rows(kElsewhere.begin(), kElsewhere.end());
