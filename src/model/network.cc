@@ -321,6 +321,8 @@ void Network<T, Map>::ForwardProductNorm(const Step& step, Statistics statistics
                      .conv_weight = Trainable(norm.weight),
                      .in_scale = in.scale,
                      .in_shift = in.shift,
+                     .in_beta = Trainable(in_norm.beta),
+                     .in_parameter_row = row_indices_.From(in_norm.parameter_rows),
                      .out_scale = state.scale,
                      .out_shift = state.shift});
 }
@@ -514,6 +516,7 @@ void Network<T, Map>::BackwardGram(const Step& step) {
   ops_.product_pull_back(execution_, ProductShape(norm),
                          {.weight = gram_weight_.data(),
                           .bias = gram_bias_.data(),
+                          .folded_weight = state.weight,
                           .conv_weight = Trainable(norm.weight),
                           .in_scale = in.scale,
                           .in_moments = in.moments,

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <numeric>
 
 #include "backend/cuda/testing/emulation.h"
 #include "backend/testing/execution.h"
@@ -118,15 +119,17 @@ double NormDistance(const std::vector<A>& a, const std::vector<B>& b) {
 
 struct Tolerances {
   double logits, loss, gradients, statistics;  ///< as shares of what is expected
+  double mean_gradients;                       ///< of several networks
   double later_loss;                           ///< after some steps
 };
 
 template <class Map>
 struct NetworkOnCards : testing::Test {
   // Of so few pictures one ReLU that decides otherwise is a hundredth of the gradients. With 8 bits many a ReLU of a
-  // batch of three decides otherwise: that its gradient leads down is seen step by step.
-  static constexpr Tolerances kWithin =
-      std::is_same_v<Map, float> ? Tolerances{1e-5, 1e-5, 0.03, 1e-5, 0.02} : Tolerances{0.15, 0.05, 1, 0.02, 0.15};
+  // batch of three decides otherwise (of a dozen draws gradients were off by 0.5 to 1.5 of their norm, 0.8 on average;
+  // what has nothing to do with them would be by 1.4): that its gradient leads down is seen step by step.
+  static constexpr Tolerances kWithin = std::is_same_v<Map, float> ? Tolerances{1e-5, 1e-5, 0.03, 1e-5, 0.03, 0.02}
+                                                                   : Tolerances{0.15, 0.05, 1.2, 0.02, 0.9, 0.15};
 };
 struct MapName {
   template <class Map>
@@ -139,6 +142,7 @@ TYPED_TEST_SUITE(NetworkOnCards, Maps, MapName);
 
 TYPED_TEST(NetworkOnCards, TrainsAsTheReferenceDoes) {
   const Tolerances within = this->kWithin;
+  std::vector<double> off;
   for (const auto& [groups, conventions] : {std::pair(1, 0), {2, 1}, {3, 0}, {8, 1}}) {
     if (kIsTenTimesAsSlow && groups != 2) continue;
     SCOPED_TRACE(fmt::format("{} groups, {}", groups, kConventions[conventions].name));
@@ -149,9 +153,11 @@ TYPED_TEST(NetworkOnCards, TrainsAsTheReferenceDoes) {
     const TrainingPassResult<float> pass = found.Pass();
     EXPECT_LT(NormDistance(pass.logits, expected.logits), within.logits);
     EXPECT_NEAR(pass.loss, expected.loss, within.loss * expected.loss);
-    EXPECT_LT(NormDistance(found.Gradients(), exact.Gradients()), within.gradients);
+    off.push_back(NormDistance(found.Gradients(), exact.Gradients()));
+    EXPECT_LT(off.back(), within.gradients);
     EXPECT_LT(NormDistance(found.Statistics(), exact.Statistics()), within.statistics);
   }
+  EXPECT_LT(std::accumulate(off.begin(), off.end(), 0.0) / static_cast<double>(off.size()), within.mean_gradients);
 }
 
 TYPED_TEST(NetworkOnCards, StaysWithTheReferenceForTenSteps) {

@@ -32,10 +32,10 @@ void BatchNormBackward(const Execution&, const BatchNormShape&, const riffle::Ba
 void Gram(const Execution&, const GramShape&, const riffle::Gram<float, RIFFLE_MAP>&);
 
 void ProductMoments(const Execution&, const GroupConvShape&, const riffle::ProductMoments<float>&);
-void ProductFold(const Execution&, const GroupConvShape&, const riffle::ProductFold<float>&);
+void ProductFold(const Execution&, const GroupConvShape&, const riffle::ProductFold<float, RIFFLE_MAP>&);
 void ProductSums(const Execution&, const GroupConvShape&, const riffle::ProductSums<float>&);
 void ProductGradients(const Execution&, const GroupConvShape&, const riffle::ProductGradients<float>&);
-void ProductPullBack(const Execution&, const GroupConvShape&, const riffle::ProductPullBack<float>&);
+void ProductPullBack(const Execution&, const GroupConvShape&, const riffle::ProductPullBack<float, RIFFLE_MAP>&);
 
 void ReluForward(const Execution&, const ReluShape&, const riffle::ReluForward<float, RIFFLE_MAP>&);
 

@@ -54,10 +54,10 @@ struct OpTable {
   void (*batch_norm_backward)(const Execution&, const BatchNormShape&, const BatchNormBackward<T>&);
   void (*gram)(const Execution&, const GramShape&, const Gram<T, Map>&);
   void (*product_moments)(const Execution&, const GroupConvShape&, const ProductMoments<T>&);
-  void (*product_fold)(const Execution&, const GroupConvShape&, const ProductFold<T>&);
+  void (*product_fold)(const Execution&, const GroupConvShape&, const ProductFold<T, Map>&);
   void (*product_sums)(const Execution&, const GroupConvShape&, const ProductSums<T>&);
   void (*product_gradients)(const Execution&, const GroupConvShape&, const ProductGradients<T>&);
-  void (*product_pull_back)(const Execution&, const GroupConvShape&, const ProductPullBack<T>&);
+  void (*product_pull_back)(const Execution&, const GroupConvShape&, const ProductPullBack<T, Map>&);
   void (*relu_forward)(const Execution&, const ReluShape&, const ReluForward<T, Map>&);
   void (*global_average_pool_forward)(const Execution&, const GlobalAveragePoolShape&,
                                       const GlobalAveragePoolForward<T, Map>&);

@@ -43,6 +43,54 @@ void ForEachScaledDot(const Execution& execution, const GroupConvShape& shape, c
 
 }  // namespace
 
+template <class Map>
+void Fold(const Execution& execution, const GroupConvShape& shape, const riffle::ProductFold<float, Map>& a) {
+  const int64_t in = shape.in_per_group(), out = shape.out_per_group();
+  ForEachRowSum(
+      execution, shape.out_channels,
+      [=] RIFFLE_LAMBDA(int64_t c, int64_t lane) {
+        float bias = 0;
+        for (int64_t k = lane; k < in; k += kWarp) {
+          const int64_t row = c / out * in + k, beta = a.in_parameter_row ? a.in_parameter_row[row] : row;
+          const float weight = a.out_scale[c] * a.conv_weight[c * in + k], folded = weight * a.in_scale[row];
+          const float written = WeightFor<Map, float>(folded);
+          a.weight[c * in + k] = written;
+          bias +=
+              weight * a.in_shift[row] + (folded - written) * MeanOf(a.in_scale[row], a.in_shift[row], a.in_beta[beta]);
+        }
+        return bias;
+      },
+      [=] RIFFLE_LAMBDA(int64_t c, float bias) { a.bias[c] = a.out_shift[c] + bias; });
+}
+
+template <class Map>
+void PullBackOf(const Execution& execution, const GroupConvShape& shape, const riffle::ProductPullBack<float, Map>& a) {
+  const int64_t in = shape.in_per_group(), out = shape.out_per_group();
+  MatrixProduct<Neighbours::kAcrossDepth, Neighbours::kAcrossDepth>(
+      execution, {shape.groups, in, in, out},
+      [=] RIFFLE_LAMBDA(int g, int64_t k, int64_t m) {
+        return a.conv_weight[(g * out + m) * in + k] * a.in_scale[g * in + k] * a.pull_back[g * out + m].raw_factor;
+      },
+      [=] RIFFLE_LAMBDA(int g, int64_t m, int64_t j) {
+        return a.conv_weight[(g * out + m) * in + j] * a.in_scale[g * in + j];
+      },
+      [=] RIFFLE_LAMBDA(int g, int64_t k, int64_t j, float sum) {
+        const int64_t row = g * in + k;
+        a.weight[row * in + j] = WeightFor<Map, float>(j == k ? a.in_pull_back[row].raw_factor + sum : sum);
+      });
+  ForEachRowSum(
+      execution, shape.in_channels,
+      [=] RIFFLE_LAMBDA(int64_t row, int64_t lane) {
+        const int64_t group = row / in, k = row % in;
+        float bias = 0;
+        for (int64_t j = lane; j < in; j += kWarp) bias -= a.weight[row * in + j] * a.in_moments[group * in + j].mean;
+        for (int64_t c = group * out + lane; c < (group + 1) * out; c += kWarp)
+          bias += a.folded_weight[c * in + k] * LessMeanGradient(a.pull_back[c], a.moments[c]);
+        return bias;
+      },
+      [=] RIFFLE_LAMBDA(int64_t row, float bias) { a.bias[row] = bias; });
+}
+
 void ProductMoments(const Execution& execution, const GroupConvShape& shape, const riffle::ProductMoments<float>& a) {
   const int64_t in = shape.in_per_group(), out = shape.out_per_group();
   const auto n = static_cast<float>(shape.pixels);
@@ -66,22 +114,6 @@ void ProductMoments(const Execution& execution, const GroupConvShape& shape, con
       [=] RIFFLE_LAMBDA(int64_t c, float mean) { a.moments[c].mean = mean; });
   ForEachScaledDot(execution, shape, a.weight, a.in_scale, a.covariances,
                    [=] RIFFLE_LAMBDA(int64_t c, float variance) { a.moments[c].variance = Relu(variance); });
-}
-
-void ProductFold(const Execution& execution, const GroupConvShape& shape, const riffle::ProductFold<float>& a) {
-  const int64_t in = shape.in_per_group(), out = shape.out_per_group();
-  ForEachRowSum(
-      execution, shape.out_channels,
-      [=] RIFFLE_LAMBDA(int64_t c, int64_t lane) {
-        float bias = 0;
-        for (int64_t k = lane; k < in; k += kWarp) {
-          const float weight = a.out_scale[c] * a.conv_weight[c * in + k];
-          a.weight[c * in + k] = weight * a.in_scale[c / out * in + k];
-          bias += weight * a.in_shift[c / out * in + k];
-        }
-        return bias;
-      },
-      [=] RIFFLE_LAMBDA(int64_t c, float bias) { a.bias[c] = a.out_shift[c] + bias; });
 }
 
 void ProductSums(const Execution& execution, const GroupConvShape& shape, const riffle::ProductSums<float>& a) {
@@ -113,32 +145,19 @@ void ProductGradients(const Execution& execution, const GroupConvShape& shape,
       });
 }
 
+void ProductFold(const Execution& execution, const GroupConvShape& shape, const riffle::ProductFold<float>& a) {
+  Fold(execution, shape, a);
+}
+void ProductFold(const Execution& execution, const GroupConvShape& shape,
+                 const riffle::ProductFold<float, Bfloat16>& a) {
+  Fold(execution, shape, a);
+}
 void ProductPullBack(const Execution& execution, const GroupConvShape& shape, const riffle::ProductPullBack<float>& a) {
-  const int64_t in = shape.in_per_group(), out = shape.out_per_group();
-  MatrixProduct<Neighbours::kAcrossDepth, Neighbours::kAcrossDepth>(
-      execution, {shape.groups, in, in, out},
-      [=] RIFFLE_LAMBDA(int g, int64_t k, int64_t m) {
-        return a.conv_weight[(g * out + m) * in + k] * a.in_scale[g * in + k] * a.pull_back[g * out + m].raw_factor;
-      },
-      [=] RIFFLE_LAMBDA(int g, int64_t m, int64_t j) {
-        return a.conv_weight[(g * out + m) * in + j] * a.in_scale[g * in + j];
-      },
-      [=] RIFFLE_LAMBDA(int g, int64_t k, int64_t j, float sum) {
-        const int64_t row = g * in + k;
-        a.weight[row * in + j] = j == k ? a.in_pull_back[row].raw_factor + sum : sum;
-      });
-  ForEachRowSum(
-      execution, shape.in_channels,
-      [=] RIFFLE_LAMBDA(int64_t row, int64_t lane) {
-        const int64_t group = row / in, k = row % in;
-        float bias = 0;
-        for (int64_t j = lane; j < in; j += kWarp) bias -= a.weight[row * in + j] * a.in_moments[group * in + j].mean;
-        for (int64_t c = group * out + lane; c < (group + 1) * out; c += kWarp)
-          bias += a.conv_weight[c * in + k] * a.in_scale[row] *
-                  (a.pull_back[c].raw_factor * a.moments[c].mean + a.pull_back[c].constant);
-        return bias;
-      },
-      [=] RIFFLE_LAMBDA(int64_t row, float bias) { a.bias[row] = bias; });
+  PullBackOf(execution, shape, a);
+}
+void ProductPullBack(const Execution& execution, const GroupConvShape& shape,
+                     const riffle::ProductPullBack<float, Bfloat16>& a) {
+  PullBackOf(execution, shape, a);
 }
 
 }  // namespace riffle::RIFFLE_GPU

@@ -18,9 +18,22 @@
 // weights.
 #pragma once
 
+#include <type_traits>
+
+#include "base/bfloat16.h"
 #include "ops/group_conv/group_conv.h"
 
 namespace riffle {
+
+/// A weight as convolutions of maps of this type multiply with it: rounded to bfloat16, where maps are of it.
+template <class Map, class T, class Wide>
+constexpr T WeightFor(const Wide& weight) {
+  const T value = static_cast<T>(weight);
+  if constexpr (std::is_same_v<Map, Bfloat16>)
+    return static_cast<float>(Bfloat16(value));
+  else
+    return value;
+}
 
 /// Before the second batch norm: its moments, from those of a.
 template <class T>
@@ -34,17 +47,26 @@ struct ProductMoments {
   const int* in_parameter_row = nullptr;  ///< row k of a has in_beta[in_parameter_row[k]] (null: k)
 };
 
-/// Behind it: the convolution from a to y, with weights as group_conv_prepare takes them.
-template <class T>
+/// Behind it: the convolution from a to y, with weights as group_conv_prepare takes them. The bias is of the weights as
+/// they are written, rounded for maps of type Map: at the mean of a rounding changes nothing, however far it is from 0.
+template <class T, class Map = T>
 struct ProductFold {
-  T* weight = nullptr;             ///< [out_channels][in_per_group], out_scale·V
+  T* weight = nullptr;             ///< [out_channels][in_per_group], WeightFor<Map>(out_scale·V)
   T* bias = nullptr;               ///< [out_channels]
   const T* conv_weight = nullptr;  ///< [out_channels][in_per_group]
   const T* in_scale = nullptr;     ///< [in_channels], of z = in_scale·a + in_shift
   const T* in_shift = nullptr;
-  const T* out_scale = nullptr;  ///< [out_channels]
+  const T* in_beta = nullptr;             ///< z where a is its mean
+  const int* in_parameter_row = nullptr;  ///< as in ProductMoments
+  const T* out_scale = nullptr;           ///< [out_channels]
   const T* out_shift = nullptr;
 };
+
+/// Where a row is its mean; where its scale is 0, nobody asks.
+template <class T>
+constexpr T MeanOf(const T& scale, const T& shift, const T& beta) {
+  return scale == T(0) ? T(0) : (beta - shift) / scale;
+}
 
 /// Backward, before the second batch norm's: its sums.
 template <class T>
@@ -68,10 +90,11 @@ struct ProductGradients {
 };
 
 /// Behind the first batch norm's: the rest of da, as weights and bias of a convolution of a.
-template <class T>
+template <class T, class Map = T>
 struct ProductPullBack {
-  T* weight = nullptr;  ///< [in_channels][in_per_group], Q
-  T* bias = nullptr;    ///< [in_channels]: makes the mean of da zero
+  T* weight = nullptr;               ///< [in_channels][in_per_group], WeightFor<Map>(Q)
+  T* bias = nullptr;                 ///< [in_channels]: makes the mean of da zero, with the weights as they are written
+  const T* folded_weight = nullptr;  ///< as ProductFold wrote it
   const T* conv_weight = nullptr;
   const T* in_scale = nullptr;
   const Moments<T>* in_moments = nullptr;     ///< [in_channels], of a
@@ -79,5 +102,12 @@ struct ProductPullBack {
   const Moments<T>* moments = nullptr;        ///< [out_channels], of p
   const PullBack<T>* pull_back = nullptr;     ///< [out_channels], of p
 };
+
+/// Of p's pull-back: less the mean of g, which is what folded weights multiply.
+template <class T, class Wide = T>
+constexpr Wide LessMeanGradient(const PullBack<T>& pull_back, const Moments<T>& moments) {
+  if (pull_back.dz_factor == T(0)) return Wide(0);
+  return (Wide(pull_back.raw_factor) * Wide(moments.mean) + Wide(pull_back.constant)) / Wide(pull_back.dz_factor);
+}
 
 }  // namespace riffle

@@ -42,6 +42,7 @@ void MomentsAndFold(benchmark::State& state) {
                       .conv_weight = p.weights[0],
                       .in_scale = p.rows[0],
                       .in_shift = p.rows[1],
+                      .in_beta = p.rows[1],
                       .out_scale = p.rows[3],
                       .out_shift = p.rows[4]});
   });
@@ -72,6 +73,7 @@ void PullBack(benchmark::State& state) {
     cpu::ProductPullBack(kOneThread, p.shape,
                          {.weight = p.square[1],
                           .bias = p.rows[5],
+                          .folded_weight = p.weights[2],
                           .conv_weight = p.weights[0],
                           .in_scale = p.rows[0],
                           .in_moments = p.moments.data(),

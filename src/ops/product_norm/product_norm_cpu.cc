@@ -143,12 +143,11 @@ void PullBackOf(const Execution& execution, const GroupConvShape& shape, const r
         double bias = 0;
         for (int64_t i = 0; i < M; ++i) {
           const int64_t c = row / K * M + i;
-          bias += weight[c][k] * scale *
-                  (double{args.pull_back[c].raw_factor} * args.moments[c].mean + args.pull_back[c].constant);
+          bias += double{args.folded_weight[c * K + k]} *
+                  LessMeanGradient<float, double>(args.pull_back[c], args.moments[c]);
         }
         for (int64_t j = 0; j < K; ++j) {
           const double own = j == k ? args.in_pull_back[row].raw_factor : 0;
-          // The mean of da is zero by what is stored, not by what it was rounded from.
           const float q = args.weight[row * K + j] =
               static_cast<float>(scale * product[j] * args.in_scale[first + j] + own);
           bias -= double{q} * args.in_moments[first + j].mean;
@@ -177,9 +176,11 @@ void ProductFold(const Execution& execution, const GroupConvShape& shape, const 
   execution.pool.ParallelFor(shape.out_channels, [&](int64_t c) {
     double bias = args.out_shift[c];
     for (int64_t k = 0; k < K; ++k) {
+      const int64_t row = c / M * K + k, beta = args.in_parameter_row ? args.in_parameter_row[row] : row;
       const double weight = double{args.out_scale[c]} * args.conv_weight[c * K + k];
-      args.weight[c * K + k] = static_cast<float>(weight * args.in_scale[c / M * K + k]);
-      bias += weight * args.in_shift[c / M * K + k];
+      const double scale = args.in_scale[row], shift = args.in_shift[row], folded = weight * scale;
+      args.weight[c * K + k] = static_cast<float>(folded);
+      bias += weight * shift + (folded - args.weight[c * K + k]) * MeanOf<double>(scale, shift, args.in_beta[beta]);
     }
     args.bias[c] = static_cast<float>(bias);
   });

@@ -62,6 +62,8 @@ struct Product {
                         .conv_weight = in_weight.data(),
                         .in_scale = in_scale.data(),
                         .in_shift = in_shift.data(),
+                        .in_beta = in_beta.data(),
+                        .in_parameter_row = c.permute ? parameter_row.data() : nullptr,
                         .out_scale = out_scale.data(),
                         .out_shift = out_shift.data()});
     table.product_sums(execution, shape,
@@ -80,6 +82,7 @@ struct Product {
     table.product_pull_back(execution, shape,
                             {.weight = back_weight.data(),
                              .bias = back_bias.data(),
+                             .folded_weight = dots.data(),
                              .conv_weight = in_weight.data(),
                              .in_scale = in_scale.data(),
                              .in_moments = in_moments.data(),

@@ -33,9 +33,11 @@ void ReferenceProductFold(const Execution&, const GroupConvShape& shape, const P
   for (int64_t c = 0; c < shape.out_channels; ++c) {
     a.bias[c] = a.out_shift[c];
     for (int64_t k = 0; k < K; ++k) {
-      const T weight = a.out_scale[c] * a.conv_weight[c * K + k];
-      a.weight[c * K + k] = weight * a.in_scale[c / M * K + k];
-      a.bias[c] += weight * a.in_shift[c / M * K + k];
+      const int64_t row = c / M * K + k, beta = a.in_parameter_row ? a.in_parameter_row[row] : row;
+      const T weight = a.out_scale[c] * a.conv_weight[c * K + k], folded = weight * a.in_scale[row];
+      a.weight[c * K + k] = WeightFor<T, T>(folded);
+      a.bias[c] += weight * a.in_shift[row] +
+                   (folded - a.weight[c * K + k]) * MeanOf(a.in_scale[row], a.in_shift[row], a.in_beta[beta]);
     }
   }
 }
@@ -75,12 +77,11 @@ void ReferenceProductPullBack(const Execution&, const GroupConvShape& shape, con
       for (int64_t c = outs; c < outs + M; ++c)
         q += a.conv_weight[c * K + k] * a.in_scale[row] * a.pull_back[c].raw_factor * a.conv_weight[c * K + j] *
              a.in_scale[first + j];
-      a.weight[row * K + j] = q;
-      a.bias[row] -= q * a.in_moments[first + j].mean;
+      a.weight[row * K + j] = WeightFor<T, T>(q);
+      a.bias[row] -= a.weight[row * K + j] * a.in_moments[first + j].mean;
     }
     for (int64_t c = outs; c < outs + M; ++c)
-      a.bias[row] += a.conv_weight[c * K + k] * a.in_scale[row] *
-                     (a.pull_back[c].raw_factor * a.moments[c].mean + a.pull_back[c].constant);
+      a.bias[row] += a.folded_weight[c * K + k] * LessMeanGradient(a.pull_back[c], a.moments[c]);
   }
 }
 

@@ -1,227 +1,30 @@
 // The algebra of product_norm.h as the network runs it, against derivatives and against the batch norms and convolution
 // that it stands in for, each on its own.
-#include "ops/product_norm/product_norm.h"
+#include <cmath>
+#include <map>
+#include <string>
 
-#include <type_traits>
-
-#include "backend/testing/execution.h"
-#include "ops/testing/compare.h"
-#include "ops/testing/derivative.h"
+#include "ops/testing/product_algebra.h"
 
 namespace riffle {
 namespace {
 
-struct Case {
-  int groups;
-  int in_per_group, out_per_group;
-  int64_t pixels;
-  double mean = 0;  ///< of a, in its standard deviations
-
-  GroupConvShape shape() const { return {groups, groups * in_per_group, groups * out_per_group, pixels}; }
-};
-
-/// Second half of a unit: raw map → batch norm → group convolution → batch norm, shortcut, ReLU; F = Σ factor·y. The
-/// convolution's output, its gradient and that of its input are never computed. `factor` is the gradient of y, of the
-/// positive values alone where `masks`.
 template <class T>
-struct Algebra {
-  explicit Algebra(const Case& c, Values values = Values::kSmooth, bool masked = true)
-      : shape(c.shape()),
-        masks(masked),
-        draw(values),
-        in(shape.in_channels, c.pixels, draw),
-        out(shape.out_channels, 1, draw),
-        weight(1, shape.weights(), [&] { return draw.Real(); }),
-        shortcut(shape.out_channels, c.pixels, [&] { return draw.Real(); }),
-        factor(shape.out_channels, c.pixels, [&] { return draw.Real(); }),
-        y(shape.out_channels, c.pixels),
-        g(shape.out_channels, c.pixels),
-        comoments(1, int64_t{shape.in_channels} * shape.in_per_group()),
-        covariances(1, shape.weights()),
-        folded(1, shape.weights()),
-        bias(1, shape.out_channels),
-        dweight(1, shape.weights()),
-        dy_sums(1, shape.out_channels),
-        back_weight(1, int64_t{shape.in_channels} * shape.in_per_group()),
-        back_bias(1, shape.in_channels) {
-    // The rows' values are spread over 2 and more, so that their deviations are about 1.
-    in.raw.ForEach(
-        [&](T& value) { value = T(static_cast<float>(RealPart(value) + c.mean)) + (value - RealPart(value)); });
-  }
-
-  BatchNormShape norm_shape(const Normalised<T>& norm) const {
-    return {static_cast<int>(norm.raw.row_count()), shape.pixels, 1e-3, 0.9};
-  }
-  void NormForward(const OpTable<T>& ops, Normalised<T>& norm) {
-    ops.batch_norm_forward(OnThreads(), norm_shape(norm),
-                           {norm.scale.data(), norm.shift.data(), norm.moments.data(), norm.gamma.data(),
-                            norm.beta.data(), norm.running[0], norm.running[1], norm.parameter_row.data()});
-  }
-  void NormBackward(const OpTable<T>& ops, Normalised<T>& norm) {
-    ops.batch_norm_backward(OnThreads(), norm_shape(norm),
-                            {norm.pull_back.data(), norm.dgamma.data(), norm.dbeta.data(), norm.sums.data(),
-                             norm.sums.data(), norm.moments.data(), norm.gamma.data(), norm.parameter_row.data()});
-  }
-  void Convolve(const OpTable<T>& ops, const GroupConvShape& of, const GroupConvWeights<T>& weights,
-                GroupConvForward<T> call) {
-    std::vector<T> prepared(ops.group_conv_prepared_values(of));
-    ops.group_conv_prepare(OnThreads(), of, prepared.data(), weights);
-    call.prepared = prepared.data();
-    ops.group_conv_forward(OnThreads(), of, call);
-  }
-
-  // Of floats as the kernels gather them, to the last digit.
-  void GatherMoments() {
-    using Wide = std::conditional_t<std::is_same_v<T, float>, double, T>;
-    for (int64_t r = 0; r < in.raw.row_count(); ++r) {
-      const std::vector<Wide> row(in.raw[r], in.raw[r] + shape.pixels);
-      const Moments<Wide> moments = RowMoments(row.data(), shape.pixels);
-      in.moments[r] = {static_cast<T>(moments.mean), static_cast<T>(moments.variance)};
-    }
-  }
-
-  T Forward(const OpTable<T>& ops = ReferenceOps<T>()) {
-    GatherMoments();
-    ops.gram(OnThreads(), {shape.groups, shape.in_channels, shape.pixels},
-             {.comoments = comoments.data(), .x = in.raw.rows(), .moments = in.moments.data()});
-    NormForward(ops, in);
-    ops.product_moments(OnThreads(), shape,
-                        {.moments = out.moments.data(),
-                         .covariances = covariances.data(),
-                         .comoments = comoments.data(),
-                         .weight = weight.data(),
-                         .in_scale = in.scale.data(),
-                         .in_beta = in.beta.data(),
-                         .in_parameter_row = in.parameter_row.data()});
-    NormForward(ops, out);
-    ops.product_fold(OnThreads(), shape,
-                     {.weight = folded.data(),
-                      .bias = bias.data(),
-                      .conv_weight = weight.data(),
-                      .in_scale = in.scale.data(),
-                      .in_shift = in.shift.data(),
-                      .out_scale = out.scale.data(),
-                      .out_shift = out.shift.data()});
-    Convolve(ops, shape, {folded.data(), bias.data()},
-             {.y = y.rows(), .x = in.raw.rows(), .residual = shortcut.rows(), .relu = masks});
-    T sum = 0;
-    for (int64_t r = 0; r < y.row_count(); ++r)
-      for (int64_t p = 0; p < y.pixels(); ++p) sum += factor[r][p] * y[r][p];
-    return sum;
-  }
-  void Backward(const OpTable<T>& ops = ReferenceOps<T>()) {
-    for (int64_t r = 0; r < y.row_count(); ++r)
-      for (int64_t p = 0; p < y.pixels(); ++p) g[r][p] = !masks || Positive(y[r][p]) ? factor[r][p] : T(0);
-    const Rows<T> da = in.raw_gradient.rows();
-    ops.group_conv_backward(OnThreads(), shape,
-                            {.dx = {.dz = da},
-                             .dweight = dweight.data(),
-                             .dy_sums = dy_sums.data(),
-                             .dy = {.dz = g.rows(), .raw = {}},
-                             .x = in.raw.rows(),
-                             .x_moments = in.moments.data(),
-                             .weight = folded.data()});
-    ops.product_sums(OnThreads(), shape,
-                     {.sums = out.sums.data(),
-                      .dy_sums = dy_sums.data(),
-                      .dots = dweight.data(),
-                      .weight = weight.data(),
-                      .in_scale = in.scale.data()});
-    NormBackward(ops, out);
-    ops.product_gradients(OnThreads(), shape,
-                          {.dweight = dweight.data(),
-                           .sums = in.sums.data(),
-                           .weight = weight.data(),
-                           .in_scale = in.scale.data(),
-                           .pull_back = out.pull_back.data(),
-                           .covariances = covariances.data()});
-    NormBackward(ops, in);
-    ops.product_pull_back(OnThreads(), shape,
-                          {.weight = back_weight.data(),
-                           .bias = back_bias.data(),
-                           .conv_weight = weight.data(),
-                           .in_scale = in.scale.data(),
-                           .in_moments = in.moments.data(),
-                           .in_pull_back = in.pull_back.data(),
-                           .moments = out.moments.data(),
-                           .pull_back = out.pull_back.data()});
-    Convolve(ops, {shape.groups, shape.in_channels, shape.in_channels, shape.pixels},
-             {back_weight.data(), back_bias.data()}, {.y = da, .x = in.raw.rows(), .residual = da});
-  }
-  std::vector<Variable<T>> Variables() {
-    std::vector<Variable<T>> variables = {{"weight", &weight, &dweight}, {"shortcut", &shortcut, &g}};
-    in.AppendVariables("input", true, &variables);
-    out.AppendVariables("output", false, &variables);
-    return variables;
-  }
-
-  GroupConvShape shape;
-  bool masks;
-  Draw draw;
-  Normalised<T> in, out;  // out: what belongs to each row; its map is not stored
-  GuardedMap<T> weight, shortcut, factor, y, g;
-  GuardedMap<T> comoments, covariances, folded, bias, dweight, dy_sums, back_weight, back_bias;
+struct DifferentiableAlgebra : Algebra<T> {
+  using Algebra<T>::Algebra;
 };
 
 TEST(ProductNorm, BackwardIsTheDerivativeOfForward) {
-  for (const Case& c : {Case{1, 3, 2, 9}, Case{2, 2, 3, 8}, Case{3, 1, 2, 5}, Case{4, 2, 1, 6}, Case{8, 1, 1, 7}}) {
+  for (const ProductUnit& c : {ProductUnit{1, 3, 2, 9}, ProductUnit{2, 2, 3, 8}, ProductUnit{3, 1, 2, 5},
+                               ProductUnit{4, 2, 1, 6}, ProductUnit{8, 1, 1, 7}}) {
     SCOPED_TRACE(fmt::format("{} groups, {} to {}", c.groups, c.in_per_group, c.out_per_group));
-    ExpectGradients<Algebra>(c);
+    ExpectGradients<DifferentiableAlgebra>(c);
   }
-}
-
-/// The same in double, op by op: every map is stored, and so are their gradients.
-struct Classical {
-  explicit Classical(const Case& c)
-      : a(c, Values::kExact, false), z(a.shape.in_channels, a.shape.pixels), p(a.shape.out_channels, a.shape.pixels) {
-    const OpTable<double>& ops = ReferenceOps<double>();
-    a.GatherMoments();
-    a.NormForward(ops, a.in);
-    ForEach(z, [&](int64_t r, int64_t i) { return a.in.scale[0][r] * a.in.raw[r][i] + a.in.shift[0][r]; });
-    a.Convolve(ops, a.shape, {.weight = a.weight.data()},
-               {.y = p.rows(), .x = z.rows(), .residual = {}, .moments = a.out.moments.data()});
-    a.NormForward(ops, a.out);
-    ForEach(a.y,
-            [&](int64_t r, int64_t i) { return a.out.scale[0][r] * p[r][i] + a.out.shift[0][r] + a.shortcut[r][i]; });
-
-    for (int64_t r = 0; r < p.row_count(); ++r)
-      a.out.sums[r] = RowSums<double>(a.factor[r], p[r], a.out.moments[r], a.shape.pixels);
-    a.NormBackward(ops, a.out);
-    ops.group_conv_backward(OnThreads(), a.shape,
-                            {.dx = a.in.sink(),
-                             .dweight = a.dweight.data(),
-                             .dy = {.dz = a.factor.rows(), .raw = p.rows(), .pull_back = a.out.pull_back.data()},
-                             .x = z.rows(),
-                             .weight = a.weight.data()});
-    a.NormBackward(ops, a.in);
-    ForEach(a.in.raw_gradient, [&](int64_t r, int64_t i) { return RawGradient(a.in.source(), r, i); });
-  }
-
-  template <class F>
-  static void ForEach(GuardedMap<double>& map, const F& value) {
-    for (int64_t r = 0; r < map.row_count(); ++r)
-      for (int64_t i = 0; i < map.pixels(); ++i) map[r][i] = value(r, i);
-  }
-
-  Algebra<double> a;
-  GuardedMap<double> z, p;
-};
-
-/// The largest distance, as a share of the largest value.
-template <class T>
-double Distance(GuardedMap<T>& found, GuardedMap<double>& expected) {
-  double distance = 0, largest = 0;
-  for (int64_t r = 0; r < expected.row_count(); ++r)
-    for (int64_t i = 0; i < expected.pixels(); ++i) {
-      distance = std::max(distance, std::abs(double{found[r][i]} - expected[r][i]));
-      largest = std::max(largest, std::abs(expected[r][i]));
-    }
-  return distance / largest;
 }
 
 constexpr double kMeans[] = {0, 3, 10, 100};  // standard deviations
 
-Case OfStage2(double mean) {
+ProductUnit OfStage2(double mean) {
   return {.groups = 3, .in_per_group = 20, .out_per_group = 80, .pixels = 6272, .mean = mean};
 }
 
@@ -249,13 +52,13 @@ TEST(ProductNorm, InDoubleIsTheClassicalChainWhateverTheMeans) {
 // holds of its deviation.
 TEST(ProductNorm, InFloatIsNearTheClassicalChainWhateverTheMeans) {
   for (const double mean : kMeans) {
-    const Case c = OfStage2(mean);
+    const ProductUnit c = OfStage2(mean);
     Classical classical(c);
     ForEachTarget([&] {
       SCOPED_TRACE(fmt::format("means of {} deviations", mean));
       Algebra<float> algebra(c, Values::kExact, false);
-      algebra.Forward(CpuOps());
-      algebra.Backward(CpuOps());
+      algebra.ForwardBy(CpuOps());
+      algebra.BackwardBy(CpuOps());
       for (int row = 0; row < algebra.shape.out_channels; ++row) {
         const double running = classical.a.out.running[1][row];
         EXPECT_NEAR(algebra.out.running[1][row], running, 1e-5 * running);
@@ -270,6 +73,50 @@ TEST(ProductNorm, InFloatIsNearTheClassicalChainWhateverTheMeans) {
         EXPECT_LE(Distance(*found[i].gradient, *expected[i].gradient), tolerance) << found[i].name;
       }
     });
+  }
+}
+
+/// Root mean squares, as shares of the values': of distances, and of the distances of the rows' means.
+struct Distances {
+  double of_values = 0, of_means = 0;
+};
+Distances DistancesOf(GuardedMap<Bfloat16>& found, GuardedMap<double>& expected) {
+  double values = 0, distances = 0, means = 0;
+  const auto pixels = static_cast<double>(expected.pixels());
+  for (int64_t r = 0; r < expected.row_count(); ++r) {
+    double sum = 0;
+    for (int64_t p = 0; p < expected.pixels(); ++p) {
+      const double distance = float(found[r][p]) - expected[r][p];
+      sum += distance;
+      distances += distance * distance;
+      values += expected[r][p] * expected[r][p];
+    }
+    means += sum * sum / pixels;
+  }
+  return {std::sqrt(distances / values), std::sqrt(means / values)};
+}
+
+// The kernels of cards, whose products have factors of bfloat16: what rounding moves is as much wherever means are, and
+// no row is moved as a whole.
+TEST(ProductNorm, OnBfloat16ErrorsDoNotGrowWithTheMeans) {
+  std::map<std::string, double> at_zero;
+  for (const double mean : {0, 3, 10}) {
+    const ProductUnit c = {.groups = 3, .in_per_group = 20, .out_per_group = 80, .pixels = 1001, .mean = mean};
+    Classical classical(c, Values::kBfloat16);
+    Algebra<float, Bfloat16> algebra(c, Values::kBfloat16, false);
+    algebra.ForwardBy(emulated::Bfloat16Ops());
+    algebra.BackwardBy(emulated::Bfloat16Ops());
+    const auto expect = [&](const std::string& map, GuardedMap<Bfloat16>& found, GuardedMap<double>& expected) {
+      SCOPED_TRACE(fmt::format("{}, means of {} deviations", map, mean));
+      const Distances distances = DistancesOf(found, expected);
+      if (mean == 0) at_zero[map] = distances.of_values;
+      EXPECT_LE(distances.of_values, 1.1 * at_zero[map]);
+      EXPECT_LE(distances.of_means, 1e-4);
+    };
+    expect("y", algebra.y, classical.a.y);
+    expect("da", algebra.in.raw_gradient, classical.a.in.raw_gradient);
+    EXPECT_LE(at_zero["y"], 2.5e-3);
+    EXPECT_LE(at_zero["da"], 3.5e-3);
   }
 }
 

@@ -60,7 +60,7 @@ void ExpectGradients(const Case& c) {
 
 /// A raw map with the batch norm behind it, forward and backward, as a link of a chain. Parameters are permuted
 /// against the rows, as after a shuffle.
-template <class T>
+template <class T, class Map = T>
 struct Normalised {
   Normalised(int64_t channels, int64_t pixels, Draw& draw)
       : raw(channels, pixels, [&] { return draw.Grid(); }),
@@ -80,8 +80,8 @@ struct Normalised {
 
   BatchNormShape shape() const { return {static_cast<int>(raw.row_count()), raw.pixels(), 1e-3, 0.9}; }
   Activation<T> activation(bool relu) { return {scale.data(), shift.data(), relu}; }
-  GradientSink<T> sink() { return {dz.rows(), {}, raw.rows(), moments.data(), sums.data()}; }
-  GradientSource<T> source() { return {dz.rows(), raw.rows(), pull_back.data()}; }
+  GradientSink<T, Map> sink() { return {dz.rows(), {}, raw.rows(), moments.data(), sums.data()}; }
+  GradientSource<T, Map> source() { return {dz.rows(), raw.rows(), pull_back.data()}; }
 
   /// Gathers the moments that an op would have gathered when it stored raw.
   void GatherMoments() {
@@ -113,14 +113,16 @@ struct Normalised {
     variables->push_back({name + " beta", &beta, &dbeta});
   }
 
-  GuardedMap<T> raw, gamma, beta;
+  GuardedMap<Map> raw;
+  GuardedMap<T> gamma, beta;
   std::vector<int> parameter_row;
   std::vector<Moments<T>> moments;
   GuardedMap<T> scale, shift, running;
-  GuardedMap<T> dz;
+  GuardedMap<Map> dz;
   std::vector<GradientSums<T>> sums;
   std::vector<PullBack<T>> pull_back;
-  GuardedMap<T> raw_gradient, dgamma, dbeta;
+  GuardedMap<Map> raw_gradient;
+  GuardedMap<T> dgamma, dbeta;
 };
 
 /// The end of a chain: batch norm of a raw map, shortcut, ReLU, and F = Σ factor·y.
