@@ -34,7 +34,7 @@ inline Bands CutIntoBands(const Plane& plane, int threads, int lines) {
 
 /// How many blocks share the bands of one of so many rows, if each takes several of them: enough for a large card.
 inline int64_t BlocksOfRow(const Bands& bands, int64_t rows) {
-  constexpr int64_t kManyBlocks = 132 * 16;
+  constexpr int64_t kManyBlocks = LargeCard::kProcessors * 16;
   const int64_t blocks = DivideUp(kManyBlocks, rows);
   return blocks < bands.count ? blocks : bands.count;
 }

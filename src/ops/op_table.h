@@ -17,6 +17,7 @@
 #include "ops/group_conv/group_conv.h"
 #include "ops/group_conv/group_conv_chain.h"
 #include "ops/jensen_shannon/jensen_shannon.h"
+#include "ops/kernel_target.h"
 #include "ops/linear/linear.h"
 #include "ops/max_pool/max_pool.h"
 #include "ops/mix/mix.h"
@@ -27,10 +28,6 @@
 #include "ops/update/update.h"
 
 namespace riffle {
-
-/// What maps and their gradients hold; parameters and statistics are floats in any case.
-enum class MapType { kFloat, kBfloat16 };
-constexpr int BytesOf(MapType type) { return type == MapType::kFloat ? sizeof(float) : sizeof(Bfloat16); }
 
 /// Maps hold values of type Map; parameters, statistics, pictures, features and logits are of type T.
 template <class T, class Map = T>

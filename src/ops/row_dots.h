@@ -10,40 +10,10 @@
 #include <type_traits>
 
 #include "backend/cuda/tf32.h"
+#include "ops/row_kernels.h"
 #include "ops/row_values.h"
 
 namespace riffle::RIFFLE_GPU {
-
-struct RowDotsShape {
-  int groups = 1;
-  int rows = 1;     ///< of a group
-  int columns = 1;  ///< of a group
-  int64_t pixels = 0;
-  bool sums = false;
-
-  constexpr int64_t dots() const { return int64_t{groups} * rows * columns; }
-  constexpr int64_t values() const { return dots() + (sums ? int64_t{groups} * rows : 0); }
-};
-
-/// The sizes of tiles of FloatDots, rows by columns in eights.
-enum class RowDotsTile { k3x3, k5x5, k5x10 };
-
-inline RowDotsTile TileOf(const RowDotsShape& shape) {
-  const auto work = [&](int64_t rows, int64_t columns) {
-    return DivideUp(shape.rows, rows) * rows * DivideUp(shape.columns, columns) * columns;
-  };
-  if (work(40, 80) <= work(40, 40) && work(40, 80) <= work(24, 24) * 3 / 2) return RowDotsTile::k5x10;
-  return work(40, 40) <= work(24, 24) * 3 / 2 ? RowDotsTile::k5x5 : RowDotsTile::k3x3;
-}
-
-/// Pixels of a part: few, so that there are blocks enough for a large card also in a stretch of the pixels, but not so
-/// few that the parts of large matrices are as much memory as the map.
-inline constexpr int64_t kMostPartPixels = 2048;
-constexpr int64_t PartPixels(const RowDotsShape& shape) {
-  return int64_t{shape.rows} * shape.columns > 40 * (shape.rows + shape.columns) ? kMostPartPixels
-                                                                                 : kMostPartPixels / 2;
-}
-constexpr int64_t PartsOf(const RowDotsShape& shape) { return DivideUp(shape.pixels, PartPixels(shape)); }
 
 /// Pixels that lie in shared memory at a time, of which each team of threads takes a share. With the pitch eight rows
 /// at the same pixels lie in different banks.
@@ -286,27 +256,24 @@ inline void LaunchAddParts(const Execution& execution, const RowDotsShape& shape
   Launch(execution, {DivideUp(shape.values(), kWarp)}, AddParts{shape, means, count, parts, dots, sums});
 }
 
-/// Computes the parts of the shape's pixels: `parts` is [PartsOf(shape)][shape.values()].
+/// Computes the parts of the shape's pixels, `parts` is [PartsOf(shape)][shape.values()], by what ChooseDots says, but
+/// on maps of bfloat16 its tensor cores.
 template <class Left, class Right>
-void LaunchRowDots(const Execution& execution, const RowDotsShape& shape, const Left& left, const Right& right,
-                   float* parts) {
-  const auto launch = [&]<class Arithmetic>(Arithmetic) {
-    const int64_t tiles = DivideUp(shape.rows, Arithmetic::kRows) * DivideUp(shape.columns, Arithmetic::kColumns);
-    Launch(execution, {PartsOf(shape) * shape.groups * tiles},
-           RowDots<Left, Right, Arithmetic>{shape, left, right, parts});
+void LaunchRowDots(const Execution& execution, const DotsKernel& kernel, const RowDotsShape& shape, const Left& left,
+                   const Right& right, float* parts) {
+  const auto launch = [&]<class Tile>(Tile) {
+    if (Tile::kRows != kernel.rows || Tile::kColumns != kernel.columns) return;
+    const int64_t tiles = DivideUp(shape.rows, Tile::kRows) * DivideUp(shape.columns, Tile::kColumns);
+    Launch(execution, {PartsOf(shape) * shape.groups * tiles}, RowDots<Left, Right, Tile>{shape, left, right, parts});
   };
-  if constexpr (std::is_same_v<typename Left::MapValue, float>)
-    if (execution.tf32) {
-      if (shape.columns <= 24) return launch(Tf32Dots<2, 3>());
-      return shape.columns <= 40 ? launch(Tf32Dots<2, 5>()) : launch(Tf32Dots<2, 10>());
-    }
-  switch (TileOf(shape)) {
-    case RowDotsTile::k3x3:
-      return launch(FloatDots<3, 3>());
-    case RowDotsTile::k5x5:
-      return launch(FloatDots<5, 5>());
-    case RowDotsTile::k5x10:
-      return launch(FloatDots<5, 10>());
+  if (kernel.arithmetic == Arithmetic::kTf32) {
+    launch(Tf32Dots<2, 3>());
+    launch(Tf32Dots<2, 5>());
+    launch(Tf32Dots<2, 10>());
+  } else {
+    launch(FloatDots<3, 3>());
+    launch(FloatDots<5, 5>());
+    launch(FloatDots<5, 10>());
   }
 }
 

@@ -14,6 +14,7 @@
 #include <type_traits>
 
 #include "backend/cuda/tf32.h"
+#include "ops/row_kernels.h"
 #include "ops/row_values.h"
 
 namespace riffle::RIFFLE_GPU {
@@ -33,17 +34,6 @@ struct Part {
 struct PartsOfRows {
   Part* of_rows = nullptr;
   int64_t count = 0;  ///< of a row
-};
-
-inline constexpr int kTilePixels = 128;
-
-struct RowProductShape {
-  int groups = 1;
-  int rows = 1;   ///< of a group
-  int depth = 1;  ///< of a group
-  int64_t pixels = 0;
-
-  constexpr int64_t tiles() const { return DivideUp(pixels, kTilePixels); }
 };
 
 /// How a block computes a tile of its rows in pieces of the depth; the rows of `in` that it reads lie in shared memory.
@@ -231,21 +221,19 @@ struct RowProduct {
   }
 };
 
-/// Launches it with the tile that suits its rows.
+/// Launches what ChooseProduct says, but on maps of bfloat16 its tensor cores.
 template <class In, class Out>
-void LaunchRowProduct(const Execution& execution, const RowProductShape& shape, const float* weight, const In& in,
-                      const Out& out, const PartsOfRows& parts) {
-  const auto launch = [&]<class Large, class Small>(Large, Small) {
-    const auto work = [&](int64_t rows) { return DivideUp(shape.rows, rows) * rows; };
-    const auto launch_as = [&]<class Arithmetic>(Arithmetic) {
-      Launch(execution, {shape.tiles() * shape.groups * DivideUp(shape.rows, Arithmetic::kRows)},
-             RowProduct<In, Out, Arithmetic>{shape, weight, in, out, parts});
-    };
-    work(Large::kRows) <= work(Small::kRows) ? launch_as(Large()) : launch_as(Small());
+void LaunchRowProduct(const Execution& execution, const ProductKernel& kernel, const RowProductShape& shape,
+                      const float* weight, const In& in, const Out& out, const PartsOfRows& parts) {
+  const auto launch = [&]<class Arithmetic>(Arithmetic) {
+    if (Arithmetic::kRows != kernel.rows) return;
+    Launch(execution, {shape.tiles() * shape.groups * DivideUp(shape.rows, Arithmetic::kRows)},
+           RowProduct<In, Out, Arithmetic>{shape, weight, in, out, parts});
   };
   if constexpr (std::is_same_v<typename In::MapValue, float>)
-    if (execution.tf32) return launch(Tf32Product<5>(), Tf32Product<2>());
-  launch(FloatProduct<10>(), FloatProduct<5>());
+    if (kernel.arithmetic == Arithmetic::kTf32) return launch(Tf32Product<5>()), launch(Tf32Product<2>());
+  launch(FloatProduct<10>());
+  launch(FloatProduct<5>());
 }
 
 }  // namespace riffle::RIFFLE_GPU

@@ -9,8 +9,6 @@
 
 namespace riffle::RIFFLE_GPU {
 
-inline constexpr int kTensorSide = 16;  ///< rows and depth of what tensor cores multiply at once
-
 /// Weights as fragments of tensor cores: [groups][row tiles][depth tiles][lane][8], with zeros around.
 struct TensorWeightsShape {
   int groups, row_tiles, depth_tiles;
@@ -50,11 +48,11 @@ inline void PackTensorWeights(const Execution& execution, int groups, int rows, 
 template <class In, class Out>
 struct TensorRowProduct {
   static constexpr int kThreads = 256, kWarps = kThreads / kWarp, kBlocksAtOnce = 2;
-  static constexpr int kNeighbours = 8;                 // pixels that a lane reads and writes at once
-  static constexpr int kPitch = kTilePixels + 8;        // eight rows at the same pixels lie in different banks
+  static constexpr int kNeighbours = TensorProductMemory::kNeighbours, kPitch = TensorProductMemory::kPitch;
   static constexpr int kSharePixels = 4 * kNeighbours;  // of a warp
   static constexpr int kShares = kTilePixels / kSharePixels;
-  static constexpr int kPartials = kTilePixels / kNeighbours;  // of a row
+  static constexpr int kPartials = TensorProductMemory::kPartials;
+  static_assert(sizeof(Partial) == TensorProductMemory::kPartialBytes);
   using Shared = unsigned char;
 
   RowProductShape shape;
@@ -63,7 +61,7 @@ struct TensorRowProduct {
   Out out;
   PartsOfRows parts;  // tiles
 
-  int64_t SharedBytes() const { return OperandBytes() + (parts.of_rows ? PartialBytes() : 0); }
+  int64_t SharedBytes() const { return TensorProductMemory::Bytes(shape, parts.of_rows != nullptr); }
 
   RIFFLE_KERNEL void operator()(Shared& shared) const {
     const auto groups = static_cast<unsigned>(shape.groups);
@@ -77,17 +75,11 @@ struct TensorRowProduct {
   }
 
  private:
-  RIFFLE_SHARED_CODE int64_t OperandBytes() const {
-    return DivideUp(shape.depth, kTensorSide) * kTensorSide * kPitch * int64_t{sizeof(Bfloat16)};
-  }
-  RIFFLE_SHARED_CODE int64_t PartialBytes() const {
-    return int64_t{shape.rows} * (kPartials + 1) * int64_t{sizeof(Partial)};
-  }
-
   template <bool kWhole>
   RIFFLE_KERNEL void Compute(unsigned char* shared, int group, int64_t pixel) const {
     auto* const operands = reinterpret_cast<Bfloat16*>(shared);
-    auto* const gathered = reinterpret_cast<Partial*>(shared + OperandBytes());  // [rows][kPartials + 1]
+    auto* const gathered =
+        reinterpret_cast<Partial*>(shared + TensorProductMemory::OperandBytes(shape));  // [rows][kPartials + 1]
     Put<kWhole>(operands, group, pixel);
     __syncthreads();
     const int items = static_cast<int>(DivideUp(shape.rows, 2 * kTensorSide)) * kShares;
@@ -172,14 +164,11 @@ struct TensorRowProduct {
   }
 };
 
-/// Launches it, with packed weights, if a block's shared memory holds the rows; false if not.
+/// Launches it, with packed weights. REQUIRES: a block's shared memory holds the rows (ChooseProduct).
 template <class In, class Out>
-bool LaunchTensorRowProduct(const Execution& execution, const RowProductShape& shape, const Bfloat16* weight,
+void LaunchTensorRowProduct(const Execution& execution, const RowProductShape& shape, const Bfloat16* weight,
                             const In& in, const Out& out, const PartsOfRows& parts) {
-  const TensorRowProduct<In, Out> kernel = {shape, weight, in, out, parts};
-  if (kernel.SharedBytes() > MostSharedBytes(execution)) return false;
-  Launch(execution, {shape.tiles() * shape.groups}, kernel);
-  return true;
+  Launch(execution, {shape.tiles() * shape.groups}, TensorRowProduct<In, Out>{shape, weight, in, out, parts});
 }
 
 }  // namespace riffle::RIFFLE_GPU

@@ -26,6 +26,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "backend/cuda/card.h"
 #include "backend/execution.h"
 
 #ifdef __CUDACC__
@@ -52,10 +53,6 @@ namespace riffle::RIFFLE_GPU {
 struct Grid {
   int64_t x = 1, y = 1, z = 1;
 };
-
-inline constexpr int kWarp = 32;  ///< threads
-
-constexpr int64_t DivideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 /// `count` values of scratch memory (ScratchOf): what kernels hand to the next ones of the same op.
 template <class T>
@@ -208,7 +205,7 @@ struct ForEachKernel {
 /// f is `[=] RIFFLE_LAMBDA(int64_t i) { … }`, in a function that is neither a member nor nameless.
 template <class F>
 void ForEach(const Execution& execution, int64_t count, const F& f) {
-  constexpr int64_t kMostBlocks = 132 * 16;  // enough to fill a large card
+  constexpr int64_t kMostBlocks = LargeCard::kProcessors * 16;
   const int64_t blocks = DivideUp(count, ForEachKernel<F>::kThreads);
   Launch(execution, {blocks < kMostBlocks ? blocks : kMostBlocks}, ForEachKernel<F>{count, f});
 }

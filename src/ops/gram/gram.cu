@@ -13,8 +13,9 @@ template <class Map>
 void Run(const Execution& execution, const GramShape& shape, const riffle::Gram<float, Map>& a) {
   // Products of bfloat16 are exact in float, those of distances from a mean are not.
   constexpr bool kTensor = std::is_same_v<Map, Bfloat16>;
+  const GramKernels kernels = ChooseGram(shape, TargetOf<Map>(execution));
   if constexpr (kTensor)
-    if (TensorGram(execution, shape, a)) return;
+    if (kernels.pass) return TensorGram(execution, *kernels.pass, shape, a);
   const RowDotsShape dots = {shape.groups, shape.per_group(), shape.per_group(), shape.pixels, kTensor};
   float* const parts = Scratch<float>(execution, PartsOf(dots) * dots.values());
   DotsMeans means;
@@ -24,7 +25,7 @@ void Run(const Execution& execution, const GramShape& shape, const riffle::Gram<
     means = {a.moments, true};
   } else {
     const CentredRows<Map> rows = {a.x, a.moments};
-    LaunchRowDots(execution, dots, rows, rows, parts);
+    LaunchRowDots(execution, kernels.dots, dots, rows, rows, parts);
   }
   LaunchAddParts(execution, dots, means, PartsOf(dots), parts, a.comoments, nullptr);
 }

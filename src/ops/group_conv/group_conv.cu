@@ -56,9 +56,10 @@ TensorWeightsShape BackwardWeights(const GroupConvShape& shape) {
   return TensorWeightsShape(shape.groups, shape.in_per_group(), shape.out_per_group());
 }
 
-// A forward pass: all stretches, then Finish.
+// A forward pass without tensor_pass.h: all stretches, then Finish.
 struct ForwardPass {
   GroupConvShape shape;
+  ProductKernel kernel;
   Moments<float>* moments;
   PartsOfRows partials = {};  // of the moments
 
@@ -77,9 +78,10 @@ struct ForwardPass {
     const OutputRows<Map> out = {a.y, a.prepared + shape.weights(), a.residual, a.relu};
     const PartsOfRows of_stretch = From(partials, stretch.first);
     if constexpr (std::is_same_v<Map, Bfloat16>)
-      if (LaunchTensorRowProduct(execution, product, PreparedForTensorCores(shape, a.prepared), in, out, of_stretch))
-        return;
-    LaunchRowProduct(execution, product, a.prepared, in, out, of_stretch);
+      if (kernel.arithmetic == Arithmetic::kBfloat16)
+        return LaunchTensorRowProduct(execution, product, PreparedForTensorCores(shape, a.prepared), in, out,
+                                      of_stretch);
+    LaunchRowProduct(execution, kernel, product, a.prepared, in, out, of_stretch);
   }
   void Finish(const Execution& execution) const {
     if (moments) Launch(execution, {shape.out_channels}, MomentsOfRowParts{shape.pixels, partials, moments});
@@ -89,6 +91,7 @@ struct ForwardPass {
 // A backward pass, likewise.
 struct BackwardPass {
   GroupConvShape shape;
+  ConvKernels kernels;
   float* dweight;
   float* dy_sums;
   DotsMeans means;             // that dweight is about, where its parts are not
@@ -98,8 +101,12 @@ struct BackwardPass {
   Bfloat16* weight = nullptr;  // as tensor cores take it
 
   template <class Map>
-  BackwardPass(const GroupConvShape& of, const riffle::GroupConvBackward<float, Map>& a)
-      : shape(of), dweight(a.dweight), dy_sums(a.dy_sums), sums(a.dx.dz && a.dx.raw ? a.dx.sums : nullptr) {
+  BackwardPass(const GroupConvShape& of, const ConvKernels& chosen, const riffle::GroupConvBackward<float, Map>& a)
+      : shape(of),
+        kernels(chosen),
+        dweight(a.dweight),
+        dy_sums(a.dy_sums),
+        sums(a.dx.dz && a.dx.raw ? a.dx.sums : nullptr) {
     // Products of bfloat16 are exact in float, those of distances from a mean are not.
     if constexpr (std::is_same_v<Map, Bfloat16>) means.right = a.x_moments;
   }
@@ -132,7 +139,7 @@ struct BackwardPass {
     if constexpr (kTensor)
       LaunchTensorRowDots(execution, dots, dy, InputRows<Map>{a.x}, of_stretch);
     else
-      LaunchRowDots(execution, dots, dy, CentredRows<Map>{a.x, a.x_moments}, of_stretch);
+      LaunchRowDots(execution, *kernels.dots, dots, dy, CentredRows<Map>{a.x, a.x_moments}, of_stretch);
 
     if (!a.dx.dz) return;
     const RowProductShape product = {shape.groups, shape.in_per_group(), shape.out_per_group(), stretch.pixels};
@@ -141,9 +148,10 @@ struct BackwardPass {
     if constexpr (kTensor) {
       if (stretch.first == 0)
         PackTensorWeights(execution, shape.groups, shape.in_per_group(), shape.out_per_group(), a.weight, weight);
-      if (LaunchTensorRowProduct(execution, product, weight, dy, dx, sums_of_stretch)) return;
+      if (kernels.product->arithmetic == Arithmetic::kBfloat16)
+        return LaunchTensorRowProduct(execution, product, weight, dy, dx, sums_of_stretch);
     }
-    LaunchRowProduct(execution, product, a.weight, dy, dx, sums_of_stretch);
+    LaunchRowProduct(execution, *kernels.product, product, a.weight, dy, dx, sums_of_stretch);
   }
   void Finish(const Execution& execution) const {
     const RowDotsShape dots = Dots(shape.pixels);
@@ -153,50 +161,56 @@ struct BackwardPass {
 };
 
 template <class Map>
-void Forward(const Execution& execution, const GroupConvShape& shape, const riffle::GroupConvForward<float, Map>& a) {
+void Forward(const Execution& execution, const GroupConvShape& shape, const ConvKernels& kernels,
+             const riffle::GroupConvForward<float, Map>& a) {
   if constexpr (std::is_same_v<Map, Bfloat16>)
-    if (TensorForward(execution, shape, a)) return;
-  ForwardPass pass = {shape, a.moments};
+    if (kernels.pass) return TensorForward(execution, *kernels.pass, shape, a);
+  ForwardPass pass = {shape, *kernels.product, a.moments};
   pass.Use(Scratch<unsigned char>(execution, pass.ScratchBytes()));
   pass.Run(execution, {0, shape.pixels}, a);
   pass.Finish(execution);
 }
+template <class Map>
+void Forward(const Execution& execution, const GroupConvShape& shape, const riffle::GroupConvForward<float, Map>& a) {
+  Forward(execution, shape, ChooseForward(shape, a.moments != nullptr, TargetOf<Map>(execution)), a);
+}
 
+template <class Map>
+void Backward(const Execution& execution, const GroupConvShape& shape, const ConvKernels& kernels,
+              const riffle::GroupConvBackward<float, Map>& a) {
+  if constexpr (std::is_same_v<Map, Bfloat16>)
+    if (kernels.pass) return TensorBackward(execution, *kernels.pass, shape, a);
+  BackwardPass pass(shape, kernels, a);
+  pass.Use(Scratch<unsigned char>(execution, pass.ScratchBytes()));
+  pass.Run(execution, {0, shape.pixels}, a);
+  pass.Finish(execution);
+}
 template <class Map>
 void Backward(const Execution& execution, const GroupConvShape& shape, const riffle::GroupConvBackward<float, Map>& a) {
-  if constexpr (std::is_same_v<Map, Bfloat16>)
-    if (TensorBackward(execution, shape, a)) return;
-  BackwardPass pass(shape, a);
-  pass.Use(Scratch<unsigned char>(execution, pass.ScratchBytes()));
-  pass.Run(execution, {0, shape.pixels}, a);
-  pass.Finish(execution);
-}
-
-// Pixels of the stretches in which a chain runs, where it is no single pass: what is computed once more takes the
-// memory of a stretch, and of less the kernels would not fill a large card.
-template <class Map>
-int64_t ChainPixels(const GroupConvChainShape& shape) {
-  constexpr int64_t kBytes = 128 << 20, kMost = 64 * kMostPartPixels;
-  const int64_t fit = kBytes / (shape.first.out_channels * int64_t{sizeof(Map)}) / kMostPartPixels * kMostPartPixels;
-  return fit > kMost ? kMost : fit > kMostPartPixels ? fit : kMostPartPixels;
+  Backward(execution, shape, ChooseBackward(shape, ConvGradients::Of(a), TargetOf<Map>(execution)), a);
 }
 
 // Calls run(stretch) one after the other.
-template <class Map, class F>
-void ForEachStretch(const GroupConvChainShape& shape, const F& run) {
-  const int64_t all = shape.first.pixels, step = ChainPixels<Map>(shape);
-  for (int64_t first = 0; first < all; first += step) run(Stretch{first, all - first < step ? all - first : step});
+template <class F>
+void ForEachStretch(int64_t pixels, int64_t step, const F& run) {
+  for (int64_t first = 0; first < pixels; first += step)
+    run(Stretch{first, pixels - first < step ? pixels - first : step});
 }
 
 template <class Map>
 void ChainForward(const Execution& execution, const GroupConvChainShape& shape,
                   const riffle::GroupConvChainForward<float, Map>& a) {
+  const ChainKernels kernels = ChooseChainForward(shape, a.second.moments != nullptr, TargetOf<Map>(execution));
   if constexpr (std::is_same_v<Map, Bfloat16>)
-    if (TensorChainForward(execution, shape, a)) return;
-  const ForwardPass first = {shape.first, nullptr};
-  ForwardPass second = {shape.second, a.second.moments};
+    if (kernels.pass) return TensorChainForward(execution, *kernels.pass, shape, a);
+  if (kernels.stretch_pixels == 0) {
+    Forward(execution, shape.first, kernels.leading, a.first);
+    return Forward(execution, shape.second, kernels.following, a.second);
+  }
+  const ForwardPass first = {shape.first, *kernels.leading.product, nullptr};
+  ForwardPass second = {shape.second, *kernels.following.product, a.second.moments};
   second.Use(Scratch<unsigned char>(execution, second.ScratchBytes()));
-  ForEachStretch<Map>(shape, [&](Stretch stretch) {
+  ForEachStretch(shape.first.pixels, kernels.stretch_pixels, [&](Stretch stretch) {
     first.Run(execution, stretch, From(a.first, stretch.first));
     second.Run(execution, stretch, From(a.second, stretch.first));
   });
@@ -206,22 +220,29 @@ void ChainForward(const Execution& execution, const GroupConvChainShape& shape,
 template <class Map>
 void ChainBackward(const Execution& execution, const GroupConvChainShape& shape,
                    const riffle::GroupConvChainBackward<float, Map>& a) {
-  if constexpr (std::is_same_v<Map, Bfloat16>)
-    if (TensorChainBackward(execution, shape, a)) return;
-  const ForwardPass again = {shape.first, nullptr};
-  BackwardPass second(shape.second, a.second), first(shape.first, a.first);
-  const int64_t kept_stride = ChainPixels<Map>(shape);
-  const int64_t kept_bytes =
-      a.again.prepared ? Aligned(shape.first.out_channels * kept_stride * int64_t{sizeof(Map)}) : 0;
+  const bool again = a.again.prepared != nullptr;
+  const ChainKernels kernels = ChooseChainBackward(shape, ConvGradients::Of(a.second), ConvGradients::Of(a.first),
+                                                   again, TargetOf<Map>(execution));
+  if constexpr (std::is_same_v<Map, Bfloat16>) {
+    if (kernels.pass) return TensorChainBackward(execution, *kernels.pass, shape, a);
+    if (kernels.stretch_pixels == 0) {
+      again ? TensorBackwardAgain(execution, *kernels.leading.pass, shape, a)
+            : TensorBackward(execution, *kernels.leading.pass, shape.second, a.second);
+      return Backward(execution, shape.first, kernels.following, a.first);
+    }
+  }
+  BackwardPass second(shape.second, kernels.leading, a.second), first(shape.first, kernels.following, a.first);
+  const int64_t kept_stride = kernels.stretch_pixels;
+  const int64_t kept_bytes = again ? Aligned(shape.first.out_channels * kept_stride * int64_t{sizeof(Map)}) : 0;
   unsigned char* scratch = Scratch<unsigned char>(execution, kept_bytes + second.ScratchBytes() + first.ScratchBytes());
   second.Use(scratch + kept_bytes);
   first.Use(scratch + kept_bytes + second.ScratchBytes());
-  ForEachStretch<Map>(shape, [&](Stretch stretch) {
+  ForEachStretch(shape.first.pixels, kernels.stretch_pixels, [&](Stretch stretch) {
     riffle::GroupConvBackward<float, Map> a_second = From(a.second, stretch.first);
-    if (a.again.prepared) {
+    if (again) {
       riffle::GroupConvForward<float, Map> a_again = From(a.again, stretch.first);
       a_again.y = {reinterpret_cast<Map*>(scratch), kept_stride};
-      again.Run(execution, stretch, a_again);
+      ForwardPass{shape.first, *kernels.again, nullptr}.Run(execution, stretch, a_again);
       a_second.x = a_again.y;
     }
     second.Run(execution, stretch, a_second);

@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "backend/execution.h"
-#include "ops/caches.h"
 #include "ops/cpu.h"
 #include "ops/group_conv/group_conv_blocks_cpu.h"
 
@@ -81,8 +80,7 @@ void GroupConvPrepare(const Execution& execution, const GroupConvShape& shape, f
 
 void GroupConvForward(const Execution& execution, const GroupConvShape& shape,
                       const riffle::GroupConvForward<float>& args) {
-  const int64_t rows = std::max(shape.in_channels, shape.out_channels);
-  if (args.moments || OutgrowsCaches(rows * shape.pixels)) return GroupConvForwardByBlocks(execution, shape, args);
+  if (RunsByBlocks(shape, args.moments != nullptr)) return GroupConvForwardByBlocks(execution, shape, args);
   HWY_DYNAMIC_DISPATCH(ForwardRows)(execution, shape, args);
 }
 

@@ -16,6 +16,7 @@
 #include <cstdint>
 
 #include "ops/group_conv/conv_rows.h"
+#include "ops/group_conv/pass_cut.h"
 #include "ops/row_dots.h"
 #include "ops/tensor_row_product.h"
 
@@ -64,13 +65,6 @@ struct WideGradient {
   }
 };
 
-/// Rows of a group.
-struct PassShape {
-  int groups = 1;
-  int wide = 0, first = 0, second = 0, out = 0;
-  int64_t pixels = 0;
-};
-
 /// Dots of each block, and team of it: [parts][values].
 struct PassDots {
   float* parts = nullptr;
@@ -79,36 +73,24 @@ struct PassDots {
   bool sums = false;
 };
 
-/// How a pass is cut. Blocks take all wide rows of a group, or of a pass without `out` a chunk of them.
-struct PassCut {
-  int warps = 1;      ///< that share the wide rows of a tile
-  int row_tiles = 1;  ///< of a warp
-  int teams = 1;      ///< of warps, each of which has pixels of its own
-  int chunks = 1;     ///< of a group's wide rows
-  int slots = 1;      ///< blocks for each of them, which share the tiles
-};
-
-/// What pays off: up to kNarrowRows narrow rows whose dots a warp keeps, up to so many threads.
-template <int kRows, int kMostThreads, int kBlocks>
-struct PassSize {
-  static constexpr int kNarrowRows = kRows, kThreads = kMostThreads, kBlocksAtOnce = kBlocks;
-};
-
-template <class Wide, class First, class Second, class Out, class Size>
+template <class Wide, class First, class Second, class Out, PassSize kSize>
 struct TensorPass {
-  static constexpr int kThreads = Size::kThreads, kBlocksAtOnce = Size::kBlocksAtOnce;
-  static constexpr int kNeighbours = 8;                 // pixels that a lane has, of each of two rows
-  static constexpr int kSharePixels = 4 * kNeighbours;  // of a warp at a time
-  static constexpr int kShares = 2;                     // of a warp, of each tile
-  static constexpr int kNarrowTiles = Size::kNarrowRows / 8;
+  static constexpr int kThreads = LimitsOf(kSize).threads, kBlocksAtOnce = LimitsOf(kSize).blocks_at_once;
+  static constexpr int kNeighbours = PassCut::kNeighbours, kSharePixels = PassCut::kSharePixels;
+  static constexpr int kShares = PassCut::kShares;
+  static constexpr int kNarrowTiles = LimitsOf(kSize).narrow_rows / 8;
   static constexpr bool kFirst = !std::is_same_v<First, NoRows>, kSecond = !std::is_same_v<Second, NoRows>;
   static constexpr bool kOut = !std::is_same_v<Out, NoRows>;
   static constexpr bool kFirstDots = Wide::kFirstDots, kSecondDots = kSecond && Wide::kSecondDots;
   static constexpr bool kAgain = kFirstDots && kSecond;  // wide rows may have to be computed once more
   static constexpr uint32_t kOnes = 0x3F803F80;          // a pair of 1
   static constexpr int kFragment = kTensorSide * kTensorSide;
+  static constexpr PassParts kParts = {Wide::kMaps, First::kMaps, Second::kMaps, kOut, kFirstDots, kSecondDots};
   using Shared = unsigned char;
+  using Area = PassCut::Area;
+  using enum PassCut::Area;
   using Packed = Words<kNeighbours / 2>;
+  static_assert(sizeof(Packed) == PassCut::kPackedBytes && sizeof(Part) == PassCut::kPartBytes);
 
   PassShape shape;
   PassCut cut;
@@ -118,37 +100,11 @@ struct TensorPass {
   Out out;
   const Bfloat16 *to_wide, *to_narrow;  // packed (PackTensorWeights)
   PassDots first_dots, second_dots;
-  bool gathers;       // what rows come to: those of `out`, or without it the wide ones
-  PartsOfRows parts;  // of which each block, team of it and share has one
+  PartsOfRows parts;  // what rows come to, if they are gathered: those of `out`, or without it the wide ones. Each
+                      // block, team of it and share has one
 
-  // What lies in shared memory, in this order.
-  enum Area { kWideSlots, kFirstSlots, kSecondSlots, kFirstTile, kSecondTile, kWideTile, kGathered, kEnd };
-  int threads, tile_pixels, pitch, gatherers;
-  int address[kEnd + 1];
-
-  /// After all else has been set.
-  void LayOut() {
-    threads = cut.warps * cut.teams * kWarp;
-    tile_pixels = cut.teams * kShares * kSharePixels;
-    pitch = tile_pixels + 8;  // eight rows at the same pixels lie in different banks
-    gatherers = !gathers ? 0 : kOut ? OutItems() : cut.warps * cut.teams * cut.row_tiles;
-    const auto slots = [&](int of_thread) { return of_thread * threads * int{sizeof(Packed)}; };
-    const auto eights = [&](int rows) { return (rows * tile_pixels / kNeighbours + threads - 1) / threads; };
-    const auto tile = [&](bool there, int rows) {
-      return there ? TensorTiles(rows) * kTensorSide * pitch * int{sizeof(Bfloat16)} : 0;
-    };
-    const int bytes[kEnd] = {slots(cut.row_tiles * kShares * 2 * Wide::kMaps),
-                             slots(eights(shape.first) * First::kMaps),
-                             slots(eights(shape.second) * Second::kMaps),
-                             tile(kFirst, shape.first),
-                             tile(kSecond, shape.second),
-                             tile(kOut, shape.wide),
-                             gatherers * kWarp * 2 * int{sizeof(Part)}};
-    address[0] = 0;
-    for (int i = 0; i < kEnd; ++i) address[i + 1] = address[i] + bytes[i];
-  }
-  int Threads() const { return threads; }
-  int64_t SharedBytes() const { return address[kEnd]; }
+  int Threads() const { return cut.threads; }
+  int64_t SharedBytes() const { return cut.shared_bytes(); }
   int64_t Blocks() const { return int64_t{cut.slots} * shape.groups * cut.chunks; }
   int64_t DotParts() const { return int64_t{cut.slots} * cut.teams; }
   int64_t PartsOfRow() const { return DotParts() * (kOut ? kShares : 1); }
@@ -162,7 +118,7 @@ struct TensorPass {
     ClearBehind(block, kSecondTile, shape.second);
     ClearGathered(block);
     AsyncCopies copies;
-    const int64_t step = int64_t{cut.slots} * tile_pixels, begin = int64_t{block.slot} * tile_pixels;
+    const int64_t step = int64_t{cut.slots} * cut.tile_pixels, begin = int64_t{block.slot} * cut.tile_pixels;
     AskForNarrow(block, begin, copies);
     for (int share = 0; share < kShares; ++share) AskForWide(block, begin, share, copies);
 
@@ -207,13 +163,13 @@ struct TensorPass {
   RIFFLE_SHARED_CODE int OutItems() const { return TensorTiles(shape.out) * cut.teams * kShares; }
 
   RIFFLE_KERNEL Bfloat16* TileAt(const Block& block, Area tile) const {
-    return reinterpret_cast<Bfloat16*>(block.shared + address[tile]);
+    return reinterpret_cast<Bfloat16*>(block.shared + cut.address[tile]);
   }
   RIFFLE_KERNEL void* SlotAt(const Block& block, Area slots, int i) const {
-    return block.shared + address[slots] + (i * threads + BlockThread()) * static_cast<int>(sizeof(Packed));
+    return block.shared + cut.address[slots] + (i * cut.threads + BlockThread()) * static_cast<int>(sizeof(Packed));
   }
   RIFFLE_KERNEL Part& GatheredAt(const Block& block, int gatherer, int half) const {
-    return reinterpret_cast<Part*>(block.shared + address[kGathered])[(gatherer * 2 + half) * kWarp + Lane()];
+    return reinterpret_cast<Part*>(block.shared + cut.address[kGathered])[(gatherer * 2 + half) * kWarp + Lane()];
   }
   RIFFLE_KERNEL int Team() const { return Warp() / cut.warps; }
   // Where the warp's pixels of a share begin in a tile.
@@ -221,8 +177,9 @@ struct TensorPass {
 
   // The rows of a narrow tile behind those that there are stay zero.
   RIFFLE_KERNEL void ClearBehind(const Block& block, Area tile, int rows) const {
-    const int from = rows * pitch / 8, to = (address[tile + 1] - address[tile]) / static_cast<int>(sizeof(Packed));
-    for (int i = from + BlockThread(); i < to; i += threads) StoreWords<4>(TileAt(block, tile) + i * 8, Packed{});
+    const int from = rows * cut.pitch / 8,
+              to = (cut.address[tile + 1] - cut.address[tile]) / static_cast<int>(sizeof(Packed));
+    for (int i = from + BlockThread(); i < to; i += cut.threads) StoreWords<4>(TileAt(block, tile) + i * 8, Packed{});
   }
 
   // A thread's slots.
@@ -241,8 +198,8 @@ struct TensorPass {
   template <class In>
   RIFFLE_KERNEL void AskForNarrowRows(const Block& block, const In& in, Area slots, int rows, int64_t pixel,
                                       AsyncCopies& copies) const {
-    const int eights = tile_pixels / kNeighbours, count = rows * eights;
-    for (int i = BlockThread(), slot = 0; i < count; i += threads, slot += In::kMaps) {
+    const int eights = cut.tile_pixels / kNeighbours, count = rows * eights;
+    for (int i = BlockThread(), slot = 0; i < count; i += cut.threads, slot += In::kMaps) {
       const int64_t row = int64_t{block.group} * rows + i / eights, p = pixel + i % eights * kNeighbours;
       RIFFLE_UNROLL for (int map = 0; map < In::kMaps; ++map) {
         Ask(in.Reads(map), row, p, SlotAt(block, slots, slot + map), copies);
@@ -286,9 +243,9 @@ struct TensorPass {
   // another order in shared memory: of a share's pixels 8·q + 2·n + e lies at 8·n + 2·q + e (q, n < 4; e < 2).
   template <class In>
   RIFFLE_KERNEL void PutNarrow(const Block& block, const In& in, Area tile, Area slots, int rows, int64_t pixel) const {
-    const int eights = tile_pixels / kNeighbours, count = rows * eights;
+    const int eights = cut.tile_pixels / kNeighbours, count = rows * eights;
     Bfloat16* const to = TileAt(block, tile);
-    for (int i = BlockThread(), slot = 0; i < count; i += threads, slot += In::kMaps) {
+    for (int i = BlockThread(), slot = 0; i < count; i += cut.threads, slot += In::kMaps) {
       const int row = i / eights, eight = i % eights;
       Packed maps[In::kMaps];
       RIFFLE_UNROLL for (int map = 0; map < In::kMaps; ++map) {
@@ -296,7 +253,7 @@ struct TensorPass {
       }
       const auto packed = PackedOf(in.template Of<kNeighbours>(int64_t{block.group} * rows + row,
                                                                pixel + eight * kNeighbours, shape.pixels, maps));
-      Bfloat16* const share = to + row * pitch + eight / 4 * kSharePixels + eight % 4 * 2;
+      Bfloat16* const share = to + row * cut.pitch + eight / 4 * kSharePixels + eight % 4 * 2;
       for (int n = 0; n < 4; ++n) StoreWords<1>(share + n * 8, {{packed.v[n]}});
     }
   }
@@ -313,12 +270,12 @@ struct TensorPass {
   RIFFLE_KERNEL void AddProduct(const Bfloat16* weight, int64_t row_tile, int depth_tiles, const Bfloat16* share,
                                 float (&sum)[4][4]) const {
     const Bfloat16* const a = weight + row_tile * depth_tiles * kFragment + Lane() * (kFragment / kWarp);
-    const Bfloat16* const b = share + Lane() % 16 * pitch + Lane() / 16 * 8;
+    const Bfloat16* const b = share + Lane() % 16 * cut.pitch + Lane() / 16 * 8;
     for (int d = 0; d < depth_tiles; ++d) {
       const Words<4> of_a = LoadWords<4>(a + d * kFragment);
       uint32_t of_b[2][4];
-      LoadTransposedMatrices(of_b[0], b + d * kTensorSide * pitch);
-      LoadTransposedMatrices(of_b[1], b + d * kTensorSide * pitch + 16);
+      LoadTransposedMatrices(of_b[0], b + d * kTensorSide * cut.pitch);
+      LoadTransposedMatrices(of_b[1], b + d * kTensorSide * cut.pitch + 16);
       for (int n = 0; n < 4; ++n) MultiplyAdd(sum[n], of_a.v, of_b[n / 2][n % 2 * 2], of_b[n / 2][n % 2 * 2 + 1]);
     }
   }
@@ -345,11 +302,11 @@ struct TensorPass {
   // sum += dots of the warp's wide rows with narrow ones, of 16 pixels.
   RIFFLE_KERNEL void AddDots(const Fragment& a, const Bfloat16* pixels, int narrow_rows,
                              float (&sum)[kNarrowTiles][4]) const {
-    const Bfloat16* const b = pixels + (Lane() / 16 * 8 + Lane() % 8) * pitch + Lane() / 8 % 2 * 8;
+    const Bfloat16* const b = pixels + (Lane() / 16 * 8 + Lane() % 8) * cut.pitch + Lane() / 8 % 2 * 8;
     RIFFLE_UNROLL for (int n = 0; n < kNarrowTiles; n += 2) {
       if (n * 8 >= narrow_rows) break;
       uint32_t of_b[4];
-      LoadMatrices(of_b, b + n * 8 * pitch);
+      LoadMatrices(of_b, b + n * 8 * cut.pitch);
       MultiplyAdd(sum[n], a.v, of_b[0], of_b[1]);
       if (n + 1 < kNarrowTiles) MultiplyAdd(sum[n + 1], a.v, of_b[2], of_b[3]);
     }
@@ -400,7 +357,7 @@ struct TensorPass {
     }
     if constexpr (kOut) {
       RIFFLE_UNROLL for (int half = 0; half < 2; ++half) {
-        Bfloat16* const row = TileAt(block, kWideTile) + (row_tile * kTensorSide + half * 8 + Lane() / 4) * pitch;
+        Bfloat16* const row = TileAt(block, kWideTile) + (row_tile * kTensorSide + half * 8 + Lane() / 4) * cut.pitch;
         for (int n = 0; n < 4; ++n) StoreWords<1>(row + at + n * 8 + Lane() % 4 * 2, {{made[half].v[n]}});
       }
     }
@@ -409,7 +366,7 @@ struct TensorPass {
   // Where the wide rows are the second ones: they lie in shared memory.
   RIFFLE_KERNEL void AddSecondDots(const Block& block, int share, Sums& sums) const {
     const Bfloat16* const pixels = TileAt(block, kSecondTile) + ShareAt(share);
-    const Bfloat16* const row = pixels + (block.row_tile * kTensorSide + Lane() % 16) * pitch + Lane() / 16 * 8;
+    const Bfloat16* const row = pixels + (block.row_tile * kTensorSide + Lane() % 16) * cut.pitch + Lane() / 16 * 8;
     RIFFLE_UNROLL for (int k = 0; k < 2; ++k) {
       Fragment a;
       LoadMatrices(a.v, row + k * kTensorSide);
@@ -421,8 +378,8 @@ struct TensorPass {
   // Puts what the wide rows were, of which the gradients are asked for, where they would have come.
   RIFFLE_KERNEL void ComputeAgain(const Block& block, int64_t pixel, int share, int r, int64_t weight_tile) const {
     float sum[4][4] = {};
-    AddProduct(wide.again_weight, weight_tile, TensorTiles(shape.second), TileAt(block, kSecondTile) + ShareAt(share),
-               sum);
+    AddProduct(wide.again_weight, weight_tile, TensorTiles(shape.second),
+                      TileAt(block, kSecondTile) + ShareAt(share), sum);
     RIFFLE_UNROLL for (int half = 0; half < 2; ++half) {
       const Place place = PlaceOf(block, pixel, share, r, half);
       if (place.row_of_group >= shape.wide) continue;
@@ -443,7 +400,7 @@ struct TensorPass {
     } else {
       const Packed made = PackedOf(wide.out.template Of<kNeighbours>(place.row, sum, {maps[0]}));
       StorePackedValues<kNeighbours, false>(wide.out.y[place.row], place.p, shape.pixels, made);
-      if (!kOut && gathers) {
+      if (!kOut && cut.gatherers > 0) {
         const int inside = Inside(0, kNeighbours, shape.pixels - place.p);
         Gather<OutputRows<Bfloat16>>(block, Warp() * cut.row_tiles + r, half,
                                      OutputRows<Bfloat16>::template PartialOf<kNeighbours>(ValuesOf(made), inside),
@@ -461,13 +418,13 @@ struct TensorPass {
       const int64_t p = pixel + at + Lane() % 4 * kNeighbours;
       float sum[4][4] = {};
       AddProduct(to_narrow, RowTileOf(block.group, shape.out, row_tile), TensorTiles(shape.wide),
-                 TileAt(block, kWideTile) + at, sum);
+                       TileAt(block, kWideTile) + at, sum);
       RIFFLE_UNROLL for (int half = 0; half < 2; ++half) {
         if (first_row + half * 8 >= shape.out) continue;
         const int64_t row = int64_t{block.group} * shape.out + first_row + half * 8;
         const Partial partial = out.template Store<kNeighbours, false>(
             row, p, shape.pixels, RowOf(sum, half), out.template Load<kNeighbours, false>(row, p, shape.pixels));
-        if (gathers) Gather<Out>(block, item, half, partial, Inside(0, kNeighbours, shape.pixels - p));
+        if (cut.gatherers > 0) Gather<Out>(block, item, half, partial, Inside(0, kNeighbours, shape.pixels - p));
       }
     }
   }
@@ -475,8 +432,8 @@ struct TensorPass {
   // What rows come to: a lane's part of two rows in shared memory, which grows from tile to tile.
 
   RIFFLE_KERNEL void ClearGathered(const Block& block) const {
-    auto* const all = reinterpret_cast<Part*>(block.shared + address[kGathered]);
-    for (int i = BlockThread(); i < gatherers * kWarp * 2; i += threads) all[i] = {{0, 0}, 0};
+    auto* const all = reinterpret_cast<Part*>(block.shared + cut.address[kGathered]);
+    for (int i = BlockThread(); i < cut.gatherers * kWarp * 2; i += cut.threads) all[i] = {{0, 0}, 0};
     __syncthreads();
   }
   template <class Rows>
@@ -498,7 +455,7 @@ struct TensorPass {
     return part;
   }
   RIFFLE_KERNEL void StoreGathered(const Block& block) const {
-    if (!gathers) return;
+    if (cut.gatherers == 0) return;
     if constexpr (kOut) {
       const int shares = cut.teams * kShares;
       for (int item = Warp(); item < OutItems(); item += cut.teams * cut.warps)

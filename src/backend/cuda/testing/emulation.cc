@@ -236,7 +236,16 @@ unsigned char* EndOfSharedMemory() {
 
 void SetOrder(Order new_order) { order = new_order; }
 
+namespace {
+constinit thread_local LaunchLog* launch_log = nullptr;
+}  // namespace
+
+LaunchLog::LaunchLog() { launch_log = this; }
+LaunchLog::~LaunchLog() { launch_log = nullptr; }
+
 void RunBlocks(Index3 grid, int threads, size_t shared_bytes, const std::function<void(void*)>& thread) {
+  if (launch_log != nullptr)
+    launch_log->launches.push_back({int64_t{grid.x} * grid.y * grid.z, threads, static_cast<int64_t>(shared_bytes)});
   const size_t taken = (shared_bytes + kAlignment - 1) / kAlignment * kAlignment;
   unsigned char* const shared = EndOfSharedMemory() - taken;
   block.threads = threads;

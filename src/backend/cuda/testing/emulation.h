@@ -7,7 +7,9 @@
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <vector>
 
+#include "backend/cuda/card.h"
 #include "backend/execution.h"
 
 namespace riffle::emulated {
@@ -29,6 +31,23 @@ extern constinit thread_local Index3 threadIdx, blockIdx, gridDim;
 /// written; what is read or written farther away ends it, too: this is test equipment.
 void RunBlocks(Index3 grid, int threads, size_t shared_bytes, const std::function<void(void*)>& thread);
 
+/// Notes what this thread runs, as long as it lives; one at a time.
+class LaunchLog {
+ public:
+  struct Launch {
+    int64_t blocks = 0;
+    int threads = 0;
+    int64_t shared_bytes = 0;
+    bool operator==(const Launch&) const = default;
+  };
+  LaunchLog();
+  ~LaunchLog();
+  LaunchLog(const LaunchLog&) = delete;
+  LaunchLog& operator=(const LaunchLog&) = delete;
+
+  std::vector<Launch> launches;
+};
+
 /// Runs a kernel now, or where the execution's device is a GuardedDevice that records, whenever that is enqueued.
 void Enqueue(const Execution& execution, const std::function<void()>& kernel);
 
@@ -36,8 +55,8 @@ void Enqueue(const Execution& execution, const std::function<void()>& kernel);
 /// and as long as what is recorded now.
 void* ScratchOf(const Execution& execution, size_t bytes);
 
-/// Bytes of shared memory that a block can have: those of the cards that have most.
-inline int64_t MostSharedBytes(const Execution&) { return 227 * 1024; }
+/// Bytes of shared memory that a block can have.
+inline int64_t MostSharedBytes(const Execution&) { return LargeCard::kSharedOfBlock; }
 
 /// Aborts if an address is not aligned to `bytes`, as what is read or written at once must be on a card.
 void CheckAligned(const void* address, size_t bytes);
