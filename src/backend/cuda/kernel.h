@@ -39,12 +39,15 @@
 #define RIFFLE_SHARED_CODE __host__ __device__ __forceinline__
 /// Before a loop: its passes become lines of their own, so that arrays that it indexes can be registers.
 #define RIFFLE_UNROLL _Pragma("unroll")
+/// The opposite, where registers are scarce and passes few.
+#define RIFFLE_NO_UNROLL _Pragma("unroll 1")
 #else
 #include "backend/cuda/testing/emulation.h"
 #define RIFFLE_GPU emulated
 #define RIFFLE_KERNEL inline
 #define RIFFLE_SHARED_CODE inline
 #define RIFFLE_UNROLL
+#define RIFFLE_NO_UNROLL
 #endif
 
 namespace riffle::RIFFLE_GPU {

@@ -266,18 +266,24 @@ struct TensorPass {
 
   // Products.
 
-  // sum[n] += a row tile of weights times eight pixels each of a share.
+  // sum[n] += a row tile of weights times eight pixels each of a share. Narrow rows are few tiles, and whoever
+  // multiplies them keeps dots: one tile at a time leaves it the registers. Of wide rows several are under way.
+  template <bool kWideRows>
   RIFFLE_KERNEL void AddProduct(const Bfloat16* weight, int64_t row_tile, int depth_tiles, const Bfloat16* share,
                                 float (&sum)[4][4]) const {
     const Bfloat16* const a = weight + row_tile * depth_tiles * kFragment + Lane() * (kFragment / kWarp);
     const Bfloat16* const b = share + Lane() % 16 * cut.pitch + Lane() / 16 * 8;
-    for (int d = 0; d < depth_tiles; ++d) {
+    const auto add = [&](int d) {
       const Words<4> of_a = LoadWords<4>(a + d * kFragment);
       uint32_t of_b[2][4];
       LoadTransposedMatrices(of_b[0], b + d * kTensorSide * cut.pitch);
       LoadTransposedMatrices(of_b[1], b + d * kTensorSide * cut.pitch + 16);
       for (int n = 0; n < 4; ++n) MultiplyAdd(sum[n], of_a.v, of_b[n / 2][n % 2 * 2], of_b[n / 2][n % 2 * 2 + 1]);
-    }
+    };
+    if constexpr (kWideRows)
+      for (int d = 0; d < depth_tiles; ++d) add(d);
+    else
+      RIFFLE_NO_UNROLL for (int d = 0; d < depth_tiles; ++d) add(d);
   }
   // Weights have whole pairs of row tiles (TensorWeightsShape).
   RIFFLE_KERNEL static int64_t RowTileOf(int group, int rows, int row_tile) {
@@ -333,7 +339,7 @@ struct TensorPass {
 
     float sum[4][4] = {};
     if constexpr (Wide::kComputed)
-      AddProduct(to_wide, weight_tile, TensorTiles(shape.first), TileAt(block, kFirstTile) + at, sum);
+      AddProduct<false>(to_wide, weight_tile, TensorTiles(shape.first), TileAt(block, kFirstTile) + at, sum);
     Packed made[2] = {};
     RIFFLE_UNROLL for (int half = 0; half < 2; ++half) {
       const Place place = PlaceOf(block, pixel, share, r, half);
@@ -378,7 +384,7 @@ struct TensorPass {
   // Puts what the wide rows were, of which the gradients are asked for, where they would have come.
   RIFFLE_KERNEL void ComputeAgain(const Block& block, int64_t pixel, int share, int r, int64_t weight_tile) const {
     float sum[4][4] = {};
-    AddProduct(wide.again_weight, weight_tile, TensorTiles(shape.second),
+    AddProduct<false>(wide.again_weight, weight_tile, TensorTiles(shape.second),
                       TileAt(block, kSecondTile) + ShareAt(share), sum);
     RIFFLE_UNROLL for (int half = 0; half < 2; ++half) {
       const Place place = PlaceOf(block, pixel, share, r, half);
@@ -417,7 +423,7 @@ struct TensorPass {
       const int first_row = row_tile * kTensorSide + Lane() / 4;
       const int64_t p = pixel + at + Lane() % 4 * kNeighbours;
       float sum[4][4] = {};
-      AddProduct(to_narrow, RowTileOf(block.group, shape.out, row_tile), TensorTiles(shape.wide),
+      AddProduct<true>(to_narrow, RowTileOf(block.group, shape.out, row_tile), TensorTiles(shape.wide),
                        TileAt(block, kWideTile) + at, sum);
       RIFFLE_UNROLL for (int half = 0; half < 2; ++half) {
         if (first_row + half * 8 >= shape.out) continue;
