@@ -9,11 +9,6 @@
 namespace riffle {
 namespace {
 
-// Of a convolution with the Gram matrix's size.
-GroupConvShape SquareShape(const GramShape& shape) {
-  return {shape.groups, shape.channels, shape.channels, shape.pixels};
-}
-
 // The gradients that are final once backward has done a step: those behind all parameters of the steps before it.
 std::vector<int64_t> FinalFrom(const Plan& plan) {
   const std::span<const Parameter> parameters = plan.registry.trainable();
@@ -113,45 +108,9 @@ void Network<T, Map>::Bind(int64_t images) {
 }
 
 template <class T, class Map>
-Plane Network<T, Map>::PlaneOf(int map) const {
-  return {images_, plan_->maps[map].height, plan_->maps[map].width};
-}
-
-template <class T, class Map>
 Activation<T> Network<T, Map>::InputActivation(const Step& step) const {
   if (step.in_norm < 0) return {.relu = step.in_relu};
   return {.scale = norms_[step.in_norm].scale, .shift = norms_[step.in_norm].shift, .relu = step.in_relu};
-}
-
-template <class T, class Map>
-GradientSource<T, Map> Network<T, Map>::Source(const Step& step) const {
-  GradientSource<T, Map> source{.dz = GradientOf(step.y).From(step.y_row), .raw = {}};
-  if (plan_->BackwardReadsOutput(step)) {
-    source.raw = RowsOf(step.y);
-    source.pull_back = norms_[step.norm].pull_back;
-  }
-  return source;
-}
-
-template <class T, class Map>
-GradientSink<T, Map> Network<T, Map>::Sink(const Step& step) const {
-  const StepBackward& backward = BackwardOf(step);
-  GradientSink<T, Map> sink{.dz = GradientOf(step.x)};
-  if (backward.adds) sink.add = sink.dz;
-  if (const int norm = backward.sums_norm; norm >= 0) {
-    sink.raw = RowsOf(plan_->norms[norm].raw);
-    sink.moments = norms_[norm].moments;
-    sink.sums = norms_[norm].sums;
-  }
-  return sink;
-}
-
-template <class T, class Map>
-GroupConvShape Network<T, Map>::GroupConvShapeOf(const Step& step) const {
-  return {.groups = step.groups,
-          .in_channels = plan_->maps[step.x].channels,
-          .out_channels = step.channels,
-          .pixels = PlaneOf(step.x).pixels()};
 }
 
 template <class T, class Map>
@@ -161,11 +120,6 @@ GroupConvShape Network<T, Map>::ProductShape(const Norm& norm) const {
           .in_channels = in.channels,
           .out_channels = norm.channels,
           .pixels = PlaneOf(in.raw).pixels()};
-}
-
-template <class T, class Map>
-GramShape Network<T, Map>::GramShapeOf(const Step& step) const {
-  return {.groups = plan_->model.groups, .channels = step.channels, .pixels = PlaneOf(step.x).pixels()};
 }
 
 template <class T, class Map>
@@ -341,49 +295,8 @@ void Network<T, Map>::ShareMoments(int norm, int64_t pixels) {
 }
 
 template <class T, class Map>
-const GradientSums<T>* Network<T, Map>::ShareSums(int norm) {
-  const NormState& state = norms_[norm];
-  if (!exchange_) return state.sums;
-  std::vector<GradientSums<T>> sums(plan_->norms[norm].channels, GradientSums<T>{});
-  const size_t bytes = sums.size() * sizeof(GradientSums<T>);
-  if (images_ > 0) execution_.device.Download(sums.data(), state.sums, bytes);
-  execution_.Synchronize();
-  exchange_->Add(sums);
-  execution_.device.Upload(shared_sums_.data(), sums.data(), bytes);
-  return shared_sums_.data();
-}
-
-template <class T, class Map>
 T* Network<T, Map>::dlogits() {
   return images_ == 0 ? nullptr : GradientVectorsOf(plan_->output());
-}
-
-template <class T, class Map>
-void Network<T, Map>::Backward() {
-  if (images_ == 0) {
-    gradients_.Zero();
-    for (auto step = plan_->steps.rbegin(); step != plan_->steps.rend(); ++step)
-      if (IsNorm(*step) && exchange_) ShareSums(step->norm);
-    if (gradient_listener_) gradient_listener_->OnFinal(0);
-    return;
-  }
-  for (size_t i = plan_->steps.size(); i-- > 0;) BackwardObserved(i);
-}
-
-template <class T, class Map>
-void Network<T, Map>::BackwardObserved(size_t step) {
-  if (observer_) observer_->Begin(step, Pass::kBackward);
-  BackwardStep(plan_->steps[step]);
-  if (observer_) observer_->End(step, Pass::kBackward);
-  if (gradient_listener_) gradient_listener_->OnFinal(final_from_[step]);
-}
-
-template <class T, class Map>
-void Network<T, Map>::BackwardHead() {
-  const size_t head = plan_->steps.size() - 1;
-  if (images_ > 0) return BackwardObserved(head);
-  gradients_.Zero();
-  if (gradient_listener_) gradient_listener_->OnFinal(final_from_[head]);
 }
 
 template <class T, class Map>
@@ -396,148 +309,6 @@ void Network<T, Map>::FillWorkspace(T value) {
   fill(arena_.data(), arena_.bytes());
   for (DeviceArray<T>* array : {&norm_arena_, &prepared_, &next_prepared_, &dy_sums_, &gram_weight_, &gram_bias_})
     fill(array->data(), array->bytes());
-}
-
-template <class T, class Map>
-void Network<T, Map>::BackwardStep(const Step& step) {
-  const Rows<const Map> x = RowsOf(step.x);
-  const Rows<const Map> dy = GradientOf(step.y).From(step.y_row);
-  const Plane in = PlaneOf(step.x);
-  switch (step.op) {
-    case Op::kStemConv:
-      return ops_.stem_conv_backward(execution_, {plan_->maps[step.x].channels, step.channels, in, step.stride},
-                                     {.dweight = Gradient(step.weight), .dy = Source(step), .x = pictures_});
-    case Op::kMaxPool:
-      return ops_.max_pool_backward(execution_, {step.channels, in, plan_->model.conventions.pool_padding},
-                                    {.dx = Sink(step), .dy = dy, .x = x, .in = InputActivation(step)});
-    case Op::kGroupConv:
-      return BackwardGroupConv(step);
-    case Op::kDepthwiseConv:
-      return BackwardDepthwiseConv(step);
-    case Op::kAveragePool:
-      return ops_.average_pool_backward(
-          execution_,
-          {{step.channels, in, plan_->model.conventions.pool_padding}, plan_->model.conventions.average_divisor},
-          {.dx = GradientOf(step.x), .dy = dy});
-    case Op::kBatchNorm:
-      return BackwardBatchNorm(step);
-    case Op::kGram:
-      return BackwardGram(step);
-    case Op::kProductNorm:
-      return BackwardProductNorm(step);
-    case Op::kRelu:
-      return;  // whoever wrote y's gradient has masked it and gathered its sums
-    case Op::kGlobalAveragePool:
-      return ops_.global_average_pool_backward(
-          execution_, {step.channels, in}, {.dx = GradientOf(step.x), .dfeatures = GradientVectorsOf(step.y), .x = x});
-    case Op::kLinear:
-      return ops_.linear_backward(execution_, {images_, plan_->maps[step.x].channels, step.channels},
-                                  {.dfeatures = GradientVectorsOf(step.x),
-                                   .dweight = Gradient(step.weight),
-                                   .dbias = Gradient(step.bias),
-                                   .dlogits = GradientVectorsOf(step.y),
-                                   .features = VectorsOf(step.x),
-                                   .weight = Trainable(step.weight)});
-  }
-}
-
-template <class T, class Map>
-void Network<T, Map>::BackwardBatchNorm(const Step& step) {
-  const Norm& n = plan_->norms[step.norm];
-  const NormState& state = norms_[step.norm];
-  ops_.batch_norm_backward(execution_, {n.channels, state.pixels, plan_->model.bn_eps, bn_momentum_},
-                           {.pull_back = state.pull_back,
-                            .dgamma = Gradient(n.gamma),
-                            .dbeta = Gradient(n.beta),
-                            .sums = ShareSums(step.norm),
-                            .own_sums = state.sums,
-                            .moments = state.moments,
-                            .gamma = Trainable(n.gamma),
-                            .parameter_row = row_indices_.From(n.parameter_rows)});
-}
-
-template <class T, class Map>
-GroupConvBackward<T, Map> Network<T, Map>::GroupConvBackwardOf(const Step& step) {
-  GroupConvBackward<T, Map> call = {.dx = Sink(step),
-                                    .dweight = Gradient(step.weight),
-                                    .dy = Source(step),
-                                    .x = RowsOf(step.x),
-                                    .relu = BackwardOf(step).masks,
-                                    .weight = Trainable(step.weight)};
-  if (step.relu) {
-    call.dy_sums = dy_sums_.data();
-    call.x_moments = norms_[plan_->norms[step.norm].in_norm].moments;
-    call.weight = norms_[step.norm].weight;
-  }
-  return call;
-}
-
-template <class T, class Map>
-void Network<T, Map>::BackwardGroupConv(const Step& step) {
-  if (step.chained) return;  // the next step's backward was this one's, too
-  if (!EndsChain(step)) return ops_.group_conv_backward(execution_, GroupConvShapeOf(step), GroupConvBackwardOf(step));
-  const Step& first = (&step)[-1];
-  GroupConvChainBackward<T, Map> call = {
-      .second = GroupConvBackwardOf(step), .first = GroupConvBackwardOf(first), .again = {}};
-  if (plan_->backward.maps[step.x].recomputed_by >= 0) {
-    call.second.x = {};
-    call.again = PrepareGroupConv(first, Statistics::kBatch, prepared_);
-    call.again.y = {};
-  }
-  ops_.group_conv_chain_backward(execution_, {GroupConvShapeOf(first), GroupConvShapeOf(step)}, call);
-}
-
-template <class T, class Map>
-void Network<T, Map>::BackwardProductNorm(const Step& step) {
-  const Norm& norm = plan_->norms[step.norm];
-  const NormState &state = norms_[step.norm], &in = norms_[norm.in_norm];
-  const GroupConvShape shape = ProductShape(norm);
-  ops_.product_sums(execution_, shape,
-                    {.sums = state.sums,
-                     .dy_sums = dy_sums_.data(),
-                     .dots = Gradient(norm.weight),
-                     .weight = Trainable(norm.weight),
-                     .in_scale = in.scale});
-  BackwardBatchNorm(step);
-  ops_.product_gradients(execution_, shape,
-                         {.dweight = Gradient(norm.weight),
-                          .sums = in.sums,
-                          .weight = Trainable(norm.weight),
-                          .in_scale = in.scale,
-                          .pull_back = state.pull_back,
-                          .covariances = state.covariances});
-}
-
-template <class T, class Map>
-void Network<T, Map>::BackwardGram(const Step& step) {
-  const Norm& norm = plan_->norms[step.norm];
-  const NormState &state = norms_[step.norm], &in = norms_[norm.in_norm];
-  const GramShape shape = GramShapeOf(step);
-  ops_.product_pull_back(execution_, ProductShape(norm),
-                         {.weight = gram_weight_.data(),
-                          .bias = gram_bias_.data(),
-                          .folded_weight = state.weight,
-                          .conv_weight = Trainable(norm.weight),
-                          .in_scale = in.scale,
-                          .in_moments = in.moments,
-                          .in_pull_back = in.pull_back,
-                          .moments = state.moments,
-                          .pull_back = state.pull_back});
-  const Rows<Map> da = GradientOf(step.x);
-  Convolve(SquareShape(shape), {.weight = gram_weight_.data(), .bias = gram_bias_.data()},
-           {.y = da, .x = RowsOf(step.x), .residual = da});
-}
-
-template <class T, class Map>
-void Network<T, Map>::BackwardDepthwiseConv(const Step& step) {
-  ops_.depthwise_conv_backward(execution_, {step.channels, PlaneOf(step.x), step.stride},
-                               {.dx = Sink(step),
-                                .dweight = Gradient(step.weight),
-                                .dy = Source(step),
-                                .x = RowsOf(step.x),
-                                .in = InputActivation(step),
-                                .weight = Trainable(step.weight),
-                                .rows = {row_indices_.From(step.in_rows), row_indices_.From(step.weight_rows)}});
 }
 
 template class Network<float>;

@@ -7,6 +7,7 @@
 
 #include "backend/device_array.h"
 #include "base/bfloat16.h"
+#include "model/op_shapes.h"
 #include "model/plan.h"
 #include "model/row_indices.h"
 #include "model/shared_batch.h"
@@ -149,7 +150,7 @@ class Network final : public TrainingNetwork<T> {
   const StepBackward& BackwardOf(const Step& step) const { return plan_->backward.steps[IndexOf(step)]; }
   // Whether it is the second of a chain.
   bool EndsChain(const Step& step) const { return plan_->EndsChain(IndexOf(step)); }
-  Plane PlaneOf(int map) const;
+  Plane PlaneOf(int map) const { return riffle::PlaneOf(*plan_, map, images_); }
   Rows<Map> RowsOf(int map) const { return maps_[map]; }
   Rows<Map> GradientOf(int map) const { return gradients_of_maps_[map]; }
   // Of what the head reads and writes.
@@ -164,9 +165,9 @@ class Network final : public TrainingNetwork<T> {
   Activation<T> InputActivation(const Step& step) const;
   GradientSource<T, Map> Source(const Step& step) const;
   GradientSink<T, Map> Sink(const Step& step) const;
-  GroupConvShape GroupConvShapeOf(const Step& step) const;
+  GroupConvShape GroupConvShapeOf(const Step& step) const { return riffle::GroupConvShapeOf(*plan_, step, images_); }
   GroupConvShape ProductShape(const Norm& norm) const;  // its pixels are one's own
-  GramShape GramShapeOf(const Step& step) const;
+  GramShape GramShapeOf(const Step& step) const { return riffle::GramShapeOf(*plan_, step, images_); }
   // y = what the weights, prepared now, make of x.
   void Convolve(const GroupConvShape& shape, const GroupConvWeights<T>& weights, GroupConvForward<T, Map> call);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "model/memory_plan.h"
+#include "model/op_shapes.h"
 
 namespace riffle {
 namespace {
@@ -23,16 +24,15 @@ MemoryPlan PlanMaps(const Plan& plan, int64_t images, MapType type) {
   return PlanMemory(lives);
 }
 
-/// Pictures that run together in one thread.
-int64_t ThreadsGroup(const Plan& folded, int64_t images) {
+}  // namespace
+
+int64_t PicturesAtOnce(const Plan& folded, int64_t images) {
   // Small pictures go in groups, so that even the last stage's rows fill vectors.
   constexpr int64_t kFewestPixels = 64;
   const int64_t last_area = folded.maps[folded.steps[folded.steps.size() - 2].x].area();
   const int64_t wanted = std::max<int64_t>(1, kFewestPixels / last_area);
   return std::min(wanted, images);
 }
-
-}  // namespace
 
 int64_t InferenceArenaBytes(const Plan& folded, int64_t images) {
   return PlanMaps(folded, images, MapType::kFloat).arena_bytes;
@@ -42,7 +42,7 @@ int64_t SessionBytes(const Plan& folded, int64_t images, int threads) {
   const int64_t values =
       folded.registry.trainable_arena_values() + images * folded.maps[folded.steps.back().x].channels;
   return values * static_cast<int64_t>(sizeof(float)) +
-         threads * InferenceArenaBytes(folded, ThreadsGroup(folded, images));
+         threads * InferenceArenaBytes(folded, PicturesAtOnce(folded, images));
 }
 
 Session::Session(const Execution& execution, const Plan& training_plan, const OpTable<float>& ops, MapType maps)
@@ -70,19 +70,13 @@ void Session::SetWeights(const ParameterValues<float>& values) {
       (*prepared)[i] = {std::move(weight), std::move(bias)};
       continue;
     }
-    const GroupConvShape shape = GroupConvShapeOf(step, 1);
+    const GroupConvShape shape = GroupConvShapeOf(plan_, step, 1);
     DeviceArray<float>& packed = (*prepared)[i].weight;
     packed.Reserve(execution_.device, ops_.group_conv_prepared_values(shape));
     ops_.group_conv_prepare(execution_, shape, packed.data(), {.weight = weight.data(), .bias = bias.data()});
   }
   prepared_ = std::move(prepared);
   recordings_.Forget();
-}
-
-GroupConvShape Session::GroupConvShapeOf(const Step& step, int64_t images) const {
-  const Map& in = plan_.maps[step.x];
-  return {
-      .groups = step.groups, .in_channels = in.channels, .out_channels = step.channels, .pixels = images * in.area()};
 }
 
 Session::Layout Session::LayoutOf(int64_t images) const {
@@ -98,7 +92,7 @@ Session::Layout Session::LayoutOf(int64_t images) const {
 }
 
 int64_t Session::GroupSize(int64_t images) const {
-  return execution_.device.ReadsHostMemory() ? ThreadsGroup(plan_, images) : images;
+  return execution_.device.ReadsHostMemory() ? PicturesAtOnce(plan_, images) : images;
 }
 
 void Session::Reserve(int64_t images, int64_t group) {
@@ -256,7 +250,7 @@ void Session::RunStep(const OpTable<float, Map>& ops, size_t index, int64_t imag
                                   {.y = maps.y, .x = maps.x});
     case Op::kGroupConv:
       return ops.group_conv_forward(
-          execution_, GroupConvShapeOf(step, images),
+          execution_, GroupConvShapeOf(plan_, step, images),
           {.y = maps.y, .x = maps.x, .prepared = weight, .residual = maps.shortcut, .relu = step.relu});
     case Op::kDepthwiseConv:
       return ops.depthwise_conv_forward(execution_, {step.channels, in, step.stride},

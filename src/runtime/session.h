@@ -119,7 +119,6 @@ class Session {
   };
   template <class Map>
   void RunStep(const OpTable<float, Map>& ops, size_t index, int64_t images, const StepMaps<Map>& maps) const;
-  GroupConvShape GroupConvShapeOf(const Step& step, int64_t images) const;
 
   const Execution execution_;
   Plan plan_;
@@ -150,6 +149,9 @@ class Session {
   };
   Recordings<Recorded> recordings_;
 };
+
+/// Pictures of a batch that run together in one thread, where the CPU computes.
+int64_t PicturesAtOnce(const Plan& folded, int64_t images);
 
 /// Bytes of maps that one group of `images` pictures takes during inference.
 int64_t InferenceArenaBytes(const Plan& folded, int64_t images);
