@@ -41,4 +41,7 @@ Result<std::vector<Gpu>> ListGpus();
 /// those that there are) or it is too old.
 Result<std::unique_ptr<Device>> OpenGpu(int id);
 
+/// Bytes of memory that the threads of a kernel's block can share on a card of OpenGpu.
+int64_t SharedBytesOf(const Device& card);
+
 }  // namespace riffle

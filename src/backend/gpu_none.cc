@@ -14,5 +14,6 @@ std::string_view CudaVersion() { return ""; }
 Result<std::vector<Gpu>> Gpus() { return NoCuda(); }
 Result<std::vector<Gpu>> ListGpus() { return NoCuda(); }
 Result<std::unique_ptr<Device>> OpenGpu(int) { return NoCuda(); }
+int64_t SharedBytesOf(const Device&) { return 0; }
 
 }  // namespace riffle

@@ -14,7 +14,7 @@ namespace {
 
 std::string Heading(const BenchSetting& setting) {
   const int size = setting.model.image_size, threads = setting.threads;
-  const std::string where = setting.device
+  const std::string where = setting.card
                                 ? fmt::format("GPU, maps in {}", setting.maps)
                                 : fmt::format("{} thread{}, {}", threads, threads == 1 ? "" : "s", ActiveTarget());
   return fmt::format("{}, {}: batch {}, {} × {} px, {}\n\n", setting.model.name,
@@ -27,7 +27,7 @@ nlohmann::ordered_json Begin(const BenchSetting& setting) {
           {"batch_size", setting.batch_size},
           {"image_size", setting.model.image_size},
           {"threads", setting.threads},
-          {"target", setting.device ? "gpu" : ActiveTarget()},
+          {"target", setting.card ? "gpu" : ActiveTarget()},
           {"maps", setting.maps}};
 }
 
@@ -61,6 +61,16 @@ void Add(const StepTime& step, StepTime& sum) {
   sum.floor_ms += step.floor_ms;
   sum.cost += step.cost;
 }
+
+/// What a step's row begins with.
+std::vector<std::string> NamesOf(const StepKernel& step) {
+  return {step.name, std::string(OpName(step.op)), std::string(NameOf(step.pass)),
+          step.kernel.empty() ? "-" : step.kernel};
+}
+nlohmann::ordered_json NamesInJson(const StepKernel& step) {
+  return {{"name", step.name}, {"op", OpName(step.op)}, {"pass", NameOf(step.pass)}, {"kernel", step.kernel}};
+}
+const std::vector<std::string> kStepNames = {"step", "op", "pass", "kernel"};
 
 /// Sums over the steps of an op and pass, the longest first, and over all.
 std::vector<ProfileRow> RowsByOp(const Profile& profile) {
@@ -121,10 +131,9 @@ std::string TextOf(const BenchSetting& setting, const Profile& profile) {
     return table.Text();
   };
   std::vector<ProfileRow> steps;
-  for (const StepTime& step : profile.steps)
-    steps.push_back({{step.name, std::string(OpName(step.op)), std::string(NameOf(step.pass))}, step});
+  for (size_t i = 0; i < profile.steps.size(); ++i) steps.push_back({NamesOf(setting.kernels[i]), profile.steps[i]});
   return fmt::format(
-      "{}{}\n{}\nA whole run takes {:.3f} ms. Floor: {}.\n", Heading(setting), table_of({"step", "op", "pass"}, steps),
+      "{}{}\n{}\nA whole run takes {:.3f} ms. Floor: {}.\n", Heading(setting), table_of(kStepNames, steps),
       table_of({"op", "pass"}, RowsByOp(profile)), profile.total_ms,
       setting.device
           ? fmt::format("bytes at {:.1f} GB/s, what a copy reaches", profile.bandwidth_gbps)
@@ -135,21 +144,34 @@ std::string TextOf(const BenchSetting& setting, const Profile& profile) {
 
 nlohmann::ordered_json JsonOf(const BenchSetting& setting, const Profile& profile) {
   nlohmann::ordered_json json = Begin(setting), steps = nlohmann::ordered_json::array();
-  for (const StepTime& step : profile.steps)
-    steps.push_back({{"name", step.name},
-                     {"op", OpName(step.op)},
-                     {"pass", NameOf(step.pass)},
-                     {"ms", step.ms},
-                     {"flops", step.cost.flops},
-                     {"bytes", step.cost.bytes},
-                     {"gflops", 1e-6 * step.cost.flops / step.ms},
-                     {"gbps", 1e-6 * step.cost.bytes / step.ms},
-                     {"floor_ms", step.floor_ms}});
+  for (size_t i = 0; i < profile.steps.size(); ++i) {
+    const StepTime& step = profile.steps[i];
+    steps.push_back(NamesInJson(setting.kernels[i]));
+    steps.back().update({{"ms", step.ms},
+                         {"flops", step.cost.flops},
+                         {"bytes", step.cost.bytes},
+                         {"gflops", 1e-6 * step.cost.flops / step.ms},
+                         {"gbps", 1e-6 * step.cost.bytes / step.ms},
+                         {"floor_ms", step.floor_ms}});
+  }
   json.update({{"total_ms", profile.total_ms},
                {"peak_gflops", profile.peak_gflops},
                {"bandwidth_gbps", profile.bandwidth_gbps},
                {"bandwidth_bytes_per_thread", profile.bandwidth_bytes},
                {"steps", std::move(steps)}});
+  return json;
+}
+
+std::string PlanText(const BenchSetting& setting) {
+  Table table(kStepNames);
+  for (const StepKernel& step : setting.kernels) table.AddRow(NamesOf(step));
+  return Heading(setting) + table.Text();
+}
+
+nlohmann::ordered_json PlanJson(const BenchSetting& setting) {
+  nlohmann::ordered_json json = Begin(setting), steps = nlohmann::ordered_json::array();
+  for (const StepKernel& step : setting.kernels) steps.push_back(NamesInJson(step));
+  json["steps"] = std::move(steps);
   return json;
 }
 

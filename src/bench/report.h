@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "backend/device.h"
+#include "bench/kernels.h"
 #include "bench/measure.h"
 #include "bench/profile.h"
 
@@ -17,8 +18,10 @@ struct BenchSetting {
   int threads = 1;
   ModelDescription model;
   int64_t batch_size = 1;
-  std::string maps = "float32";    ///< what they hold
-  const Device* device = nullptr;  ///< null: the CPU
+  std::string maps = "float32";          ///< what they hold
+  bool card = false;                     ///< a graphics card computes
+  const Device* device = nullptr;        ///< the card; null: there is none
+  std::vector<StepKernel> kernels = {};  ///< of "ops": a profile's steps, in its order
 };
 
 /// What the machine can do.
@@ -42,6 +45,10 @@ struct Roofs {
 
 std::string TextOf(const BenchSetting& setting, const Measurement& measurement);
 nlohmann::ordered_json JsonOf(const BenchSetting& setting, const Measurement& measurement);
+
+/// Of the kernels alone.
+std::string PlanText(const BenchSetting& setting);
+nlohmann::ordered_json PlanJson(const BenchSetting& setting);
 
 std::string TextOf(const BenchSetting& setting, const Profile& profile);
 nlohmann::ordered_json JsonOf(const BenchSetting& setting, const Profile& profile);

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "backend/cuda/card.h"
 #include "backend/gpu.h"
 #include "backend/threads.h"
 #include "base/file.h"
@@ -20,6 +21,7 @@
 #include "cli/together.h"
 #include "data/loader.h"
 #include "report/log.h"
+#include "report/table.h"
 
 namespace riffle {
 namespace {
@@ -28,7 +30,7 @@ namespace {
 struct Kind {
   std::string_view name;
   OptionSet options;
-  std::string_view own_option = {};  ///< beside --seconds and --json
+  std::vector<std::string_view> own_options = {};  ///< beside --seconds, --threads and --json
 };
 
 const std::vector<Kind>& Kinds() {
@@ -37,9 +39,9 @@ const std::vector<Kind>& Kinds() {
                              .names = {"config", "device_target", "device_id", "amp_level", "tf32", "batch_size",
                                        "image_resize", "bn_eps", "bn_momentum"}};
   static const std::vector<Kind> kinds = {
-      {"infer", network, "exchange"},
-      {"train", network, "exchange"},
-      {"ops", network, "mode"},
+      {"infer", network, {"exchange"}},
+      {"train", network, {"exchange"}},
+      {"ops", network, {"mode", "plan"}},
       {"peak", {.names = {"device_target", "device_id"}}},
       {"comm", network},
       {"data",
@@ -95,8 +97,11 @@ Result<std::string_view> KindOf(const Invocation& invocation) {
   const auto reject = [&](std::string_view option) {
     return InvalidArgument("option {} (command line): 'riffle bench {}' does not use it", option, word);
   };
-  for (const std::string_view option : {"mode", "exchange"})
-    if (invocation.Has(option) && kind->own_option != option) return reject(option);
+  for (const std::string_view option : {"mode", "plan", "exchange"})
+    if (invocation.Has(option) && std::ranges::find(kind->own_options, option) == kind->own_options.end())
+      return reject(option);
+  if (invocation.Has("plan") && invocation.Has("seconds"))
+    return InvalidArgument("option seconds (command line): --plan measures nothing; leave out one of them");
   if (const std::string* folder = invocation.Own("exchange"); folder != nullptr && IsStream(*folder))
     return InvalidArgument("option exchange (command line): expected a folder, found '{}'", *folder);
   for (const auto& [option, origin] : invocation.settings.origins)
@@ -112,6 +117,26 @@ Status Say(const Invocation& invocation, const Console& console, const std::stri
   return file == nullptr ? Status() : WriteFileAtomically(*file, json.dump(1) + '\n');
 }
 
+/// "infer" or "train": what a benchmark of this kind runs.
+Result<std::string> ModeOf(const Invocation& invocation, std::string_view kind) {
+  const std::string* mode = invocation.Own("mode");
+  if (kind != "ops") return std::string(kind);
+  if (mode == nullptr) return std::string("infer");
+  if (*mode != "infer" && *mode != "train")
+    return InvalidArgument("option mode (command line): expected infer or train, found '{}'", *mode);
+  return *mode;
+}
+
+/// What infer, train and ops say of what they run, where maps are of this type.
+Result<BenchSetting> SettingOf(const Invocation& invocation, std::string_view kind, MapType maps) {
+  BenchSetting setting;
+  RIFFLE_ASSIGN(setting.mode, ModeOf(invocation, kind));
+  RIFFLE_ASSIGN(setting.model, ModelFromOptions(invocation.settings.options, kClassesWithoutData));
+  setting.maps = maps == MapType::kBfloat16 ? "bfloat16" : "float32";
+  setting.batch_size = invocation.settings.options.batch_size;
+  return setting;
+}
+
 /// A benchmark of the network: what infer, train and ops share.
 class Bench {
  public:
@@ -123,25 +148,23 @@ class Bench {
         maps_(MapsAt(invocation.settings.options.amp_level, machine)) {}
 
   Status Run(std::string_view kind) {
-    const std::string* mode = invocation_.Own("mode");
-    setting_.mode = kind != "ops" ? kind : mode == nullptr ? "infer" : std::string_view(*mode);
-    if (setting_.mode != "infer" && setting_.mode != "train")
-      return InvalidArgument("option mode (command line): expected infer or train, found '{}'", setting_.mode);
-    RIFFLE_ASSIGN(setting_.model, ModelFromOptions(invocation_.settings.options, kClassesWithoutData));
+    RIFFLE_ASSIGN(setting_, SettingOf(invocation_, kind, maps_));
     setting_.threads = machine_.pool.threads();
     for (const std::string& note : {machine_.choice, NoteOnDeviceId(invocation_.settings, machine_),
                                     NoteOnAmpLevel(invocation_.settings.options.amp_level, machine_),
                                     NoteOnTf32(invocation_.settings.options.tf32, {maps_}, machine_)})
       if (!note.empty()) log_.Line(note);
+    setting_.card = machine_.gpu != nullptr;
     setting_.device = machine_.gpu.get();
-    setting_.maps = maps_ == MapType::kBfloat16 ? "bfloat16" : "float32";
-    setting_.batch_size = invocation_.settings.options.batch_size;
     RIFFLE_ASSIGN(measure_.seconds, SecondsOf(invocation_));
     measure_.most_seconds = std::max(measure_.most_seconds, measure_.seconds);
     measure_.progress = [&](int rounds, double seconds) {
       log_.Live(fmt::format("{} rounds, {:.1f} s", rounds, seconds));
     };
     RIFFLE_ASSIGN(const Plan plan, MakePlan(setting_.model));
+    if (kind == "ops")
+      setting_.kernels = StepKernels(plan, setting_.mode, setting_.batch_size, KernelTargetOf(machine_, maps_));
+    if (invocation_.Has("plan")) return Say(invocation_, console_, PlanText(setting_), PlanJson(setting_));
     return setting_.mode == "train" ? Train(kind, plan) : Infer(kind, plan);
   }
 
@@ -177,6 +200,22 @@ class Bench {
   MeasureOptions measure_;
 };
 
+/// The kernels of a card where there is none.
+Status PlanForAbsentCard(const Invocation& invocation, const Console& console) {
+  const Options& options = invocation.settings.options;
+  const MapType maps = options.amp_level == "O0" ? MapType::kFloat : MapType::kBfloat16;
+  RIFFLE_ASSIGN(BenchSetting setting, SettingOf(invocation, "ops", maps));
+  setting.threads = ThreadsOf(options);
+  setting.card = true;
+  RIFFLE_ASSIGN(const Plan plan, MakePlan(setting.model));
+  setting.kernels =
+      StepKernels(plan, setting.mode, setting.batch_size, KernelTarget{maps, options.tf32, LargeCard::kSharedOfBlock});
+  Log(console.out, console.terminal_width)
+      .Line(fmt::format("There is no GPU here: this is the plan for one whose blocks share {}, as an H100's do",
+                        BytesText(LargeCard::kSharedOfBlock)));
+  return Say(invocation, console, PlanText(setting), PlanJson(setting));
+}
+
 Status RunComm(const Invocation& invocation, const Console& console, Communicator& ranks) {
   RIFFLE_ASSIGN(const double seconds, SecondsOf(invocation));
   RIFFLE_ASSIGN(const CommBench bench, RunCommBench(invocation.settings, ranks, seconds));
@@ -198,7 +237,10 @@ Status Run(const Invocation& asked, const Console& console) {
     RIFFLE_ASSIGN(const DataBench bench, RunDataBench(invocation.settings, threads, seconds));
     return Say(invocation, console, TextOf(bench), JsonOf(bench));
   }
-  RIFFLE_ASSIGN(const std::unique_ptr<Machine> machine, OpenMachine(invocation.settings.options));
+  const Options& options = invocation.settings.options;
+  if (invocation.Has("plan") && options.device_target == "GPU" && !options.device_id && !ListGpus().ok())
+    return PlanForAbsentCard(invocation, console);
+  RIFFLE_ASSIGN(const std::unique_ptr<Machine> machine, OpenMachine(options));
   if (kind != "peak") return Bench(*machine, invocation, console).Run(kind);
   if (const std::string note = NoteOnDeviceId(invocation.settings, *machine); !note.empty())
     Log(console.out, console.terminal_width).Line(note);
@@ -223,6 +265,9 @@ Command BenchCommand() {
       .options = std::move(options),
       .own_options =
           {{.name = "mode", .value_name = "MODE", .help = "of ops: the steps of infer (default) or train"},
+           {.name = "plan",
+            .value_name = "",
+            .help = "of ops: which kernels run, and no times; of --device_target=GPU also where there is none"},
            {.name = "threads",
             .value_name = "N",
             .help = "threads that compute [the cores that this process may use]; of data: threads that read "
@@ -242,6 +287,8 @@ Command BenchCommand() {
       .examples = {{"bench infer --batch_size 1 --threads 1", "latency of one picture on one thread"},
                    {"bench train --batch_size 64", "training steps: forward, loss, backward, optimizer"},
                    {"bench ops --mode train --batch_size 64", "each step's time beside the least that it needs"},
+                   {"bench ops --plan --mode train --device_target GPU --amp_level O1 --batch_size 512",
+                    "which kernels a card runs, here or elsewhere"},
                    {"bench peak", "multiply-adds and memory: what the machine can do"},
                    {"bench comm --batch_size 32",
                     "under mpirun -n N: what it costs that N processes sum their gradients, and what backward hides"},

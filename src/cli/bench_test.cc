@@ -64,6 +64,37 @@ TEST_F(BenchCommandTest, OpsHasARowForEachStepAndBothPassesInTraining) {
     EXPECT_GT(infer["steps"][0][key].get<double>(), 0) << key;
 }
 
+/// The kernels of a step, forward and backward.
+std::vector<std::string> KernelsOf(const nlohmann::json& bench, std::string_view step) {
+  std::vector<std::string> kernels;
+  for (const nlohmann::json& each : bench["steps"])
+    if (each["name"] == step) kernels.push_back(each["kernel"]);
+  return kernels;
+}
+
+TEST_F(BenchCommandTest, OpsTellWhichKernelsRun) {
+  const nlohmann::json infer = Run({"ops"}), train = Run({"ops", "--mode=train", "--batch_size=2"});
+  EXPECT_EQ(KernelsOf(infer, "stage2.1.conv3"), std::vector<std::string>{"within the caches"});
+  EXPECT_EQ(KernelsOf(train, "stage2.1.conv3"), (std::vector<std::string>{"chain", "with stage2.2.conv1"}));
+  EXPECT_EQ(KernelsOf(train, "stage2.2.conv1"), (std::vector<std::string>{"with stage2.1.conv3", "chain"}));
+  EXPECT_EQ(KernelsOf(train, "stage2.1.depthwise"), (std::vector<std::string>{"", ""})) << "it has but one";
+}
+
+TEST_F(BenchCommandTest, APlanOfKernelsMeasuresNothingAndNeedsNoCard) {
+  const Outcome outcome = Riffle({"bench", "ops", "--plan", "--mode=train", "--device_target=GPU", "--amp_level=O1",
+                                  "--model=shufflenet_v1_g3_x1_0", "--batch_size=512", "--json=" + json_file_});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, AllOf(HasSubstr("a training step: batch 512, 224 × 224 px, GPU, maps in bfloat16"),
+                                 HasSubstr("stage2.1.conv3")));
+  const nlohmann::json json = nlohmann::json::parse(*ReadTextFile(json_file_));
+  EXPECT_EQ(json["target"], "gpu");
+  EXPECT_EQ(KernelsOf(json, "stage2.1.conv3"), (std::vector<std::string>{"chain", "with stage2.2.conv1"}));
+  EXPECT_FALSE(json["steps"][0].contains("ms"));
+  Riffle({"bench", "ops", "--plan", "--device_target=CPU", "--json=" + json_file_});
+  EXPECT_EQ(KernelsOf(nlohmann::json::parse(*ReadTextFile(json_file_)), "stage2.1.conv3"),
+            std::vector<std::string>{"within the caches"});
+}
+
 TEST_F(BenchCommandTest, PeakTellsBothRoofs) {
   const Outcome outcome = Riffle({"bench", "peak", "--seconds=0.05", "--threads=1", "--json=" + json_file_});
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
@@ -151,6 +182,11 @@ TEST(BenchCommandErrors, NameWhatWasExpected) {
 TEST(BenchCommandErrors, NoOptionIsReadAndIgnored) {
   EXPECT_THAT(Riffle({"bench", "infer", "--mode=train"}).err, HasSubstr("'riffle bench infer' does not use it"));
   EXPECT_THAT(Riffle({"bench", "ops", "--exchange=x"}).err, HasSubstr("exchange"));
+  EXPECT_THAT(Riffle({"bench", "train", "--plan"}).err, HasSubstr("'riffle bench train' does not use it"));
+  EXPECT_THAT(Riffle({"bench", "ops", "--plan", "--seconds=1"}).err, HasSubstr("--plan measures nothing"));
+  EXPECT_THAT(Riffle({"bench", "ops", "--plan", "--device_target=GPU", "--device_id=99"}).err,
+              HasSubstr("option device_target=GPU"))
+      << "a card that was named must be there";
   EXPECT_THAT(Riffle({"bench", "peak", "--model=shufflenet_v1_g3_x0_5"}).err, HasSubstr("model"));
   EXPECT_THAT(Riffle({"bench", "infer", "--data_dir=x"}).err, HasSubstr("data_dir"));
   EXPECT_THAT(Riffle({"bench", "data", "--stem=small"}).err, HasSubstr("stem"));

@@ -38,6 +38,11 @@ MapType MapsAt(const std::string& amp_level, const Machine& machine) {
   return amp_level == "O0" || machine.ops.bfloat16 == nullptr ? MapType::kFloat : MapType::kBfloat16;
 }
 
+std::optional<KernelTarget> KernelTargetOf(const Machine& machine, MapType maps) {
+  if (machine.gpu) return KernelTarget{maps, machine.tf32, SharedBytesOf(*machine.gpu)};
+  return &machine.ops == &CpuOps() ? std::optional<KernelTarget>(KernelTarget{maps}) : std::nullopt;
+}
+
 std::string NoteOnAmpLevel(const std::string& amp_level, const Machine& machine) {
   if (amp_level == "O0" || machine.ops.bfloat16 != nullptr) return "";
   return fmt::format("Level {} has no effect here: the CPU computes everything in fp32", amp_level);

@@ -3,6 +3,7 @@
 
 #include <initializer_list>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "backend/execution.h"
@@ -26,6 +27,9 @@ struct Machine {
 
 /// What maps hold at an amp_level on this machine.
 MapType MapsAt(const std::string& amp_level, const Machine& machine);
+
+/// What kernels on such maps are chosen for on this machine; nothing: its backend has no choice.
+std::optional<KernelTarget> KernelTargetOf(const Machine& machine, MapType maps);
 
 /// A line for people where amp_level asks for what the machine does not compute with; or "".
 std::string NoteOnAmpLevel(const std::string& amp_level, const Machine& machine);

@@ -170,7 +170,7 @@ class Card : public Device {
     Use();
     return stream_;
   }
-  int most_shared_bytes() const { return most_shared_bytes_; }
+  int64_t most_shared_bytes() const { return most_shared_bytes_; }
   void* Scratch(size_t bytes) {
     if (scratch_.empty() || bytes > scratch_bytes_) {
       // The smaller ones stay: kernels that are not done use them, and recorded graphs do whenever they are launched.
@@ -287,7 +287,7 @@ cudaError_t AskForFreeMemory(Gpu& gpu) {
 
 cudaStream_t StreamOf(const Execution& execution) { return CardOf(execution).stream(); }
 void* ScratchOf(const Execution& execution, size_t bytes) { return CardOf(execution).Scratch(bytes); }
-int64_t MostSharedBytes(const Execution& execution) { return CardOf(execution).most_shared_bytes(); }
+int64_t MostSharedBytes(const Execution& execution) { return SharedBytesOf(execution.device); }
 void CheckLaunch(const Execution& execution) { CardOf(execution).Note(cudaGetLastError()); }
 
 }  // namespace cuda
@@ -305,6 +305,8 @@ Result<std::vector<Gpu>> Gpus() {
   cudaGetLastError();
   return gpus;
 }
+
+int64_t SharedBytesOf(const Device& card) { return static_cast<const cuda::Card&>(card).most_shared_bytes(); }
 
 Result<std::unique_ptr<Device>> OpenGpu(int id) {
   RIFFLE_ASSIGN(std::vector<Gpu> gpus, cuda::Cards());
