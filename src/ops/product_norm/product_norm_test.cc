@@ -101,7 +101,8 @@ Distances DistancesOf(GuardedMap<Bfloat16>& found, GuardedMap<double>& expected)
 TEST(ProductNorm, OnBfloat16ErrorsDoNotGrowWithTheMeans) {
   std::map<std::string, double> at_zero;
   for (const double mean : {0, 3, 10}) {
-    const ProductUnit c = {.groups = 3, .in_per_group = 20, .out_per_group = 80, .pixels = 1001, .mean = mean};
+    const ProductUnit c = {
+        .groups = 3, .in_per_group = 20, .out_per_group = 80, .pixels = 1001, .mean = mean, .gradient_mean = 1};
     Classical classical(c, Values::kBfloat16);
     Algebra<float, Bfloat16> algebra(c, Values::kBfloat16, false);
     algebra.ForwardBy(emulated::Bfloat16Ops());
@@ -111,12 +112,12 @@ TEST(ProductNorm, OnBfloat16ErrorsDoNotGrowWithTheMeans) {
       const Distances distances = DistancesOf(found, expected);
       if (mean == 0) at_zero[map] = distances.of_values;
       EXPECT_LE(distances.of_values, 1.1 * at_zero[map]);
-      EXPECT_LE(distances.of_means, 1e-4);
+      EXPECT_LE(distances.of_means, 2e-4);
     };
     expect("y", algebra.y, classical.a.y);
     expect("da", algebra.in.raw_gradient, classical.a.in.raw_gradient);
     EXPECT_LE(at_zero["y"], 2.5e-3);
-    EXPECT_LE(at_zero["da"], 3.5e-3);
+    EXPECT_LE(at_zero["da"], 4e-3);
   }
 }
 

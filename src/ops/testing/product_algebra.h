@@ -15,7 +15,8 @@ struct ProductUnit {
   int groups;
   int in_per_group, out_per_group;
   int64_t pixels;
-  double mean = 0;  ///< of a, in its standard deviations
+  double mean = 0;           ///< of a, in its standard deviations
+  double gradient_mean = 0;  ///< of the gradient of y
 
   GroupConvShape shape() const { return {groups, groups * in_per_group, groups * out_per_group, pixels}; }
 };
@@ -45,12 +46,17 @@ struct Algebra {
         back_weight(1, int64_t{shape.in_channels} * shape.in_per_group()),
         back_bias(1, shape.in_channels) {
     // The rows' values are spread over 2 and more, so that their deviations are about 1.
-    in.raw.ForEach([&](Map& value) {
+    Shift(in.raw, c.mean, values);
+    Shift(factor, c.gradient_mean, values);
+  }
+
+  static void Shift(GuardedMap<Map>& map, double by, Values values) {
+    map.ForEach([&](Map& value) {
       if constexpr (std::is_same_v<Map, T>) {
-        const auto shifted = static_cast<float>(RealPart(value) + c.mean);
+        const auto shifted = static_cast<float>(RealPart(value) + by);
         value = T(values == Values::kBfloat16 ? float(Bfloat16(shifted)) : shifted) + (value - RealPart(value));
       } else {
-        value = Map(float(value) + static_cast<float>(c.mean));
+        value = Map(float(value) + static_cast<float>(by));
       }
     });
   }
