@@ -2,7 +2,7 @@
 // tensor cores multiply. A group has wide rows (of a unit's channels) and narrow rows (of its bottleneck's); a pass
 // does what its parts say of
 //   narrow rows `first`        from which the wide rows are computed, with the weights to_wide
-//   wide rows                  those, or rows that are read (Wide: ReadRows, SecondRows, WideOutput, WideGradient)
+//   wide rows                  those, or rows that are read (pass_rows.h)
 //   narrow rows `out`          computed from the wide rows, with the weights to_narrow
 //   dots                       of wide rows with first ones, and with narrow rows `second`: gradients of weights
 //
@@ -15,55 +15,12 @@
 
 #include <cstdint>
 
-#include "ops/group_conv/conv_rows.h"
 #include "ops/group_conv/pass_cut.h"
+#include "ops/group_conv/pass_rows.h"
 #include "ops/row_dots.h"
 #include "ops/tensor_row_product.h"
 
 namespace riffle::RIFFLE_GPU {
-
-/// What a pass does without.
-struct NoRows {
-  static constexpr int kMaps = 0;
-};
-
-/// Wide rows that are read: In has kMaps, Reads and Of (row_values.h).
-template <class In>
-struct ReadRows {
-  static constexpr int kMaps = In::kMaps;
-  static constexpr bool kComputed = false, kFirstDots = false, kSecondDots = true;
-  In in;
-  RIFFLE_KERNEL Rows<const Bfloat16> Reads(int i) const { return in.Reads(i); }
-};
-
-/// The rows `second` themselves, for their dots with one another.
-struct SecondRows {
-  static constexpr int kMaps = 0;
-  static constexpr bool kComputed = false, kFirstDots = false, kSecondDots = true;
-  RIFFLE_KERNEL Rows<const Bfloat16> Reads(int) const { return {}; }
-};
-
-/// Wide rows that a forward pass computes and stores.
-struct WideOutput {
-  static constexpr int kMaps = 1;
-  static constexpr bool kComputed = true, kFirstDots = false, kSecondDots = false;
-  OutputRows<Bfloat16> out;
-  RIFFLE_KERNEL Rows<const Bfloat16> Reads(int) const { return out.residual; }
-};
-
-/// Gradients of wide rows. dx.raw is null. Where x has not been kept it is computed once more, from the rows `second`.
-template <bool kWithSecond>
-struct WideGradient {
-  static constexpr int kMaps = 2;
-  static constexpr bool kComputed = true, kFirstDots = true, kSecondDots = kWithSecond;
-  GradientOutput<Bfloat16> out;
-  OutputRows<Bfloat16> again;
-  const Bfloat16* again_weight;  // null: x is read
-
-  RIFFLE_KERNEL Rows<const Bfloat16> Reads(int i) const {
-    return i == 1 ? Rows<const Bfloat16>(out.dx.add) : again_weight ? again.residual : out.x;
-  }
-};
 
 /// Dots of each block, and team of it: [parts][values].
 struct PassDots {
