@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/random.h"
+#include "built_tree.h"
 #include "fuzz/target.h"
 
 namespace riffle {

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "built_tree.h"
 #include "data/registry.h"
 #include "settings/accepted_options.h"
 #include "settings/option_rules.h"

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 
 #include "base/file.h"
+#include "built_tree.h"
 #include "checkpoint/testing/tiny.h"
 #include "settings/option_table.h"
 

@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "base/random.h"
 #include "base/testing/test_folder.h"
+#include "built_tree.h"
 #include "formats/safetensors.h"
 
 namespace riffle {

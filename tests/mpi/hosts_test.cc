@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/testing/test_folder.h"
+#include "built_tree.h"
 #include "mpi_run.h"
 
 namespace riffle {

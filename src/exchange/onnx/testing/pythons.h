@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "built_tree.h"
+
 namespace riffle {
 
 /// The Pythons that may have them: the system's, and the environment of bench/peers, which scripts/peers-venv makes.
