@@ -7,6 +7,7 @@
 #include <span>
 #include <utility>
 
+#include "base/text.h"
 #include "model/initialise.h"
 #include "train/batch_check.h"
 #include "train/batch_input.h"
@@ -31,8 +32,8 @@ double SecondsSince(Clock::time_point begin) { return std::chrono::duration<doub
 std::string TrainedText(int epochs, const PartialEpoch& epoch) {
   std::string whole = epochs > 0 ? fmt::format("epochs 1 to {}", epochs) : "";
   if (epoch.batches == 0) return whole;
-  return fmt::format("{}{}{} of {} batches of epoch {}", whole, whole.empty() ? "" : " and ", epoch.batches,
-                     epoch.batches_per_epoch, epochs + 1);
+  return fmt::format("{}{}{} of {} of epoch {}", whole, whole.empty() ? "" : " and ", epoch.batches,
+                     Counted(epoch.batches_per_epoch, "batch"), epochs + 1);
 }
 
 /// 0 where all was left out.
@@ -305,9 +306,9 @@ Result<std::optional<EpochEvent>> Trainer::TrainEpoch(BatchSource& source, Train
   const int64_t batches = source.BatchesPerEpoch(), images_before = epoch_.images;
   if (epoch_.batches > 0 && epoch_.batches_per_epoch != batches)
     return InvalidArgument(
-        "epoch {} has {} batches now, and had {} as {} of them were trained; "
+        "epoch {} has {} now, and had {} as {} of them were trained; "
         "end it with the pictures, the --batch_size and the processes that it began with",
-        info_.epoch + 1, batches, epoch_.batches_per_epoch, epoch_.batches);
+        info_.epoch + 1, Counted(batches, "batch"), epoch_.batches_per_epoch, epoch_.batches);
   epoch_.batches_per_epoch = batches;
   EpochEvent event{.epoch = info_.epoch + 1};
   source.Seek({.epoch = info_.epoch, .batch = epoch_.batches});
