@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "data/crc32.h"
 #include "data/pack_dataset.h"
 #include "data/pack_file.h"
 #include "fuzz/target.h"
@@ -44,7 +45,7 @@ void Check(std::string_view input) {
 std::string PackOf(PackEncoding encoding, const std::vector<uint8_t>& picture) {
   PackHead head{.encoding = encoding, .classes = {"ant", "bee"}, .recipe = "r", .pictures = {{}, {}}, .names = "ab"};
   head.pictures[0] = {.bytes = static_cast<uint32_t>(picture.size()),
-                      .checksum = PackChecksum(picture),
+                      .checksum = Crc32(picture),
                       .height = 2,
                       .width = 3,
                       .label = 1,
@@ -81,7 +82,7 @@ void Repair(std::string& input) {
   std::memcpy(&names, input.data() + 36, sizeof names);
   const uint64_t head = kStartBytes + text + uint64_t{pictures} * sizeof(PackedPicture) + names;
   if (head > size) return;
-  const uint32_t checksum = PackChecksum(BytesOf(input).subspan(kSummedFrom, head - kSummedFrom));
+  const uint32_t checksum = Crc32(BytesOf(input).subspan(kSummedFrom, head - kSummedFrom));
   std::memcpy(input.data() + kChecksumAt, &checksum, sizeof checksum);
 }
 

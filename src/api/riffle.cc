@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "backend/threads.h"
+#include "base/text.h"
 #include "ops/backends.h"
 #include "picture/decode.h"
 #include "runtime/likeliest.h"
@@ -79,8 +80,8 @@ Status CheckPixels(const Pixels& picture, const Layout& layout) {
   const size_t least = static_cast<size_t>(picture.width) * layout.bytes;
   const size_t most = INT64_MAX / static_cast<size_t>(picture.height);
   if (picture.row_bytes != 0 && (picture.row_bytes < least || picture.row_bytes > most))
-    return InvalidArgument("rows of {} bytes: expected {} or more for {} pixels of {}, or 0 for just these",
-                           picture.row_bytes, least, picture.width, layout.bytes);
+    return InvalidArgument("rows of {} bytes: expected {} or more for {} of {}, or 0 for just these", picture.row_bytes,
+                           least, Counted(picture.width, "pixel"), layout.bytes);
   return {};
 }
 

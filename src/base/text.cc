@@ -243,8 +243,25 @@ std::string OneLine(std::string_view text) {
   return line;
 }
 
+std::string OneOrMany(int64_t count, std::string_view what) {
+  constexpr std::string_view kVowels = "aeiou", kHissing[] = {"s", "x", "tch", "sh"};
+  if (count == 1) return std::string(what);
+  if (what.size() > 1 && what.ends_with('y') && kVowels.find(what[what.size() - 2]) == std::string_view::npos)
+    return fmt::format("{}ies", what.substr(0, what.size() - 1));
+  const bool hisses = std::ranges::any_of(kHissing, [&](std::string_view end) { return what.ends_with(end); });
+  return fmt::format("{}{}", what, hisses ? "es" : "s");
+}
+
 std::string Counted(int64_t count, std::string_view what) {
-  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+  return fmt::format("{} {}", count, OneOrMany(count, what));
+}
+
+std::string BytesText(int64_t bytes) {
+  constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+  double value = static_cast<double>(bytes);
+  size_t unit = 0;
+  while (value >= 1024 && unit + 1 < std::size(kUnits)) value /= 1024, ++unit;
+  return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.1f} {}", value, kUnits[unit]);
 }
 
 bool LookAlike(std::string_view a, std::string_view b) {

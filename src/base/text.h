@@ -48,8 +48,14 @@ std::string OneLine(std::string_view text);
 /// characters of no width.
 bool LookAlike(std::string_view a, std::string_view b);
 
+/// "tensor" if there is one, otherwise "tensors"; "classes", "entries".
+std::string OneOrMany(int64_t count, std::string_view what);
+
 /// "1 tensor", "2 tensors".
 std::string Counted(int64_t count, std::string_view what);
+
+/// 1536 as "1.5 KiB".
+std::string BytesText(int64_t bytes);
 
 /// UTF-8 with each character beyond ASCII as \u00e4, to tell apart what looks the same.
 std::string Escaped(std::string_view text);

@@ -106,6 +106,16 @@ TEST(Text, ATerminalShowsWhatOthersWroteAndDoesNotObeyIt) {
 TEST(Text, CountsOneAndMany) {
   EXPECT_EQ(Counted(1, "tensor"), "1 tensor");
   EXPECT_EQ(Counted(0, "tensor"), "0 tensors");
+  EXPECT_EQ(Counted(1, "class") + ", " + Counted(2, "class"), "1 class, 2 classes");
+  EXPECT_EQ(Counted(3, "batch") + ", " + Counted(4, "index"), "3 batches, 4 indexes");
+  EXPECT_EQ(Counted(1, "entry") + ", " + Counted(2, "entry") + ", " + Counted(2, "day"), "1 entry, 2 entries, 2 days");
+  EXPECT_EQ(OneOrMany(1, "epoch") + ", " + OneOrMany(0, "epoch"), "epoch, epochs");
+}
+
+TEST(Text, ShowsBytesInBinaryUnits) {
+  EXPECT_EQ(BytesText(1023), "1023 B");
+  EXPECT_EQ(BytesText(1536), "1.5 KiB");
+  EXPECT_EQ(BytesText(int64_t{3} << 30), "3.0 GiB");
 }
 
 TEST(Text, WhatStandsAroundItIsTakenAway) {

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/arena.h"
+#include "base/text.h"
 #include "bench/statistics.h"
 #include "report/table.h"
 #include "train/parallel/host_gradient_reducer.h"
@@ -104,8 +105,7 @@ Result<CommBench> MeasureComm(Communicator& ranks, const std::vector<Plan>& plan
     bench.sums.push_back(sum);
     return {};
   };
-  for (const size_t count : kFewValues)
-    RIFFLE_TRY(time(fmt::format("{} number{}", Grouped(static_cast<int64_t>(count)), count == 1 ? "" : "s"), count, 1));
+  for (const size_t count : kFewValues) RIFFLE_TRY(time(GroupedCount(static_cast<int64_t>(count), "number"), count, 1));
   for (const Plan& plan : plans)
     for (const int buckets : kBuckets)
       RIFFLE_TRY(time("gradients of " + plan.model.name, plan.registry.trainable_count(), buckets));
@@ -151,13 +151,13 @@ std::string TextOf(const CommBench& bench) {
                   fmt::format("{:.3f}", sum.ms_median), fmt::format("{:.3f}", sum.ms_p90),
                   fmt::format("{:.2f}", GigabitsPerSecond(sum, bench.processes))});
   return fmt::format(
-      "{} processes on {} host{} sum their numbers\n\n{}\nabout {:.0f} µs for each bucket, and "
+      "{} on {} sum their numbers\n\n{}\nabout {:.0f} µs for each bucket, and "
       "{:.2f} Gbit/s each way\n\n"
-      "A training step of {}, batch {} on {} thread{} a process: {:.1f} ms without sums, {:.1f} ms with them\n"
+      "A training step of {}, batch {} on {} a process: {:.1f} ms without sums, {:.1f} ms with them\n"
       "Of {:.1f} ms of sums {:.0f} % are hidden behind the backward pass\n",
-      bench.processes, bench.hosts, bench.hosts == 1 ? "" : "s", table.Text(), bench.link.latency_us,
-      bench.link.gigabits_per_second, step.model, step.batch_size, step.threads, step.threads == 1 ? "" : "s",
-      step.alone_ms, step.together_ms, step.sums_ms, HiddenPercent(step));
+      Counted(bench.processes, "process"), Counted(bench.hosts, "host"), table.Text(), bench.link.latency_us,
+      bench.link.gigabits_per_second, step.model, step.batch_size, Counted(step.threads, "thread"), step.alone_ms,
+      step.together_ms, step.sums_ms, HiddenPercent(step));
 }
 
 nlohmann::ordered_json JsonOf(const CommBench& bench) {

@@ -200,8 +200,7 @@ std::string TextOf(const DataBench& bench) {
     return fmt::format("{:.0f} %", 100 * rate * first.threads / (first_rate * last.threads));
   };
   std::vector<std::string> headings = {"stage"};
-  for (const DataBench::Run& run : bench.runs)
-    headings.push_back(fmt::format("pictures/s on {} core{}", run.threads, run.threads == 1 ? "" : "s"));
+  for (const DataBench::Run& run : bench.runs) headings.push_back("pictures/s on " + Counted(run.threads, "core"));
   headings.emplace_back(bench.runs.size() == 1 ? "ms" : "of ideal");
   Table table(headings);
   for (size_t s = 0; s < first.stages.size(); ++s) {
@@ -214,9 +213,8 @@ std::string TextOf(const DataBench& bench) {
   }
   std::string text = table.Text() + '\n';
   for (const DataBench::Run& run : bench.runs)
-    text +=
-        fmt::format("Loader with {} worker{}: {:.0f} pictures/s; {:.2f} page faults and {:.2f} waits a picture\n",
-                    run.workers, run.workers == 1 ? "" : "s", run.loader_images_per_second, run.page_faults, run.waits);
+    text += fmt::format("Loader with {}: {:.0f} pictures/s; {:.2f} page faults and {:.2f} waits a picture\n",
+                        Counted(run.workers, "worker"), run.loader_images_per_second, run.page_faults, run.waits);
   if (bench.runs.size() > 1)
     text += fmt::format("The loader is at {} of ideal\n",
                         share(last.loader_images_per_second, first.loader_images_per_second));

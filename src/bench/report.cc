@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "backend/target.h"
+#include "base/text.h"
 #include "report/table.h"
 
 namespace riffle {
@@ -14,9 +15,14 @@ namespace {
 
 std::string Heading(const BenchSetting& setting) {
   const int size = setting.model.image_size, threads = setting.threads;
+<<<<<<< HEAD
   const std::string where = setting.card
                                 ? fmt::format("GPU, maps in {}", setting.maps)
                                 : fmt::format("{} thread{}, {}", threads, threads == 1 ? "" : "s", ActiveTarget());
+=======
+  const std::string where = setting.device ? fmt::format("GPU, maps in {}", setting.maps)
+                                           : fmt::format("{}, {}", Counted(threads, "thread"), ActiveTarget());
+>>>>>>> packs
   return fmt::format("{}, {}: batch {}, {} × {} px, {}\n\n", setting.model.name,
                      setting.mode == "train" ? "a training step" : "inference", setting.batch_size, size, size, where);
 }
@@ -95,13 +101,13 @@ std::string TextOf(const BenchSetting& setting, const Measurement& m) {
   const std::string_view roof = setting.device ? "that of a copy" : "the machine's peak";
   return Heading(setting) + fmt::format(
                                 "pictures/s     {:.1f}\n"
-                                "latency        {:.3f} ms (90 %: {:.3f}, 99 %: {:.3f}; {} runs)\n"
+                                "latency        {:.3f} ms (90 %: {:.3f}, 99 %: {:.3f}; {})\n"
                                 "{:<15}{:.1f}, {} {:.1f}\n"
                                 "share of it    {:.1f} % (half of {} rounds within {:.1f} and {:.1f})\n"
                                 "{:<15}{}\n",
-                                m.images_per_second, m.latency_ms_median, m.latency_ms_p90, m.latency_ms_p99, m.runs,
-                                unit, m.rate, roof, m.roof, m.percent_of_roof, m.rounds, m.percent_of_roof_low,
-                                m.percent_of_roof_high, setting.device ? "memory" : "resident",
+                                m.images_per_second, m.latency_ms_median, m.latency_ms_p90, m.latency_ms_p99,
+                                Counted(m.runs, "run"), unit, m.rate, roof, m.roof, m.percent_of_roof, m.rounds,
+                                m.percent_of_roof_low, m.percent_of_roof_high, setting.device ? "memory" : "resident",
                                 BytesText(BytesTaken(setting)));
 }
 

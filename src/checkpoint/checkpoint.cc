@@ -185,12 +185,12 @@ Result<CheckpointInfo> ParseInfo(const SafetensorsFile& file) {
   RIFFLE_TRY(ReadOptional(metadata, kLeftOut, file.path(), &info.steps_left_out));
   RIFFLE_TRY(ReadOptional(metadata, kRunSeconds, file.path(), &info.run_seconds));
   if (!info.classes.empty() && static_cast<int>(info.classes.size()) != info.model.num_classes)
-    return DataLoss("{}: {} class names for a head of {} classes", file.path(), info.classes.size(),
-                    info.model.num_classes);
+    return DataLoss("{}: {} for a head of {}", file.path(),
+                    Counted(static_cast<int64_t>(info.classes.size()), "class name"), info.model.num_classes);
   if (info.preprocessing.channels != info.model.in_channels || info.preprocessing.image_size != info.model.image_size)
-    return DataLoss("{}: its preprocessing makes pictures of {} channels and {} pixels, its network takes {} and {}",
-                    file.path(), info.preprocessing.channels, info.preprocessing.image_size, info.model.in_channels,
-                    info.model.image_size);
+    return DataLoss("{}: its preprocessing makes pictures of {} and {} pixels, its network takes {} and {}",
+                    file.path(), Counted(info.preprocessing.channels, "channel"), info.preprocessing.image_size,
+                    info.model.in_channels, info.model.image_size);
   return info;
 }
 

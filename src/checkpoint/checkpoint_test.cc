@@ -212,7 +212,7 @@ TEST(Checkpoint, DamagedMetadataIsNamed) {
   EXPECT_THAT(ErrorOfMetadata("best_top1_percent", "nan", ErrorCode::kDataLoss), HasSubstr("\"nan\""));
   EXPECT_THAT(ErrorOfMetadata("classes", "[\"a\"", ErrorCode::kDataLoss), HasSubstr("\"classes\": expected an array"));
   EXPECT_THAT(ErrorOfMetadata("classes", "[\"a\",1]", ErrorCode::kDataLoss), HasSubstr("expected an array of names"));
-  EXPECT_THAT(ErrorOfMetadata("classes", "[\"a\"]", ErrorCode::kDataLoss), HasSubstr("1 class names for a head of 2"));
+  EXPECT_THAT(ErrorOfMetadata("classes", "[\"a\"]", ErrorCode::kDataLoss), HasSubstr("1 class name for a head of 2"));
   EXPECT_THAT(ErrorOfMetadata("model", "{}", ErrorCode::kInvalidArgument), HasSubstr("key"));
   EXPECT_THAT(ErrorOfMetadata("preprocessing", "[]", ErrorCode::kDataLoss), HasSubstr("object"));
   for (const char* images : {"1.5", "1e300", "18446744073709551615", "true"})

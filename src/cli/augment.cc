@@ -207,7 +207,8 @@ Status Run(const Invocation& invocation, const Console& console) {
   if (const std::string note = PixelScaleNote(settings); !note.empty()) log.Line(note);
   RIFFLE_TRY(DownloadIfAsked(options, log));
   RIFFLE_ASSIGN(const std::unique_ptr<Dataset> data, OpenDataset(TrainDataset(options)));
-  for (const std::string& note : NotesOn(*data, options.train_split)) log.Line(note);
+  for (const std::string& note : NotesOn(*data, options.train_split, options.image_resize, options.crop_pct))
+    log.Line(note);
 
   const auto order = EpochOrder(data->size(), options.shuffle, static_cast<uint64_t>(options.seed), 0);
   RIFFLE_ASSIGN(const std::vector<int64_t> shown, Readable(*data, order, wanted, log));
@@ -240,8 +241,8 @@ Status Run(const Invocation& invocation, const Console& console) {
   }
   RIFFLE_ASSIGN(const std::string png, EncodePng(sheet.View()));
   RIFFLE_TRY(WriteFileAtomically(*path, png));
-  console.out << fmt::format("{}: {} of {} pictures of {}, as validation and {} epochs of training see them\n",
-                             OneLine(*path), pictures, data->size(), set, versions);
+  console.out << fmt::format("{}: {} of {} of {}, as validation and {} of training see them\n", OneLine(*path),
+                             pictures, Counted(data->size(), "picture"), set, Counted(versions, "epoch"));
   for (const std::string& part : parts) console.out << "  " << part << '\n';
   return {};
 }

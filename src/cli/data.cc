@@ -195,7 +195,7 @@ class Live {
     const auto now = std::chrono::steady_clock::now();
     if (now < next_ && done < total) return;
     next_ = now + std::chrono::milliseconds(100);
-    log_.Live(fmt::format("{} of {} pictures, {:.0f} a second", Grouped(done), Grouped(total),
+    log_.Live(fmt::format("{} of {}, {:.0f} a second", Grouped(done), GroupedCount(total, "picture"),
                           static_cast<double>(done) / std::chrono::duration<double>(now - start_).count()));
   }
 
@@ -221,8 +221,8 @@ Status RunCheck(const Invocation& invocation, const DatasetInfo& info, const std
     console.out << TextOf(check);
   const size_t unreadable = check.unreadable.size(), incomplete = check.incomplete.size();
   if (!invocation.Has("strict") || unreadable + incomplete == 0) return {};
-  return DataLoss("{} of {} pictures cannot be read, {} only in part (--strict)", unreadable, check.pictures(),
-                  incomplete);
+  return DataLoss("{} of {} cannot be read, {} only in part (--strict)", unreadable,
+                  Counted(check.pictures(), "picture"), incomplete);
 }
 
 // What is passed over, before it is missed.
@@ -242,8 +242,8 @@ Status PackAsTheyAre(const std::vector<NamedSplit>& splits, const PackOptions& o
     RIFFLE_TRY(Pack(splits, options, [&](int64_t done, int64_t total) {
       live.Report(done, total);
       if (NotedSignal() == 0) return Status();
-      return Interrupted("stopped by {} after {} of {} pictures of a split; nothing was written",
-                         SignalText(NotedSignal()), done, total);
+      return Interrupted("stopped by {} after {} of {} of a split; nothing was written", SignalText(NotedSignal()),
+                         done, Counted(total, "picture"));
     }));
   }
   for (const NamedSplit& split : splits)
@@ -283,9 +283,8 @@ Status PackForSpeed(const Invocation& invocation, const std::vector<NamedSplit>&
            [&](int64_t done, int64_t total) {
              progress.Report(done, total);
              if (NotedSignal() == 0) return Status();
-             return Interrupted(
-                 "stopped by {} after {} of {} pictures; the same command goes on from the last whole file",
-                 SignalText(NotedSignal()), done, total);
+             return Interrupted("stopped by {} after {} of {}; the same command goes on from the last whole file",
+                                SignalText(NotedSignal()), done, Counted(total, "picture"));
            }});
   log.Live("");
   if (!packed.ok()) return packed.status();

@@ -35,6 +35,17 @@ std::string ClassesWithoutPictures(const Dataset& data) {
   return fmt::format("{} of {} classes, such as '{}'", count, has_some.size(), first);
 }
 
+/// Where packs hold less than validation resizes to, which is what training needs at least.
+std::string SmallPack(const Dataset& data, const std::string& split, int image_size, double crop_pct) {
+  const int needed = Preprocessing{.image_size = image_size, .crop_pct = crop_pct}.ResizedShortSide();
+  const std::optional<int64_t> most = data.MostOfShorterSide();
+  if (!most || *most >= needed) return "";
+  return fmt::format(
+      "The packs of '{}' have at most {} on the shorter side, fewer than the {} from which pictures of {} × {} are "
+      "made: enlarging costs accuracy; if the originals are larger, pack them with --max_side {} or more",
+      split, Counted(*most, "pixel"), needed, image_size, image_size, needed);
+}
+
 std::vector<float> Floats(const std::vector<double>& values) { return {values.begin(), values.end()}; }
 
 }  // namespace
@@ -140,7 +151,7 @@ std::string WherePicturesAreMade(const Augmentation& augmentation, const Device&
 
 std::string UnusedClass(int label) { return fmt::format("unused {}", label); }
 
-std::vector<std::string> NotesOn(const Dataset& data, const std::string& split) {
+std::vector<std::string> NotesOn(const Dataset& data, const std::string& split, int image_size, double crop_pct) {
   std::vector<std::string> notes;
   if (!data.stand_in().empty())
     notes.push_back(fmt::format("There is no split '{}': '{}' is used", split, data.stand_in()));
@@ -148,6 +159,8 @@ std::vector<std::string> NotesOn(const Dataset& data, const std::string& split) 
     notes.push_back(fmt::format("Left out of '{}': {}", split, Described(kinds)));
   if (std::string missing = ClassesWithoutPictures(data); !missing.empty())
     notes.push_back(fmt::format("No pictures in split '{}': {}", split, missing));
+  if (std::string small = SmallPack(data, split, image_size, crop_pct); !small.empty())
+    notes.push_back(std::move(small));
   return notes;
 }
 

@@ -47,8 +47,9 @@ std::string WherePicturesAreMade(const Augmentation& augmentation, const Device&
 std::string UnusedClass(int label);
 
 /// What there is to say of a data set that was opened as `split`, a line each: another split that stands in, files that
-/// were left out and may have been meant as pictures, classes without pictures.
-std::vector<std::string> NotesOn(const Dataset& data, const std::string& split);
+/// were left out and may have been meant as pictures, classes without pictures, packs of smaller pictures than those of
+/// image_size × image_size are made from.
+std::vector<std::string> NotesOn(const Dataset& data, const std::string& split, int image_size, double crop_pct);
 
 /// A line where shuffle_buffer hardly shuffles: pictures that lie class by class and not in several shards; or "".
 std::string NarrowBufferNote(const Dataset& train, const Options& options);

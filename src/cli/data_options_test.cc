@@ -6,6 +6,7 @@
 
 #include "backend/testing/guarded_device.h"
 #include "data/registry.h"
+#include "data/testing/packs.h"
 #include "picture/testing/pictures.h"
 
 namespace riffle {
@@ -169,6 +170,19 @@ TEST(DataOptionsTest, ANarrowBufferIsToldWherePicturesLieClassByClassInNoShards)
   EXPECT_EQ(NarrowBufferNote(**data, {.shuffle_buffer = 4}), "") << "all of them";
   EXPECT_EQ(NarrowBufferNote(**data, {.shuffle_buffer = 0}), "");
   EXPECT_EQ(NarrowBufferNote(**data, {.shuffle = false, .shuffle_buffer = 3}), "") << "idle: another line";
+}
+
+TEST(DataOptionsTest, PacksOfSmallerPicturesThanTheRunMakesAreTold) {
+  const std::filesystem::path root = SomePhotographs();
+  ASSERT_TRUE(PackIt(root, root / "packed/x", kRaw).ok());
+  const auto pack = Open(root / "packed");
+  EXPECT_THAT(NotesOn(*pack, "train", 14, 0.875), ElementsAre()) << "16 pixels are what validation resizes to";
+  EXPECT_THAT(
+      NotesOn(*pack, "train", 15, 0.875),
+      ElementsAre("The packs of 'train' have at most 16 pixels on the shorter side, fewer than the 17 from which "
+                  "pictures of 15 × 15 are made: enlarging costs accuracy; if the originals are larger, pack "
+                  "them with --max_side 17 or more"));
+  EXPECT_THAT(NotesOn(*Open(root), "train", 224, 0.875), ElementsAre()) << "of files nobody knows it beforehand";
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/text.h"
 #include "report/plot.h"
 #include "report/progress.h"
 #include "report/table.h"
@@ -16,7 +17,7 @@ std::string LearningRateCurve(const ScheduleOptions& options, int64_t steps_per_
   std::vector<double> rates;
   for (int64_t step = 0; step < steps; ++step) rates.push_back(LearningRate(options, step, steps_per_epoch));
   std::string text =
-      fmt::format("Learning rate of {} steps, {} an epoch, from {:.4g} over {:.4g} to {:.4g}:\n", Grouped(steps),
+      fmt::format("Learning rate of {}, {} an epoch, from {:.4g} over {:.4g} to {:.4g}:\n", GroupedCount(steps, "step"),
                   Grouped(steps_per_epoch), rates.front(), std::ranges::max(rates), rates.back());
   return text + PlotText({.values = rates,
                           .x_end = static_cast<double>(options.epoch_size),
@@ -48,7 +49,7 @@ Result<std::string> TimeNeeded(const TrainerOptions& options, Trainer& trainer, 
   }
   if (validation != nullptr && validations > 0) {
     RIFFLE_ASSIGN(const Pace pace, trainer.PaceOfValidation(*validation));
-    add(fmt::format("{} validation{}", validations, validations == 1 ? "" : "s"), validation->image_size(), pace,
+    add(Counted(validations, "validation"), validation->image_size(), pace,
         validations * validation->BatchesPerEpoch());
   }
   return fmt::format("{}About {} in all, if the machine stays as busy as now\n", table.Text(),

@@ -88,9 +88,9 @@ Result<int> ClassNamed(std::string_view text, const CheckpointInfo& info) {
   if (index && *index >= 0 && *index < info.model.num_classes) return *index;
   const std::vector<std::string_view> views(names.begin(), names.end());
   return InvalidArgument(
-      "option class (command line): expected one of the {} classes of the checkpoint, by its name or its number from 0 "
+      "option class (command line): expected one of {} of the checkpoint, by its name or its number from 0 "
       "to {}, found '{}'; the nearest name is '{}'",
-      names.size(), names.size() - 1, text, Nearest(text, views));
+      Counted(static_cast<int64_t>(names.size()), "class"), names.size() - 1, text, Nearest(text, views));
 }
 
 }  // namespace riffle

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "cli/command.h"
 #include "cli/export_formats.h"
 #include "cli/own_number.h"
@@ -58,9 +59,9 @@ int64_t BytesOf(const fs::path& file) {
 std::string Line(const ExportFormat& format, const ExportJob& job, WeightSet set, const Exported& exported) {
   const ModelDescription& model = job.info.model;
   const fs::path& out = exported.files[0];
-  std::string line = fmt::format("{}: {} of {}{}, {} × {} pixels, {} classes, {}", out.string(), format.what,
-                                 model.name, set == WeightSet::kEma ? ", averaged weights" : "", model.image_size,
-                                 model.image_size, Grouped(model.num_classes), BytesText(BytesOf(out)));
+  std::string line = fmt::format("{}: {} of {}{}, {} × {} pixels, {}, {}", out.string(), format.what, model.name,
+                                 set == WeightSet::kEma ? ", averaged weights" : "", model.image_size, model.image_size,
+                                 GroupedCount(model.num_classes, "class"), BytesText(BytesOf(out)));
   for (size_t i = 1; i < exported.files.size(); ++i)
     line += fmt::format("{}{} ({})", i == 1 ? "; with " : ", ", exported.files[i].string(),
                         BytesText(BytesOf(exported.files[i])));

@@ -47,7 +47,8 @@ Result<std::vector<float>> LogitsOf(const Plan& plan, const ParameterValues<floa
 /// The largest difference as a share of the largest expected number. DataLoss where the numbers are not as many, or no
 /// numbers.
 Result<double> Difference(const std::vector<float>& found, const std::vector<float>& expected) {
-  if (found.size() != expected.size()) return DataLoss("expected {} numbers, found {}", expected.size(), found.size());
+  if (found.size() != expected.size())
+    return DataLoss("expected {}, found {}", Counted(static_cast<int64_t>(expected.size()), "number"), found.size());
   double difference = 0, largest = 0;
   for (size_t i = 0; i < found.size(); ++i) {
     const double d = std::abs(double{found[i]} - expected[i]);

@@ -66,8 +66,8 @@ Result<std::vector<float>> LogitsOf(const ImportedNetwork& network, const Shape&
                                     const std::vector<float>& pictures, const Machine& machine) {
   ModelDescription model = network.info.model;
   if (shape.channels != model.in_channels)
-    return InvalidArgument("option check_shape (command line): pictures of {} channels, the network takes {}",
-                           shape.channels, model.in_channels);
+    return InvalidArgument("option check_shape (command line): pictures of {}, the network takes {}",
+                           Counted(shape.channels, "channel"), model.in_channels);
   model.image_size = static_cast<int>(shape.height);
   RIFFLE_ASSIGN(const Plan plan, MakePlan(model));
   Session session(machine.execution, plan, machine.ops);
@@ -131,9 +131,10 @@ Status Run(const Invocation& invocation, const Console& console) {
   RIFFLE_TRY(CheckLogits(network, invocation, *machine, log));
   RIFFLE_ASSIGN(const Plan plan, MakePlan(network.info.model));
   RIFFLE_TRY(SaveCheckpoint(out, network.info, plan.registry, network.weights));
-  log.Line(fmt::format("{}: {}, {} classes{}, pictures of {} × {} pixels", out.string(), network.info.model.name,
-                       network.info.model.num_classes, network.info.classes.empty() ? " without names" : "",
-                       network.info.model.image_size, network.info.model.image_size));
+  log.Line(fmt::format("{}: {}, {}{}, pictures of {} × {} pixels", out.string(), network.info.model.name,
+                       Counted(network.info.model.num_classes, "class"),
+                       network.info.classes.empty() ? " without names" : "", network.info.model.image_size,
+                       network.info.model.image_size));
   return {};
 }
 

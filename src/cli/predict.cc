@@ -57,10 +57,11 @@ class Summary {
   std::string Text() const {
     std::vector<std::pair<std::string, int64_t>> rows(counts_.begin(), counts_.end());
     std::ranges::stable_sort(rows, std::ranges::greater(), &std::pair<std::string, int64_t>::second);
-    std::string text = fmt::format("{} picture{}", Grouped(pictures_), pictures_ == 1 ? "" : "s");
+    std::string text = GroupedCount(pictures_, "picture");
     for (size_t i = 0; i < std::min(rows.size(), kClassesInSummary); ++i)
       text += fmt::format("{}{} {}", i == 0 ? ": " : ", ", Grouped(rows[i].second), OneLine(rows[i].first));
-    if (rows.size() > kClassesInSummary) text += fmt::format(" and {} more classes", rows.size() - kClassesInSummary);
+    if (rows.size() > kClassesInSummary)
+      text += fmt::format(" and {}", Counted(static_cast<int64_t>(rows.size() - kClassesInSummary), "more class"));
     return text + '\n';
   }
 

@@ -5,6 +5,7 @@
 
 #include <variant>
 
+#include "base/text.h"
 #include "cli/command.h"
 #include "cli/data_options.h"
 #include "cli/download.h"
@@ -61,7 +62,8 @@ Status Run(const Invocation& invocation, const Console& console) {
 
   RIFFLE_TRY(DownloadIfAsked(options, log));
   RIFFLE_ASSIGN(const std::unique_ptr<Dataset> data, OpenDataset(TrainDataset(options)));
-  for (const std::string& note : NotesOn(*data, options.train_split)) log.Line(note);
+  for (const std::string& note : NotesOn(*data, options.train_split, options.image_resize, info.preprocessing.crop_pct))
+    log.Line(note);
   RIFFLE_ASSIGN(
       const std::unique_ptr<Loader> loader,
       MakeTrainLoader(options, *data, info.preprocessing, options.image_resize, {.device = machine->execution.device}));
@@ -79,9 +81,9 @@ Status Run(const Invocation& invocation, const Console& console) {
   network.values().Download(&state.values);
   const fs::path out = *invocation.Own("out");
   RIFFLE_TRY(SaveCheckpoint(out, info, plan.registry, state));
-  log.Line(fmt::format("{}: the {}weights of {}, batch-norm statistics averaged over {} batch{} of {}, {} × {} pixels",
+  log.Line(fmt::format("{}: the {}weights of {}, batch-norm statistics averaged over {} of {}, {} × {} pixels",
                        out.string(), checkpoint.best_weights() == WeightSet::kEma ? "averaged " : "", checkpoint.path(),
-                       used, used == 1 ? "" : "es", options.batch_size, options.image_resize, options.image_resize));
+                       Counted(used, "batch"), options.batch_size, options.image_resize, options.image_resize));
   return {};
 }
 

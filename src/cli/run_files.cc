@@ -133,11 +133,11 @@ Result<std::unique_ptr<TrainObserver>> RunFiles::Prepare(const EpochLoaders& loa
   RIFFLE_TRY(WriteFileAtomically(folder_ / (info.model.name + ".yaml"), trainer.info().options));
   RIFFLE_ASSIGN(MetricsLog metrics, MetricsLog::Open(folder_, trainer.finished_epochs()));
   if (metrics.dropped() > 0)
-    log_.Line(
-        fmt::format("Rows of {} later epochs are dropped from the metrics: they are trained again", metrics.dropped()));
+    log_.Line(fmt::format("Rows of {} are dropped from the metrics, to be trained again",
+                          Counted(metrics.dropped(), "later epoch")));
   if (metrics.missing() > 0)
-    log_.Line(fmt::format("The metrics in {} lack the rows of {} of the {} epochs so far", folder_.string(),
-                          metrics.missing(), trainer.finished_epochs()));
+    log_.Line(fmt::format("The metrics in {} lack the rows of {} of the {} so far", folder_.string(), metrics.missing(),
+                          Counted(trainer.finished_epochs(), "epoch")));
   return std::unique_ptr<TrainObserver>(new RunReporter(options_, loaders, log_, std::move(metrics), *lock_));
 }
 

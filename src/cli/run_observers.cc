@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "base/text.h"
 #include "cli/data_options.h"
 #include "cli/interruption.h"
 #include "cli/run_folder.h"
@@ -18,14 +19,14 @@ Status SignalObserver::OnEpochBegin(int epoch) {
 
 Status SignalObserver::OnStep(const StepEvent& e) {
   if (NotedSignal() == 0 || !e.may_end) return {};  // an epoch that is trained is not thrown away
-  return Interrupted("stopped by {} in epoch {} after {} of {} batches", SignalText(NotedSignal()), e.epoch, e.batch,
-                     e.batches);
+  return Interrupted("stopped by {} in epoch {} after {} of {}", SignalText(NotedSignal()), e.epoch, e.batch,
+                     Counted(e.batches, "batch"));
 }
 
 Status SignalObserver::OnValidation(const Evaluation&, int64_t batch, int64_t batches) {
   if (NotedSignal() == 0 || batch == batches) return {};
-  return Interrupted("stopped by {} in a validation, after {} of {} batches", SignalText(NotedSignal()), batch,
-                     batches);
+  return Interrupted("stopped by {} in a validation, after {} of {}", SignalText(NotedSignal()), batch,
+                     Counted(batches, "batch"));
 }
 
 RunReporter::RunReporter(const Options& options, const EpochLoaders& loaders, Log& log, MetricsLog metrics,
@@ -79,7 +80,7 @@ Status RunReporter::OnValidation(const Evaluation& so_far, int64_t batch, int64_
 }
 
 void RunReporter::OnRecalibrated(int64_t batches) {
-  log_.Line(fmt::format("Batch-norm statistics averaged anew over {} batch{}", batches, batches == 1 ? "" : "es"));
+  log_.Line(fmt::format("Batch-norm statistics averaged anew over {}", Counted(batches, "batch")));
 }
 
 Status RunReporter::OnEpoch(const EpochEvent& e) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/text.h"
 #include "report/table.h"
 #include "settings/processes.h"
 
@@ -35,7 +36,7 @@ std::string EssentialConfigurations(const Options& o, const RunFacts& facts) {
   const double factor = LearningRateFactor(o, facts.processes);
   add("Learning rate",
       factor == 1 ? fmt::to_string(o.lr) : fmt::format("{} × {} = {:.6g}", o.lr, factor, factor * o.lr));
-  add("LR Scheduler", fmt::format("{}, {} epochs of warm-up", o.scheduler, o.warmup_epochs));
+  add("LR Scheduler", fmt::format("{}, {} of warm-up", o.scheduler, Counted(o.warmup_epochs, "epoch")));
   add("Momentum", o.momentum);
   add("Weight decay", fmt::format("{} (filter: {})", o.weight_decay, o.weight_decay_filter));
   add("Loss", o.loss);

@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/text.h"
 #include "cli/command.h"
 #include "model/fold.h"
 #include "model/plan.h"
@@ -62,12 +63,12 @@ std::string TextOf(const Plan& plan, const Memory& memory, int batch_size, int t
   const ModelDescription& model = plan.model;
   const int64_t trainable = plan.registry.trainable_count();
   return fmt::format(
-      "{}: {} classes, {} × {} × {}\n\n{}\nParameters  {} ({} with batch norm's statistics)\n"
+      "{}: {}, {} × {} × {}\n\n{}\nParameters  {} ({} with batch norm's statistics)\n"
       "MACs        {} for one picture\n"
-      "Memory      inference {}, training {} (batches of {}, {} threads)\n",
-      model.name, Grouped(model.num_classes), model.in_channels, model.image_size, model.image_size, table.Text(),
-      Grouped(trainable), Grouped(trainable + plan.registry.statistics_count()), Grouped(plan.Macs()),
-      BytesText(memory.inference_bytes), BytesText(memory.training_bytes), batch_size, threads);
+      "Memory      inference {}, training {} (batches of {}, {})\n",
+      model.name, GroupedCount(model.num_classes, "class"), model.in_channels, model.image_size, model.image_size,
+      table.Text(), Grouped(trainable), Grouped(trainable + plan.registry.statistics_count()), Grouped(plan.Macs()),
+      BytesText(memory.inference_bytes), BytesText(memory.training_bytes), batch_size, Counted(threads, "thread"));
 }
 
 Status Run(const Invocation& invocation, const Console& console) {

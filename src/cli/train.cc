@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 
+#include "base/text.h"
 #include "cli/command.h"
 #include "cli/data_options.h"
 #include "cli/download.h"
@@ -67,8 +68,8 @@ Result<TrainingData> OpenTrainingData(const Settings& settings, const std::optio
   if (like) TakeStructure(*like, settings, &info->model);
   const int num_classes = info->model.num_classes;
   if (num_classes < data_classes) {
-    return InvalidArgument("option num_classes: expected at least the {} classes of the data, found {}", data_classes,
-                           num_classes);
+    return InvalidArgument("option num_classes: expected at least the {} of the data, found {}",
+                           Counted(data_classes, "class"), num_classes);
   }
   for (int i = data_classes; i < num_classes; ++i) info->classes.push_back(UnusedClass(i));
   RIFFLE_ASSIGN(data.train_loaders, EpochLoaders::Create(options, *data.train, info->preprocessing, place));
@@ -120,7 +121,8 @@ Status LookAtValidation(const TrainingData& data, Log& log, Communicator& world)
 std::string EndedEarly(const Trainer& trainer, const Options& options) {
   const std::string saved = trainer.saved().string();
   if (trainer.end() == RunEnd::kPatience)
-    return fmt::format("Ended early: {} validations in a row were no better than {:.2f} %: {}", options.patience,
+    return fmt::format("Ended early: {} in a row {} no better than {:.2f} %: {}",
+                       Counted(options.patience, "validation"), options.patience == 1 ? "was" : "were",
                        *trainer.info().best_top1_percent, saved);
   if (trainer.end() == RunEnd::kTime)
     return fmt::format("The time is up, {:.6g} minutes; --resume=auto with more --max_minutes goes on from {}",
@@ -130,13 +132,16 @@ std::string EndedEarly(const Trainer& trainer, const Options& options) {
 
 /// What shows of the data sets once they are open, and is no error.
 void TellOf(const TrainingData& data, const Options& options, int processes, Log& log) {
-  for (const std::string& note : NotesOn(*data.train, options.train_split)) log.Line(note);
+  for (const std::string& note : NotesOn(*data.train, options.train_split, options.image_resize, options.crop_pct))
+    log.Line(note);
   const std::string sorted = NarrowBufferNote(*data.train, options);
   if (!sorted.empty()) log.Line(sorted);
   const std::string few = FewUpdatesNote(options, data.train->size(), data.train_loaders->BatchesPerEpoch(), processes);
   if (!few.empty()) log.Line(few);
   if (!data.validation) return;
-  for (const std::string& note : NotesOn(*data.validation, options.val_split)) log.Line(note);
+  for (const std::string& note : NotesOn(*data.validation, options.val_split,
+                                         options.val_resize.value_or(options.image_resize), options.crop_pct))
+    log.Line(note);
   const std::string apart = Apart(options.val_split, *data.validation, options.train_split, *data.train);
   if (!apart.empty()) log.Line("Not beside each other: " + apart);
 }

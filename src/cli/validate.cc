@@ -76,11 +76,12 @@ Result<std::string> LossDifferences(const CheckpointInfo& info, const Options& o
 
 /// Of weights that do not name their classes: those of the data, in their order, if there are not too many.
 Status TakeForClassesOf(const Dataset& data, const Checkpoint& checkpoint, Log& log) {
-  const size_t known = checkpoint.info().model.num_classes, found = data.classes().size();
+  const auto known = checkpoint.info().model.num_classes, found = static_cast<int>(data.classes().size());
   if (found > known)
-    return InvalidArgument("{}: a network of {} classes, and the data have {}", checkpoint.path(), known, found);
-  log.Line(fmt::format("{} does not name its {} classes: they are taken for the data's{}, in their order",
-                       checkpoint.path(), known, found < known ? fmt::format(" {} and others", found) : ""));
+    return InvalidArgument("{}: a network of {}, and the data have {}", checkpoint.path(), Counted(known, "class"),
+                           found);
+  log.Line(fmt::format("{} does not name its {}: taken for the data's{}, in their order", checkpoint.path(),
+                       Counted(known, "class"), found < known ? fmt::format(" {} and others", found) : ""));
   return {};
 }
 
@@ -134,7 +135,8 @@ Status Validate(const Invocation& invocation, const Console& console, Communicat
   options.exif_orientation = preprocessing.exif_orientation;
   RIFFLE_TRY(DownloadTogether(options, log, world));
   RIFFLE_ASSIGN(const std::unique_ptr<Dataset> data, OpenDataset(ValDataset(options, checkpoint.info().classes)));
-  for (const std::string& note : NotesOn(*data, options.val_split)) log.Line(note);
+  for (const std::string& note : NotesOn(*data, options.val_split, preprocessing.image_size, preprocessing.crop_pct))
+    log.Line(note);
   if (checkpoint.info().classes.empty()) RIFFLE_TRY(TakeForClassesOf(*data, checkpoint, log));
   RIFFLE_ASSIGN(const Transform transform, Transform::ForEvaluation(preprocessing));
   RIFFLE_ASSIGN(const std::unique_ptr<Loader> loader,

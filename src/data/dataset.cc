@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "base/random.h"
+#include "base/text.h"
 #include "data/imagenet_classes.h"
 #include "data/readers.h"
 #include "data/split_names.h"
@@ -27,7 +28,9 @@ class Subset : public Dataset {
     return all_->ReadRegion(chosen_[i], choose, scratch);
   }
   Result<std::vector<uint8_t>> Encoded(int64_t i) const override { return all_->Encoded(chosen_[i]); }
+  std::string Contents() const override { return all_->Contents(); }
   Status Verify(int64_t i) const override { return all_->Verify(chosen_[i]); }
+  std::optional<int64_t> MostOfShorterSide() const override { return all_->MostOfShorterSide(); }
   bool InMemory() const override { return all_->InMemory(); }
   std::optional<int64_t> BytesInPlace(int64_t i) const override { return all_->BytesInPlace(chosen_[i]); }
   std::vector<int64_t> ShardStarts() const override {
@@ -118,6 +121,7 @@ std::string Dataset::Checksum() const {
   };
   for (int64_t i = 0; i < size(); ++i)
     add(fmt::format("{}\n{}\n", std::string_view(NameOf(i)).substr(common), label(i)));
+  add(Contents());
   return fmt::format("{:016x}", hash);
 }
 
@@ -128,12 +132,13 @@ Result<std::unique_ptr<Dataset>> OpenDataset(const DatasetOptions& options) {
   RIFFLE_ASSIGN(std::unique_ptr<Dataset> dataset, OpenLayout(*info, options));
   if (options.exif_orientation) dataset->FollowExif();
   if (!options.classes.empty() && !SameClasses(options.classes, dataset->classes()))
-    return InvalidArgument("{} has {} classes from '{}' to '{}', the network is trained for {} from '{}' to '{}'",
-                           info->name, dataset->classes().size(), dataset->classes().front(), dataset->classes().back(),
-                           options.classes.size(), options.classes.front(), options.classes.back());
+    return InvalidArgument("{} has {} from '{}' to '{}', the network is trained for {} from '{}' to '{}'", info->name,
+                           Counted(static_cast<int64_t>(dataset->classes().size()), "class"),
+                           dataset->classes().front(), dataset->classes().back(), options.classes.size(),
+                           options.classes.front(), options.classes.back());
   if (options.num_samples < 0 || options.num_samples > dataset->size())
-    return InvalidArgument("--num_samples={}: the '{}' split of {} has {} pictures", options.num_samples, options.split,
-                           info->name, dataset->size());
+    return InvalidArgument("--num_samples={}: the '{}' split of {} has {}", options.num_samples, options.split,
+                           info->name, Counted(dataset->size(), "picture"));
   if (options.num_samples == 0 || options.num_samples == dataset->size()) return dataset;
   std::vector<int64_t> chosen = Choose(dataset->size(), options.num_samples, options.seed);
   return std::unique_ptr<Dataset>(std::make_unique<Subset>(std::move(dataset), std::move(chosen)));

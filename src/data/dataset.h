@@ -41,8 +41,9 @@ class Dataset {
   int32_t label(int64_t i) const { return labels_[i]; }
   /// What messages call picture i: a path, or "cifar10 train #17".
   virtual std::string NameOf(int64_t i) const = 0;
-  /// Of the names and labels of all pictures, in their order, as 16 hexadecimal digits: another one for pictures that
-  /// were added, removed, renamed or moved to another class, the same one wherever the data set lies.
+  /// Of the names and labels of all pictures, in their order, and of what Contents() tells, as 16 hexadecimal digits:
+  /// another one for pictures that were added, removed, renamed or moved to another class, the same one wherever the
+  /// data set lies.
   std::string Checksum() const;
   /// Picture i, grey or RGB as the data set was opened: a view of memory that the data set holds, or of `scratch`,
   /// whose memory is used again. The view lives as long as both stay untouched. Errors name the picture.
@@ -51,8 +52,14 @@ class Dataset {
   virtual Result<Region> ReadRegion(int64_t i, const ChooseNeed& choose, Picture& scratch) const;
   /// The file of picture i as it lies there, for data sets whose pictures are files; Unavailable for the others.
   virtual Result<std::vector<uint8_t>> Encoded(int64_t i) const;
+  /// What tells the pictures themselves from others of the same names, where the files of the data set have checksums;
+  /// otherwise "".
+  virtual std::string Contents() const { return ""; }
   /// Whether picture i is what it was when the data set was written, where that has checksums. DataLoss names it.
   virtual Status Verify(int64_t /*i*/) const { return {}; }
+  /// Where pictures were made smaller as they were packed: the most pixels that the shorter side of one has. Otherwise
+  /// nothing.
+  virtual std::optional<int64_t> MostOfShorterSide() const { return std::nullopt; }
   /// Whether reading is no work and cannot fail: the pictures were checked and decoded when the data set was opened.
   virtual bool InMemory() const { return false; }
   /// Bytes of the pixels of picture i, where what Read gives is always the same view, of memory that the data set

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "data/readers.h"
 
 namespace riffle {
@@ -114,8 +115,8 @@ Result<std::unique_ptr<Dataset>> OpenIdx(const DatasetInfo& info, const SplitInf
   RIFFLE_ASSIGN(const Idx pictures, ReadIdx(folder, split.files[0], 3));
   RIFFLE_ASSIGN(const Idx marks, ReadIdx(folder, split.files[1], 1));
   if (pictures.dimensions[0] != marks.dimensions[0])
-    return DataLoss("{}: {} pictures in {}, but {} labels in {}", folder.string(), pictures.dimensions[0],
-                    split.files[0], marks.dimensions[0], split.files[1]);
+    return DataLoss("{}: {} in {}, but {} in {}", folder.string(), Counted(pictures.dimensions[0], "picture"),
+                    split.files[0], Counted(marks.dimensions[0], "label"), split.files[1]);
   const int size = info.native_size;
   if (pictures.dimensions[1] != static_cast<uint32_t>(size) || pictures.dimensions[2] != static_cast<uint32_t>(size))
     return DataLoss("{}: {} has pictures of {} × {} pixels, {} has {} × {}", folder.string(), split.files[0],

@@ -86,7 +86,7 @@ std::string Described(const std::vector<LeftOut>& kinds) {
   int64_t files = 0;
   for (size_t i = kKindsTold; i < kinds.size(); ++i) files += kinds[i].files;
   const size_t more = kinds.size() - kKindsTold;
-  return text + fmt::format("; and {} more kind{} ({} file{})", more, more > 1 ? "s" : "", files, files > 1 ? "s" : "");
+  return text + fmt::format("; and {} ({})", Counted(static_cast<int64_t>(more), "more kind"), Counted(files, "file"));
 }
 
 std::vector<LeftOut> WithoutHarmless(std::vector<LeftOut> kinds) {

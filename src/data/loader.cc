@@ -39,7 +39,7 @@ Result<std::unique_ptr<Loader>> Loader::Create(const Dataset& dataset, const Tra
   if (options.batch_size < 1)
     return InvalidArgument("batch_size: at least 1 was expected, {} found", options.batch_size);
   if (options.ranks < 1 || options.rank < 0 || options.rank >= options.ranks)
-    return InvalidArgument("rank {} of {} processes: there is no such one", options.rank, options.ranks);
+    return InvalidArgument("rank {} of {}: there is no such one", options.rank, Counted(options.ranks, "process"));
   if (options.workers < 0 || options.workers > kMaxLoaderWorkers)
     return InvalidArgument("num_parallel_workers: 0 to {} were expected, {} found", kMaxLoaderWorkers, options.workers);
   if (options.prefetch_batches < 2)
@@ -54,10 +54,10 @@ Result<std::unique_ptr<Loader>> Loader::Create(const Dataset& dataset, const Tra
   if (dataset.size() > UINT32_MAX) return Unavailable("{} pictures; at most 2^32 are supported", dataset.size());
   if (options.drop_remainder && dataset.size() < int64_t{options.batch_size} * options.ranks)
     return InvalidArgument(
-        "batch_size {}{} is more than the {} pictures there are, and with drop_remainder no batch is left; set "
+        "batch_size {}{} is more than the data set has, {}, and with drop_remainder no batch is left; set "
         "a smaller one, or drop_remainder=False",
         options.batch_size, options.ranks > 1 ? fmt::format(" at each of {} processes", options.ranks) : "",
-        dataset.size());
+        Counted(dataset.size(), "picture"));
   return std::unique_ptr<Loader>(new Loader(dataset, transform, options));
 }
 
@@ -128,8 +128,9 @@ Status Loader::Start() {
   try {
     for (Slot& slot : slots_) Allocate(slot);
   } catch (const std::bad_alloc&) {
-    return Unavailable("no memory for {} batches of {} MB; a smaller batch_size or image_resize needs less",
-                       slots_.size(), MostImages() * transform_.MostDeviceBytes() >> 20);
+    return Unavailable("no memory for {} of {}; a smaller batch_size or image_resize needs less",
+                       Counted(static_cast<int64_t>(slots_.size()), "batch"),
+                       BytesText(MostImages() * transform_.MostDeviceBytes()));
   }
   KeepPictures();
   workers_.reserve(options_.workers);
@@ -394,9 +395,10 @@ Status Loader::Note(Slot& slot) {
 Status Loader::CheckTolerated() const {
   if (static_cast<int64_t>(unreadable_.size()) <= tolerated_) return {};
   return DataLoss(
-      "{} of {} pictures cannot be read, and max_unreadable_share {} tolerates {}; one of them is {}; 'riffle data "
+      "{} of {} cannot be read, and max_unreadable_share {} tolerates {}; one of them is {}; 'riffle data "
       "check' lists all",
-      unreadable_.size(), dataset_.size(), options_.max_unreadable_share, tolerated_, unreadable_.begin()->second);
+      unreadable_.size(), Counted(dataset_.size(), "picture"), options_.max_unreadable_share, tolerated_,
+      unreadable_.begin()->second);
 }
 
 // Each rank says what it has met: for a picture its index before the text.

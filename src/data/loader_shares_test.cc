@@ -94,9 +94,10 @@ TEST(Loader, RanksThatCannotFillABatchTogetherHaveNone) {
   const Numbers numbers(11);
   const auto loader = Loader::Create(numbers, Augmented(), {.batch_size = 4, .ranks = 3});
   ASSERT_FALSE(loader.ok());
-  EXPECT_EQ(loader.status().message(),
-            "batch_size 4 at each of 3 processes is more than the 11 pictures there are, and with drop_remainder no "
-            "batch is left; set a smaller one, or drop_remainder=False");
+  EXPECT_EQ(
+      loader.status().message(),
+      "batch_size 4 at each of 3 processes is more than the data set has, 11 pictures, and with drop_remainder no "
+      "batch is left; set a smaller one, or drop_remainder=False");
   EXPECT_FALSE(Loader::Create(numbers, Augmented(), {.ranks = 2, .rank = 2}).ok());
 }
 

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "data/order.h"
 #include "data/pack_staging.h"
+#include "data/shards.h"
 
 namespace riffle {
 namespace {
@@ -86,7 +87,9 @@ Result<StagedSet> Stage(const NamedSplit& split, const PackOptions& options, con
       if (progress) RIFFLE_TRY(progress(i + 1, data.size()));
     }
     RIFFLE_TRY(tar.Finish());
-    set.index.shards.push_back({file.path().filename().string(), end - begin});
+    RIFFLE_ASSIGN(const ShardContents written, ReadShard(file.part()));  // before it takes anything's place
+    set.index.shards.push_back(
+        {file.path().filename().string(), end - begin, IndexChecksum(ChecksumOf(written.entries))});
   }
   return set;
 }

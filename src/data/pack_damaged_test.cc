@@ -1,5 +1,6 @@
 // Packs that are damaged, cut off or gone: what is told of them.
 #include "data/check.h"
+#include "data/left_out.h"
 #include "data/testing/packs.h"
 
 namespace riffle {
@@ -37,7 +38,7 @@ TEST(DamagedPack, FilesThatAreCutMissingOrStrangeAreErrors) {
   fs::remove(file);
   EXPECT_TRUE(Has(error(), "x-train-000001.pack: the index beside it names this shard, and it is not there"));
   WriteBytes(file, ReadBytes(packed / "x-train-000002.pack"));
-  EXPECT_TRUE(Has(error(), "x-train-000001.pack: 5 pictures were expected, 2 found")) << error();
+  EXPECT_TRUE(Has(error(), "x-train-000001.pack: the index beside it tells of 5 pictures, 2 found")) << error();
   WriteBytes(file, whole);
   WriteBytes(packed / "x-train-000003.tar", {});
   EXPECT_TRUE(Has(error(), "shards of two kinds")) << error();
@@ -48,6 +49,76 @@ TEST(DamagedPack, FilesThatAreCutMissingOrStrangeAreErrors) {
     {"file": "x-train-000000.pack", "pictures": 5}, {"file": "x-train-000001.pack", "pictures": 5},
     {"file": "x-train-000002.pack", "pictures": 2}]})");
   EXPECT_TRUE(Has(error(), "its classes are not those that")) << error();
+}
+
+TEST(DamagedPack, AFileOfAnotherPackUnderTheRightNameIsAnError) {
+  const fs::path root = SomePhotographs(), packed = root / "packed", file = packed / "x-train-000001.pack";
+  ASSERT_TRUE(PackIt(root, packed / "x", kRaw).ok());
+  const auto own = FilesIn(packed);
+  const auto is_told = [&](const fs::path& other) {
+    fs::copy_file(other, file, fs::copy_options::overwrite_existing);
+    EXPECT_TRUE(Has(Error({.data_dir = packed, .classes = {}}),
+                    file.string() + ": it is not the file that the index beside it tells of"))
+        << other;
+    WriteBytes(file, own.at("x-train-000001.pack"));
+  };
+  int folders = 0;
+  const auto pack = [&](const fs::path& from, const PackForm& form, uint64_t seed = 1) {
+    const fs::path folder = root / fmt::format("other-{}", ++folders);
+    EXPECT_TRUE(PackIt(from, folder / "x", form, {.shard_size = 5, .seed = seed}).ok());
+    return folder / "x-train-000001.pack";
+  };
+  is_told(pack(root, kJpeg));
+  is_told(pack(root, {.max_side = 15}));
+  is_told(pack(root, {.max_side = 16, .interpolation = Interpolation::kBicubic}));
+  is_told(pack(root, kRaw, 2));
+  for (const auto& picture : fs::directory_iterator(root / "train/cat"))
+    WriteBytes(picture.path(), BmpOf(SomePicture(17, 23, 3, 77)));
+  is_told(pack(root, kRaw));  // other pixels under the same names
+  is_told(packed / "x-train-000000.pack");
+  EXPECT_TRUE(Open(packed)) << "all are back in their places";
+}
+
+TEST(DamagedPack, TheIndexOfAnotherPackIsAnError) {
+  const fs::path root = SomePhotographs(), packed = root / "packed";
+  ASSERT_TRUE(PackIt(root, packed / "x", kRaw).ok());
+  ASSERT_TRUE(PackIt(root, root / "other/x", kJpeg).ok());
+  fs::copy_file(root / "other/x-train.json", packed / "x-train.json", fs::copy_options::overwrite_existing);
+  EXPECT_TRUE(Has(Error({.data_dir = packed, .classes = {}}), "it is not the file that the index beside it tells of"));
+}
+
+TEST(DamagedPack, AnIndexOfAnEarlierVersionHasNoChecksumsAndIsRead) {
+  const fs::path root = SomePhotographs(), packed = root / "packed";
+  ASSERT_TRUE(PackIt(root, packed / "x", kRaw).ok());
+  WriteText(packed / "x-train.json", R"({"classes": ["cat", "dog"], "shards": [
+    {"file": "x-train-000000.pack", "pictures": 5}, {"file": "x-train-000001.pack", "pictures": 5},
+    {"file": "x-train-000002.pack", "pictures": 2}]})");
+  EXPECT_EQ(Open(packed)->size(), 12);
+}
+
+TEST(DamagedPack, APictureIsVerifiedWhenItIsFirstRead) {
+  const fs::path root = SomePhotographs();
+  for (const PackForm& form : {kRaw, kJpeg}) {
+    const fs::path packed = root / (form.quality ? "jpeg" : "raw");
+    ASSERT_TRUE(PackIt(root, packed / "x", form).ok());
+    const auto damaged = Open(packed)->NameOf(0);
+    std::vector<uint8_t> file = ReadBytes(packed / "x-train-000000.pack");
+    const PackedPicture row = ReadPackHead(file)->pictures[0];
+    file[row.offset + row.bytes - 3] ^= 1;  // the last pixel, or the end of a JPEG
+    WriteBytes(packed / "x-train-000000.pack", file);
+    const auto pack = Open(packed);
+    Picture scratch;
+    const auto is_told = [&](const Status& status) {
+      EXPECT_TRUE(Has(status.message(), damaged + ": damaged since it was packed")) << status.message();
+    };
+    const auto first_rows = [](int, int width) { return Need{.box = {0, 0, 1, width}}; };
+    for (int turn = 0; turn < 2; ++turn) {
+      is_told(pack->Read(0, scratch).status());
+      is_told(pack->ReadRegion(0, first_rows, scratch).status());
+      if (form.quality) is_told(pack->Encoded(0).status());
+      EXPECT_TRUE(pack->Read(1, scratch).ok());
+    }
+  }
 }
 
 TEST(DamagedPack, PackedAgainItsDamagedPicturesAreTold) {
@@ -75,10 +146,10 @@ TEST(DamagedPack, WhatMayHaveBeenMeantAsAPackIsTold) {
   ASSERT_TRUE(PackIt(root, packed / "x", kRaw).ok());
   WriteText(packed / "x.pack", "");
   WriteText(packed / "x-train-000009.pack.part", "");
-  const auto pack = Open(packed);
-  ASSERT_EQ(pack->left_out().size(), 1u);
-  EXPECT_EQ(pack->left_out()[0].why, "packs that are of no split by their names");
-  EXPECT_EQ(pack->left_out()[0].files, 2);
+  WriteText(packed / "x-train.json.part4711", "");
+  EXPECT_EQ(Described(Open(packed)->left_out()),
+            "unfinished files of a 'riffle data pack', which removes them or goes on with them when it is repeated (2, "
+            "such as x-train-000009.pack.part); packs that are of no split by their names (1: x.pack)");
   fs::create_directories(root / "renamed");
   fs::rename(packed / "x-train-000000.pack", root / "renamed/pictures.pack");
   EXPECT_TRUE(Has(Error({.data_dir = root / "renamed", .classes = {}}), "found 'pictures.pack': rename them"));

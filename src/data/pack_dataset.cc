@@ -1,7 +1,10 @@
 #include "data/pack_dataset.h"
 
 #include <algorithm>
+#include <atomic>
 
+#include "data/crc32.h"
+#include "data/shard_index.h"
 #include "picture/decode.h"
 #include "picture/exif.h"
 
@@ -21,6 +24,7 @@ class PackDataset : public Dataset {
       first_.push_back(size());
       for (const PackedPicture& row : pack.head.pictures) labels_.push_back(row.label);
     }
+    verified_ = std::vector<std::atomic<bool>>(labels_.size());
   }
 
   std::string NameOf(int64_t i) const override {
@@ -36,7 +40,7 @@ class PackDataset : public Dataset {
   Result<Region> ReadRegion(int64_t i, const ChooseNeed& choose, Picture& scratch) const override {
     const auto [pack, k] = Find(i);
     const PackedPicture& row = pack.head.pictures[k];
-    RIFFLE_TRY(CheckReadable(i));
+    RIFFLE_TRY(VerifyOnce(i));
     const bool turned = exif_ == Exif::kFollowed && row.orientation != 1;
     const ChooseNeed whole = Need::Whole;
     const bool raw = pack.head.encoding == PackEncoding::kRaw;
@@ -57,15 +61,31 @@ class PackDataset : public Dataset {
   Result<std::vector<uint8_t>> Encoded(int64_t i) const override {
     if (Find(i).pack.head.encoding == PackEncoding::kRaw)
       return Unavailable("{}: raw pixels, no picture file; 'riffle data pack' takes them with --max_side", NameOf(i));
+    RIFFLE_TRY(VerifyOnce(i));
     RIFFLE_ASSIGN(const std::span<const uint8_t> bytes, BytesOf(i));
     return std::vector<uint8_t>(bytes.begin(), bytes.end());
+  }
+
+  std::string Contents() const override {
+    std::string checksums;
+    for (const OpenedPack& pack : packs_) checksums += IndexChecksum(pack.head.checksum);
+    return checksums;
   }
 
   Status Verify(int64_t i) const override {
     RIFFLE_ASSIGN(const std::span<const uint8_t> bytes, BytesOf(i));
     const auto [pack, k] = Find(i);
-    if (PackChecksum(bytes) == pack.head.pictures[k].checksum) return {};
-    return DataLoss("{}: damaged since it was packed: its checksum is another one; pack anew", NameOf(i));
+    if (Crc32(bytes) != pack.head.pictures[k].checksum)
+      return DataLoss("{}: damaged since it was packed: its checksum is another one; pack anew", NameOf(i));
+    verified_[i].store(true, std::memory_order_relaxed);
+    return {};
+  }
+
+  std::optional<int64_t> MostOfShorterSide() const override {
+    uint32_t most = 0;
+    for (const OpenedPack& pack : packs_)
+      for (const PackedPicture& row : pack.head.pictures) most = std::max(most, std::min(row.height, row.width));
+    return most;
   }
 
   std::optional<int64_t> BytesInPlace(int64_t i) const override {
@@ -89,6 +109,8 @@ class PackDataset : public Dataset {
     const size_t pack = std::ranges::upper_bound(first_, i) - first_.begin() - 1;
     return {packs_[pack], static_cast<size_t>(i - first_[pack])};
   }
+
+  Status VerifyOnce(int64_t i) const { return verified_[i].load(std::memory_order_relaxed) ? Status() : Verify(i); }
 
   Status CheckReadable(int64_t i) const {
     const auto [pack, k] = Find(i);
@@ -127,8 +149,9 @@ class PackDataset : public Dataset {
   }
 
   std::vector<OpenedPack> packs_;
-  std::vector<int64_t> first_;   // the number of each pack's first picture, empty packs too
-  std::vector<int64_t> starts_;  // the same without those
+  std::vector<int64_t> first_;                       // the number of each pack's first picture, empty packs too
+  std::vector<int64_t> starts_;                      // the same without those
+  mutable std::vector<std::atomic<bool>> verified_;  // pictures, since this data set was opened
   int channels_;
   Exif exif_ = Exif::kIgnored;
 };

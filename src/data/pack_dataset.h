@@ -21,7 +21,8 @@ struct OpenedPack {
 Result<OpenedPack> OpenPack(const std::filesystem::path& path);
 
 /// The pictures of the packs, one after another, as `channels` (1 or 3). Read and ReadRegion of raw pictures give views
-/// of the files, but for what has other channels or is turned. REQUIRES: packs of the same classes, at least one.
+/// of the files, but for what has other channels or is turned. A picture is verified when it is read for the first
+/// time; so are Encoded ones. REQUIRES: packs of the same classes, at least one.
 std::unique_ptr<Dataset> MakePackDataset(std::vector<OpenedPack> packs, int channels, std::vector<LeftOut> left_out);
 
 }  // namespace riffle

@@ -1,7 +1,5 @@
 #include "data/pack_file.h"
 
-#include <zlib.h>
-
 #include <bit>
 #include <cstring>
 #include <nlohmann/json.hpp>
@@ -9,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "data/crc32.h"
 #include "picture/decode.h"
 
 namespace riffle {
@@ -75,10 +74,6 @@ void PackedPicture::Mark(Picture& picture) const {
   picture.exif_orientation = orientation;
 }
 
-uint32_t PackChecksum(std::span<const uint8_t> bytes) {
-  return static_cast<uint32_t>(crc32_z(crc32_z(0, nullptr, 0), bytes.data(), bytes.size()));
-}
-
 std::string PackHeadText(const PackHead& head, uint64_t file_bytes) {
   const nlohmann::ordered_json json = {{"classes", head.classes}, {"recipe", head.recipe}};
   const std::string text = json.dump();
@@ -96,8 +91,7 @@ std::string PackHeadText(const PackHead& head, uint64_t file_bytes) {
   bytes += text;
   bytes.append(reinterpret_cast<const char*>(head.pictures.data()), head.pictures.size() * sizeof(PackedPicture));
   bytes += head.names;
-  start.checksum =
-      PackChecksum({reinterpret_cast<const uint8_t*>(bytes.data()) + kSummedFrom, bytes.size() - kSummedFrom});
+  start.checksum = Crc32({reinterpret_cast<const uint8_t*>(bytes.data()) + kSummedFrom, bytes.size() - kSummedFrom});
   std::memcpy(bytes.data(), &start, sizeof start);
   return bytes;
 }
@@ -115,14 +109,18 @@ Result<PackHead> ReadPackHead(std::span<const uint8_t> file) {
   if (start.file_bytes > file.size())
     return DataLoss("cut off: {} bytes were expected, {} found", start.file_bytes, file.size());
   if (start.head_bytes() > file.size() ||
-      PackChecksum(file.subspan(kSummedFrom, start.head_bytes() - kSummedFrom)) != start.checksum)
+      Crc32(file.subspan(kSummedFrom, start.head_bytes() - kSummedFrom)) != start.checksum)
     return DataLoss("its head is damaged: its checksum is another one");
   if (start.file_bytes != file.size())
     return DataLoss("{} bytes were expected, {} found: something was added", start.file_bytes, file.size());
   if (start.encoding > static_cast<uint32_t>(PackEncoding::kFiles))
     return DataLoss("pictures of encoding {}, which is not known here", start.encoding);
-  PackHead head{
-      .encoding = static_cast<PackEncoding>(start.encoding), .classes = {}, .recipe = {}, .pictures = {}, .names = {}};
+  PackHead head{.checksum = start.checksum,
+                .encoding = static_cast<PackEncoding>(start.encoding),
+                .classes = {},
+                .recipe = {},
+                .pictures = {},
+                .names = {}};
   std::span<const uint8_t> rest = file.subspan(sizeof start);
   RIFFLE_TRY(ReadText(TextOf(rest.first(start.text_bytes)), head));
   rest = rest.subspan(start.text_bytes);

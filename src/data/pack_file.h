@@ -50,6 +50,7 @@ struct PackedPicture {
 
 /// All but the pictures.
 struct PackHead {
+  uint32_t checksum = 0;  ///< of all the rest, and so of the pictures' checksums: another pack has another one
   PackEncoding encoding = PackEncoding::kRaw;
   std::vector<std::string> classes;
   std::string recipe;  ///< how it was made, in the words of who made it: two packs with one recipe are the same
@@ -67,8 +68,6 @@ inline constexpr uint64_t kPackAlignment = 64;
 inline constexpr uint64_t AlignedInPack(uint64_t offset) {
   return (offset + kPackAlignment - 1) / kPackAlignment * kPackAlignment;
 }
-
-uint32_t PackChecksum(std::span<const uint8_t> bytes);
 
 /// What stands at the beginning of a file of `file_bytes` with that head. Its size follows from the number of the
 /// pictures, the text and the names. REQUIRES: UTF-8 in classes and recipe.

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "data/order.h"
 #include "data/pack.h"
 #include "data/pack_dataset.h"
@@ -103,9 +104,9 @@ Result<PackNeeds> NeedsOf(ThreadPool& pool, const std::vector<PlannedSet>& sets,
   if (error) return IoError("{}: its free room cannot be asked for: {}", folder.string(), error.message());
   needs.bytes_free = static_cast<double>(space.available);
   if (needs.bytes > needs.bytes_free)
-    return IoError(
-        "{}: about {:.1f} GB are needed, {:.1f} GB are free: make room, or pack smaller (--max_side, --quality)",
-        folder.string(), needs.bytes / 1e9, needs.bytes_free / 1e9);
+    return IoError("{}: about {} are needed, {} are free: make room, or pack smaller (--max_side, --quality)",
+                   folder.string(), BytesText(static_cast<int64_t>(needs.bytes)),
+                   BytesText(static_cast<int64_t>(needs.bytes_free)));
   return needs;
 }
 
@@ -116,16 +117,17 @@ Result<StagedSet> StagePacks(ThreadPool& pool, const PlannedSet& set, const Pack
   int64_t done = 0;
   for (const PlannedPack& pack : set.packs) {
     const auto count = static_cast<int64_t>(pack.chosen.size());
-    staged.index.shards.push_back({pack.path.filename().string(), count});
-    if (pack.whole == PlannedPack::kInPlace) continue;
-    Staged& file = staged.shards.emplace_back(pack.path);
+    const bool in_place = pack.whole == PlannedPack::kInPlace;
+    const fs::path path = in_place ? pack.path : PartOf(pack.path);
+    Staged* const file = in_place ? nullptr : &staged.shards.emplace_back(pack.path);
     if (pack.whole == PlannedPack::kMissing) {
-      RIFFLE_TRY(WritePack(pool, data, pack.chosen, form, pack.recipe, file.part(),
+      RIFFLE_TRY(WritePack(pool, data, pack.chosen, form, pack.recipe, path,
                            [&](int64_t of_pack) { return progress(done + of_pack); }));
-      RIFFLE_TRY(OpenPack(file.part()).status());  // before it takes anything's place
       done += count;
     }
-    file.Keep();
+    RIFFLE_ASSIGN(const OpenedPack opened, OpenPack(path));  // before it takes anything's place
+    staged.index.shards.push_back({pack.path.filename().string(), count, IndexChecksum(opened.head.checksum)});
+    if (file != nullptr) file->Keep();
   }
   return staged;
 }

@@ -243,6 +243,29 @@ TEST(ResizedPack, ServesSubsetsSharesAndEpochsAsAFolderDoes) {
   EXPECT_EQ(epochs[1], epochs[0]);
 }
 
+TEST(ResizedPack, IsToldFromOneOfTheSamePicturesInAnotherForm) {
+  const fs::path root = SomePhotographs();
+  ASSERT_TRUE(PackIt(root, root / "raw/x", kRaw).ok());
+  ASSERT_TRUE(PackIt(root, root / "again/x", kRaw).ok());
+  ASSERT_TRUE(PackIt(root, root / "jpeg/x", kJpeg).ok());
+  const auto checksum = [&](const char* folder, int64_t num_samples) {
+    return (*OpenDataset({.data_dir = root / folder, .num_samples = num_samples, .classes = {}}))->Checksum();
+  };
+  for (const int64_t some : {0, 7}) {
+    EXPECT_EQ(checksum("raw", some), checksum("again", some)) << "wherever it lies";
+    EXPECT_NE(checksum("raw", some), checksum("jpeg", some));
+  }
+}
+
+TEST(ResizedPack, TellsHowLargeItsPicturesAre) {
+  const fs::path root = SomePhotographs();
+  EXPECT_EQ(Open(root)->MostOfShorterSide(), std::nullopt) << "nobody knows that of files";
+  for (const auto& [max_side, most] : {std::pair{16, 16}, {100, 31}}) {
+    ASSERT_TRUE(PackIt(root, root / "packed/x", {.max_side = max_side}, {.overwrite = true}).ok());
+    EXPECT_EQ(Open(root / "packed")->MostOfShorterSide(), most);
+  }
+}
+
 /// Of all pixels that training sees in an epoch, on a scale to 255.
 struct Seen {
   double mean = 0, deviation = 0;

@@ -41,9 +41,14 @@ Result<Present> LookAround(std::span<const NamedSplit> splits, const fs::path& p
   for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
     const fs::path path = prefix.parent_path() / it->path().filename();
     const bool is_part = path.extension() == kPartEnding;
+    const std::optional<fs::path> unfinished = UnfinishedOf(path);
     for (const std::string& split : names) {
       const bool is_packed = std::ranges::find(splits, split, &NamedSplit::name) != splits.end();
       const std::string set = fmt::format("{}-{}", prefix.filename().string(), split);
+      if (unfinished && unfinished->filename() == set + ".json") {
+        present.parts.push_back(path);
+        break;
+      }
       const auto shard = ShardOf(is_part ? path.stem() : path, split);
       if (shard && shard->set == set && !is_part && IsPackName(path) && !IsPackFile(path))
         return InvalidArgument("{}: lies there already and is no pack of pictures; choose another name", path.string());

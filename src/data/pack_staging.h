@@ -52,7 +52,7 @@ struct StagedSet {
 /// What lies in the folder under the prefix.
 struct Present {
   std::vector<std::filesystem::path> shards, indexes;
-  std::vector<std::filesystem::path> parts;  // that a crash left
+  std::vector<std::filesystem::path> parts;  // that a crash left, of shards and of indexes
 
   bool any() const { return !shards.empty() || !indexes.empty(); }
 };

@@ -138,6 +138,17 @@ TEST(StoppedPack, ReplacesAnEarlierPackOnlyIfToldToAndAForeignFileNever) {
   EXPECT_EQ(ReadBytes(packed / "x-train-000000.pack").size(), 12u);
 }
 
+TEST(StoppedPack, RemovesTheHalfIndexesOfOnesThatWereKilled) {
+  const fs::path root = SomePhotographs(), packed = root / "packed";
+  for (const char* left : {"x-train.json.part4711", "x-test.json.part1", "y-train.json.part1", "x-train.json.partial"})
+    WriteText(packed / left, "{\"cla");
+  ASSERT_TRUE(PackIt(root, packed / "x", kRaw).ok());
+  EXPECT_FALSE(fs::exists(packed / "x-train.json.part4711"));
+  EXPECT_FALSE(fs::exists(packed / "x-test.json.part1")) << "of a split that is gone";
+  EXPECT_TRUE(fs::exists(packed / "y-train.json.part1")) << "of another name";
+  EXPECT_TRUE(fs::exists(packed / "x-train.json.partial")) << "somebody's own";
+}
+
 TEST(StoppedPack, AFullDiskEndsWithItsNameAndNoHalfFile) {
   const fs::path root = SomePhotographs(), packed = root / "packed";
   const auto handler = std::signal(SIGXFSZ, SIG_IGN);

@@ -169,10 +169,22 @@ TEST(PackAgain, NeverReplacesTheShardsThatItReads) {
   EXPECT_EQ(Contents(**OpenDataset({.data_dir = packed, .classes = {}})), before);
 }
 
+TEST(Pack, AShardOfAnotherOneUnderTheRightNameIsAnError) {
+  const fs::path root = SomeFolder(TestFolder()), packed = root / "packed", file = packed / "x-train-000001.tar";
+  ASSERT_EQ(PackAll(root, packed / "x", {.shard_size = 4}).message(), "");
+  ASSERT_EQ(PackAll(root, root / "other/x", {.shard_size = 4, .seed = 2}).message(), "");
+  for (const fs::path& other : {root / "other/x-train-000001.tar", packed / "x-train-000002.tar"}) {
+    fs::copy_file(other, file, fs::copy_options::overwrite_existing);
+    EXPECT_TRUE(Has(Error({.data_dir = packed, .classes = {}}),
+                    file.string() + ": it is not the file that the index beside it tells of"));
+  }
+}
+
 TEST(PackAgain, ThatFailsLeavesTheEarlierOne) {
   const fs::path root = SomeFolder(TestFolder()), packed = root / "packed";
   ASSERT_EQ(PackAll(root, packed / "x").message(), "");
   WriteBytes(packed / "x-train-000000.tar.part", {1});  // of a crash
+  WriteBytes(packed / "x-train.json.part4711", {1});
   const auto splits = OpenAllSplits(**FindDataset("folder"), root, 2);
   ASSERT_TRUE(splits.ok());
   fs::remove(root / "val/cat/v.bmp");

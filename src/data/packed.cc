@@ -12,6 +12,7 @@
 #include "backend/threads.h"
 #include "base/file.h"
 #include "base/mapped_file.h"
+#include "base/text.h"
 #include "data/encoded_dataset.h"
 #include "data/left_out.h"
 #include "data/pack_dataset.h"
@@ -129,12 +130,18 @@ Status AddLeftOut(const std::string& split, ShardFiles& shards) {
     const char* why;
     bool (*is_of)(const fs::path&);
   };
-  for (const Kind& kind : {Kind{"tar files that are no shards of a split by their names", IsAlmostTarName},
-                           {"packs that are of no split by their names", IsAlmostPackName}}) {
-    RIFFLE_ASSIGN(const std::vector<fs::path> others,
-                  ListFiles(shards.folder, [&](const fs::path& file) { return kind.is_of(file) && !is_known(file); }));
-    for (const fs::path& file : others) shards.left_out.Add(kind.why, file.filename());
-  }
+  static constexpr Kind kKinds[] = {
+      {"unfinished files of a 'riffle data pack', which removes them or goes on with them when it is repeated",
+       IsLeftByPacking},
+      {"tar files that are no shards of a split by their names", IsAlmostTarName},
+      {"packs that are of no split by their names", IsAlmostPackName}};
+  const auto kind_of = [](const fs::path& file) {
+    return std::ranges::find_if(kKinds, [&](const Kind& kind) { return kind.is_of(file); });
+  };
+  RIFFLE_ASSIGN(const std::vector<fs::path> others, ListFiles(shards.folder, [&](const fs::path& file) {
+                  return !is_known(file) && kind_of(file) != std::end(kKinds);
+                }));
+  for (const fs::path& file : others) shards.left_out.Add(kind_of(file)->why, file.filename());
   std::map<int64_t, fs::path> by_number;
   for (const fs::path& file : shards.files)
     if (const auto number = ShardOf(file, split)->number) by_number.emplace(*number, file.filename());
@@ -291,12 +298,19 @@ Result<std::vector<Contents>> ReadAll(const std::vector<fs::path>& files, int th
   return contents;
 }
 
-// Whether a shard has as many pictures as the index says.
-Status CheckCount(const ShardIndex& index, const fs::path& file, size_t pictures) {
+// Whether a shard is the file that the index tells of. Those that earlier versions wrote have no checksums.
+Status CheckShard(const ShardIndex& index, const fs::path& file, size_t pictures, uint32_t checksum) {
   const auto named = std::ranges::find(index.shards, file.filename().string(), &ShardIndex::Shard::file);
+  if (named == index.shards.end()) return {};
   const auto there = static_cast<int64_t>(pictures);
-  if (named != index.shards.end() && there != named->pictures)
-    return DataLoss("{}: {} pictures were expected, {} found", file.string(), named->pictures, there);
+  if (there != named->pictures)
+    return DataLoss("{}: the index beside it tells of {}, {} found", file.string(), Counted(named->pictures, "picture"),
+                    there);
+  if (!named->checksum.empty() && IndexChecksum(checksum) != named->checksum)
+    return DataLoss(
+        "{}: it is not the file that the index beside it tells of, but of another pack or another place in it: bring "
+        "back the right one, or pack anew with 'riffle data pack --overwrite'",
+        file.string());
   return {};
 }
 
@@ -310,7 +324,7 @@ Result<std::unique_ptr<Dataset>> OpenPackFiles(const ShardFiles& shards, const s
         index_path.string());
   RIFFLE_ASSIGN(std::vector<OpenedPack> packs, ReadAll(shards.files, threads, OpenPack));
   for (const OpenedPack& pack : packs) {
-    RIFFLE_TRY(CheckCount(*index, pack.file.path(), pack.head.pictures.size()));
+    RIFFLE_TRY(CheckShard(*index, pack.file.path(), pack.head.pictures.size(), pack.head.checksum));
     if (pack.head.classes != index->classes)
       return DataLoss("{}: its classes are not those that {} names: pack anew with 'riffle data pack --overwrite'",
                       pack.file.path().string(), index_path.string());
@@ -359,7 +373,7 @@ Result<std::unique_ptr<Dataset>> OpenPacked(const fs::path& data_dir, const std:
   }
   RIFFLE_ASSIGN(std::vector<ShardContents> contents, ReadAll(shards.files, threads, ReadShard));
   for (size_t s = 0; index && s < shards.files.size(); ++s)
-    RIFFLE_TRY(CheckCount(*index, shards.files[s], contents[s].entries.size()));
+    RIFFLE_TRY(CheckShard(*index, shards.files[s], contents[s].entries.size(), ChecksumOf(contents[s].entries)));
   // Labels are numbers: they mean nothing to a network whose classes have other names or another order.
   std::vector<std::string> classes = index ? index->classes : known_classes;
   if (classes.empty()) {
@@ -377,8 +391,8 @@ Result<std::unique_ptr<Dataset>> OpenPacked(const fs::path& data_dir, const std:
   }
   if (dataset->size() == 0)
     return DataLoss(
-        "{}: no picture with a class in {} shards; a shard has an entry KEY.jpg and an entry KEY.cls for each picture",
-        (shards.folder / shards.set).string(), shards.files.size());
+        "{}: no picture with a class in {}; a shard has an entry KEY.jpg and an entry KEY.cls for each picture",
+        (shards.folder / shards.set).string(), Counted(static_cast<int64_t>(shards.files.size()), "shard"));
   return std::unique_ptr<Dataset>(std::move(dataset));
 }
 

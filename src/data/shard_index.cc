@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "data/split_names.h"
@@ -68,10 +69,14 @@ int64_t PicturesIn(const nlohmann::json& value) { return NumberIn<int64_t>(value
 
 }  // namespace
 
+std::string IndexChecksum(uint32_t checksum) { return fmt::format("{:08x}", checksum); }
+
 std::string ToJson(const ShardIndex& index) {
   nlohmann::ordered_json json = {{"classes", index.classes}, {"shards", nlohmann::ordered_json::array()}};
-  for (const ShardIndex::Shard& shard : index.shards)
+  for (const ShardIndex::Shard& shard : index.shards) {
     json["shards"].push_back({{"file", shard.file}, {"pictures", shard.pictures}});
+    if (!shard.checksum.empty()) json["shards"].back()["checksum"] = shard.checksum;
+  }
   return json.dump(1) + '\n';
 }
 
@@ -86,9 +91,10 @@ Result<ShardIndex> ShardIndexFromJson(std::string_view text) {
     index.classes = json.at("classes").get<std::vector<std::string>>();
     if (json.contains("shards"))
       for (const auto& shard : json["shards"])
-        index.shards.push_back({shard.at("file").get<std::string>(), PicturesIn(shard.at("pictures"))});
+        index.shards.push_back({shard.at("file").get<std::string>(), PicturesIn(shard.at("pictures")),
+                                shard.value("checksum", std::string())});
   } catch (const nlohmann::json::exception& error) {
-    return InvalidArgument("expected an index of shards: classes (names) and shards (file, pictures): {}",
+    return InvalidArgument("expected an index of shards: classes (names) and shards (file, pictures, checksum): {}",
                            error.what());
   }
   RIFFLE_TRY(Check(index));
@@ -123,6 +129,14 @@ bool IsPackName(const fs::path& file) {
 
 bool IsAlmostPackName(const fs::path& file) {
   return IsPackName(file) || (file.has_extension() && IsPackName(file.stem()));
+}
+
+bool IsLeftByPacking(const fs::path& file) {
+  if (file.extension() == ".part") return IsPackName(file.stem());
+  const std::optional<fs::path> index = UnfinishedOf(file);
+  if (!index || index->extension() != ".json") return false;
+  const fs::path shard = fs::path(*index).replace_extension(".tar");
+  return std::ranges::any_of(UsualSplits(), [&](std::string_view split) { return ShardOf(shard, split).has_value(); });
 }
 
 bool IsTarName(const fs::path& file) { return EndingOf(Lowercase(file.filename().string())) != nullptr; }

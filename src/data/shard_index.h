@@ -1,6 +1,7 @@
 // What lies in a folder of shards, which are tar files (shards.h) or packs (pack_file.h): their names, and the index
 // beside them. The shards [NAME-]SPLIT-000000.tar, or .pack, ... of one split are a set, [NAME-]SPLIT its name; its
-// index [NAME-]SPLIT.json tells the names of the classes and how many pictures each shard has.
+// index [NAME-]SPLIT.json tells the names of the classes and, of each shard, how many pictures it has and a checksum,
+// by which another file under its name is found out.
 #pragma once
 
 #include <cstdint>
@@ -19,10 +20,14 @@ struct ShardIndex {
   struct Shard {
     std::string file;  ///< in the folder of the index
     int64_t pictures = 0;
+    std::string checksum;  ///< IndexChecksum of a pack's head, or of a tar file's list of pictures; "": not told
   };
   std::vector<std::string> classes;
   std::vector<Shard> shards;  ///< empty: not told, as in an index that somebody wrote for the names of the classes
 };
+
+/// As an index has it: "0badf00d".
+std::string IndexChecksum(uint32_t checksum);
 
 /// REQUIRES: names in UTF-8 (base/json.h)
 std::string ToJson(const ShardIndex& index);
@@ -47,8 +52,11 @@ std::optional<ShardName> ShardOf(const std::filesystem::path& file, std::string_
 /// Whether the name ends as that of a pack.
 bool IsPackName(const std::filesystem::path& file);
 
-/// The same, or was to become one: "train-000004.pack.part".
+/// The same, or was to become one: "train-000004.pack.crdownload".
 bool IsAlmostPackName(const std::filesystem::path& file);
+
+/// Whether a 'riffle data pack' that was killed leaves such files: "train-000004.pack.part", "train.json.part123".
+bool IsLeftByPacking(const std::filesystem::path& file);
 
 /// Whether the name ends as that of a tar file, compressed or not.
 bool IsTarName(const std::filesystem::path& file);

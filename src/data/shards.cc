@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "data/crc32.h"
 #include "data/encoded_dataset.h"
 #include "data/left_out.h"
 
@@ -272,6 +273,13 @@ class Samples {
 };
 
 }  // namespace
+
+uint32_t ChecksumOf(const std::vector<ShardEntry>& entries) {
+  std::string list;
+  for (const ShardEntry& entry : entries)
+    list += fmt::format("{}\n{} {} {}\n", entry.key, entry.offset, entry.bytes, entry.label);
+  return Crc32({reinterpret_cast<const uint8_t*>(list.data()), list.size()});
+}
 
 Result<ShardContents> ReadShard(const fs::path& path) {
   RIFFLE_ASSIGN(Descriptor opened, OpenToRead(path));

@@ -29,4 +29,7 @@ struct ShardContents {
 /// is compressed or cut off, for a picture without a class or with several, and for links that lead nowhere.
 Result<ShardContents> ReadShard(const std::filesystem::path& file);
 
+/// Of the list of the pictures, with their places and classes; not of their bytes.
+uint32_t ChecksumOf(const std::vector<ShardEntry>& entries);
+
 }  // namespace riffle

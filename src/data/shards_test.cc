@@ -263,7 +263,7 @@ TEST_F(ShardIndexes, NamesAllShardsOfItsSet) {
                                        HasSubstr("remove the shard")));
   fs::remove(folder / "train-000001.tar");
   index(R"({"file": "train-000000.tar", "pictures": 1000000})");
-  EXPECT_THAT(OpenError(folder), HasSubstr("train-000000.tar: 1000000 pictures were expected, 2 found"));
+  EXPECT_THAT(OpenError(folder), HasSubstr("train-000000.tar: the index beside it tells of 1000000 pictures, 2 found"));
   index(R"({"file": "train-000000.tar", "pictures": 2}, {"file": "train-000001.tar", "pictures": 2})");
   EXPECT_THAT(OpenError(folder), HasSubstr("train-000001.tar: the index beside it names this shard"));
 }
@@ -271,6 +271,9 @@ TEST_F(ShardIndexes, NamesAllShardsOfItsSet) {
 TEST_F(ShardIndexes, IsReadStrictly) {
   const auto error_of = [](const std::string& json) { return ShardIndexFromJson(json).status().message(); };
   EXPECT_EQ(error_of(R"({"classes": ["a"], "shards": [{"file": "x.tar", "pictures": 1}]})"), "");
+  EXPECT_EQ(error_of(R"({"classes": ["a"], "shards": [{"file": "x.tar", "pictures": 1, "checksum": "0a"}]})"), "");
+  EXPECT_THAT(error_of(R"({"classes": ["a"], "shards": [{"file": "x.tar", "pictures": 1, "checksum": 5}]})"),
+              HasSubstr("shards (file, pictures, checksum)"));
   EXPECT_THAT(error_of(R"({"shards": []})"), HasSubstr("classes"));
   EXPECT_THAT(error_of(R"({"classes": []})"), HasSubstr("at least one name"));
   EXPECT_THAT(error_of(R"({"classes": ["a", "a"]})"), HasSubstr("\"a\" is there twice"));

@@ -10,6 +10,7 @@
 #include <numeric>
 
 #include "base/descriptor.h"
+#include "data/crc32.h"
 #include "data/pack_file.h"
 #include "picture/encode_jpeg.h"
 
@@ -92,7 +93,7 @@ Status Make(const Dataset& data, int64_t i, const PackForm& form, Scratch& scrat
   made.row.width = static_cast<uint32_t>(picture.width);
   made.row.channels = static_cast<uint8_t>(channels);
   made.row.bytes = static_cast<uint32_t>(made.bytes.size());
-  made.row.checksum = PackChecksum(made.bytes);
+  made.row.checksum = Crc32(made.bytes);
   return {};
 }
 
@@ -229,7 +230,7 @@ bool IsUpToDate(ThreadPool& pool, const Dataset& data, std::span<const int64_t> 
     const auto bytes = pack.file.Fetch(row.offset, row.bytes);
     std::error_code is_no_file;
     const fs::file_time_type changed = fs::last_write_time(data.NameOf(chosen[k]), is_no_file);
-    bool is_same = row.bytes == 0 || (bytes.ok() && PackChecksum(*bytes) == row.checksum);
+    bool is_same = row.bytes == 0 || (bytes.ok() && Crc32(*bytes) == row.checksum);
     is_same = is_same && (is_no_file || changed <= written);
     if (is_same && k % step == 0) {
       const PackedPicture again = MakeOne(data, chosen[k], form, scratch[thread]).row;

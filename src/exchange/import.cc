@@ -322,8 +322,8 @@ Status Refuse(const Reader& reader, const std::vector<std::string>& unknown) {
 }
 
 std::string WhatItIs(const Recognised& recognised, const ModelDescription& model) {
-  return fmt::format("Taken for {}'s network, for it has {}: {} of {} classes, conventions {}{}",
-                     recognised.source->title, Quoted(recognised.proof), model.name, model.num_classes,
+  return fmt::format("Taken for {}'s network, for it has {}: {} of {}, conventions {}{}", recognised.source->title,
+                     Quoted(recognised.proof), model.name, Counted(model.num_classes, "class"),
                      recognised.source->conventions, model.head_bias ? ", a bias in the head" : "");
 }
 

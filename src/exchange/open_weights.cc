@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "exchange/onnx/onnx.h"
 #include "exchange/tensor_file.h"
 #include "formats/file_format.h"
@@ -29,9 +30,9 @@ Result<ImportedNetwork> ImportOnnx(std::span<const uint8_t> bytes, const fs::pat
   info.preprocessing.image_size = read.model.image_size;
   if (read.preprocessing) info.preprocessing = *read.preprocessing;
   if (!read.classes.empty()) info.classes = read.classes;
-  std::vector<std::string> notes = {fmt::format("An ONNX file{}: {} of {} classes, as its graph has it",
+  std::vector<std::string> notes = {fmt::format("An ONNX file{}: {} of {}, as its graph has it",
                                                 read.producer.empty() ? "" : " of " + Quoted(read.producer),
-                                                info.model.name, info.model.num_classes)};
+                                                info.model.name, Counted(info.model.num_classes, "class"))};
   if (Status status = Apply(options, &info, &notes); !status.ok()) return std::move(status).In(path.string());
   if (!read.preprocessing) {
     ImportOptions known = options;

@@ -65,6 +65,7 @@ constexpr Kind kOthers[] = {
     {0, "PK\3\4"sv, "a ZIP archive: unpack it"},
     {0, "7z\xBC\xAF\x27\x1C"sv, "a 7-Zip archive: unpack it"},
     {0, "Rar!"sv, "a RAR archive: unpack it"},
+    {0, "RIFFLEPK"sv, "a pack, which 'train' and 'validate' read: name the pictures that it was made of"},
     {257, "ustar"sv, "a tar archive: unpack it"},
     {0, "%PDF"sv, "a PDF document: export its pages as PNG"},
     {0, "%!PS"sv, "a PostScript document: export it as PNG"},

@@ -43,6 +43,7 @@ TEST(FileKind, WhatIsNoPictureSaysWhatToDo) {
         {"<?xml version='1.0'?><Error>"s, "an XML document, perhaps of a failed download"},
         {"\x1F\x8B\b"s, "a gzip file: unpack it"},
         {"PK\3\4"s, "a ZIP archive: unpack it"},
+        {"RIFFLEPK\1\0\0\0"s, "a pack, which 'train' and 'validate' read"},
         {"%PDF-1.4"s, "a PDF document"},
         {""s, "an empty file"},
         {std::string(100, '\0'), "zeros alone"},

@@ -15,7 +15,7 @@ PictureProgress::PictureProgress(Log& log, ProgressLine::Clock now)
 void PictureProgress::Report(int64_t done, int64_t total) {
   if (!line_.IsDue()) return;
   const double speed = static_cast<double>(done) / Seconds(line_.Now() - start_);
-  line_.Show(fmt::format("{} of {} pictures, {:.0f} a second, left {}", Grouped(done), Grouped(total), speed,
+  line_.Show(fmt::format("{} of {}, {:.0f} a second, left {}", Grouped(done), GroupedCount(total, "picture"), speed,
                          DurationText(static_cast<double>(total - done) / speed)));
 }
 

@@ -69,15 +69,7 @@ std::string Grouped(int64_t number) {
 }
 
 std::string GroupedCount(int64_t count, std::string_view what) {
-  return fmt::format("{} {}{}", Grouped(count), what, count == 1 ? "" : "s");
-}
-
-std::string BytesText(int64_t bytes) {
-  constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-  double value = static_cast<double>(bytes);
-  size_t unit = 0;
-  while (value >= 1024 && unit + 1 < std::size(kUnits)) value /= 1024, ++unit;
-  return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.1f} {}", value, kUnits[unit]);
+  return fmt::format("{} {}", Grouped(count), OneOrMany(count, what));
 }
 
 }  // namespace riffle

@@ -28,7 +28,4 @@ std::string Grouped(int64_t number);
 /// "1 picture", "2,500 pictures".
 std::string GroupedCount(int64_t count, std::string_view what);
 
-/// 1536 as "1.5 KiB".
-std::string BytesText(int64_t bytes);
-
 }  // namespace riffle

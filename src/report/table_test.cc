@@ -45,11 +45,5 @@ TEST(NumberTextTest, CountsOneAndMany) {
   EXPECT_EQ(GroupedCount(2500, "shard"), "2,500 shards");
 }
 
-TEST(NumberTextTest, ShowsBytesInBinaryUnits) {
-  EXPECT_EQ(BytesText(1023), "1023 B");
-  EXPECT_EQ(BytesText(1536), "1.5 KiB");
-  EXPECT_EQ(BytesText(int64_t{3} << 30), "3.0 GiB");
-}
-
 }  // namespace
 }  // namespace riffle

@@ -18,8 +18,8 @@ namespace {
 
 std::string WarmsUpTwice(const Options& o) {
   if (FindSchedule(o.scheduler).warms_up || o.warmup_epochs == 0) return "";
-  return fmt::format("{} begins low by itself, found {} epochs of warm-up; add --warmup_epochs=0", o.scheduler,
-                     o.warmup_epochs);
+  return fmt::format("{} begins low by itself, found {} of warm-up; add --warmup_epochs=0", o.scheduler,
+                     Counted(o.warmup_epochs, "epoch"));
 }
 
 std::string RisesAtTheEnd(const Options& o) {

@@ -5,6 +5,7 @@
 #include <sstream>
 #include <variant>
 
+#include "base/text.h"
 #include "settings/option_table.h"
 
 namespace riffle {
@@ -41,17 +42,15 @@ struct OtherPictures {
 std::optional<OtherPictures> FindOtherPictures(const CheckpointInfo& there, const CheckpointInfo& here) {
   const std::string until = there.PositionText();
   if (there.train_images && here.train_images && *there.train_images != *here.train_images)
-    return OtherPictures{fmt::format("The training set had {} pictures until {}, it has {} now", *there.train_images,
-                                     until, *here.train_images),
-                         fmt::format("{} training pictures", *there.train_images)};
+    return OtherPictures{fmt::format("The training set had {} until {}, it has {} now",
+                                     Counted(*there.train_images, "picture"), until, *here.train_images),
+                         Counted(*there.train_images, "training picture")};
   if (there.train_checksum.empty() || here.train_checksum.empty() || there.train_checksum == here.train_checksum)
     return std::nullopt;
   return OtherPictures{
-      fmt::format("The training set has other pictures than until {}, by their names and classes", until),
+      fmt::format("The training set has other pictures than until {}, by their names, classes or packs", until),
       "other training pictures"};
 }
-
-std::string ProcessesText(int count) { return count == 1 ? "1 process" : fmt::format("{} processes", count); }
 
 }  // namespace
 
@@ -107,11 +106,12 @@ Result<ResumedRecord> ContinueRecord(const Checkpoint& checkpoint, const Checkpo
   }
   if (there.processes && here.processes && *there.processes != *here.processes) {
     if (there.partial_epoch)
-      return WithinEpoch(checkpoint, fmt::format("expected {} as before, found {}", ProcessesText(*there.processes),
-                                                 ProcessesText(*here.processes)));
-    record.lines.push_back(
-        fmt::format("{} trained until {}, {} from now on", ProcessesText(*there.processes), until, *here.processes));
-    note(ProcessesText(*there.processes));
+      return WithinEpoch(checkpoint,
+                         fmt::format("expected {} as before, found {}", Counted(*there.processes, "process"),
+                                     Counted(*here.processes, "process")));
+    record.lines.push_back(fmt::format("{} trained until {}, {} from now on", Counted(*there.processes, "process"),
+                                       until, *here.processes));
+    note(Counted(*there.processes, "process"));
   }
   record.yaml += ToYaml(options);
   return record;

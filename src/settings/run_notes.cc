@@ -143,9 +143,9 @@ std::string CrowdedCores(const Options& o) {
   const int cores = UsableCores();
   if (o.threads <= cores) return "";
   return fmt::format(
-      "threads={}: this process may use {} core{}, on which they take turns; if mpirun has bound it there, --bind-to "
+      "threads={}: this process may use {}, on which they take turns; if mpirun has bound it there, --bind-to "
       "none leaves it free",
-      o.threads, cores, cores == 1 ? "" : "s");
+      o.threads, Counted(cores, "core"));
 }
 
 }  // namespace
@@ -202,8 +202,8 @@ std::string FewUpdatesNote(const Options& o, int64_t pictures, int64_t batches_p
   if (o.batch_size > 1) makes_more.push_back("a smaller --batch_size");
   if (group > 1) makes_more.push_back("fewer --gradient_accumulation_steps");
   if (processes > 1) makes_more.push_back("fewer processes");
-  return fmt::format("{} {}{} an epoch ({} training picture{}, batch_size={}{}{}): {} make{} more{}", updates,
-                     group > 1 ? "update" : "step", updates == 1 ? "" : "s", pictures, pictures == 1 ? "" : "s",
+  return fmt::format("{} an epoch ({}, batch_size={}{}{}): {} make{} more{}",
+                     Counted(updates, group > 1 ? "update" : "step"), Counted(pictures, "training picture"),
                      o.batch_size, group > 1 ? fmt::format(", gradient_accumulation_steps={}", group) : "",
                      processes > 1 ? fmt::format(", {} processes", processes) : "", fmt::join(makes_more, " or "),
                      makes_more.size() == 1 ? "s" : "",

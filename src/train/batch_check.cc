@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/text.h"
+
 namespace riffle {
 
 Status CheckPictures(const Batch& batch, const ModelDescription& model) {
@@ -9,8 +11,8 @@ Status CheckPictures(const Batch& batch, const ModelDescription& model) {
     return InvalidArgument("the network takes pictures of {0} × {0} pixels, and a batch has {1} × {1}",
                            model.image_size, batch.image_size);
   if (batch.channels != model.in_channels)
-    return InvalidArgument("the network takes pictures of {} channels, and a batch has {}", model.in_channels,
-                           batch.channels);
+    return InvalidArgument("the network takes pictures of {}, and a batch has {}",
+                           Counted(model.in_channels, "channel"), batch.channels);
   return {};
 }
 
@@ -19,8 +21,8 @@ Status CheckBatch(const Batch& batch, const ModelDescription& model) {
   const auto other =
       std::ranges::find_if(batch.labels, [&](int32_t label) { return label < 0 || label >= model.num_classes; });
   if (other != batch.labels.end())
-    return InvalidArgument("the network has {} classes, and a batch has a picture of class {}", model.num_classes,
-                           *other);
+    return InvalidArgument("the network has {}, and a batch has a picture of class {}",
+                           Counted(model.num_classes, "class"), *other);
   return {};
 }
 

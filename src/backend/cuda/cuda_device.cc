@@ -11,6 +11,7 @@
 
 #include "backend/cuda/device_stream.h"
 #include "backend/gpu.h"
+#include "base/text.h"
 
 namespace riffle {
 namespace cuda {
@@ -71,9 +72,8 @@ class Card : public Device {
       cudaGetLastError();  // or the next launch would find it
       size_t free_bytes = 0, all_bytes = 0;
       cudaMemGetInfo(&free_bytes, &all_bytes);
-      throw DeviceOutOfMemory(fmt::format("GPU {} was asked for {:.2f} GB, and has {:.2f} of {:.2f} GB free", id_,
-                                          static_cast<double>(bytes) / 1e9, static_cast<double>(free_bytes) / 1e9,
-                                          static_cast<double>(all_bytes) / 1e9));
+      throw DeviceOutOfMemory(fmt::format("GPU {} was asked for {}, and has {} of {} free", id_, BytesText(bytes),
+                                          BytesText(free_bytes), BytesText(all_bytes)));
     }
     const size_t now = bytes_ += bytes;
     for (size_t most = most_bytes_; most < now && !most_bytes_.compare_exchange_weak(most, now);) {

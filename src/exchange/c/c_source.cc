@@ -9,6 +9,7 @@
 #include <span>
 
 #include "base/json.h"
+#include "base/text.h"
 #include "exchange/c/c_ops.h"
 #include "exchange/c/c_text.h"
 #include "model/fold.h"
@@ -138,8 +139,8 @@ class Writer {
   void Preamble() {
     const Preprocessing& p = info_.preprocessing;
     const bool separate = options_.separate_weights, grey = info_.model.in_channels == 1;
-    source_ += fmt::format("/* {}, {} classes, as one C99 file; written by Riffle.\n", CComment(info_.model.name),
-                           info_.model.num_classes);
+    source_ += fmt::format("/* {}, {}, as one C99 file; written by Riffle.\n", CComment(info_.model.name),
+                           Counted(info_.model.num_classes, "class"));
     Add(fmt::format(
         R"( *
  * Pictures: short side resized to {} pixels ({}), {} x {} cut from the middle, {}, (value - mean) / std.

@@ -66,8 +66,8 @@ Result<double> CheckOnnx(const fs::path& path, const Exportable& network, const 
   RIFFLE_ASSIGN(const std::vector<uint8_t> bytes, ReadFile(output));
   std::vector<float> theirs(bytes.size() / sizeof(float));
   if (theirs.size() != vector.output.size())
-    return InvalidArgument("{}: expected {} outputs of ONNX Runtime, found {}", path.string(), vector.output.size(),
-                           theirs.size());
+    return InvalidArgument("{}: expected {} of ONNX Runtime, found {}", path.string(),
+                           Counted(static_cast<int64_t>(vector.output.size()), "output"), theirs.size());
   std::memcpy(theirs.data(), bytes.data(), theirs.size() * sizeof(float));
   double largest = 0, difference = 0;
   for (size_t i = 0; i < theirs.size(); ++i) {

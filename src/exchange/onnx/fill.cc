@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "base/text.h"
 #include "exchange/onnx/tensor.h"
 
 namespace riffle {
@@ -51,8 +52,8 @@ class Filler {
   Status Put(const std::string& name, const std::vector<float>& values, const std::string& node) {
     const auto& [parameter, place] = places_.at(name);
     if (static_cast<int64_t>(values.size()) != parameter->size)
-      return InvalidArgument("{}: expected {} values as {}, found {}: another width than the layers before it", node,
-                             parameter->size, name, values.size());
+      return InvalidArgument("{}: expected {} as {}, found {}: another width than the layers before it", node,
+                             Counted(parameter->size, "value"), name, values.size());
     if (!std::ranges::all_of(values, [](float v) { return std::isfinite(v); }))
       return DataLoss("{}: its weights hold values that are not finite numbers", node);
     std::ranges::copy(values, place);
@@ -162,11 +163,10 @@ Status CheckShapes(const Structure& structure, const Plan& plan) {
     if (layer.channels != step.channels || layer.height != map.height || layer.stride != step.stride ||
         (step.op == Op::kGroupConv && layer.groups != step.groups && layer.groups != 1))
       return InvalidArgument(
-          "{}: {} channels of {} pixels in {} groups, where {} of a ShuffleNetV1 with {} groups and {} channels in "
-          "stage "
-          "2 has {}, {} and {}",
-          layer.node, layer.channels, layer.height, layer.groups, step.name, plan.model.groups,
-          plan.model.stage2_channels, step.channels, map.height, step.groups);
+          "{}: {} of {} in {}, where {} of a ShuffleNetV1 with {} and {} channels in stage 2 has {}, {} and {}",
+          layer.node, Counted(layer.channels, "channel"), Counted(layer.height, "pixel"),
+          Counted(layer.groups, "group"), step.name, Counted(plan.model.groups, "group"), plan.model.stage2_channels,
+          step.channels, map.height, step.groups);
   }
   return {};
 }

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/text.h"
 #include "exchange/onnx/nodes.h"
 #include "exchange/onnx/tensor.h"
 #include "formats/tensor_view.h"
@@ -66,8 +67,9 @@ Status Conv(Node& node) {
   const int64_t in = x->shape[1], out = weight->dims(0);
   if (layer.groups < 1 || layer.groups > in || in % layer.groups != 0 || weight->dims(1) != in / layer.groups ||
       out < 1 || out % layer.groups != 0 || weight->dims(2) != window.kernel || weight->dims(3) != window.kernel)
-    return DataLoss("weights of shape {} do not fit {} channels in {} groups and a window of {}",
-                    ShapeText(Ints(weight->dims().begin(), weight->dims().end())), in, layer.groups, window.kernel);
+    return DataLoss("weights of shape {} do not fit {} in {} and a window of {}",
+                    ShapeText(Ints(weight->dims().begin(), weight->dims().end())), Counted(in, "channel"),
+                    Counted(layer.groups, "group"), window.kernel);
   if (window.before != window.kernel / 2 || window.out != OutSize(x->shape[2], window.stride))
     return InvalidArgument("a {0} × {0} convolution that pads by {1} and {2}: expected {3} on each side", window.kernel,
                            window.before, window.after, window.kernel / 2);
@@ -192,7 +194,7 @@ Status Arithmetic(Node& node) {
   const int64_t count = *CheckTensor(*constant), channels = x->shape[1];
   const int channel_dim = constant->dims_size() - (x->shape.size() == 4 ? 3 : 1);
   if (count != 1 && (count != channels || channel_dim < 0 || constant->dims(channel_dim) != channels))
-    return InvalidArgument("expected one constant, or one for each of {} channels", channels);
+    return InvalidArgument("expected one constant, or one for each of {}", Counted(channels, "channel"));
   RIFFLE_ASSIGN(std::vector<float> values, FloatsOf(*constant));
   values.resize(channels, values[0]);
   Layer layer{.kind = LayerKind::kAffine, .inputs = {x->layer}};

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "base/json.h"
+#include "base/text.h"
 #include "exchange/onnx/fill.h"
 #include "exchange/onnx/structure.h"
 #include "exchange/onnx/tensor.h"
@@ -314,8 +315,8 @@ class Describer {
         return InvalidArgument("{}: expected a channel shuffle in front of it or behind it, found none",
                                unit.depthwise.conv->node);
       if (unit.shuffle->channels % model_.groups != 0)
-        return InvalidArgument("{}: {} channels, which {} groups do not divide", unit.shuffle->node,
-                               unit.shuffle->channels, model_.groups);
+        return InvalidArgument("{}: {}, which {} do not divide", unit.shuffle->node,
+                               Counted(unit.shuffle->channels, "channel"), Counted(model_.groups, "group"));
       RIFFLE_TRY(place.Add(unit.place, unit.shuffle->node));
     }
     model_.conventions.shuffle_place = *place.known;

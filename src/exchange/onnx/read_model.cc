@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "exchange/onnx/match.h"
 #include "exchange/onnx/metadata.h"
 #include "exchange/onnx/onnx.h"
@@ -25,9 +26,9 @@ Status ReadMetadata(const onnx_pb::ModelProto& model, const MatchedNetwork& matc
   if (const std::string* text = Said(model, kOnnxPreprocessingKey)) {
     RIFFLE_ASSIGN(network->preprocessing, PreprocessingFromJson(*text));
     if (network->preprocessing->channels != channels || network->preprocessing->image_size != matched.model.image_size)
-      return InvalidArgument("its preprocessing makes pictures of {} channels and {} pixels, its graph takes {} and {}",
-                             network->preprocessing->channels, network->preprocessing->image_size, channels,
-                             matched.model.image_size);
+      return InvalidArgument("its preprocessing makes pictures of {} and {} pixels, its graph takes {} and {}",
+                             Counted(network->preprocessing->channels, "channel"), network->preprocessing->image_size,
+                             channels, matched.model.image_size);
   }
   if (!matched.mean.empty()) {  // what the graph does counts
     Preprocessing preprocessing =
@@ -41,7 +42,7 @@ Status ReadMetadata(const onnx_pb::ModelProto& model, const MatchedNetwork& matc
     RIFFLE_ASSIGN(const nlohmann::json classes, ParseJson(*text));
     if (!classes.is_array() || static_cast<int>(classes.size()) != matched.model.num_classes ||
         !std::ranges::all_of(classes, [](const auto& name) { return name.is_string(); }))
-      return DataLoss("\"{}\": expected {} names", kOnnxClassesKey, matched.model.num_classes);
+      return DataLoss("\"{}\": expected {}", kOnnxClassesKey, Counted(matched.model.num_classes, "name"));
     network->classes = classes.get<std::vector<std::string>>();
   }
   return {};

@@ -31,7 +31,8 @@ std::string Differences(ValidationSetup there, ValidationSetup here) {
                       there.names_checksum != here.names_checksum;
   there.names_checksum = here.names_checksum = "";
   const std::string text = JsonDifferences(ToJson(there), ToJson(here));
-  return !others ? text : "the pictures are others, by their names and classes" + (text.empty() ? "" : ", " + text);
+  return !others ? text
+                 : "the pictures are others, by their names, classes or packs" + (text.empty() ? "" : ", " + text);
 }
 
 }  // namespace riffle

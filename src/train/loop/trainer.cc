@@ -7,6 +7,7 @@
 #include <span>
 #include <utility>
 
+#include "base/text.h"
 #include "model/initialise.h"
 #include "train/batch_check.h"
 #include "train/batch_input.h"
@@ -200,9 +201,9 @@ Result<std::optional<EpochEvent>> Trainer::TrainEpoch(BatchSource& source, Train
   const int64_t batches = source.BatchesPerEpoch(), images_before = epoch_.images;
   if (epoch_.batches > 0 && epoch_.batches_per_epoch != batches)
     return InvalidArgument(
-        "epoch {} has {} batches now, and had {} as {} of them were trained; "
+        "epoch {} has {} now, and had {} as {} of them were trained; "
         "end it with the pictures, the --batch_size and the processes that it began with",
-        info_.epoch + 1, batches, epoch_.batches_per_epoch, epoch_.batches);
+        info_.epoch + 1, Counted(batches, "batch"), epoch_.batches_per_epoch, epoch_.batches);
   epoch_.batches_per_epoch = batches;
   EpochEvent event{.epoch = info_.epoch + 1};
   source.Seek({.epoch = info_.epoch, .batch = epoch_.batches});

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "base/text.h"
 #include "train/loop/same_run.h"
 #include "train/loop/trainer.h"
 #include "train/loop/transfer.h"
@@ -15,8 +16,8 @@ namespace {
 std::string TrainedText(int epochs, const PartialEpoch& epoch) {
   std::string whole = epochs > 0 ? fmt::format("epochs 1 to {}", epochs) : "";
   if (epoch.batches == 0) return whole;
-  return fmt::format("{}{}{} of {} batches of epoch {}", whole, whole.empty() ? "" : " and ", epoch.batches,
-                     epoch.batches_per_epoch, epochs + 1);
+  return fmt::format("{}{}{} of {} of epoch {}", whole, whole.empty() ? "" : " and ", epoch.batches,
+                     Counted(epoch.batches_per_epoch, "batch"), epochs + 1);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "data/imagenet_classes.h"
 #include "train/loop/differences.h"
 
@@ -54,7 +55,8 @@ void CopyParameter(const Parameter& from, const AlignedArray<float>& x, const Pa
 
 std::string WhyNewHead(const CheckpointInfo& there, const CheckpointInfo& here) {
   if (there.model.num_classes != here.model.num_classes)
-    return fmt::format("it knows {} classes and the data have {}", there.model.num_classes, here.model.num_classes);
+    return fmt::format("it knows {} and the data have {}", Counted(there.model.num_classes, "class"),
+                       here.model.num_classes);
   const auto [theirs, ours] = std::ranges::mismatch(there.classes, here.classes);
   return fmt::format("its classes have other names, such as '{}' and here '{}'", *theirs, *ours);
 }
