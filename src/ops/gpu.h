@@ -13,4 +13,7 @@ namespace riffle::RIFFLE_GPU {
 #define RIFFLE_MAP Bfloat16
 #include "ops/op_functions-inl.h"
 #undef RIFFLE_MAP
+
+void DepthwiseGram(const Execution&, const DepthwiseGramShape&, const riffle::DepthwiseGram<float, Bfloat16>&);
+
 }  // namespace riffle::RIFFLE_GPU
