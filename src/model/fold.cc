@@ -28,7 +28,7 @@ Plan FoldBatchNorm(const Plan& training) {
       kept.in_norm = -1;
       kept.in_relu = false;
     }
-    kept.chained = false;
+    kept.chained = kept.with_gram = false;
     kept.weight_rows = -1;  // folded weights are in the order of the rows
   }
   return plan;

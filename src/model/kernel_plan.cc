@@ -16,6 +16,8 @@ class Asker {
     const Step& step = plan_.steps[i];
     const auto moments = [&](const Step& of) { return of_batch && plan_.WritesRaw(of); };
     if (step.op == Op::kRelu) return ReluWords({step.channels, PlaneOf(plan_, step.x, images_).pixels()}, target_);
+    if (step.op == Op::kDepthwiseConv) return of_batch ? WithGram(step) : "";
+    if (step.op == Op::kGram && !WithGram(plan_.steps[i - 1]).empty()) return With(plan_.steps[i - 1]);
     if (step.op == Op::kGram) return GramWords(GramShapeOf(plan_, step, images_), target_);
     if (step.op != Op::kGroupConv) return "";
     if (plan_.EndsChain(i)) return With(plan_.steps[i - 1]);
@@ -39,6 +41,12 @@ class Asker {
   // What Network asks a step's backward for.
   ConvGradients Asked(size_t i) const {
     return {.dx = true, .dx_sums = plan_.backward.steps[i].sums_norm >= 0, .dy_sums = plan_.steps[i].relu};
+  }
+  // Of a depthwise convolution that gathers its Gram matrix, too.
+  std::string WithGram(const Step& step) const {
+    if (!step.with_gram) return "";
+    return DepthwiseGramWords({{step.channels, PlaneOf(plan_, step.x, images_), step.stride}, plan_.model.groups},
+                              target_);
   }
   static std::string With(const Step& other) { return "with " + other.name; }
 

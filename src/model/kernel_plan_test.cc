@@ -37,8 +37,9 @@ struct Kernels {
   /// Of a stage's second unit and the third one's conv1: the chain forward and backward, and the Gram matrix.
   std::string OfStage(int stage) const {
     const auto name = [&](std::string_view step) { return fmt::format("stage{}.{}", stage, step); };
-    return fmt::format("{} | {} | {}", Of(name("1.conv3"), Pass::kForward), Of(name("2.conv1"), Pass::kBackward),
-                       Of(name("1.gram"), Pass::kForward));
+    std::string gram = Of(name("1.gram"), Pass::kForward);
+    if (gram == "with " + name("1.depthwise")) gram = Of(name("1.depthwise"), Pass::kForward) + " of depthwise, too";
+    return fmt::format("{} | {} | {}", Of(name("1.conv3"), Pass::kForward), Of(name("2.conv1"), Pass::kBackward), gram);
   }
 
   Plan plan;

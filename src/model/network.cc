@@ -171,14 +171,7 @@ void Network<T, Map>::ForwardStep(const Step& step, Statistics statistics) {
     case Op::kGroupConv:
       return ForwardGroupConv(step, statistics);
     case Op::kDepthwiseConv:
-      return ops_.depthwise_conv_forward(
-          execution_, {step.channels, in, step.stride},
-          {.y = y,
-           .x = x,
-           .in = InputActivation(step),
-           .weight = Trainable(step.weight),
-           .rows = {row_indices_.From(step.in_rows), row_indices_.From(step.weight_rows)},
-           .moments = moments});
+      return ForwardDepthwiseConv(step, moments);
     case Op::kAveragePool:
       return ops_.average_pool_forward(
           execution_,
@@ -187,7 +180,7 @@ void Network<T, Map>::ForwardStep(const Step& step, Statistics statistics) {
     case Op::kBatchNorm:
       return ForwardBatchNorm(step, statistics);
     case Op::kGram:
-      if (!of_batch) return;
+      if (!of_batch || GathersGram((&step)[-1])) return;
       return ops_.gram(execution_, GramShapeOf(step),
                        {.comoments = norms_[step.norm].comoments,
                         .x = x,
@@ -234,6 +227,26 @@ void Network<T, Map>::ForwardGroupConv(const Step& step, Statistics statistics) 
   const Step& next = (&step)[1];
   ops_.group_conv_chain_forward(execution_, {GroupConvShapeOf(step), GroupConvShapeOf(next)},
                                 {.first = call, .second = PrepareGroupConv(next, statistics, next_prepared_)});
+}
+
+template <class T, class Map>
+bool Network<T, Map>::GathersGram(const Step& step) const {
+  return step.with_gram && ops_.depthwise_gram && !exchange_;
+}
+
+template <class T, class Map>
+void Network<T, Map>::ForwardDepthwiseConv(const Step& step, Moments<T>* moments) {
+  const DepthwiseConvShape shape = {step.channels, PlaneOf(step.x), step.stride};
+  const DepthwiseConvForward<T, Map> call = {
+      .y = RowsOf(step.y),
+      .x = RowsOf(step.x),
+      .in = InputActivation(step),
+      .weight = Trainable(step.weight),
+      .rows = {row_indices_.From(step.in_rows), row_indices_.From(step.weight_rows)},
+      .moments = moments};
+  if (!moments || !GathersGram(step)) return ops_.depthwise_conv_forward(execution_, shape, call);
+  const Step& gram = (&step)[1];
+  ops_.depthwise_gram(execution_, {shape, plan_->model.groups}, {call, norms_[gram.norm].comoments});
 }
 
 template <class T, class Map>

@@ -131,6 +131,11 @@ class Network final : public TrainingNetwork<T> {
   // What runs a convolution; its weights are prepared now.
   GroupConvForward<T, Map> PrepareGroupConv(const Step& step, Statistics statistics, DeviceArray<T>& prepared);
   void ForwardGroupConv(const Step& step, Statistics statistics);
+  // Whether a depthwise convolution gathers the next step's Gram matrix: about its own means, not those of a batch that
+  // is shared.
+  bool GathersGram(const Step& step) const;
+  // Without moments where running statistics are used.
+  void ForwardDepthwiseConv(const Step& step, Moments<T>* moments);
   void ForwardBatchNorm(const Step& step, Statistics statistics);
   void ForwardProductNorm(const Step& step, Statistics statistics);
   void BackwardBatchNorm(const Step& step);

@@ -209,5 +209,33 @@ TYPED_TEST(NetworkOnCards, ChainsAndRecomputedMapsChangeNoBit) {
   EXPECT_EQ(BitsOfAPass(kept), expected) << "recomputed maps";
 }
 
+TEST(NetworkOnCardsOfBfloat16, GathersGramMatricesWhereTheRowsAreComputed) {
+  const Plan plan = *MakePlan(ModelOf(3, 0, Stem::kSmall));
+  OpTable<float, Bfloat16> ops = OpsOf<float, Bfloat16>();
+  ops.gram = [](const Execution&, const GramShape&, const Gram<float, Bfloat16>&) { ADD_FAILURE(); };
+  Network<float, Bfloat16> network(ExecutionOf<float>(), plan, ops);
+  FillRandom(plan.registry, 1, &network.values());
+  TrainingPass(network, LossOps<float>(), TestBatch<float>(plan.model, kImages, 2), kClasses);
+}
+
+// Others have other pictures.
+struct FartherMeans : StatisticsExchange<float> {
+  int64_t Combine(int64_t pixels, std::span<Moments<float>> moments) override {
+    for (Moments<float>& m : moments) m = {m.mean + 0.5f, m.variance + 0.25f};
+    return pixels;
+  }
+  void Add(std::span<GradientSums<float>>) override {}
+};
+
+TEST(NetworkOnCardsOfBfloat16, GathersThemAboutTheMeansOfAllWhereABatchIsShared) {
+  const Plan plan = *MakePlan(ModelOf(3, 0, Stem::kSmall));
+  Plan apart = plan;
+  for (Step& step : apart.steps) step.with_gram = false;
+  FartherMeans others;
+  Trained<float, Bfloat16> trained(plan), expected(apart);
+  for (Trained<float, Bfloat16>* shared : {&trained, &expected}) shared->network().SetStatisticsExchange(&others);
+  EXPECT_EQ(BitsOfAPass(trained), BitsOfAPass(expected));
+}
+
 }  // namespace
 }  // namespace riffle

@@ -147,7 +147,8 @@ class Builder {
                           .norm = NextNorm(),
                           .in_norm = in_norm,
                           .in_relu = true,
-                          .stride = stride});
+                          .stride = stride,
+                          .with_gram = true});
     if (model.groups > 1) {
       step.in_rows = AddRowIndices(ShufflePermutation(in.channels, model.groups, model.conventions.shuffle_direction));
       // Shuffling after the depthwise convolution: the kernel and the batch norm move along with their row.

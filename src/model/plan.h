@@ -81,6 +81,9 @@ struct Step {
   /// Training runs it and the next step as one op, block by block of pixels (ops/group_conv/group_conv_chain.h), in
   /// both directions.
   bool chained = false;
+  /// The next step is the Gram matrix of y. Training may run both as one op, forward
+  /// (ops/depthwise_conv/depthwise_gram.h).
+  bool with_gram = false;
 };
 
 /// Whether a step is the arithmetic of a batch norm.

@@ -23,4 +23,6 @@ KernelTarget TargetOf(const Execution& execution) {
           MostSharedBytes(execution)};
 }
 
+void DepthwiseGram(const Execution&, const DepthwiseGramShape&, const riffle::DepthwiseGram<float, Bfloat16>&);
+
 }  // namespace riffle::RIFFLE_GPU

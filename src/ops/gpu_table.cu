@@ -11,6 +11,13 @@ const OpTable<float>& Ops() {
   }();
   return table;
 }
-const OpTable<float, Bfloat16>& Bfloat16Ops() { return Table(Bfloat16()); }
+const OpTable<float, Bfloat16>& Bfloat16Ops() {
+  static const OpTable<float, Bfloat16> table = [] {
+    OpTable<float, Bfloat16> ops = Table(Bfloat16());
+    ops.depthwise_gram = DepthwiseGram;
+    return ops;
+  }();
+  return table;
+}
 
 }  // namespace riffle::RIFFLE_GPU

@@ -35,13 +35,27 @@ inline Windows PoolWindows(const PoolShape& shape) {
           static_cast<int>(shape.before(shape.in.width))};
 }
 
+/// Goes down the windows [first, end) of a column: read(h, line) gives the three values of line h, wherever that lies;
+/// put(i, window) takes window i, whose first line is kStride·i − before.
+template <int kStride, class Read, class Put>
+RIFFLE_KERNEL void SlideDown(int first, int end, int before, const Read& read, const Put& put) {
+  constexpr int kKept = 3 - kStride;  // lines of a window that the next one below has, too
+  float window[3][3];
+  for (int u = 0; u < kKept; ++u) read(kStride * first - before + u, window[u]);
+  for (int i = first; i < end; ++i) {
+    for (int u = kKept; u < 3; ++u) read(kStride * i - before + u, window[u]);
+    put(i, window);
+    for (int u = 0; u < kKept; ++u)
+      for (int v = 0; v < 3; ++v) window[u][v] = window[u + kStride][v];
+  }
+}
+
 /// Writes a value for each window. Op is what computes it: Op::Row(op, r), of a row of y, has `x` and `y`, the rows,
 /// `float Load(float)`, what a value of x stands for, and `float Result(window, i, j)` of window (i, j), in which what
 /// lies outside of the picture is Op::kOutside.
 template <class Op, int kStride>
 struct SlideWindows {
   static constexpr int kThreads = 256, kBlocksAtOnce = 4, kLines = kStride == 1 ? 7 : 4;
-  static constexpr int kKept = 3 - kStride;  // lines of a window that the next one below has, too
   using Map = typename Op::MapValue;
   struct Shared {
     alignas(16) float x[MostOfArea(kThreads, kLines, {kStride, 1, 3})];
@@ -83,14 +97,9 @@ struct SlideWindows {
       line[1] = inside ? at[1] : Op::kOutside;
       line[2] = inside && has_right ? at[2] : Op::kOutside;
     };
-    float window[3][3];
-    for (int u = 0; u < kKept; ++u) read(kStride * strip.line - windows.top + u, window[u]);
-    for (int i = strip.line; i < strip.end; ++i) {
-      for (int u = kKept; u < 3; ++u) read(kStride * i - windows.top + u, window[u]);
+    SlideDown<kStride>(strip.line, strip.end, windows.top, read, [&](int i, const float(&window)[3][3]) {
       shared.y[to.LineAt(out_picture + i) + strip.column] = Map(row.Result(window, i, strip.column));
-      for (int u = 0; u < kKept; ++u)
-        for (int v = 0; v < 3; ++v) window[u][v] = window[u + kStride][v];
-    }
+    });
   }
 };
 

@@ -1,6 +1,7 @@
 #include "ops/kernel_words.h"
 
 #include "ops/caches.h"
+#include "ops/depthwise_conv/depthwise_gram_cut.h"
 #include "ops/group_conv/group_conv_blocks_cpu.h"
 
 namespace riffle {
@@ -21,6 +22,10 @@ std::string ChainForwardWords(const GroupConvChainShape& shape, bool moments, co
 std::string ChainBackwardWords(const GroupConvChainShape& shape, const ConvGradients& of_second,
                                const ConvGradients& of_first, bool again, const KernelTarget& target) {
   return target.card() ? Text(ChooseChainBackward(shape, of_second, of_first, again, target)) : "chain";
+}
+
+std::string DepthwiseGramWords(const DepthwiseGramShape& shape, const KernelTarget& target) {
+  return target.card() && CutDepthwiseGram(shape, target) ? "pass" : "";
 }
 
 std::string GramWords(const GramShape& shape, const KernelTarget& target) {

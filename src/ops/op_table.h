@@ -10,6 +10,7 @@
 #include "ops/binary_cross_entropy/binary_cross_entropy.h"
 #include "ops/cross_entropy/cross_entropy.h"
 #include "ops/depthwise_conv/depthwise_conv.h"
+#include "ops/depthwise_conv/depthwise_gram.h"
 #include "ops/distillation/distillation.h"
 #include "ops/flip/flip.h"
 #include "ops/global_average_pool/global_average_pool.h"
@@ -84,6 +85,9 @@ struct OpTable {
   void (*update)(const Execution&, UpdateKind, const Update<T>&);  // the kind of *step
   void (*approach)(const Execution&, int64_t count, const Approach<T>&);
   void (*all_finite)(const Execution&, int64_t count, const AllFinite<T>&);
+
+  /// Null: the backend has no pass for both, and they run one after the other.
+  void (*depthwise_gram)(const Execution&, const DepthwiseGramShape&, const DepthwiseGram<T, Map>&) = nullptr;
 
   /// The same backend's ops on maps of bfloat16; null: it has none.
   const OpTable<T, Bfloat16>* bfloat16 = nullptr;

@@ -201,7 +201,7 @@ struct DotsMeans {
 };
 
 /// Adds up the parts: a lane a value, a warp each so many parts.
-struct AddParts {
+struct DotsOfParts {
   static constexpr int kThreads = 512, kWarps = kThreads / kWarp;
   struct Sums {
     double value = 0, left = 0, right = 0;  // of a dot, and of its rows
@@ -253,7 +253,7 @@ struct AddParts {
 /// Writes shape.dots() dots and, where they are wanted, the sums, when all of so many parts are there.
 inline void LaunchAddParts(const Execution& execution, const RowDotsShape& shape, const DotsMeans& means, int64_t count,
                            const float* parts, float* dots, float* sums) {
-  Launch(execution, {DivideUp(shape.values(), kWarp)}, AddParts{shape, means, count, parts, dots, sums});
+  Launch(execution, {DivideUp(shape.values(), kWarp)}, DotsOfParts{shape, means, count, parts, dots, sums});
 }
 
 /// Computes the parts of the shape's pixels, `parts` is [PartsOf(shape)][shape.values()], by what ChooseDots says, but

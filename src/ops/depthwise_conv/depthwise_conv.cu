@@ -2,47 +2,12 @@
 // stride pixels of x under them; from a few values of dy about it, a thread computes what its cell adds to dweight, and
 // dx of its cell. Blocks take several bands, so that dweight and the sums of dx are added up in their threads'
 // registers first, then over the block, then over blocks.
+#include "ops/depthwise_conv/depthwise_windows.h"
 #include "ops/gpu.h"
 #include "ops/gpu_windows.h"
 
 namespace riffle::RIFFLE_GPU {
 namespace {
-
-RIFFLE_KERNEL int64_t InRow(const DepthwiseRows& rows, int64_t r) { return rows.in_row ? rows.in_row[r] : r; }
-RIFFLE_KERNEL int64_t WeightRow(const DepthwiseRows& rows, int64_t r) {
-  return rows.weight_row ? rows.weight_row[r] : r;
-}
-
-template <class Map>
-struct Convolution {
-  using MapValue = Map;
-  static constexpr float kOutside = 0;
-  riffle::DepthwiseConvForward<float, Map> a;
-
-  struct Row {
-    const Map* x;
-    Map* y;
-    RowActivation in;
-    float weight[3][3], bias;
-
-    RIFFLE_KERNEL Row(const Convolution& op, int64_t r)
-        : x(op.a.x[InRow(op.a.rows, r)]),
-          y(op.a.y[r]),
-          in(op.a.in, InRow(op.a.rows, r)),
-          bias(op.a.bias ? op.a.bias[r] : 0) {
-      const float* of_row = op.a.weight + 9 * WeightRow(op.a.rows, r);
-      for (int u = 0; u < 3; ++u)
-        for (int v = 0; v < 3; ++v) weight[u][v] = of_row[3 * u + v];
-    }
-    RIFFLE_KERNEL float Load(float value) const { return in(value); }
-    RIFFLE_KERNEL float Result(const float (&window)[3][3], int, int) const {
-      float sum = bias;
-      for (int u = 0; u < 3; ++u)
-        for (int v = 0; v < 3; ++v) sum += weight[u][v] * window[u][v];
-      return sum;
-    }
-  };
-};
 
 constexpr int kBackwardSums = 9 + 2;  // dweight, and the sums of dx
 
@@ -174,7 +139,7 @@ template <class Map>
 void Run(const Execution& execution, const DepthwiseConvShape& shape,
          const riffle::DepthwiseConvForward<float, Map>& a) {
   const Windows windows = {shape.in, shape.out(), shape.stride, 1, 1};
-  const Convolution<Map> convolution = {a};
+  const DepthwiseWindows<Map> convolution = {a};
   if (shape.stride == 1)
     Slide<1>(execution, windows, shape.channels, convolution, a.moments);
   else

@@ -71,8 +71,10 @@ class Results {
   void AddMoments(GuardedMap<Map>& y, const std::vector<Moments<T>>& moments) {
     for (int64_t r = 0; r < y.row_count(); ++r) {
       const double n = static_cast<double>(y.pixels());
-      double mean = 0, variance = 0, farthest = 0;
-      for (int64_t p = 0; p < y.pixels(); ++p) mean += static_cast<T>(y[r][p]) / n;
+      // About the first value: of equal ones the mean is exact, and the variance none.
+      const double first = static_cast<T>(y[r][0]);
+      double mean = first, variance = 0, farthest = 0;
+      for (int64_t p = 0; p < y.pixels(); ++p) mean += (static_cast<T>(y[r][p]) - first) / n;
       for (int64_t p = 0; p < y.pixels(); ++p) {
         const double distance = static_cast<T>(y[r][p]) - mean;
         variance += distance * distance / n;
