@@ -15,14 +15,8 @@ namespace {
 
 std::string Heading(const BenchSetting& setting) {
   const int size = setting.model.image_size, threads = setting.threads;
-<<<<<<< HEAD
-  const std::string where = setting.card
-                                ? fmt::format("GPU, maps in {}", setting.maps)
-                                : fmt::format("{} thread{}, {}", threads, threads == 1 ? "" : "s", ActiveTarget());
-=======
-  const std::string where = setting.device ? fmt::format("GPU, maps in {}", setting.maps)
-                                           : fmt::format("{}, {}", Counted(threads, "thread"), ActiveTarget());
->>>>>>> packs
+  const std::string where = setting.card ? fmt::format("GPU, maps in {}", setting.maps)
+                                         : fmt::format("{}, {}", Counted(threads, "thread"), ActiveTarget());
   return fmt::format("{}, {}: batch {}, {} × {} px, {}\n\n", setting.model.name,
                      setting.mode == "train" ? "a training step" : "inference", setting.batch_size, size, size, where);
 }
