@@ -20,9 +20,9 @@ Result<std::vector<float>> ParseClassWeights(const std::string& text, int classe
   if (static_cast<int>(weights.size()) != classes || !std::ranges::all_of(weights, is_weight) ||
       *std::ranges::max_element(weights) == 0)
     return InvalidArgument(
-        "option class_weights: expected a number of at least 0 for each of {}, not all 0, or for training "
+        "option class_weights: expected a number of at least 0 for each of the {} classes, not all 0, or for training "
         "'balanced'; found '{}'",
-        Counted(classes, "class"), text);
+        classes, text);
   return weights;
 }
 
