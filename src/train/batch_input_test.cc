@@ -14,8 +14,6 @@
 namespace riffle {
 namespace {
 
-using ::testing::ElementsAre;
-
 /// Pictures of several sizes, which lie in files as it were.
 class SomePictures : public Dataset {
  public:
@@ -162,35 +160,46 @@ TEST(BatchInput, HasPicturesOfEvaluation) {
                      {.batch_size = 4, .shuffle = false, .drop_remainder = false, .workers = 2});
 }
 
-/// Notes what uploads beside the queue wait for.
-class MarkingDevice : public GuardedDevice {
+/// Notes what is called of its side queue.
+class NotingDevice : public GuardedDevice {
  public:
-  Mark MarkQueue() override { return marks++; }
-  void UploadBeside(Mark after, void* to, const void* from, size_t bytes) override {
-    if (waits.empty() || waits.back() != after) waits.push_back(after);
-    GuardedDevice::UploadBeside(after, to, from, bytes);
-  }
-  Mark marks = 0;
-  std::vector<Mark> waits;
+  class NotingQueue : public Queue {
+   public:
+    NotingQueue(NotingDevice& device, std::string& calls) : Queue(device), calls_(calls) {}
+    void Follow() override { calls_ += 'F'; }
+    void Upload(void* to, const void* from, size_t bytes) override {
+      if (!calls_.ends_with('U')) calls_ += 'U';
+      Queue::Upload(to, from, bytes);
+    }
+    void Join() override {
+      calls_ += 'J';
+      Queue::Join();
+    }
+
+   private:
+    std::string& calls_;
+  };
+  std::unique_ptr<SideQueue> OpenSideQueue() override { return std::make_unique<NotingQueue>(*this, calls); }
+
+  std::string calls;
 };
 
-TEST(BatchInput, WhatGoesUpWaitsForTheBatchBeforeTheLastAlone) {
+TEST(BatchInput, WhatGoesUpFollowsThePicturesOfTheBatchBeforeAndNotItsStep) {
   const std::unique_ptr<Dataset> data = TinyData(16);
-  MarkingDevice device;
-  // Not random: each batch has as many bytes as the others, for which no memory is taken once two have some.
+  NotingDevice device;
+  // Not random: each batch has as many bytes as the others, for which no memory is taken once.
   const LoaderOptions options = {.batch_size = 4, .device = &device};
   const std::unique_ptr<Loader> loader =
       std::move(*Loader::Create(*data, *Transform::ForEvaluation(TinyInfo().preprocessing), options));
   BatchInput input({OnThreads(2).pool, device}, GuardedOps());
-  for (int i = 0; i < 2; ++i) input.PicturesOf(**loader->Next());
-  device.waits.clear();
-  const Device::Mark first = device.marks - 1;  // behind batch 1
-  for (int i = 2; i < 6; ++i) input.PicturesOf(**loader->Next());
-  EXPECT_EQ(device.waits.size(), 4u);
-  EXPECT_LT(device.waits[0], first) << "behind batch 0";
-  EXPECT_EQ(device.waits[1], first);
-  EXPECT_EQ(device.waits[2], first + 1);
-  EXPECT_EQ(device.waits[3], first + 2);
+  input.PicturesOf(**loader->Next());
+  EXPECT_TRUE(device.calls.starts_with("FU")) << "behind the clearing of new memory";
+  device.calls.clear();
+  for (int batch = 1; batch < 3; ++batch) {
+    input.PicturesOf(**loader->Next());
+    device.calls += ' ';  // the batch's step
+  }
+  EXPECT_EQ(device.calls, "UJF UJF ");
 }
 
 }  // namespace

@@ -14,7 +14,7 @@ Result<std::unique_ptr<nccl::Sums>> OpenNccl(Communicator& world, Device& device
       Unavailable("NCCL sums between graphics cards, and {} computes", device.Name());
   if (has_queue) library = nccl::Library::Load(file);
   const Status everywhere = world.Agree(library.status());
-  if (everywhere.ok()) return nccl::Sums::Create(*library, world, [&device] { device.Synchronize(); });
+  if (everywhere.ok()) return nccl::Sums::Create(*library, world, [&device] { device.Use(); });
   if (use == NcclUse::kOn) return Status(everywhere).In("option nccl=on");
   if (has_queue) *note = "Gradients are summed by MPI, through the host's memory: " + everywhere.message();
   return none;
