@@ -126,6 +126,7 @@ class GuardedDevice : public Device {
     if (recording_) recording_->memory.push_back(std::move(memory));
   }
 
+  bool is_recording() const { return recording_ != nullptr; }
   int recordings() const { return recordings_; }  ///< that were made
   int replays() const { return replays_; }        ///< how often one was enqueued
 

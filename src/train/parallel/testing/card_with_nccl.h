@@ -15,10 +15,15 @@ class CardWithNccl : public GuardedDevice {
  public:
   class Queue : public GuardedDevice::Queue, public nccl::FakeStream {
    public:
-    using GuardedDevice::Queue::Queue;
+    explicit Queue(CardWithNccl& card) : GuardedDevice::Queue(card), card_(card) {}
     void* handle() override { return static_cast<nccl::FakeStream*>(this); }
     void Enqueue(std::function<void()> work) override { GuardedDevice::Queue::Enqueue(std::move(work)); }
+    bool IsRecorded() const override { return card_.is_recording(); }
+
+   private:
+    const CardWithNccl& card_;
   };
+  using GuardedDevice::GuardedDevice;
 
   std::unique_ptr<SideQueue> OpenSideQueue() override { return std::make_unique<Queue>(*this); }
 
