@@ -32,12 +32,14 @@ class Recording {
   virtual void Enqueue() = 0;
 };
 
-/// Another queue of a device, for what goes on beside its ops.
+/// Another queue of a device, for what goes on beside its ops: transfers, and what libraries enqueue there.
 class SideQueue {
  public:
   virtual ~SideQueue() = default;
   /// What is enqueued here from now on begins when all is done that was called on the device before.
   virtual void Follow() = 0;
+  /// As Device::Upload, here.
+  virtual void Upload(void* to, const void* from, size_t bytes) = 0;
   /// What is called on the device from now on begins when all is done that was enqueued here before.
   virtual void Join() = 0;
   /// What libraries of the device's maker know it by: a cudaStream_t.
@@ -73,17 +75,8 @@ class Device {
   virtual void Copy(void* to, const void* from, size_t bytes) = 0;
   virtual void Zero(void* memory, size_t bytes) = 0;
 
-  /// A place in the queue, behind all that was called before. Older ones than the last four may stand for one of those.
-  using Mark = int64_t;
-  static constexpr Mark kBegin = -1;  ///< of the queue
-  virtual Mark MarkQueue() { return kBegin; }
-  /// As Upload, but beside the queue: it waits for what is before the mark alone, and what is called after the next
-  /// JoinUploads() waits for it.
-  virtual void UploadBeside(Mark /*after*/, void* to, const void* from, size_t bytes) { Upload(to, from, bytes); }
-  virtual void JoinUploads() {}
-
-  /// Returns when no upload that was called before reads the host's memory any more; what was called after it may still
-  /// go on.
+  /// Returns when no upload that was called before, on whichever queue, reads the host's memory any more; what was
+  /// called after it may still go on.
   virtual void FinishUploads() {}
 
   /// Returns when all that was called before is done.
@@ -95,8 +88,11 @@ class Device {
   /// What was noted; null where that failed. The device must outlive it.
   virtual std::unique_ptr<Recording> EndRecording() { return nullptr; }
 
-  /// Which the device must outlive; null: it has none.
+  /// Which the device must outlive; null where ops read the host's memory.
   virtual std::unique_ptr<SideQueue> OpenSideQueue() { return nullptr; }
+
+  /// Of libraries of the device's maker: those that the calling thread uses take this device from now on. Thread-safe.
+  virtual void Use() const {}
 
   /// What people call it: "GPU 0 (NVIDIA H100 80GB HBM3, 79.6 of 80.0 GB free)", with what was free when it was opened.
   virtual std::string Name() const { return "the CPU"; }

@@ -20,6 +20,21 @@ class Copies {
       to_.CopyFrom(from_);
     });
   }
+  /// Beside another process, which would do `other_way(way)` where this one would do `way`; negative: it is lost.
+  Status EnqueueBeside(int key, const std::function<int64_t(int64_t)>& other_way) {
+    const auto tell_all = [&](int64_t way) -> Result<std::vector<int64_t>> {
+      const int64_t other = other_way(way);
+      if (other < 0) return Unavailable("it is lost");
+      return std::vector{way, other};
+    };
+    return recordings_.EnqueueTogether(
+        key,
+        [this] {
+          ++calls;
+          to_.CopyFrom(from_);
+        },
+        tell_all);
+  }
   /// What was copied of this value.
   int Copied(int value, int key) {
     from_.Upload(std::vector{value});
@@ -102,6 +117,37 @@ TEST(Recordings, AreMadeAnewWhereMemoryOfTheDeviceMoved) {
   copies.Forget();
   copies.Enqueue(0);
   EXPECT_EQ(copies.calls, 5);
+}
+
+// Ways: 0 to run, 1 to record, more to enqueue what was recorded.
+TEST(Recordings, AreMadeAndEnqueuedWhereAllCanDoThat) {
+  GuardedDevice device(true);
+  Copies copies(device);
+  const auto expect = [&](const std::function<int64_t(int64_t)>& other_way, int calls, int recordings, int replays) {
+    ASSERT_TRUE(copies.EnqueueBeside(0, other_way).ok());
+    EXPECT_EQ(copies.calls, calls);
+    EXPECT_EQ(device.recordings(), recordings);
+    EXPECT_EQ(device.replays(), replays);
+  };
+  const auto as_this_one = [](int64_t way) { return way; };
+  expect(as_this_one, 1, 0, 0);
+  expect(as_this_one, 2, 1, 1);
+  expect(as_this_one, 2, 1, 2);
+  expect([](int64_t) { return 0; }, 3, 1, 2);  // the other one has not run it, and runs it
+  bool asked = false;
+  expect([&](int64_t way) { return std::exchange(asked, true) ? way : 1; }, 4, 2, 3);  // and records it next
+  asked = false;
+  expect([&](int64_t way) { return std::exchange(asked, true) ? way : way + 1; }, 5, 3, 4);  // has another one
+  asked = false;
+  expect([&](int64_t way) { return std::exchange(asked, true) ? 0 : 1 + 0 * way; }, 7, 4, 4);  // fails to record
+  expect(as_this_one, 7, 4, 5);
+}
+
+TEST(Recordings, AreNotEnqueuedWhereAnotherProcessIsLost) {
+  GuardedDevice device(true);
+  Copies copies(device);
+  EXPECT_EQ(copies.EnqueueBeside(0, [](int64_t) { return -1; }).code(), ErrorCode::kUnavailable);
+  EXPECT_EQ(copies.calls, 0);
 }
 
 TEST(RecordingsDeathTest, TakeNoTransfersWaitsAndAllocations) {

@@ -143,10 +143,12 @@ LoaderOptions ValLoader(const Options& o, const BatchPlace& place) {
           .device = &place.device};
 }
 
-std::string WherePicturesAreMade(const Augmentation& augmentation, const Device& device) {
+std::string WherePicturesAreMade(const Augmentation& augmentation, const Device& device, int64_t device_data_mb) {
   if (device.ReadsHostMemory()) return "";
   if (augmentation.policy) return "Pictures: the CPU decodes, crops and runs the policy, the GPU does the rest";
-  return "Pictures: the CPU decodes, the GPU crops, resizes, colours, normalises and erases";
+  std::string who = "Pictures: the CPU decodes, the GPU crops, resizes, colours, normalises and erases";
+  if (device_data_mb == 0) return who;
+  return fmt::format("{}; sets of up to {} MB of pixels stay there (--device_data_mb)", who, device_data_mb);
 }
 
 std::string UnusedClass(int label) { return fmt::format("unused {}", label); }

@@ -148,11 +148,13 @@ TEST(DataOptionsTest, EveryOptionReachesTheDataLayer) {
 }
 
 TEST(DataOptionsTest, WhoMakesPicturesIsToldWhereItIsNotTheCpuAlone) {
-  EXPECT_EQ(WherePicturesAreMade({}, CpuDevice()), "");
+  EXPECT_EQ(WherePicturesAreMade({}, CpuDevice(), 5), "");
   const GuardedDevice card;
-  EXPECT_EQ(WherePicturesAreMade({.color_jitter = 0.4}, card),
-            "Pictures: the CPU decodes, the GPU crops, resizes, colours, normalises and erases");
-  EXPECT_EQ(WherePicturesAreMade({.policy = *ParseAugmentPolicy("autoaug")}, card),
+  const std::string who = "Pictures: the CPU decodes, the GPU crops, resizes, colours, normalises and erases";
+  EXPECT_EQ(WherePicturesAreMade({.color_jitter = 0.4}, card, 0), who);
+  EXPECT_EQ(WherePicturesAreMade({.color_jitter = 0.4}, card, 5),
+            who + "; sets of up to 5 MB of pixels stay there (--device_data_mb)");
+  EXPECT_EQ(WherePicturesAreMade({.policy = *ParseAugmentPolicy("autoaug")}, card, 5),
             "Pictures: the CPU decodes, crops and runs the policy, the GPU does the rest");
 }
 

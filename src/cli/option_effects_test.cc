@@ -124,7 +124,7 @@ const std::vector<Effect>& Effects() {
       {"ema", "True", "state figures"},
       {"ema_decay", "0.5", "figures", {"--ema"}},
       {"bn_recalibration", "2", updates},
-      {"nccl", "off", ""},      // of one process on the CPU; train/parallel/card_gradient_reducer_test.cc has others
+      {"nccl", "off", ""},      // of one process on the CPU; train/parallel/card_sums_test.cc has others
       {"tf32", "True", ""},     // on the CPU; ops/group_conv/group_conv_cpu_test.cc has cards
       {"sync_bn", "True", ""},  // of one process
 

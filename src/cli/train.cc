@@ -197,7 +197,8 @@ Status Train(const Invocation& invocation, const Console& console, Communicator&
   for (const std::string& note : NotesOnProcesses(settings, world.size())) log.Line(note);
   for (const std::string& note : NotesOn(settings)) log.Line(note);
   RIFFLE_ASSIGN(const Augmentation augmentation, AugmentationFrom(options, *dataset));
-  if (const std::string who = WherePicturesAreMade(augmentation, machine->execution.device); !who.empty())
+  if (const std::string who = WherePicturesAreMade(augmentation, machine->execution.device, options.device_data_mb);
+      !who.empty())
     log.Line(who);
   RIFFLE_TRY(DownloadTogether(options, log, world));
   RunFiles files(settings, log);

@@ -3,6 +3,7 @@
 #include "data/device_picture.h"
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
 #include "backend/cuda/testing/emulation.h"
 #include "backend/testing/execution.h"
@@ -174,6 +175,38 @@ TEST(DevicePicture, IsResizedByTheCpuWhereItHasMoreBytesThanItsFloatsOrManyTaps)
   const Picture line = SomePicture(200, 1, 3);  // few bytes, and 41 taps a pixel
   EXPECT_EQ(ByOps(thin, line, 0).most_source_bytes, 10 * 10 * 3);
   ExpectSameBits(thin, line, 1);
+}
+
+// Their bytes lie where the CPU cannot read.
+TEST(DevicePicture, OfPicturesThatAreLeftToTheDeviceAsAWholeNobodyElseReadsAPixel) {
+  constexpr size_t kBytes = 1 << 16;
+  void* const closed = ::mmap(nullptr, kBytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(closed, MAP_FAILED);
+  const Augmentation crops = {.scale = {0.01, 1}, .ratio = {0.01, 100}}, padded = {.crop = TrainCrop::kPadded};
+  int left = 0, not_left = 0;
+  for (const Interpolation filter : {Interpolation::kNearest, Interpolation::kBilinear, Interpolation::kLanczos})
+    for (const Transform& transform :
+         {*Transform::ForTraining(Input(10, 3, filter), crops), *Transform::ForTraining(Input(10, 3, filter), padded),
+          *Transform::ForEvaluation(Input(10, 3, filter))})
+      for (int height = 1; height <= 45; ++height)
+        for (int width = 1; width <= 45; ++width) {
+          ++(transform.LeavesWholeToDevice(height, width) ? left : not_left);
+          if (!transform.LeavesWholeToDevice(height, width)) continue;
+          const PictureView whole = {static_cast<const uint8_t*>(closed), height, width, 3, 3 * width};
+          RandomStream random = Random(static_cast<uint32_t>(height * 45 + width));
+          const Need need = transform.Choose(height, width, random);
+          EXPECT_FALSE(need.box.height >= 2 * need.least_height && need.box.width >= 2 * need.least_width &&
+                       need.least_height > 0)
+              << "decoded at a smaller scale";
+          TransformScratch scratch;
+          transform.Draw(random, scratch.draw);
+          const Region region = Region::Whole(whole.Crop(need.box.top, need.box.left, need.box.height, need.box.width));
+          const Status status = transform.ForDevice(region, scratch.draw, scratch, [](int, const DevicePicture&) {});
+          EXPECT_TRUE(status.ok()) << status.message();
+        }
+  EXPECT_GT(left, 3000);
+  EXPECT_GT(not_left, 3000);
+  ::munmap(closed, kBytes);
 }
 
 TEST(DevicePicture, HasNoMoreOfAPictureThanItsTapsRead) {

@@ -22,12 +22,6 @@ int PicturesPerClaim(const LoaderOptions& options) {
 
 int Repeats(const LoaderOptions& options) { return std::max(1, options.aug_repeats); }
 
-// Row after row without gaps.
-void CopyRows(const PictureView& from, uint8_t* to) {
-  const int64_t row_bytes = int64_t{from.width} * from.channels;
-  for (int y = 0; y < from.height; ++y) std::copy_n(from.Row(y), row_bytes, to + y * row_bytes);
-}
-
 int64_t Tolerated(double share, int64_t pictures) {
   return share == 0 ? 0 : std::max<int64_t>(1, static_cast<int64_t>(share * static_cast<double>(pictures)));
 }
@@ -98,31 +92,6 @@ void Loader::Allocate(Slot& slot) {
   slot.finishes = StagingArray<PictureFinish>(device, images);
 }
 
-// All pictures of a small data set to the device, once.
-void Loader::KeepPictures() {
-  if (!DeviceMakes() || !kept_.empty() || !transform_.LeavesAllToDevice()) return;
-  int64_t bytes = 0;
-  for (int64_t i = 0; i < dataset_.size(); ++i) {
-    const std::optional<int64_t> in_place = dataset_.BytesInPlace(i);
-    if (!in_place || (bytes += *in_place) > options_.kept_bytes) return;
-  }
-  Picture unused;
-  std::vector<Kept> kept;
-  for (int64_t i = 0, begin = 0; i < dataset_.size(); ++i) {
-    const Result<PictureView> picture = dataset_.Read(i, unused);
-    if (!picture.ok()) return;
-    kept.push_back({*picture, begin});
-    begin += int64_t{picture->height} * picture->width * picture->channels;
-  }
-  try {
-    std::vector<uint8_t> all(bytes);
-    for (const Kept& picture : kept) CopyRows(picture.in_memory, all.data() + picture.begin);
-    kept_bytes_ = DeviceArray<uint8_t>(*options_.device, all);
-    kept_ = std::move(kept);
-  } catch (const std::bad_alloc&) {  // then they go up batch by batch
-  }
-}
-
 // Memory for all slots, once, then the workers.
 Status Loader::Start() {
   try {
@@ -132,7 +101,8 @@ Status Loader::Start() {
                        Counted(static_cast<int64_t>(slots_.size()), "batch"),
                        BytesText(MostImages() * transform_.MostDeviceBytes()));
   }
-  KeepPictures();
+  if (DeviceMakes() && !kept_)
+    kept_ = std::make_unique<KeptPictures>(dataset_, transform_, *options_.device, options_.kept_bytes);
   workers_.reserve(options_.workers);
   try {
     for (int i = 0; i < options_.workers; ++i) workers_.emplace_back([this] { Work(); });
@@ -160,6 +130,7 @@ void Loader::Stop() {
   for (std::thread& worker : workers_) worker.join();
   workers_.clear();
   stopping_ = false;
+  if (kept_) kept_->Settle(next_);
 }
 
 void Loader::Seek(LoaderPosition position) {
@@ -209,6 +180,7 @@ Loader::Place Loader::PlaceOf(int64_t epoch, int64_t place) {
 void Loader::Open(int64_t number) {
   Slot& slot = slots_[number % static_cast<int64_t>(slots_.size())];
   Batch& batch = slot.batch;
+  slot.number = number;
   batch.position = PositionOf(number);
   batch.splits = transform_.splits();
   const Places places = PlacesOf(batch.position.batch);
@@ -234,7 +206,8 @@ void Loader::Open(int64_t number) {
       std::fill(slot.memory.data() + c * stride + pixels, slot.memory.data() + (c + 1) * stride, 0.0f);
     batch.pixels = {slot.memory.data(), stride};
   }
-  slot.used_bytes = slot.used_taps = 0;
+  slot.used_bytes = slot.used_taps = slot.to_keep_bytes = 0;
+  slot.to_keep.clear();
   slot.claimed = slot.done = 0;
   slot.status = Status();
   slot.unreadable.clear();
@@ -261,11 +234,17 @@ void Loader::Finish(const Claim& claim, int failed_at, Status status) {
   if (slot.done == slot.batch.samples()) ready_.notify_one();
 }
 
-// Puts picture `index` in place i of the batch.
-Status Loader::MakePicture(Slot& slot, int i, int64_t index, TransformScratch& scratch, Picture& picture) {
-  RandomStream random = slot.places[i].augmentation;
+// What is needed of picture `index`, of the file or of what is kept of it.
+Result<Region> Loader::ReadFor(Slot& slot, int64_t index, RandomStream& random, Picture& picture) {
   const auto choose = [&](int height, int width) { return transform_.Choose(height, width, random); };
-  RIFFLE_ASSIGN(const Region region, dataset_.ReadRegion(index, choose, picture));
+  if (kept_) {
+    if (const std::optional<PictureView> whole = kept_->WholeFor(index, slot.number)) {
+      const CropBox box = choose(whole->height, whole->width).box;
+      return Region::Whole(whole->Crop(box.top, box.left, box.height, box.width));
+    }
+    if (const std::optional<Region> region = ReadToKeep(slot, index, random, picture)) return *region;
+  }
+  RIFFLE_ASSIGN(Region region, dataset_.ReadRegion(index, choose, picture));
   if (const std::string flaw = FlawOf(picture); !flaw.empty()) {
     if (picture.incomplete && !options_.allow_incomplete)
       return DataLoss("{}: cut off or damaged after some of its pixels (--allow_incomplete uses it as far as it goes)",
@@ -273,6 +252,44 @@ Status Loader::MakePicture(Slot& slot, int i, int64_t index, TransformScratch& s
     const std::lock_guard lock(mutex_);
     slot.flawed.emplace(index, fmt::format("{}: {}", dataset_.NameOf(index), flaw));
   }
+  return region;
+}
+
+// All of the picture is decoded, and kept; none, and nothing was drawn: it is no such picture, or something is wrong
+// with it, which is told where no more of it is decoded than is needed.
+std::optional<Region> Loader::ReadToKeep(Slot& slot, int64_t index, RandomStream& random, Picture& picture) {
+  if (!kept_->Wants(index)) return std::nullopt;
+  bool fits = false;
+  RandomStream drawn = random;
+  CropBox box;
+  const auto choose = [&](int height, int width) {
+    const Need need = transform_.Choose(height, width, drawn);
+    fits = transform_.LeavesWholeToDevice(height, width);
+    box = need.box;
+    return fits ? Need::Whole(height, width) : Need{.box = {0, 0, 1, 1}};
+  };
+  const Result<Region> whole = dataset_.ReadRegion(index, choose, picture);
+  const bool is_sound = whole.ok() && whole->pixels.channels == transform_.channels() && FlawOf(picture).empty();
+  if (!fits || !is_sound) kept_->Refuse(index);
+  std::optional<PictureView> place;
+  if (fits && is_sound) place = kept_->MakeRoom(index, slot.number, whole->pixels);
+  if (!place) return std::nullopt;
+  uint8_t* pixels = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    slot.to_keep_bytes += BytesOf(*place);
+    pixels = slot.bytes.data() + MostImages() * transform_.MostDeviceBytes() - slot.to_keep_bytes;
+    slot.to_keep.push_back({index, pixels});
+  }
+  CopyRows(pixels, whole->pixels);
+  random = drawn;
+  return Region::Whole(place->Crop(box.top, box.left, box.height, box.width));
+}
+
+// Puts picture `index` in place i of the batch.
+Status Loader::MakePicture(Slot& slot, int i, int64_t index, TransformScratch& scratch, Picture& picture) {
+  RandomStream random = slot.places[i].augmentation;
+  RIFFLE_ASSIGN(const Region region, ReadFor(slot, index, random, picture));
   Status status = WritePicture(slot, i, index, region, random, scratch);
   return status.ok() ? Status() : std::move(status).In(dataset_.NameOf(index));
 }
@@ -295,33 +312,22 @@ Status Loader::WritePicture(Slot& slot, int i, int64_t index, const Region& regi
 void Loader::PutUnmade(Slot& slot, int64_t n, int64_t index, const DevicePicture& picture) {
   PictureSource& source = slot.sources.data()[n];
   const auto& [view, rows, columns, finish] = picture;
-  const std::optional<int64_t> kept = KeptAt(index, view);
+  const std::optional<KeptPictures::Place> kept = kept_->PlaceOf(index, view);
   const auto row_taps = static_cast<int64_t>(rows.taps.size()), column_taps = static_cast<int64_t>(columns.taps.size());
   int64_t taps = 0;
   {
     const std::lock_guard lock(mutex_);
     taps = std::exchange(slot.used_taps, slot.used_taps + row_taps + column_taps);
-    source.pixels = kept ? *kept : std::exchange(slot.used_bytes, slot.used_bytes + picture.source_bytes());
+    source.pixels = kept ? kept->begin : std::exchange(slot.used_bytes, slot.used_bytes + picture.source_bytes());
   }
   source.is_kept = kept.has_value();
-  source.row_bytes = (kept ? kept_[index].in_memory.width : view.width) * int64_t{view.channels};
+  source.row_bytes = kept ? kept->row_bytes : int64_t{view.width} * view.channels;
   source.rows = {.taps = taps, .most = rows.most};
   source.columns = {.taps = taps + row_taps, .most = columns.most};
   std::ranges::copy(rows.taps, slot.taps.data() + source.rows.taps);
   std::ranges::copy(columns.taps, slot.taps.data() + source.columns.taps);
-  if (!kept) CopyRows(view, slot.bytes.data() + source.pixels);
+  if (!kept) CopyRows(slot.bytes.data() + source.pixels, view);
   slot.finishes.data()[n] = finish;
-}
-
-// Where the part of picture `index` that a view shows begins among those that are kept.
-std::optional<int64_t> Loader::KeptAt(int64_t index, const PictureView& view) const {
-  if (kept_.empty()) return std::nullopt;
-  const auto& [whole, begin] = kept_[index];
-  const auto distance =
-      static_cast<int64_t>(reinterpret_cast<uintptr_t>(view.pixels) - reinterpret_cast<uintptr_t>(whole.pixels));
-  if (distance < 0 || distance >= whole.height * whole.row_bytes) return std::nullopt;  // it was resized
-  const int64_t y = distance / whole.row_bytes;
-  return begin + y * whole.width * whole.channels + distance % whole.row_bytes;
 }
 
 // Where picture i of the batch is unreadable, the next readable one from a random one on takes its place; after
@@ -416,7 +422,7 @@ Status Loader::CheckUnreadable(Communicator& world) {
 UnmadePictures Loader::UnmadeOf(const Slot& slot) const {
   const auto images = static_cast<size_t>(slot.batch.images);
   return {.bytes = {slot.bytes.data(), static_cast<size_t>(slot.used_bytes)},
-          .kept = kept_bytes_.data(),
+          .kept = kept_->base(),
           .taps = {slot.taps.data(), static_cast<size_t>(slot.used_taps)},
           .sources = {slot.sources.data(), images},
           .finishes = {slot.finishes.data(), images},
@@ -446,7 +452,10 @@ Result<const Batch*> Loader::Next() {
   if (!slot.status.ok()) return slot.status;
   failed_ = false;
   ++next_;
-  if (DeviceMakes()) slot.batch.unmade = UnmadeOf(slot);
+  if (!DeviceMakes()) return &slot.batch;
+  for (const auto& [index, pixels] : slot.to_keep) kept_->Upload(index, pixels);
+  if (!slot.to_keep.empty()) kept_->Join();
+  slot.batch.unmade = UnmadeOf(slot);
   return &slot.batch;
 }
 

@@ -17,6 +17,7 @@
 #include "base/status.h"
 #include "data/batch.h"
 #include "data/dataset.h"
+#include "data/kept_pictures.h"
 #include "data/transform.h"
 
 namespace riffle {
@@ -48,7 +49,7 @@ struct LoaderOptions {
   /// Batches lie in its staging memory; it must outlive the loader. Where it does not read the host's memory, they are
   /// pictures for its ops to make (Batch::unmade).
   Device* device = &CpuDevice();
-  /// Data sets whose pictures are in memory, and no more bytes than this, are copied to the device's once.
+  /// The pictures of data sets that take no more bytes than this stay on the device (kept_pictures.h).
   int64_t kept_bytes = 0;
 };
 
@@ -102,6 +103,14 @@ class Loader : public BatchSource {
     StagingArray<PictureSource> sources;
     StagingArray<PictureFinish> finishes;
     int64_t used_bytes = 0, used_taps = 0;
+    /// Pictures that are to be kept from this batch on, one after another at the end of `bytes`, the last one first.
+    struct ToKeep {
+      int64_t index;
+      const uint8_t* pixels;
+    };
+    std::vector<ToKeep> to_keep;
+    int64_t to_keep_bytes = 0;
+    int64_t number = 0;
     int claimed = 0;  // samples that a worker has taken
     int done = 0;     // samples that are ready, or failed
     int failed_at = 0;
@@ -121,7 +130,6 @@ class Loader : public BatchSource {
     return std::min<int64_t>(options_.batch_size, dataset_.size()) * transform_.splits();
   }
   void Allocate(Slot& slot);  // throws std::bad_alloc
-  void KeepPictures();
   Status Start();
   void Stop();
   int64_t GlobalBatchSize() const { return int64_t{options_.batch_size} * options_.ranks; }
@@ -140,7 +148,8 @@ class Loader : public BatchSource {
   bool MadeAll() const;
   Status WritePicture(Slot& slot, int i, int64_t index, const Region& region, RandomStream& random,
                       TransformScratch& scratch);
-  std::optional<int64_t> KeptAt(int64_t index, const PictureView& view) const;
+  Result<Region> ReadFor(Slot& slot, int64_t index, RandomStream& random, Picture& picture);
+  std::optional<Region> ReadToKeep(Slot& slot, int64_t index, RandomStream& random, Picture& picture);
   UnmadePictures UnmadeOf(const Slot& slot) const;
   void PutUnmade(Slot& slot, int64_t n, int64_t index, const DevicePicture& picture);
   Status MakePicture(Slot& slot, int i, int64_t index, TransformScratch& scratch, Picture& picture);
@@ -158,14 +167,8 @@ class Loader : public BatchSource {
   int64_t tolerated_ = 0;                               // unreadable pictures
   std::map<int64_t, std::string> unreadable_, flawed_;  // those met in batches that Next() has given
   double waited_seconds_ = 0;
-  // Where all pictures stay on the device: where each of them is.
-  struct Kept {
-    PictureView in_memory;
-    int64_t begin;
-  };
-  DeviceArray<uint8_t> kept_bytes_;
-  std::vector<Kept> kept_;
-  TransformScratch own_scratch_;  // of the caller's thread, where there are no workers
+  std::unique_ptr<KeptPictures> kept_;  // from the first Next() on, where a device makes the pictures
+  TransformScratch own_scratch_;        // of the caller's thread, where there are no workers
   Picture own_picture_;
 
   // Batches are numbered through all epochs; batch n lives in slot n % slots.

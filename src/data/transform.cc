@@ -224,6 +224,12 @@ Status Transform::ForDevice(const Region& region, const TransformDraw& draw, Tra
   return {};
 }
 
+// A side of four times the size has at most 25 weights, those of Lanczos.
+bool Transform::LeavesWholeToDevice(int height, int width) const {
+  return LeavesAllToDevice() && int64_t{height} * width * channels() <= MostDeviceBytes() &&
+         std::max(height, width) <= 4 * image_size() && view_.CanFit(height, width);
+}
+
 FinishOptions Transform::DeviceOptions() const {
   const std::vector<float>& value = augmentation_.erasing.value;
   FinishOptions options = {.erases_with_noise = value.empty()};

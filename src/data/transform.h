@@ -103,6 +103,9 @@ class Transform {
   }
   /// Whether a device is left all but the decoding of pictures that are not much larger than what becomes of them.
   bool LeavesAllToDevice() const { return !augmentation_.policy; }
+  /// Whether a device is left all of a picture of this size, whatever is drawn: nobody else looks at its pixels, and
+  /// ForDevice has no error. No crop of it is so large that a reader would decode it at a smaller scale.
+  bool LeavesWholeToDevice(int height, int width) const;
   /// Whether there is a policy or colour jitter, and the two of a version alone, in place.
   bool colours() const { return augmentation_.policy || augmentation_.color_jitter > 0; }
   void Colour(Picture& picture, const TransformDraw::Version& draw, AugmentScratch& scratch) const;

@@ -74,9 +74,10 @@ void Network<T, Map>::UsePlan(const Plan& plan) {
 }
 
 template <class T, class Map>
-void Network<T, Map>::SetStatisticsExchange(StatisticsExchange<T>* exchange) {
+void Network<T, Map>::SetStatisticsExchange(StatisticsExchange* exchange) {
   exchange_ = exchange;
   if (!exchange) return;
+  shared_moments_.Reserve(execution_.device, dy_sums_.size());
   shared_sums_.Reserve(execution_.device, dy_sums_.size());
 }
 
@@ -131,24 +132,25 @@ void Network<T, Map>::Convolve(const GroupConvShape& shape, const GroupConvWeigh
 }
 
 template <class T, class Map>
-const T* Network<T, Map>::Forward(int64_t images, Rows<const T> pictures, Statistics statistics) {
-  if (images == 0) {
+const T* Network<T, Map>::Forward(BatchShare images, Rows<const T> pictures, Statistics statistics) {
+  all_images_ = images.all;
+  if (images.own == 0) {
     images_ = 0;
     if (!exchange_ || statistics == Statistics::kRunning) return nullptr;
     for (const Step& step : plan_->steps) {
-      if (plan_->WritesRaw(step)) ShareMoments(step.norm, 0);
+      if (plan_->WritesRaw(step)) ShareMoments(step.norm, PicturePixels(step.y));
       if (step.op == Op::kBatchNorm) ForwardBatchNorm(step, statistics);
       if (step.op == Op::kProductNorm) ForwardProductNorm(step, statistics);
     }
     return nullptr;
   }
-  Bind(images);
+  Bind(images.own);
   pictures_ = pictures;
   for (size_t i = 0; i < plan_->steps.size(); ++i) {
     if (observer_) observer_->Begin(i, Pass::kForward);
     ForwardStep(plan_->steps[i], statistics);
     if (statistics == Statistics::kBatch && plan_->WritesRaw(plan_->steps[i]))
-      ShareMoments(plan_->steps[i].norm, PlaneOf(plan_->steps[i].y).pixels());
+      ShareMoments(plan_->steps[i].norm, PicturePixels(plan_->steps[i].y));
     if (observer_) observer_->End(i, Pass::kForward);
   }
   return VectorsOf(plan_->output());
@@ -279,7 +281,7 @@ void Network<T, Map>::ForwardProductNorm(const Step& step, Statistics statistics
                             .in_scale = in.scale,
                             .in_beta = Trainable(in_norm.beta),
                             .in_parameter_row = row_indices_.From(in_norm.parameter_rows)});
-    ShareMoments(step.norm, shape.pixels);
+    ShareMoments(step.norm, PicturePixels(in_norm.raw));
   }
   ForwardBatchNorm(step, statistics);
   ops_.product_fold(execution_, shape,
@@ -295,16 +297,15 @@ void Network<T, Map>::ForwardProductNorm(const Step& step, Statistics statistics
 }
 
 template <class T, class Map>
-void Network<T, Map>::ShareMoments(int norm, int64_t pixels) {
+void Network<T, Map>::ShareMoments(int norm, int64_t picture_pixels) {
   NormState& state = norms_[norm];
-  state.pixels = pixels;
+  state.pixels = (exchange_ ? all_images_ : images_) * picture_pixels;
   if (!exchange_) return;
-  std::vector<Moments<T>> moments(plan_->norms[norm].channels);
-  const size_t bytes = moments.size() * sizeof(Moments<T>);
-  execution_.device.Download(moments.data(), state.moments, bytes);
-  execution_.Synchronize();
-  state.pixels = exchange_->Combine(pixels, moments);
-  execution_.device.Upload(state.moments, moments.data(), bytes);
+  const int channels = plan_->norms[norm].channels;
+  PowerSums* const sums = shared_moments_.data();
+  ops_.sums_of_moments(execution_, {channels, images_ * picture_pixels}, {.sums = sums, .moments = state.moments});
+  exchange_->Sum(std::span(reinterpret_cast<double*>(sums), 2 * static_cast<size_t>(channels)));
+  ops_.moments_of_sums(execution_, {channels, state.pixels}, {.moments = state.moments, .sums = sums});
 }
 
 template <class T, class Map>

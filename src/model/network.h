@@ -38,7 +38,11 @@ class TrainingNetwork {
   /// The logits [images][classes], there after Synchronize() and valid until the next Forward.
   /// pictures: [in_channels][images·H·W], normalised; must stay as it is until Backward has returned.
   /// No images: null; a process that has none of a shared batch takes part in the exchange of statistics alone.
-  virtual const T* Forward(int64_t images, Rows<const T> pictures, Statistics statistics) = 0;
+  virtual const T* Forward(BatchShare images, Rows<const T> pictures, Statistics statistics) = 0;
+  /// Of a batch of one's own.
+  const T* Forward(int64_t images, Rows<const T> pictures, Statistics statistics) {
+    return Forward(BatchShare{images, images}, pictures, statistics);
+  }
 
   /// [images][classes] for the images of the last Forward: the loss writes here what Backward starts from.
   /// Null where it had none.
@@ -69,9 +73,9 @@ class TrainingNetwork {
   /// Told how much of gradients() is final, by Backward and BackwardHead; null: nobody. Must outlive the passes.
   void SetGradientListener(GradientListener* listener) { gradient_listener_ = listener; }
 
-  /// From now on batches are shared: batch norm normalises by the statistics of all their pictures, which `exchange`
-  /// gives, and gradients() are this process's share of theirs. Null: a batch is one's own. Must outlive the passes.
-  virtual void SetStatisticsExchange(StatisticsExchange<T>* exchange) = 0;
+  /// From now on batch norm normalises by the statistics of all pictures of a batch, which `exchange` sums, and
+  /// gradients() are this process's share of theirs. Null: by those of one's own. Must outlive the passes.
+  virtual void SetStatisticsExchange(StatisticsExchange* exchange) = 0;
 
  protected:
   TrainingNetwork(const Execution& execution, const Plan& plan)
@@ -93,24 +97,26 @@ class TrainingNetwork {
 /// A network whose maps hold values of type Map.
 template <class T, class Map = T>
 class Network final : public TrainingNetwork<T> {
+  using Base = TrainingNetwork<T>;
+
  public:
   /// Its ops run on `execution`, its memory is that of the execution's device: all pointers that it takes and gives
   /// are. Parameters and statistics are zero. `plan` and `ops` must outlive the network.
   Network(const Execution& execution, const Plan& plan, const OpTable<T, Map>& ops);
 
-  const T* Forward(int64_t images, Rows<const T> pictures, Statistics statistics) override;
+  using Base::Forward;
+  const T* Forward(BatchShare images, Rows<const T> pictures, Statistics statistics) override;
   T* dlogits() override;
   void Backward() override;
   void BackwardHead() override;
   void UsePlan(const Plan& plan) override;
-  void SetStatisticsExchange(StatisticsExchange<T>* exchange) override;
+  void SetStatisticsExchange(StatisticsExchange* exchange) override;
 
   /// Overwrites the memory of maps, their gradients and batch norm: nothing of it need survive from one Forward to the
   /// next. For tests, which thereby see whether something is read before it has been written.
   void FillWorkspace(T value);
 
  private:
-  using Base = TrainingNetwork<T>;
   using Base::execution_, Base::plan_, Base::bn_momentum_, Base::values_, Base::gradients_, Base::observer_,
       Base::gradient_listener_;
 
@@ -140,9 +146,10 @@ class Network final : public TrainingNetwork<T> {
   void ForwardProductNorm(const Step& step, Statistics statistics);
   void BackwardBatchNorm(const Step& step);
   void BackwardProductNorm(const Step& step);
-  // Moments of one's own pixels become what the exchange makes of them.
-  void ShareMoments(int norm, int64_t pixels);
-  // What the exchange makes of the sums.
+  // Moments over one's own pixels become those over the pixels of all, if that is exchanged; of a map with so many
+  // pixels a picture.
+  void ShareMoments(int norm, int64_t picture_pixels);
+  // Over the pixels of all.
   const GradientSums<T>* ShareSums(int norm);
   void BackwardStep(const Step& step);
   void BackwardObserved(size_t step);  // and what is told of it
@@ -156,6 +163,7 @@ class Network final : public TrainingNetwork<T> {
   // Whether it is the second of a chain.
   bool EndsChain(const Step& step) const { return plan_->EndsChain(IndexOf(step)); }
   Plane PlaneOf(int map) const { return riffle::PlaneOf(*plan_, map, images_); }
+  int64_t PicturePixels(int map) const { return int64_t{plan_->maps[map].height} * plan_->maps[map].width; }
   Rows<Map> RowsOf(int map) const { return maps_[map]; }
   Rows<Map> GradientOf(int map) const { return gradients_of_maps_[map]; }
   // Of what the head reads and writes.
@@ -184,10 +192,12 @@ class Network final : public TrainingNetwork<T> {
   DeviceArray<T> next_prepared_;  // ... and of the second one of a chain
   DeviceArray<std::byte> arena_;  // maps and their gradients
   int64_t images_ = 0;            // that the arena is laid out for
+  int64_t all_images_ = 0;        // at all processes that share the batch
   std::vector<Rows<Map>> maps_, gradients_of_maps_;
   Rows<const T> pictures_;                 // of the last Forward
   const std::vector<int64_t> final_from_;  // by step: what the listener is told after its backward
-  StatisticsExchange<T>* exchange_ = nullptr;
+  StatisticsExchange* exchange_ = nullptr;
+  DeviceArray<PowerSums> shared_moments_;     // of the batch norm that runs
   DeviceArray<GradientSums<T>> shared_sums_;  // of the batch norm whose backward runs
   DeviceArray<T> dy_sums_;                    // of the product whose backward runs
   DeviceArray<T> gram_weight_, gram_bias_;    // of the Gram matrix whose backward runs

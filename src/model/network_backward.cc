@@ -7,9 +7,10 @@ template <class T, class Map>
 void Network<T, Map>::Backward() {
   if (images_ == 0) {
     gradients_.Zero();
-    for (auto step = plan_->steps.rbegin(); step != plan_->steps.rend(); ++step)
-      if (IsNorm(*step) && exchange_) ShareSums(step->norm);
-    if (gradient_listener_) gradient_listener_->OnFinal(0);
+    for (size_t i = plan_->steps.size(); i-- > 0;) {  // as where there are pictures: sums have one order at all
+      if (IsNorm(plan_->steps[i]) && exchange_) ShareSums(plan_->steps[i].norm);
+      if (gradient_listener_) gradient_listener_->OnFinal(final_from_[i]);
+    }
     return;
   }
   for (size_t i = plan_->steps.size(); i-- > 0;) BackwardObserved(i);
@@ -101,13 +102,12 @@ template <class T, class Map>
 const GradientSums<T>* Network<T, Map>::ShareSums(int norm) {
   const NormState& state = norms_[norm];
   if (!exchange_) return state.sums;
-  std::vector<GradientSums<T>> sums(plan_->norms[norm].channels, GradientSums<T>{});
-  const size_t bytes = sums.size() * sizeof(GradientSums<T>);
-  if (images_ > 0) execution_.device.Download(sums.data(), state.sums, bytes);
-  execution_.Synchronize();
-  exchange_->Add(sums);
-  execution_.device.Upload(shared_sums_.data(), sums.data(), bytes);
-  return shared_sums_.data();
+  const auto channels = static_cast<size_t>(plan_->norms[norm].channels);
+  GradientSums<T>* const sums = shared_sums_.data();
+  if (images_ > 0) execution_.device.Copy(sums, state.sums, channels * sizeof(*sums));
+  if (images_ == 0) execution_.device.Zero(sums, channels * sizeof(*sums));
+  exchange_->Sum(std::span(reinterpret_cast<T*>(sums), 2 * channels));
+  return sums;
 }
 
 template <class T, class Map>

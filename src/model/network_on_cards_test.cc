@@ -218,13 +218,13 @@ TEST(NetworkOnCardsOfBfloat16, GathersGramMatricesWhereTheRowsAreComputed) {
   TrainingPass(network, LossOps<float>(), TestBatch<float>(plan.model, kImages, 2), kClasses);
 }
 
-// Others have other pictures.
-struct FartherMeans : StatisticsExchange<float> {
-  int64_t Combine(int64_t pixels, std::span<Moments<float>> moments) override {
-    for (Moments<float>& m : moments) m = {m.mean + 0.5f, m.variance + 0.25f};
-    return pixels;
+// Others have other pictures: means are half as large again, and variances larger.
+struct FartherMeans : StatisticsExchange {
+  void Sum(std::span<float>) override {}
+  void Sum(std::span<double> sums) override {
+    for (size_t i = 0; i < sums.size(); i += 2) sums[i] *= 1.5, sums[i + 1] *= 3;
   }
-  void Add(std::span<GradientSums<float>>) override {}
+  Status status() const override { return {}; }
 };
 
 TEST(NetworkOnCardsOfBfloat16, GathersThemAboutTheMeansOfAllWhereABatchIsShared) {

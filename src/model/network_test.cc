@@ -334,49 +334,72 @@ TEST(Network, TellsWhichGradientsAreFinalWhileBackwardGoesOn) {
   }
 }
 
-// A process whose batch is the half of one that holds it twice: moments stay, sums are twice its own.
-struct Twice : StatisticsExchange<float> {
-  int64_t Combine(int64_t pixels, std::span<Moments<float>>) override {
-    forward.push_back(pixels);
-    return 2 * pixels;
-  }
-  void Add(std::span<GradientSums<float>> sums) override {
+// All that a process would hear from the others is what it has itself.
+struct Twice : StatisticsExchange {
+  explicit Twice(GuardedDevice& of) : device(of) {}
+  void Sum(std::span<float> sums) override {
     ++backward;
-    for (GradientSums<float>& sum : sums) sum = {2 * sum.dz, 2 * sum.dz_centred};
+    const GuardedDevice::Opening opening(device);
+    for (float& sum : sums) sum *= 2;
   }
-  std::vector<int64_t> forward;
-  size_t backward = 0;
+  void Sum(std::span<double> sums) override {
+    ++forward;
+    const GuardedDevice::Opening opening(device);
+    for (double& sum : sums) sum *= 2;
+  }
+  Status status() const override { return {}; }
+  GuardedDevice& device;
+  size_t forward = 0, backward = 0;
 };
 
 TEST(Network, NormalisesASharedBatchByTheStatisticsOfAll) {
   for (const ModelDescription& model : Models()) {
     const Plan plan = *MakePlan(model);
-    const TestBatch<float> batch(model, kImages, 2);
+    TestBatch<float> batch(model, kImages, 2);
+    const std::vector<float> expected = FreshPass(plan, CpuOps(), batch);
+    batch.all_images = 2 * kImages;
     GuardedDevice device;
     Network<float> network({OnThreads(3).pool, device}, plan, GuardedOps());
     FillRandom(plan.registry, 1, &network.values());
-    Twice twice;
+    Twice twice(device);
     network.SetStatisticsExchange(&twice);
-    EXPECT_EQ(PassOf(network, plan, GuardedOps(), batch), FreshPass(plan, CpuOps(), batch)) << ToJson(model);
-    EXPECT_EQ(twice.forward.size(), plan.norms.size());
+    EXPECT_EQ(PassOf(network, plan, GuardedOps(), batch), expected) << ToJson(model);
+    EXPECT_EQ(twice.forward, plan.norms.size());
     EXPECT_EQ(twice.backward, plan.norms.size());
     network.Forward(kImages, batch.pictures(), Statistics::kRunning);
-    EXPECT_EQ(twice.forward.size(), plan.norms.size()) << "the running statistics are all processes' already";
+    EXPECT_EQ(twice.forward, plan.norms.size()) << "the running statistics are all processes' already";
   }
 }
 
-// All pixels are elsewhere, and their moments are 3 and 4.
-struct Elsewhere : StatisticsExchange<float> {
-  int64_t Combine(int64_t pixels, std::span<Moments<float>> moments) override {
-    EXPECT_EQ(pixels, 0);
-    std::ranges::fill(moments, Moments<float>{3, 4});
-    return 100;
+// So many that the variance's bias is nothing.
+constexpr int64_t kElsewhere = 1'000'000;
+
+// All pictures are elsewhere, and the moments of their pixels are 3 and 4.
+struct Elsewhere : StatisticsExchange {
+  explicit Elsewhere(const Plan& plan) {
+    const auto add = [&](int map) {
+      pixels.push_back(static_cast<double>(kElsewhere * plan.maps[map].height * plan.maps[map].width));
+    };
+    for (const Step& step : plan.steps) {
+      if (plan.WritesRaw(step)) add(step.y);
+      if (step.op == Op::kProductNorm) add(plan.norms[plan.norms[step.norm].in_norm].raw);
+    }
   }
-  void Add(std::span<GradientSums<float>> sums) override {
+  void Sum(std::span<double> sums) override {
+    const double n = pixels[forward++];
+    for (size_t row = 0; row < sums.size(); row += 2) {
+      EXPECT_EQ(std::pair(sums[row], sums[row + 1]), std::pair(0.0, 0.0)) << "nothing of its own";
+      sums[row] = 3 * n;
+      sums[row + 1] = (4 + 3 * 3) * n;
+    }
+  }
+  void Sum(std::span<float> sums) override {
     ++backward;
-    for (const GradientSums<float>& sum : sums) EXPECT_EQ(sum.dz, 0);
+    for (const float sum : sums) EXPECT_EQ(sum, 0);
   }
-  size_t backward = 0;
+  Status status() const override { return {}; }
+  std::vector<double> pixels;  // of the batch norms, in the order of their sums
+  size_t forward = 0, backward = 0;
 };
 
 TEST(Network, WithNoPicturesOfASharedBatchItFollowsTheStatisticsOfTheOthers) {
@@ -386,17 +409,18 @@ TEST(Network, WithNoPicturesOfASharedBatchItFollowsTheStatisticsOfTheOthers) {
   FillRandom(plan.registry, 1, &network.values());
   for (const bool first : {true, false}) {  // before and after a batch with pictures
     const std::vector<float> before = HostCopy(network.values().statistics);
-    Elsewhere elsewhere;
+    Elsewhere elsewhere(plan);
     network.SetStatisticsExchange(&elsewhere);
     FinalGradients listener(network);
-    EXPECT_EQ(network.Forward(0, {}, Statistics::kBatch), nullptr);
+    EXPECT_EQ(network.Forward({0, kElsewhere}, {}, Statistics::kBatch), nullptr);
     network.Backward();
+    EXPECT_EQ(elsewhere.forward, plan.norms.size());
     EXPECT_EQ(elsewhere.backward, plan.norms.size());
-    ASSERT_EQ(listener.told.size(), 1u);
-    EXPECT_EQ(listener.told[0].second, std::vector<float>(network.gradients().size())) << "nothing of its own";
+    ASSERT_EQ(listener.told.size(), plan.steps.size()) << "as where there are pictures";
+    EXPECT_EQ(listener.told.back().second, std::vector<float>(network.gradients().size())) << "nothing of its own";
     const std::vector<float> after = HostCopy(network.values().statistics);
     for (const Parameter& p : plan.registry.statistics()) {
-      const double now = p.kind == ParameterKind::kRunningMean ? 3 : 400.0 / 99, kept = network.bn_momentum();
+      const double now = p.kind == ParameterKind::kRunningMean ? 3 : 4, kept = network.bn_momentum();
       EXPECT_NEAR(after[p.offset], kept * before[p.offset] + (1 - kept) * now, 1e-5) << p.name;
     }
     network.SetStatisticsExchange(nullptr);

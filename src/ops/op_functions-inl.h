@@ -29,6 +29,9 @@ void AveragePoolBackward(const Execution&, const AveragePoolShape&,
 void BatchNormForward(const Execution&, const BatchNormShape&, const riffle::BatchNormForward<float>&);
 void BatchNormBackward(const Execution&, const BatchNormShape&, const riffle::BatchNormBackward<float>&);
 
+void SumsOfMoments(const Execution&, const SharedMomentsShape&, const riffle::SumsOfMoments<float>&);
+void MomentsOfSums(const Execution&, const SharedMomentsShape&, const riffle::MomentsOfSums<float>&);
+
 void Gram(const Execution&, const GramShape&, const riffle::Gram<float, RIFFLE_MAP>&);
 
 void ProductMoments(const Execution&, const GroupConvShape&, const riffle::ProductMoments<float>&);
@@ -85,6 +88,8 @@ inline const OpTable<float, RIFFLE_MAP>& Table(RIFFLE_MAP) {
       .average_pool_backward = AveragePoolBackward,
       .batch_norm_forward = BatchNormForward,
       .batch_norm_backward = BatchNormBackward,
+      .sums_of_moments = SumsOfMoments,
+      .moments_of_sums = MomentsOfSums,
       .gram = Gram,
       .product_moments = ProductMoments,
       .product_fold = ProductFold,

@@ -25,6 +25,7 @@
 #include "ops/pictures/pictures.h"
 #include "ops/product_norm/product_norm.h"
 #include "ops/relu/relu.h"
+#include "ops/shared_moments/shared_moments.h"
 #include "ops/stem_conv/stem_conv.h"
 #include "ops/update/update.h"
 
@@ -50,6 +51,8 @@ struct OpTable {
   void (*average_pool_backward)(const Execution&, const AveragePoolShape&, const AveragePoolBackward<T, Map>&);
   void (*batch_norm_forward)(const Execution&, const BatchNormShape&, const BatchNormForward<T>&);
   void (*batch_norm_backward)(const Execution&, const BatchNormShape&, const BatchNormBackward<T>&);
+  void (*sums_of_moments)(const Execution&, const SharedMomentsShape&, const SumsOfMoments<T>&);
+  void (*moments_of_sums)(const Execution&, const SharedMomentsShape&, const MomentsOfSums<T>&);
   void (*gram)(const Execution&, const GramShape&, const Gram<T, Map>&);
   void (*product_moments)(const Execution&, const GroupConvShape&, const ProductMoments<T>&);
   void (*product_fold)(const Execution&, const GroupConvShape&, const ProductFold<T, Map>&);

@@ -19,6 +19,7 @@
 #include "ops/pictures/pictures_ref.h"
 #include "ops/product_norm/product_norm_ref.h"
 #include "ops/relu/relu_ref.h"
+#include "ops/shared_moments/shared_moments_ref.h"
 #include "ops/stem_conv/stem_conv_ref.h"
 #include "ops/update/update_ref.h"
 
@@ -43,6 +44,8 @@ const OpTable<T>& ReferenceOps() {
       .average_pool_backward = ReferenceAveragePoolBackward<T>,
       .batch_norm_forward = ReferenceBatchNormForward<T>,
       .batch_norm_backward = ReferenceBatchNormBackward<T>,
+      .sums_of_moments = ReferenceSumsOfMoments<T>,
+      .moments_of_sums = ReferenceMomentsOfSums<T>,
       .gram = ReferenceGram<T>,
       .product_moments = ReferenceProductMoments<T>,
       .product_fold = ReferenceProductFold<T>,

@@ -43,6 +43,8 @@ class EvaluationView {
   /// the middle (odd remainders: one pixel more at the bottom and right), as MindSpore's Resize and CenterCrop do. The
   /// view is one of `picture` or of `scratch`. Errors: InvalidArgument as for Apply.
   Result<PictureView> Fit(const PictureView& picture, ViewScratch& scratch) const;
+  /// Whether Fit and FitAxes have no error for a picture of this size.
+  bool CanFit(int height, int width) const { return CheckedSize(height, width).ok(); }
   /// The filters by which a picture of that size is fitted, for those who do it elsewhere. Errors: as Fit.
   Status FitAxes(int height, int width, ResizeAxis& rows, ResizeAxis& columns) const;
   /// (value − mean) / std, mirrored on the way if asked, as WriteNormalised (normalise.h).

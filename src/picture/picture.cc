@@ -15,9 +15,14 @@ std::string FlawOf(const Picture& picture) {
   return "";
 }
 
+void CopyRows(uint8_t* to, const PictureView& from) {
+  const int64_t row_bytes = int64_t{from.width} * from.channels;
+  for (int y = 0; y < from.height; ++y) std::copy_n(from.Row(y), row_bytes, to + y * row_bytes);
+}
+
 void CopyTo(Picture& to, const PictureView& from) {
   to.Reshape(from.height, from.width, from.channels);
-  for (int y = 0; y < from.height; ++y) std::copy_n(from.Row(y), to.RowBytes(), to.Row(y));
+  CopyRows(to.pixels.data(), from);
 }
 
 void ConvertChannels(Picture& picture, int channels) {

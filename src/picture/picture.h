@@ -26,6 +26,12 @@ struct PictureView {
   }
 };
 
+/// Its bytes, row after row without gaps.
+inline int64_t BytesOf(const PictureView& picture) {
+  return int64_t{picture.height} * picture.width * picture.channels;
+}
+void CopyRows(uint8_t* to, const PictureView& from);
+
 struct Picture {
   int height = 0;
   int width = 0;

@@ -154,7 +154,7 @@ std::vector<OptionRow> MakeTable() {
       {"aug_repeats", kData, &O::aug_repeats, Within(0, 1024),
        "an epoch takes each of fewer pictures so often, augmented anew each time; 0 for once", kBetweenEpochs},
       {"device_data_mb", kData, &O::device_data_mb, Within(0, 1 << 20),
-       "training pictures that need no decoding (CIFAR, MNIST, raw packs) stay on a GPU up to so many MB; 0 for none",
+       "training sets of no more MB of pixels stay on a GPU: each picture goes up, and is decoded, once; 0 for none",
        kFree},
 
       {"image_resize", kPreprocessing, &O::image_resize, Within(8, 4096), "height and width that the network sees"},

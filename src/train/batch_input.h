@@ -1,8 +1,8 @@
 // The pictures of batches where ops read them.
 #pragma once
 
-#include <array>
 #include <cstdint>
+#include <memory>
 #include <span>
 
 #include "backend/device_array.h"
@@ -24,23 +24,18 @@ class BatchInput {
   Rows<const float> PicturesOf(const Batch& batch);
 
  private:
-  /// What goes up for a batch, beside the ops of the batch before it, which have the other one.
-  struct Uploaded {
-    DeviceArray<uint8_t> bytes;
-    DeviceArray<int32_t> taps;
-    DeviceArray<PictureSource> sources;
-    DeviceArray<PictureFinish> finishes;
-    Device::Mark free = Device::kBegin;  ///< behind the ops that read it last
-  };
   template <class T>
-  void Upload(std::span<const T> values, DeviceArray<T>& to, Device::Mark& free);
+  void Upload(std::span<const T> values, DeviceArray<T>& to);
   Rows<const float> Make(const Batch& batch);
 
   const Execution execution_;
   const OpTable<float>& ops_;
   DeviceInput<float> input_;
-  std::array<Uploaded, 2> uploaded_;
-  int turn_ = 0;
+  std::unique_ptr<SideQueue> uploads_;  // follows the ops that read what went up last, and not the step behind them
+  DeviceArray<uint8_t> bytes_;
+  DeviceArray<int32_t> taps_;
+  DeviceArray<PictureSource> sources_;
+  DeviceArray<PictureFinish> finishes_;
   DeviceArray<uint8_t> resampled_;
   DeviceArray<float> pictures_;
 };

@@ -8,13 +8,13 @@
 #include "backend/testing/execution.h"
 #include "backend/testing/guarded_device.h"
 #include "backend/testing/host_copy.h"
+#include "data/encoded_dataset.h"
 #include "ops/testing/guarded_ops.h"
+#include "picture/encode_jpeg.h"
 #include "train/testing.h"
 
 namespace riffle {
 namespace {
-
-using ::testing::ElementsAre;
 
 /// Pictures of several sizes, which lie in files as it were.
 class SomePictures : public Dataset {
@@ -136,6 +136,112 @@ TEST(BatchInput, OfPicturesThatStayOnTheDeviceNoByteGoesUpAgain) {
   }
 }
 
+/// JPEG files of several sizes. To pictures of 8 pixels a side: most stay on a device as a whole; one has more bytes
+/// than that, one is too long; and one is decoded at half its size where all of it is needed.
+class Photographs : public EncodedDataset {
+ public:
+  Photographs() : EncodedDataset(3) {
+    classes_ = {"a", "b"};
+    const std::pair<int, int> sizes[] = {{9, 12}, {16, 16}, {31, 8}, {12, 20}, {17, 17}, {5, 33}, {48, 40}};
+    for (int i = 0; i < 14; ++i) {
+      const auto [height, width] = sizes[i % 7];
+      const Picture picture = SomePicture(height, width, 3, static_cast<uint32_t>(i));
+      files_.push_back(*EncodeJpeg(picture.View(), 95));
+      labels_.push_back(i % 2);
+    }
+  }
+  std::string NameOf(int64_t i) const override { return fmt::format("photograph {}", i); }
+  Result<std::vector<uint8_t>> Encoded(int64_t i) const override {
+    ++reads;
+    return files_[static_cast<size_t>(i)];
+  }
+  void CutOff(int64_t i) { files_[static_cast<size_t>(i)].resize(files_[static_cast<size_t>(i)].size() - 60); }
+  void Break(int64_t i) { files_[static_cast<size_t>(i)].resize(20); }
+
+  mutable std::atomic<int> reads = 0;
+
+ private:
+  std::vector<std::vector<uint8_t>> files_;
+};
+
+constexpr int64_t kEnough = 1 << 20;
+
+TEST(BatchInput, HasDecodedPicturesThatStayOnTheDevice) {
+  Augmentation padded = kAll, splits = kAll, exact = kAll;
+  padded.crop = TrainCrop::kPadded;
+  splits.splits = 3;
+  exact.exact_decode = true;
+  const Photographs data;
+  for (const Augmentation& augmentation : {kAll, padded, splits, exact})
+    for (const int workers : {0, 3})
+      for (const int repeats : {1, 2})
+        for (const int64_t kept_bytes : {int64_t{0}, kEnough})
+          ExpectSamePictures(data, Training(augmentation),
+                             {.batch_size = 4, .aug_repeats = repeats, .workers = workers, .kept_bytes = kept_bytes});
+}
+
+TEST(BatchInput, HasFlawedAndUnreadablePicturesBesideThoseThatStay) {
+  Photographs data;
+  data.CutOff(2);  // in its lower half
+  data.Break(3);
+  Picture incomplete;
+  ASSERT_TRUE(data.Read(2, incomplete).ok());
+  ASSERT_TRUE(incomplete.incomplete);
+  for (const bool allow_incomplete : {true, false})
+    ExpectSamePictures(data, Training(kAll),
+                       {.batch_size = 4,
+                        .workers = 2,
+                        .allow_incomplete = allow_incomplete,
+                        .max_unreadable_share = 0.5,
+                        .kept_bytes = kEnough});
+}
+
+/// What is read of the files in each of so many epochs.
+std::vector<int> ReadsOfEpochs(Photographs& data, int64_t kept_bytes, int epochs) {
+  GuardedDevice device;
+  const std::unique_ptr<Loader> loader = std::move(*Loader::Create(
+      data, Training(kAll), {.batch_size = 7, .workers = 0, .device = &device, .kept_bytes = kept_bytes}));
+  std::vector<int> reads;
+  for (int epoch = 0; epoch < epochs; ++epoch) {
+    const int before = data.reads;
+    for (int batch = 0; batch < 2; ++batch) EXPECT_TRUE(loader->Next().ok());
+    reads.push_back(data.reads - before);
+  }
+  return reads;
+}
+
+// Of 14 photographs 8 stay: the first epoch looks at all for what they take, reads all, and six of them a second time.
+TEST(BatchInput, OfDecodedPicturesThatStayNoneIsReadAgain) {
+  Photographs data;
+  EXPECT_THAT(ReadsOfEpochs(data, kEnough, 3), testing::ElementsAre(14 + 14 + 6, 6, 6));
+  EXPECT_THAT(ReadsOfEpochs(data, 0, 2), testing::ElementsAre(14, 14));
+  EXPECT_THAT(ReadsOfEpochs(data, 1000, 2), testing::ElementsAre(14 + 14, 14)) << "they do not fit";
+}
+
+// What was prefetched and thrown away did not go up.
+TEST(BatchInput, HasDecodedPicturesThatStayAfterASeekInEitherDirection) {
+  const Photographs data;
+  GuardedDevice device;
+  const Execution execution = {OnThreads(2).pool, device};
+  const LoaderOptions on_cpu = {.batch_size = 4, .workers = 2, .prefetch_batches = 5};
+  LoaderOptions on_device = on_cpu;
+  on_device.device = &device;
+  on_device.kept_bytes = kEnough;
+  const std::unique_ptr<Loader> expected = std::move(*Loader::Create(data, Training(kAll), on_cpu));
+  const std::unique_ptr<Loader> loader = std::move(*Loader::Create(data, Training(kAll), on_device));
+  BatchInput input(execution, GuardedOps());
+  for (const LoaderPosition position : {LoaderPosition{0, 0}, {2, 1}, {0, 1}, {1, 2}, {2, 0}, {4, 0}}) {
+    expected->Seek(position);
+    loader->Seek(position);
+    for (int i = 0; i < 2; ++i) {
+      const Batch &batch = **loader->Next(), &of_cpu = **expected->Next();
+      const Rows<const float> rows = input.PicturesOf(batch);
+      const std::vector<float> found = HostCopy(execution, rows.data, static_cast<size_t>(3 * rows.stride));
+      EXPECT_TRUE(std::equal(found.begin(), found.end(), of_cpu.pixels.data)) << position.epoch << " " << i;
+    }
+  }
+}
+
 TEST(BatchInput, TakesBatchesOfAnySize) {
   GuardedDevice device;
   const Execution execution = {OnThreads(2).pool, device};
@@ -162,35 +268,46 @@ TEST(BatchInput, HasPicturesOfEvaluation) {
                      {.batch_size = 4, .shuffle = false, .drop_remainder = false, .workers = 2});
 }
 
-/// Notes what uploads beside the queue wait for.
-class MarkingDevice : public GuardedDevice {
+/// Notes what is called of its side queue.
+class NotingDevice : public GuardedDevice {
  public:
-  Mark MarkQueue() override { return marks++; }
-  void UploadBeside(Mark after, void* to, const void* from, size_t bytes) override {
-    if (waits.empty() || waits.back() != after) waits.push_back(after);
-    GuardedDevice::UploadBeside(after, to, from, bytes);
-  }
-  Mark marks = 0;
-  std::vector<Mark> waits;
+  class NotingQueue : public Queue {
+   public:
+    NotingQueue(NotingDevice& device, std::string& calls) : Queue(device), calls_(calls) {}
+    void Follow() override { calls_ += 'F'; }
+    void Upload(void* to, const void* from, size_t bytes) override {
+      if (!calls_.ends_with('U')) calls_ += 'U';
+      Queue::Upload(to, from, bytes);
+    }
+    void Join() override {
+      calls_ += 'J';
+      Queue::Join();
+    }
+
+   private:
+    std::string& calls_;
+  };
+  std::unique_ptr<SideQueue> OpenSideQueue() override { return std::make_unique<NotingQueue>(*this, calls); }
+
+  std::string calls;
 };
 
-TEST(BatchInput, WhatGoesUpWaitsForTheBatchBeforeTheLastAlone) {
+TEST(BatchInput, WhatGoesUpFollowsThePicturesOfTheBatchBeforeAndNotItsStep) {
   const std::unique_ptr<Dataset> data = TinyData(16);
-  MarkingDevice device;
-  // Not random: each batch has as many bytes as the others, for which no memory is taken once two have some.
+  NotingDevice device;
+  // Not random: each batch has as many bytes as the others, for which no memory is taken once.
   const LoaderOptions options = {.batch_size = 4, .device = &device};
   const std::unique_ptr<Loader> loader =
       std::move(*Loader::Create(*data, *Transform::ForEvaluation(TinyInfo().preprocessing), options));
   BatchInput input({OnThreads(2).pool, device}, GuardedOps());
-  for (int i = 0; i < 2; ++i) input.PicturesOf(**loader->Next());
-  device.waits.clear();
-  const Device::Mark first = device.marks - 1;  // behind batch 1
-  for (int i = 2; i < 6; ++i) input.PicturesOf(**loader->Next());
-  EXPECT_EQ(device.waits.size(), 4u);
-  EXPECT_LT(device.waits[0], first) << "behind batch 0";
-  EXPECT_EQ(device.waits[1], first);
-  EXPECT_EQ(device.waits[2], first + 1);
-  EXPECT_EQ(device.waits[3], first + 2);
+  input.PicturesOf(**loader->Next());
+  EXPECT_TRUE(device.calls.starts_with("FU")) << "behind the clearing of new memory";
+  device.calls.clear();
+  for (int batch = 1; batch < 3; ++batch) {
+    input.PicturesOf(**loader->Next());
+    device.calls += ' ';  // the batch's step
+  }
+  EXPECT_EQ(device.calls, "UJF UJF ");
 }
 
 }  // namespace

@@ -2,10 +2,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
+#include <mutex>
 #include <new>
 #include <vector>
 
@@ -38,15 +38,18 @@ class SideStream : public SideQueue {
   explicit SideStream(Card& card);
   ~SideStream() override;
   void Follow() override;
+  void Upload(void* to, const void* from, size_t bytes) override;
   void Join() override;
   void* handle() override { return stream_; }
+
+  cudaEvent_t uploaded() const { return uploaded_; }
 
  private:
   void Wait(cudaStream_t later, cudaStream_t earlier, cudaEvent_t event);
 
   Card& card_;
   cudaStream_t stream_ = nullptr;
-  cudaEvent_t followed_ = nullptr, joined_ = nullptr;
+  cudaEvent_t followed_ = nullptr, uploaded_ = nullptr, joined_ = nullptr;
 };
 
 class Card : public Device {
@@ -54,14 +57,12 @@ class Card : public Device {
   explicit Card(const Gpu& gpu) : id_(gpu.id), name_(Described(gpu)) {
     Note(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking));
     Note(cudaDeviceGetAttribute(&most_shared_bytes_, cudaDevAttrMaxSharedMemoryPerBlockOptin, id_));
-    Note(cudaStreamCreateWithFlags(&uploads_, cudaStreamNonBlocking));
-    for (cudaEvent_t* event : Events()) Note(cudaEventCreateWithFlags(event, cudaEventDisableTiming));
+    Note(cudaEventCreateWithFlags(&uploaded_, cudaEventDisableTiming));
   }
   ~Card() override {
     Use();
-    for (const cudaEvent_t* event : Events()) cudaEventDestroy(*event);
+    cudaEventDestroy(uploaded_);
     for (void* memory : scratch_) Note(cudaFree(memory));
-    cudaStreamDestroy(uploads_);
     cudaStreamDestroy(stream_);
   }
 
@@ -84,8 +85,7 @@ class Card : public Device {
   void Free(void* memory, size_t bytes) override {
     Use();
     bytes_ -= bytes;
-    Note(cudaStreamSynchronize(uploads_));
-    Note(cudaStreamSynchronize(stream_));
+    Note(cudaDeviceSynchronize());  // whichever queue uses it
     Note(cudaFree(memory));
   }
   void* AllocateStaging(size_t bytes) override {
@@ -107,24 +107,10 @@ class Card : public Device {
     Transfer(to, from, bytes, cudaMemcpyHostToDevice, stream_);
     Note(cudaEventRecord(uploaded_, stream_));
   }
-  Mark MarkQueue() override {
-    Use();
-    Note(cudaEventRecord(marks_[marked_ % marks_.size()], stream_));
-    return marked_++;
-  }
-  void UploadBeside(Mark after, void* to, const void* from, size_t bytes) override {
-    Use();
-    if (after != kBegin) Note(cudaStreamWaitEvent(uploads_, marks_[after % marks_.size()], 0));
-    Transfer(to, from, bytes, cudaMemcpyHostToDevice, uploads_);
-    Note(cudaEventRecord(uploaded_beside_, uploads_));
-  }
-  void JoinUploads() override {
-    Use();
-    Note(cudaStreamWaitEvent(stream_, uploaded_beside_, 0));
-  }
   void FinishUploads() override {
     Use();
-    Note(cudaEventSynchronize(uploaded_beside_));
+    const std::lock_guard lock(mutex_);
+    for (const SideStream* side : sides_) Note(cudaEventSynchronize(side->uploaded()));
     Note(cudaEventSynchronize(uploaded_));
   }
   void Download(void* to, const void* from, size_t bytes) override {
@@ -138,8 +124,7 @@ class Card : public Device {
     Note(cudaMemsetAsync(memory, 0, bytes, stream_));
   }
   void Synchronize() override {
-    Use();
-    Note(cudaStreamSynchronize(uploads_));
+    FinishUploads();
     Note(cudaStreamSynchronize(stream_));
   }
   bool BeginRecording() override {
@@ -157,6 +142,8 @@ class Card : public Device {
     return std::make_unique<Graph>(*this, exec);
   }
   std::unique_ptr<SideQueue> OpenSideQueue() override { return std::make_unique<SideStream>(*this); }
+  // CUDA has a current card in each thread.
+  void Use() const override { cudaSetDevice(id_); }
   std::string Name() const override { return name_; }
   size_t MostBytes() const override { return most_bytes_; }
   Status Health() const override {
@@ -183,28 +170,27 @@ class Card : public Device {
     cudaError_t none = cudaSuccess;
     if (error != cudaSuccess) first_error_.compare_exchange_strong(none, error);
   }
-
- private:
-  // CUDA has a current card in each thread.
-  void Use() const { cudaSetDevice(id_); }
   void Transfer(void* to, const void* from, size_t bytes, cudaMemcpyKind kind, cudaStream_t stream) {
     Use();
     Note(cudaMemcpyAsync(to, from, bytes, kind, stream));
   }
-  std::vector<cudaEvent_t*> Events() {
-    std::vector<cudaEvent_t*> events = {&uploaded_, &uploaded_beside_};
-    for (cudaEvent_t& mark : marks_) events.push_back(&mark);
-    return events;
+  void Add(SideStream* side) {
+    const std::lock_guard lock(mutex_);
+    sides_.push_back(side);
+  }
+  void Remove(SideStream* side) {
+    const std::lock_guard lock(mutex_);
+    std::erase(sides_, side);
   }
 
+ private:
   const int id_;
   const std::string name_;
   cudaStream_t stream_ = nullptr;
   int most_shared_bytes_ = 0;
-  cudaStream_t uploads_ = nullptr;  // those beside the queue
-  cudaEvent_t uploaded_ = nullptr, uploaded_beside_ = nullptr;
-  std::array<cudaEvent_t, 4> marks_{};  // the last ones, by their number
-  Mark marked_ = 0;
+  cudaEvent_t uploaded_ = nullptr;
+  std::mutex mutex_;
+  std::vector<SideStream*> sides_;
   std::atomic<size_t> bytes_ = 0, most_bytes_ = 0;
   std::vector<void*> scratch_;  // the last is the largest
   size_t scratch_bytes_ = 0;    // of the last
@@ -214,16 +200,23 @@ class Card : public Device {
 void Graph::Enqueue() { card_.Note(cudaGraphLaunch(graph_, card_.stream())); }
 
 SideStream::SideStream(Card& card) : card_(card) {
-  card_.stream();  // makes the card this thread's
+  card_.Use();
   card_.Note(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking));
-  for (cudaEvent_t* event : {&followed_, &joined_}) card_.Note(cudaEventCreateWithFlags(event, cudaEventDisableTiming));
+  for (cudaEvent_t* event : {&followed_, &uploaded_, &joined_})
+    card_.Note(cudaEventCreateWithFlags(event, cudaEventDisableTiming));
+  card_.Add(this);
 }
 SideStream::~SideStream() {
-  card_.stream();
-  for (cudaEvent_t event : {followed_, joined_}) card_.Note(cudaEventDestroy(event));
+  card_.Use();
+  card_.Remove(this);
+  for (cudaEvent_t event : {followed_, uploaded_, joined_}) card_.Note(cudaEventDestroy(event));
   card_.Note(cudaStreamDestroy(stream_));
 }
 void SideStream::Follow() { Wait(stream_, card_.stream(), followed_); }
+void SideStream::Upload(void* to, const void* from, size_t bytes) {
+  card_.Transfer(to, from, bytes, cudaMemcpyHostToDevice, stream_);
+  card_.Note(cudaEventRecord(uploaded_, stream_));
+}
 void SideStream::Join() { Wait(card_.stream(), stream_, joined_); }
 void SideStream::Wait(cudaStream_t later, cudaStream_t earlier, cudaEvent_t event) {
   card_.Note(cudaEventRecord(event, earlier));

@@ -57,12 +57,8 @@ class GuardedDevice : public Device {
   void FreeStaging(void* memory, size_t bytes) override { FreeZeroed(memory, bytes); }
   bool ReadsHostMemory() const override { return false; }
   void Upload(void* to, const void* from, size_t bytes) override { Transfer(to, from, bytes); }
-  /// As late as is allowed.
-  void UploadBeside(Mark, void* to, const void* from, size_t bytes) override { beside_.push_back({to, from, bytes}); }
-  void JoinUploads() override { FinishUploads(); }
   void FinishUploads() override {
-    for (const auto& [to, from, bytes] : beside_) Transfer(to, from, bytes);
-    beside_.clear();
+    for (Queue* queue : queues_) queue->FinishUploads();
   }
   void Download(void* to, const void* from, size_t bytes) override { Transfer(to, from, bytes); }
   void Copy(void* to, const void* from, size_t bytes) override {
@@ -87,6 +83,38 @@ class GuardedDevice : public Device {
     return std::move(recording_);
   }
 
+  /// What is enqueued on it is done as late as is allowed.
+  class Queue : public SideQueue {
+   public:
+    explicit Queue(GuardedDevice& device) : device_(device) { device_.queues_.push_back(this); }
+    ~Queue() override { std::erase(device_.queues_, this); }
+    Queue(const Queue&) = delete;
+    Queue& operator=(const Queue&) = delete;
+
+    void Follow() override {}
+    void Upload(void* to, const void* from, size_t bytes) override {
+      device_.RequireNotRecorded("a transfer");
+      uploads_ = true;
+      Enqueue([=] { std::memcpy(to, from, bytes); });
+    }
+    void Join() override {
+      uploads_ = false;
+      for (std::function<void()>& each : std::exchange(work_, {})) device_.Do(std::move(each));
+    }
+    void* handle() override { return nullptr; }
+
+    void Enqueue(std::function<void()> work) { work_.push_back(std::move(work)); }
+    void FinishUploads() {
+      if (uploads_) Join();
+    }
+
+   private:
+    GuardedDevice& device_;
+    std::vector<std::function<void()>> work_;
+    bool uploads_ = false;  // there are some in it
+  };
+  std::unique_ptr<SideQueue> OpenSideQueue() override { return std::make_unique<Queue>(*this); }
+
   /// Does `work`, which touches the memory; within a recording only notes it.
   void Do(std::function<void()> work) {
     if (recording_) return recording_->work.push_back(std::move(work));
@@ -98,6 +126,7 @@ class GuardedDevice : public Device {
     if (recording_) recording_->memory.push_back(std::move(memory));
   }
 
+  bool is_recording() const { return recording_ != nullptr; }
   int recordings() const { return recordings_; }  ///< that were made
   int replays() const { return replays_; }        ///< how often one was enqueued
 
@@ -132,13 +161,7 @@ class GuardedDevice : public Device {
     for (const auto& [memory, bytes] : blocks_) ::mprotect(memory, bytes, Protection());
   }
 
-  struct Beside {
-    void* to;
-    const void* from;
-    size_t bytes;
-  };
-
-  std::vector<Beside> beside_;
+  std::vector<Queue*> queues_;
   std::mutex mutex_;
   std::map<void*, size_t> blocks_;
   int openings_ = 0;

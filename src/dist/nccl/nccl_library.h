@@ -17,7 +17,7 @@ struct UniqueId {                 // ncclUniqueId, which is passed by value
   char bytes[128] = {};
 };
 enum class Error : int { kSuccess = 0, kInProgress = 7 };  // ncclResult_t; all others are errors
-enum class DataType : int { kFloat32 = 7 };                // ncclDataType_t
+enum class DataType : int { kFloat32 = 7, kFloat64 = 8 };  // ncclDataType_t
 enum class Operation : int { kSum = 0 };                   // ncclRedOp_t
 
 /// NCCL_VERSION(2, 9, 6): the first that Ampere's cards and asynchronous errors can be relied on with, and whose

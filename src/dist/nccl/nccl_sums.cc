@@ -56,16 +56,20 @@ Sums::Sums(std::shared_ptr<const Library> library, Comm comm, std::function<void
     : library_(std::move(library)), use_card_(std::move(use_card)), comm_(comm), watch_([this] { Watch(); }) {}
 
 Sums::~Sums() {
-  stopping_ = true;
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.notify_all();
   watch_.join();
   if (comm_ != nullptr) library_->destroy(comm_);
 }
 
-void Sums::Sum(std::span<float> values, Stream stream) {
+void Sums::Sum(void* values, size_t count, DataType type, Stream stream) {
   const std::lock_guard lock(mutex_);
-  if (comm_ == nullptr) return;
-  Fail(library_->Check(library_->all_reduce(values.data(), values.data(), values.size(), DataType::kFloat32,
-                                            Operation::kSum, comm_, stream)));
+  if (!status_.ok()) return;
+  status_ = library_->Check(library_->all_reduce(values, values, count, type, Operation::kSum, comm_, stream));
+  if (!status_.ok()) changed_.notify_all();
 }
 
 Status Sums::status() const {
@@ -73,23 +77,21 @@ Status Sums::status() const {
   return status_;
 }
 
+// To abort is this thread's: it ends what waits at once, but returns only when no recording has sums of the
+// communicator any more, and those are let go of by whoever learns of the error.
 void Sums::Watch() {
   use_card_();
-  while (!stopping_) {
-    std::this_thread::sleep_for(kLookEvery);
-    const std::lock_guard lock(mutex_);
-    if (comm_ == nullptr) return;
+  std::unique_lock lock(mutex_);
+  while (!changed_.wait_for(lock, kLookEvery, [&] { return stopping_ || !status_.ok(); })) {
     Error later = Error::kSuccess;
     const Error now = library_->async_error(comm_, &later);
     if (later == Error::kInProgress) later = Error::kSuccess;
-    Fail(library_->Check(now != Error::kSuccess ? now : later));
+    status_ = library_->Check(now != Error::kSuccess ? now : later);
   }
-}
-
-void Sums::Fail(const Status& why) {
-  if (why.ok()) return;
-  status_ = why;
-  library_->abort(std::exchange(comm_, nullptr));
+  if (status_.ok()) return;
+  const Comm broken = std::exchange(comm_, nullptr);
+  lock.unlock();
+  library_->abort(broken);
 }
 
 }  // namespace riffle::nccl

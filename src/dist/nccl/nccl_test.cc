@@ -13,19 +13,24 @@ namespace riffle::nccl {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::Contains;
 using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-/// Does what was enqueued when it is waited for.
+/// Does what was enqueued when it is waited for; what was recorded as often as one likes.
 class Queue : public FakeStream {
  public:
+  explicit Queue(bool records = false) : records_(records) {}
   void Enqueue(std::function<void()> work) override { work_.push_back(std::move(work)); }
+  bool IsRecorded() const override { return records_; }
   void Synchronize() {
-    for (const auto& each : std::exchange(work_, {})) each();
+    for (const auto& each : records_ ? work_ : std::exchange(work_, {})) each();
   }
+  void Forget() { work_.clear(); }
 
  private:
+  const bool records_;
   std::vector<std::function<void()>> work_;
 };
 
@@ -62,6 +67,16 @@ TEST_F(Nccl, SumsOverAllRanks) {
     EXPECT_THAT(fake_.CallsOf(rank),
                 ElementsAre("ncclCommInitRank", "ncclAllReduce", "ncclAllReduce", "ncclAllReduce", "ncclCommDestroy"));
   EXPECT_EQ(fake_.CallsOf(0).front(), "ncclGetUniqueId");
+}
+
+TEST_F(Nccl, SumsDoublesAndWhatWasRecordedAgainAndAgain) {
+  InWorld(2, [](Communicator&, auto& sums) {
+    Queue queue(true);
+    std::array<double, 2> values = {1, 1e-12};
+    (*sums)->Sum(values, &queue);
+    for (int i = 0; i < 3; ++i) queue.Synchronize();
+    EXPECT_THAT(values, ElementsAre(8, 8e-12));
+  });
 }
 
 TEST_F(Nccl, OneProcessIsAWorldToo) {
@@ -117,6 +132,34 @@ TEST_F(Nccl, AnErrorThatComesMeanwhileEndsTheSumsThatWait) {
     (*sums)->Sum(values, &queue);
     queue.Synchronize();  // would wait for ever
     EXPECT_THAT((*sums)->status().message(), HasSubstr("remote process exited"));
+  });
+}
+
+// NCCL aborts a communicator only when no recording has sums of it, which goes when the error is known.
+TEST_F(Nccl, TheErrorIsKnownBeforeTheRecordingsAreGone) {
+  InWorld(2, [&](Communicator& world, auto& sums) {
+    ASSERT_TRUE(sums.ok());
+    Queue queue(true);
+    std::array<float, 1> values = {1};
+    (*sums)->Sum(values, &queue);
+    ASSERT_TRUE(world.Agree({}).ok());
+    fake_.BreakLinks();
+    queue.Synchronize();
+    EXPECT_THAT((*sums)->status().message(), HasSubstr("remote process exited"));
+    queue.Forget();
+  });
+  EXPECT_THAT(fake_.CallsOf(0), Contains("ncclCommAbort"));
+}
+
+TEST_F(Nccl, AFailingCallIsNoWaitForTheRecordingsBeforeIt) {
+  InWorld(1, [&](Communicator&, auto& sums) {
+    Queue queue(true);
+    std::array<float, 1> values = {1};
+    (*sums)->Sum(values, &queue);
+    fake_.FailAt(0, "ncclAllReduce");
+    (*sums)->Sum(values, &queue);
+    EXPECT_FALSE((*sums)->status().ok());
+    queue.Forget();
   });
 }
 

@@ -31,13 +31,14 @@ inline const OpTable<float>& GuardedOps() {
               &Ops::group_conv_prepare, &Ops::group_conv_forward, &Ops::group_conv_backward,
               &Ops::group_conv_chain_forward, &Ops::group_conv_chain_backward, &Ops::depthwise_conv_forward,
               &Ops::depthwise_conv_backward, &Ops::average_pool_forward, &Ops::average_pool_backward,
-              &Ops::batch_norm_forward, &Ops::batch_norm_backward, &Ops::gram, &Ops::product_moments,
-              &Ops::product_fold, &Ops::product_sums, &Ops::product_gradients, &Ops::product_pull_back,
-              &Ops::relu_forward, &Ops::global_average_pool_forward, &Ops::global_average_pool_backward,
-              &Ops::linear_forward, &Ops::linear_backward, &Ops::cross_entropy, &Ops::binary_cross_entropy,
-              &Ops::jensen_shannon, &Ops::distillation, &Ops::resample_pictures, &Ops::finish_pictures,
-              &Ops::mix_pictures, &Ops::mix_targets, &Ops::flip, &Ops::flip_mean, &Ops::accumulate, &Ops::squared_norms,
-              &Ops::clip_norm, &Ops::update, &Ops::approach, &Ops::all_finite>(CpuOps());
+              &Ops::batch_norm_forward, &Ops::batch_norm_backward, &Ops::sums_of_moments, &Ops::moments_of_sums, &Ops::gram,
+              &Ops::product_moments, &Ops::product_fold, &Ops::product_sums, &Ops::product_gradients,
+              &Ops::product_pull_back, &Ops::relu_forward, &Ops::global_average_pool_forward,
+              &Ops::global_average_pool_backward, &Ops::linear_forward, &Ops::linear_backward, &Ops::cross_entropy,
+              &Ops::binary_cross_entropy, &Ops::jensen_shannon, &Ops::distillation, &Ops::resample_pictures,
+              &Ops::finish_pictures, &Ops::mix_pictures, &Ops::mix_targets, &Ops::flip, &Ops::flip_mean,
+              &Ops::accumulate, &Ops::squared_norms, &Ops::clip_norm, &Ops::update, &Ops::approach, &Ops::all_finite>(
+          CpuOps());
   return table;
 }
 

@@ -23,7 +23,7 @@ Result<int64_t> RecalibrateStatistics(int64_t batches, int64_t epoch, BatchSourc
     const Batch* const batch = *next;
     if (on_batch) on_batch(*batch);
     network->SetBnMomentum(0);  // the running statistics become those of the batch
-    network->Forward(batch->images, input.PicturesOf(*batch), Statistics::kBatch);
+    network->Forward({batch->images, batch->global_images()}, input.PicturesOf(*batch), Statistics::kBatch);
     network->SetBnMomentum(kept);
     network->values().statistics.Download(statistics);
     for (size_t i = 0; i < sums.size(); ++i) sums[i] += batch->share() * statistics[i];

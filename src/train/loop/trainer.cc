@@ -12,6 +12,7 @@
 #include "train/batch_check.h"
 #include "train/batch_input.h"
 #include "train/loop/recalibrate.h"
+#include "train/parallel/card_gradient_reducer.h"
 #include "train/parallel/host_gradient_reducer.h"
 #include "train/parallel/same_state.h"
 #include "train/update/ema.h"
@@ -81,7 +82,7 @@ Trainer::Trainer(const Execution& execution, const TrainerOptions& options, Chec
       plan_(std::move(plan)),
       ops_(ops),
       world_(world),
-      synced_statistics_(world),
+      synced_statistics_(world, execution.device),
       network_(MakeNetwork(execution, *plan_, ops, options.maps)),
       objective_(std::move(objective)),
       optimizer_(execution.device, plan_->registry, options.optimizer, ops),
@@ -105,16 +106,18 @@ Status Trainer::Join() {
   const auto& parameters = plan_->registry.trainable();
   const auto head = std::ranges::find_if(parameters, &Parameter::head);
   const int64_t from = FreezesBody() ? head->offset : 0;
-  RIFFLE_ASSIGN(std::unique_ptr<nccl::Sums> sums, OpenNccl(world_, execution_.device, options_.nccl, &how_summed_));
-  if (!sums && world_.size() == 1) return {};
-  if (sums) {
-    how_summed_ = fmt::format("Gradients are summed on the GPUs by NCCL {}", sums->library().Version());
-    reducer_ = std::make_unique<CardGradientReducer>(std::move(sums), execution_, ops_, plan_->registry, from);
+  RIFFLE_ASSIGN(card_sums_, CardSums::Open(world_, execution_.device, options_.nccl, &how_summed_));
+  if (!card_sums_ && world_.size() == 1) return {};
+  if (card_sums_) {
+    how_summed_ = fmt::format("Gradients are summed on the GPUs by NCCL {}", card_sums_->version());
+    reducer_ = std::make_unique<CardGradientReducer>(*card_sums_, execution_, ops_, plan_->registry, from);
   } else {
     RIFFLE_ASSIGN(reducer_, HostGradientReducer::Create(world_, execution_.device, plan_->registry, from));
   }
   if (options_.gradient_accumulation_steps == 1) network_->SetGradientListener(reducer_.get());
-  if (options_.sync_bn) network_->SetStatisticsExchange(&synced_statistics_);
+  StatisticsExchange* exchange = &synced_statistics_;
+  if (card_sums_) exchange = card_sums_.get();
+  if (options_.sync_bn) network_->SetStatisticsExchange(exchange);
   return {};
 }
 

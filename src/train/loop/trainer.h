@@ -19,7 +19,8 @@
 #include "train/loop/pace.h"
 #include "train/loop/retention.h"
 #include "train/loss/objective.h"
-#include "train/parallel/card_gradient_reducer.h"
+#include "train/parallel/card_sums.h"
+#include "train/parallel/gradient_reducer.h"
 #include "train/parallel/synced_statistics.h"
 #include "train/update/gradients.h"
 #include "train/update/optimizer.h"
@@ -239,11 +240,12 @@ class Trainer {
     std::vector<int64_t> pictures;  // their indices, each once
   };
 
+  /// Whether the host takes part in a step: sums pass through its memory, or it looks whether the step may stay.
+  bool HostTakesPart() const { return (reducer_ && !card_sums_) || options_.on_nan != OnNan::kStop; }
   /// False, at all processes: its update is to be left out, as options.on_nan says.
   Result<bool> TrainStep(const Batch& batch, const UpdateGroup& group, double lr);
-  /// Of several processes, and where steps may be left out.
   Result<bool> TrainStepWithHost(const Batch& batch, Rows<const float> pictures, const UpdateGroup& group, double lr);
-  /// The parts of a step. Those that enqueue call ops alone where there is one process; PrepareUpdate writes for the
+  /// The parts of a step. Those that enqueue call ops alone unless the host takes part; PrepareUpdate writes for the
   /// update what changes from one to the next.
   void EnqueueForward(const Batch& batch, Rows<const float> pictures, const UpdateGroup& group);
   DeviceArray<float>* EnqueueBackward(const UpdateGroup& group);
@@ -315,7 +317,8 @@ class Trainer {
   std::unique_ptr<const Plan> train_plan_;  // where training sees pictures of another size than validation
   const OpTable<float>& ops_;
   Communicator& world_;
-  SyncedStatistics synced_statistics_;
+  std::unique_ptr<CardSums> card_sums_;       // null: what is summed passes through the host
+  SyncedStatistics synced_statistics_;        // of that case
   std::unique_ptr<GradientReducer> reducer_;  // null: one process
   std::string how_summed_;
   const std::unique_ptr<TrainingNetwork<float>> network_;

@@ -30,20 +30,30 @@ std::vector<int64_t> PicturesOf(const Batch& batch) {
 }  // namespace
 
 // One batch, and an optimizer step where it completes its group. What comes behind Begin is the same each time, but for
-// what lies in the device's memory, unless the host takes part in it.
+// what lies in the device's memory, unless the host takes part in it. Of several processes whose cards sum all enqueue
+// it in the same way.
 Result<bool> Trainer::TrainStep(const Batch& batch, const UpdateGroup& group, double lr) {
   RIFFLE_ASSIGN(const Rows<const float> pictures, objective_->Begin(batch));
   unread_.push_back({.step = info_.step + 1, .lr = lr, .images = batch.images, .pictures = PicturesOf(batch)});
-  if (reducer_ || options_.on_nan != OnNan::kStop || batch.images == 0)
-    return TrainStepWithHost(batch, pictures, group, lr);
+  if (reducer_) reducer_->SetShare(batch.share());
+  if (HostTakesPart()) return TrainStepWithHost(batch, pictures, group, lr);
   if (group.last()) PrepareUpdate(lr);
-  recordings_.Enqueue(
+  Status joined;
+  const auto enqueue = [&] {
+    EnqueueForward(batch, pictures, group);
+    DeviceArray<float>* const gradients = EnqueueBackward(group);
+    if (reducer_) joined = reducer_->Wait();
+    if (group.last()) EnqueueUpdate(gradients);
+  };
+  const auto tell_all = [&](int64_t own) -> Result<std::vector<int64_t>> {
+    std::vector<int64_t> all(world_.size());
+    RIFFLE_TRY(world_.Gather(std::as_bytes(std::span(&own, 1)), std::as_writable_bytes(std::span(all))));
+    return all;
+  };
+  RIFFLE_TRY(recordings_.EnqueueTogether(
       {batch.images, batch.splits, batch.global_images(), pictures.data, pictures.stride, group.index, group.size},
-      [&] {
-        EnqueueForward(batch, pictures, group);
-        DeviceArray<float>* const gradients = EnqueueBackward(group);
-        if (group.last()) EnqueueUpdate(gradients);
-      });
+      enqueue, tell_all));
+  RIFFLE_TRY(joined);
   objective_->KeepLosses();
   return true;
 }
@@ -80,10 +90,10 @@ Result<bool> Trainer::TrainStepWithHost(const Batch& batch, Rows<const float> pi
 }
 
 void Trainer::EnqueueForward(const Batch& batch, Rows<const float> pictures, const UpdateGroup& group) {
-  const float* logits =
-      network_->Forward(batch.images, pictures, FreezesBody() ? Statistics::kRunning : Statistics::kBatch);
+  const float* logits = network_->Forward({batch.images, batch.global_images()}, pictures,
+                                          FreezesBody() ? Statistics::kRunning : Statistics::kBatch);
   const bool is_local = reducer_ && !FreezesBody() && !options_.sync_bn;
-  if (is_local) reducer_->Average(&network_->values().statistics, batch.share());
+  if (is_local) reducer_->Average(&network_->values().statistics);
   objective_->Loss(logits, 1 / static_cast<double>(group.size), network_->dlogits());
 }
 

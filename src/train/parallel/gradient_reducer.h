@@ -21,8 +21,10 @@ class GradientReducer : public GradientListener {
   /// Sends on its way what is complete.
   void OnFinal(int64_t from) override;
 
-  /// values := Σ weight · values over all ranks, on the same way; they must stay as they are until Wait.
-  virtual void Average(DeviceArray<float>* values, double weight) = 0;
+  /// What this process's values count in averages that are called from now on.
+  virtual void SetShare(double share) = 0;
+  /// values := Σ share · values over all ranks, on the same way; they must stay as they are until Wait.
+  virtual void Average(DeviceArray<float>* values) = 0;
 
   /// What is called on the device from now on finds the sums where they belong. Unavailable where a process is lost.
   virtual Status Wait() = 0;

@@ -81,7 +81,8 @@ TEST(GradientReducer, AveragesByWeightBesideTheGradients) {
       const auto reducer = HostGradientReducer::Create(world, *device, registry);
       DeviceArray<float> gradients(*device, Constant(registry.trainable_arena_values(), 1));
       DeviceArray<float> statistics(*device, Constant(40, static_cast<float>(world.rank())));
-      (*reducer)->Average(&statistics, std::array{0.25, 0.5, 0.25}[world.rank()]);
+      (*reducer)->SetShare(std::array{0.25, 0.5, 0.25}[world.rank()]);
+      (*reducer)->Average(&statistics);
       (*reducer)->Begin(&gradients);
       (*reducer)->OnFinal(0);
       ASSERT_TRUE((*reducer)->Wait().ok());

@@ -43,11 +43,11 @@ void HostGradientReducer::Send(int64_t begin, int64_t size) {
   Send({values, static_cast<size_t>(size)});
 }
 
-void HostGradientReducer::Average(DeviceArray<float>* values, double weight) {
+void HostGradientReducer::Average(DeviceArray<float>* values) {
   averaged_ = values;
   average_.resize(values->size());
   values->Download(average_);
-  for (float& value : average_) value = static_cast<float>(weight * value);
+  for (float& value : average_) value = static_cast<float>(share_ * value);
   Send(average_);
 }
 

@@ -22,7 +22,8 @@ class HostGradientReducer final : public GradientReducer {
                                                              const ParameterRegistry& registry, int64_t from = 0);
   ~HostGradientReducer() override;
 
-  void Average(DeviceArray<float>* values, double weight) override;
+  void SetShare(double share) override { share_ = share; }
+  void Average(DeviceArray<float>* values) override;
   /// Returns when all that was begun is done.
   Status Wait() override;
 
@@ -43,6 +44,7 @@ class HostGradientReducer final : public GradientReducer {
   StagingArray<float> gradients_on_host_;  // where the host cannot read the device's memory
   DeviceArray<float>* averaged_ = nullptr;
   std::vector<float> average_;
+  double share_ = 1;
   double waiting_seconds_ = 0;
 
   mutable std::mutex mutex_;

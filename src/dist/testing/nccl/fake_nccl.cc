@@ -2,13 +2,16 @@
 // ncclAllReduce.
 #include "dist/testing/nccl/fake_nccl.h"
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <set>
+#include <thread>
 #include <vector>
 
 #include "dist/nccl/nccl_library.h"
@@ -17,6 +20,11 @@
 
 namespace riffle::nccl {
 namespace {
+
+[[noreturn]] void Die(const char* why) {
+  std::fprintf(stderr, "NCCL of tests: %s\n", why);
+  std::abort();
+}
 
 constexpr auto kSystemError = static_cast<Error>(2), kRemoteError = static_cast<Error>(6);
 
@@ -70,17 +78,25 @@ class Meeting {
  public:
   explicit Meeting(int size) : size_(size), values_(static_cast<size_t>(size)) {}
 
-  /// Leaves the values as they are where `gives_up` says so before all have come.
-  void Sum(int rank, float* values, size_t count, const bool& gives_up) {
+  /// Leaves the values as they are where `gives_up` says so before all have come. `recorded`: which recorded sum of
+  /// its communicator it is; 0: it is not recorded.
+  template <class T>
+  void Sum(int rank, T* values, size_t count, int64_t recorded, const bool& gives_up) {
     std::unique_lock lock(mutex_);
     values_[static_cast<size_t>(rank)] = values;
+    if (arrived_ > 0 && !gives_up && count * sizeof(T) != bytes_)
+      Die("ranks sum different numbers of values: they do sums in different orders");
+    if (arrived_ > 0 && !gives_up && recorded != recorded_)
+      Die("some ranks do a sum that is not recorded, or was at another time, where others do one that is");
+    bytes_ = count * sizeof(T);
+    recorded_ = recorded;
     const int64_t mine = round_;
     if (++arrived_ == size_) {
-      sum_.assign(count, 0);
-      for (const float* each : values_)
-        for (size_t i = 0; i < count; ++i) sum_[i] += each[i];
-      for (float* each : values_)
-        if (count > 0) std::memcpy(each, sum_.data(), count * sizeof(float));
+      std::vector<T> sum(count, 0);
+      for (const void* each : values_)
+        for (size_t i = 0; i < count; ++i) sum[i] += static_cast<const T*>(each)[i];
+      for (void* each : values_)
+        if (count > 0) std::memcpy(each, sum.data(), count * sizeof(T));
       arrived_ = 0;
       ++round_;
     }
@@ -101,10 +117,10 @@ class Meeting {
   const int size_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::vector<float*> values_;
-  std::vector<float> sum_;
+  std::vector<void*> values_;
   int arrived_ = 0;
-  int64_t round_ = 0;
+  int64_t round_ = 0, recorded_ = 0;
+  size_t bytes_ = 0;
 };
 
 std::shared_ptr<Meeting> MeetingOf(const UniqueId& id, int size) {
@@ -122,6 +138,15 @@ struct CommOfNccl {
   std::shared_ptr<Meeting> meeting;
   int rank = 0;
   bool aborted = false;
+  int64_t recorded = 0;                                                  // sums so far
+  std::shared_ptr<const bool> in_recordings = std::make_shared<bool>();  // each has one, too
+
+  void WaitForRecordings() const {
+    for (int tries = 0; in_recordings.use_count() > 1; ++tries) {
+      if (tries == 3000) Die("a communicator has waited for 30 s for recordings to be gone that have its sums");
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+  }
 };
 
 RIFFLE_EXPORT FakeNccl* RiffleFakeNccl() { return &TheControl(); }
@@ -150,20 +175,27 @@ RIFFLE_EXPORT Error ncclGetUniqueId(UniqueId* id) {
 RIFFLE_EXPORT Error ncclCommInitRank(CommOfNccl** comm, int ranks, UniqueId id, int rank) {
   if (const Error error = TheControl().Note(rank, "ncclCommInitRank"); error != Error::kSuccess) return error;
   *comm = new CommOfNccl{MeetingOf(id, ranks), rank};
-  (*comm)->meeting->Sum(rank, nullptr, 0, (*comm)->aborted);  // waits for all
+  (*comm)->meeting->Sum<float>(rank, nullptr, 0, 0, (*comm)->aborted);  // waits for all
   return Error::kSuccess;
 }
 #ifndef RIFFLE_FAKE_NCCL_LACKS_SUMS
 RIFFLE_EXPORT Error ncclAllReduce(const void* from, void* to, size_t count, DataType type, Operation operation,
                                   CommOfNccl* comm, Stream stream) {
   if (const Error error = TheControl().Note(comm->rank, "ncclAllReduce"); error != Error::kSuccess) return error;
-  if (from != to || type != DataType::kFloat32 || operation != Operation::kSum || stream == nullptr)
+  const bool is_double = type == DataType::kFloat64;
+  if (from != to || (type != DataType::kFloat32 && !is_double) || operation != Operation::kSum || stream == nullptr)
     return static_cast<Error>(4);  // ncclInvalidArgument
-  static_cast<FakeStream*>(stream)->Enqueue([=] {
+  auto* const queue = static_cast<FakeStream*>(stream);
+  const bool is_recorded = queue->IsRecorded();
+  const int64_t number = is_recorded ? ++comm->recorded : 0;
+  queue->Enqueue([=, token = is_recorded ? comm->in_recordings : nullptr] {
+    Meeting& meeting = *comm->meeting;
     if (TheControl().AreLinksBroken())
-      comm->meeting->Wait(comm->aborted);
+      meeting.Wait(comm->aborted);
+    else if (is_double)
+      meeting.Sum(comm->rank, static_cast<double*>(to), count, number, comm->aborted);
     else
-      comm->meeting->Sum(comm->rank, static_cast<float*>(to), count, comm->aborted);
+      meeting.Sum(comm->rank, static_cast<float*>(to), count, number, comm->aborted);
   });
   return Error::kSuccess;
 }
@@ -174,6 +206,7 @@ RIFFLE_EXPORT Error ncclCommGetAsyncError(CommOfNccl*, Error* error) {
 }
 RIFFLE_EXPORT Error ncclCommDestroy(CommOfNccl* comm) {
   const Error error = TheControl().Note(comm->rank, "ncclCommDestroy");
+  comm->WaitForRecordings();
   delete comm;
   return error;
 }
@@ -186,6 +219,7 @@ RIFFLE_EXPORT Error ncclCommAbort(CommOfNccl* comm) {  // which stays, since sum
   }
   const Error error = TheControl().Note(comm->rank, "ncclCommAbort");
   comm->meeting->Leave(comm->aborted);
+  comm->WaitForRecordings();
   return error;
 }
 

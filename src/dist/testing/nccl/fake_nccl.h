@@ -1,5 +1,7 @@
 // A library with NCCL's functions, for tests: ranks are threads of one program, and what a card's memory would hold
-// lies in the host's. It fails where a test wants it to.
+// lies in the host's. It fails where a test wants it to. As NCCL it wants all ranks to do a sum in one way, recorded at
+// the same time or not recorded, where NCCL may hang: it ends the program. And as NCCL a communicator ends, and is
+// aborted, only when no recording has sums of it any more.
 #pragma once
 
 #include <dlfcn.h>
@@ -10,11 +12,13 @@
 
 namespace riffle::nccl {
 
-/// What it takes for a stream: work is done when the test lets it.
+/// What it takes for a stream: work is done when the test lets it; where it is recorded, again and again, until the
+/// recording is gone.
 class FakeStream {
  public:
   virtual ~FakeStream() = default;
   virtual void Enqueue(std::function<void()> work) = 0;
+  virtual bool IsRecorded() const { return false; }
 };
 
 /// What tests see and change of it, for all communicators of the program.

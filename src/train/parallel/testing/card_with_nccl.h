@@ -4,7 +4,6 @@
 
 #include <memory>
 #include <utility>
-#include <vector>
 
 #include "backend/testing/guarded_device.h"
 #include "dist/testing/nccl/fake_nccl.h"
@@ -14,20 +13,19 @@ namespace riffle {
 /// Its memory is open to the host, whose sums are the library's.
 class CardWithNccl : public GuardedDevice {
  public:
-  class Queue : public SideQueue, public nccl::FakeStream {
+  class Queue : public GuardedDevice::Queue, public nccl::FakeStream {
    public:
-    void Follow() override {}
-    void Join() override {
-      for (const auto& each : std::exchange(work_, {})) each();
-    }
+    explicit Queue(CardWithNccl& card) : GuardedDevice::Queue(card), card_(card) {}
     void* handle() override { return static_cast<nccl::FakeStream*>(this); }
-    void Enqueue(std::function<void()> work) override { work_.push_back(std::move(work)); }
+    void Enqueue(std::function<void()> work) override { GuardedDevice::Queue::Enqueue(std::move(work)); }
+    bool IsRecorded() const override { return card_.is_recording(); }
 
    private:
-    std::vector<std::function<void()>> work_;
+    const CardWithNccl& card_;
   };
+  using GuardedDevice::GuardedDevice;
 
-  std::unique_ptr<SideQueue> OpenSideQueue() override { return std::make_unique<Queue>(); }
+  std::unique_ptr<SideQueue> OpenSideQueue() override { return std::make_unique<Queue>(*this); }
 
  private:
   const Opening open_{*this};
