@@ -20,6 +20,7 @@ class DecisionRecorder {
     ops_.max_pool_forward = MaxPool;
     ops_.depthwise_conv_forward = DepthwiseConv;
     ops_.group_conv_forward = GroupConv;
+    ops_.group_conv_chain_forward = GroupConvChain;
     ops_.relu_forward = StoredRelu;
   }
   const OpTable<T>& ops() const { return ops_; }
@@ -45,6 +46,12 @@ class DecisionRecorder {
   static void GroupConv(const Execution& execution, const GroupConvShape& shape, const GroupConvForward<T>& a) {
     inner_->group_conv_forward(execution, shape, a);
     if (a.relu) Record(a.y, shape.out_channels, shape.pixels);
+  }
+  static void GroupConvChain(const Execution& execution, const GroupConvChainShape& shape,
+                             const GroupConvChainForward<T>& a) {
+    inner_->group_conv_chain_forward(execution, shape, a);
+    if (a.first.relu) Record(a.first.y, shape.first.out_channels, shape.first.pixels);
+    if (a.second.relu) Record(a.second.y, shape.second.out_channels, shape.second.pixels);
   }
   static void StoredRelu(const Execution& execution, const ReluShape& shape, const ReluForward<T>& a) {
     inner_->relu_forward(execution, shape, a);
