@@ -33,7 +33,7 @@ inline std::vector<uint8_t> BmpOf(const Picture& picture) {
 
 /// Large and small, high and wide ones in colours, a grey one; as many as are asked for.
 inline std::filesystem::path SomePhotographs(int count = 12) {
-  const std::filesystem::path root = TestFolder();
+  std::filesystem::path root = TestFolder();
   for (int i = 0; i < count; ++i)
     WriteBytes(root / "train" / (i % 3 ? "cat" : "dog") / fmt::format("{}.bmp", i),
                BmpOf(SomePicture(10 + 7 * (i % 5), 12 + 11 * (i % 3), i % 4 ? 3 : 1, i)));
