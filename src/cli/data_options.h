@@ -40,8 +40,8 @@ struct BatchPlace {
 LoaderOptions TrainLoader(const Options& options, const BatchPlace& place = {});
 LoaderOptions ValLoader(const Options& options, const BatchPlace& place = {});
 
-/// Who makes training pictures of what lies in files, and how many MB of them stay there; a line for people, "" where it
-/// is the CPU alone.
+/// Who makes training pictures of what lies in files, and how many MB of them stay there; a line for people, "" where
+/// it is the CPU alone.
 std::string WherePicturesAreMade(const Augmentation& augmentation, const Device& device, int64_t device_data_mb);
 
 /// The name of class `label` where a network has more outputs than the data has classes.

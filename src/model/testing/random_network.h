@@ -52,7 +52,9 @@ void FillRandom(const ParameterRegistry& registry, uint32_t seed, DeviceParamete
 template <class T>
 struct TestBatch {
   TestBatch(const ModelDescription& model, int64_t image_count, uint32_t seed)
-      : images(image_count), all_images(image_count), stride(RowStride(image_count * model.image_size * model.image_size)) {
+      : images(image_count),
+        all_images(image_count),
+        stride(RowStride(image_count * model.image_size * model.image_size)) {
     const int64_t pixels_per_row = images * model.image_size * model.image_size;
     RandomStream random(seed, RandomPurpose::kTest, 2, 0);
     pixels = AlignedArray<T>(model.in_channels * stride);
@@ -102,8 +104,8 @@ TrainingPassResult<T> TrainingPass(TrainingNetwork<T>& network, const OpTable<T>
                                    int classes) {
   Device& device = network.execution().device;
   DeviceInput<T> pictures, targets;
-  const T* logits = network.Forward({batch.images, batch.all_images},
-                                    {pictures.At(device, batch.pixels), batch.stride}, Statistics::kBatch);
+  const T* logits = network.Forward({batch.images, batch.all_images}, {pictures.At(device, batch.pixels), batch.stride},
+                                    Statistics::kBatch);
   const std::vector<T> distributions = SmoothedTargets<T>(batch.labels, classes, kTestSmoothing);
   DeviceArray<T> losses(device, batch.images);
   ops.cross_entropy(network.execution(), {batch.images, classes},

@@ -1,4 +1,5 @@
-// Moments of rows over the pixels of all processes that share a batch, by sums that these add up (model/shared_batch.h).
+// Moments of rows over the pixels of all processes that share a batch, by sums that these add up
+// (model/shared_batch.h).
 //   Sums of moments, over a process's own n pixels; 0 where it has none:
 //     values = n·mean,  squares = n·(variance + mean²)
 //   Moments of sums, over the n pixels of all:
