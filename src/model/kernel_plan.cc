@@ -44,9 +44,7 @@ class Asker {
   }
   // Of a depthwise convolution that gathers its Gram matrix, too.
   std::string WithGram(const Step& step) const {
-    if (!step.with_gram) return "";
-    return DepthwiseGramWords({{step.channels, PlaneOf(plan_, step.x, images_), step.stride}, plan_.model.groups},
-                              target_);
+    return step.with_gram ? DepthwiseGramWords(DepthwiseGramShapeOf(plan_, step, images_), target_) : "";
   }
   static std::string With(const Step& other) { return "with " + other.name; }
 

@@ -238,7 +238,7 @@ bool Network<T, Map>::GathersGram(const Step& step) const {
 
 template <class T, class Map>
 void Network<T, Map>::ForwardDepthwiseConv(const Step& step, Moments<T>* moments) {
-  const DepthwiseConvShape shape = {step.channels, PlaneOf(step.x), step.stride};
+  const DepthwiseGramShape shape = DepthwiseGramShapeOf(*plan_, step, images_);
   const DepthwiseConvForward<T, Map> call = {
       .y = RowsOf(step.y),
       .x = RowsOf(step.x),
@@ -246,9 +246,9 @@ void Network<T, Map>::ForwardDepthwiseConv(const Step& step, Moments<T>* moments
       .weight = Trainable(step.weight),
       .rows = {row_indices_.From(step.in_rows), row_indices_.From(step.weight_rows)},
       .moments = moments};
-  if (!moments || !GathersGram(step)) return ops_.depthwise_conv_forward(execution_, shape, call);
+  if (!moments || !GathersGram(step)) return ops_.depthwise_conv_forward(execution_, shape.conv, call);
   const Step& gram = (&step)[1];
-  ops_.depthwise_gram(execution_, {shape, plan_->model.groups}, {call, norms_[gram.norm].comoments});
+  ops_.depthwise_gram(execution_, shape, {call, norms_[gram.norm].comoments});
 }
 
 template <class T, class Map>

@@ -199,7 +199,7 @@ void Network<T, Map>::BackwardGram(const Step& step) {
 
 template <class T, class Map>
 void Network<T, Map>::BackwardDepthwiseConv(const Step& step) {
-  ops_.depthwise_conv_backward(execution_, {step.channels, PlaneOf(step.x), step.stride},
+  ops_.depthwise_conv_backward(execution_, DepthwiseConvShapeOf(*plan_, step, images_),
                                {.dx = Sink(step),
                                 .dweight = Gradient(step.weight),
                                 .dy = Source(step),

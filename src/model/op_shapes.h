@@ -2,6 +2,7 @@
 #pragma once
 
 #include "model/plan.h"
+#include "ops/depthwise_conv/depthwise_gram.h"
 #include "ops/gram/gram.h"
 #include "ops/group_conv/group_conv.h"
 
@@ -16,6 +17,15 @@ inline GroupConvShape GroupConvShapeOf(const Plan& plan, const Step& step, int64
           .in_channels = plan.maps[step.x].channels,
           .out_channels = step.channels,
           .pixels = PlaneOf(plan, step.x, images).pixels()};
+}
+
+inline DepthwiseConvShape DepthwiseConvShapeOf(const Plan& plan, const Step& step, int64_t images) {
+  return {step.channels, PlaneOf(plan, step.x, images), step.stride};
+}
+
+/// With the Gram matrix of what it stores.
+inline DepthwiseGramShape DepthwiseGramShapeOf(const Plan& plan, const Step& step, int64_t images) {
+  return {DepthwiseConvShapeOf(plan, step, images), plan.model.groups};
 }
 
 inline GramShape GramShapeOf(const Plan& plan, const Step& step, int64_t images) {

@@ -253,7 +253,7 @@ void Session::RunStep(const OpTable<float, Map>& ops, size_t index, int64_t imag
           execution_, GroupConvShapeOf(plan_, step, images),
           {.y = maps.y, .x = maps.x, .prepared = weight, .residual = maps.shortcut, .relu = step.relu});
     case Op::kDepthwiseConv:
-      return ops.depthwise_conv_forward(execution_, {step.channels, in, step.stride},
+      return ops.depthwise_conv_forward(execution_, DepthwiseConvShapeOf(plan_, step, images),
                                         {.y = maps.y,
                                          .x = maps.x,
                                          .weight = weight,
