@@ -56,21 +56,28 @@ HWY_INLINE void AddLaneSums(V a, V b, V c, V d, float* HWY_RESTRICT to) {
 // dots[r][c] += Σ_p g[r][p]·x[c][p] for R rows of g and C rows of x; kDotColumns values of each row of dots are
 // written. g is zero beyond count.
 template <int R, int C>
-HWY_INLINE void DotTile(Rows<const float> g, Rows<const float> x, int64_t count, Rows<float> dots) {
+HWY_NOINLINE void DotTile(Rows<const float> g, Rows<const float> x, int64_t count, Rows<float> dots) {
   V acc[R][kDotColumns];
-  for (int r = 0; r < R; ++r)
+  HWY_UNROLL(4)
+  for (int r = 0; r < R; ++r) {
+    HWY_UNROLL(4)
     for (int c = 0; c < kDotColumns; ++c) acc[r][c] = hn::Zero(D());
+  }
   const auto add = [&](int64_t p, auto load) HWY_ATTR {
     V rows[R];
-    for (int r = 0; r < R; ++r) rows[r] = hn::LoadU(D(), g[r] + p);
+    HWY_UNROLL(4)
+    for (int r = 0; r < R; ++r) rows[r] = InRegister(load(g[r] + p));
+    HWY_UNROLL(4)
     for (int c = 0; c < C; ++c) {
-      const V column = load(x[c] + p);
+      const V column = InRegister(load(x[c] + p));
+      HWY_UNROLL(4)
       for (int r = 0; r < R; ++r) acc[r][c] = hn::MulAdd(rows[r], column, acc[r][c]);
     }
   };
   int64_t p = 0;
   for (; p + kLanes <= count; p += kLanes) add(p, [](const float* at) HWY_ATTR { return hn::LoadU(D(), at); });
   if (p < count) add(p, [&](const float* at) HWY_ATTR { return LoadFirst(at, count - p); });
+  HWY_UNROLL(4)
   for (int r = 0; r < R; ++r) AddLaneSums(acc[r][0], acc[r][1], acc[r][2], acc[r][3], dots[r]);
 }
 

@@ -212,7 +212,7 @@ HWY_INLINE void DotTile(const Band& band, int64_t o, int64_t tap, float* HWY_RES
     for (int64_t j = 0; j < band.pitch; j += kLanes) {
       const V x0 = hn::LoadU(D(), run[0] + j), x1 = hn::LoadU(D(), run[1] + j), x2 = hn::LoadU(D(), run[2] + j);
       for (int r = 0; r < kDotRows; ++r) {
-        const V d = hn::Load(D(), dy + r * band.dy_stride + j);
+        const V d = InRegister(hn::Load(D(), dy + r * band.dy_stride + j));
         sum[r][0] = hn::MulAdd(d, x0, sum[r][0]);
         sum[r][1] = hn::MulAdd(d, x1, sum[r][1]);
         sum[r][2] = hn::MulAdd(d, x2, sum[r][2]);
