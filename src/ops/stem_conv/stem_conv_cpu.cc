@@ -14,6 +14,7 @@
 #include "backend/execution.h"
 #include "backend/scratch.h"
 #include "ops/cpu.h"
+#include "ops/group_conv/row_prefetch.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "ops/stem_conv/stem_conv_cpu.cc"
@@ -259,8 +260,15 @@ void BackwardPicture(const Geometry& g, const riffle::StemConvBackward<float>& a
       }
     }
     const Band band{taps.data(), dy, last - first, band_lines * pitch, pitch};
+    RowPrefetch next;
+    const int64_t next_begin = n * g.out.area() + last * g.out.width;
+    const int64_t next_count = std::min(band_lines, g.out.height - last) * g.out.width;
+    next.Add(args.dy.dz, g.outs, next_begin, next_count);
+    if (args.dy.pull_back) next.Add(args.dy.raw, g.outs, next_begin, next_count);
+    int64_t done = 0;
     for (int64_t o = 0; o < g.outs; o += kDotRows) {
       for (int64_t tap = 0; tap < g.taps; tap += 3) {
+        next.Advance(done += 3 * kDotRows, g.outs * g.taps);
         DotTile(band, o, tap, lanes + (o * g.taps + tap) * kLanes, g.taps);
       }
     }
