@@ -93,15 +93,16 @@ HWY_INLINE V GradientOf1(const RowBackward& b, V raw, int64_t count, const float
   return Masked(b, raw, x, dx, sums);
 }
 
-/// Stride 1: dx and dweight of `lines` lines of inputs; dy, x and dx at the first of them. `room` values from x and dx
-/// on may be read and overwritten.
+/// Stride 1: dx and dweight of `lines` lines of inputs; dy, x, dx and dy as it is stored at the first of them. `room`
+/// values from x and dx on may be read and overwritten.
 HWY_INLINE void GradientOfBand(const RowBackward& b, std::integral_constant<int, 1>, const float* HWY_RESTRICT dy,
                                const float* HWY_RESTRICT x, int64_t lines, int64_t room, float* HWY_RESTRICT dx,
-                               RowSums& sums) {
+                               const float* stored_dy, RowSums& sums) {
   const int64_t count = lines * b.g.line;
   int64_t p = 0;
   for (; p + kLanes <= count; p += kLanes) {
     PrefetchAhead(x + p, dx + p);
+    hwy::Prefetch(stored_dy + p + kPrefetchFloats);
     hn::StoreU(GradientOf1(b, hn::LoadU(D(), x + p), kLanes, dy, p, sums), D(), dx + p);
   }
   if (p < count) {
@@ -153,7 +154,7 @@ HWY_INLINE void GradientOfLine(const RowBackward& b, const float* dy, const floa
 /// The same at stride 2.
 HWY_INLINE void GradientOfBand(const RowBackward& b, std::integral_constant<int, 2>, const float* HWY_RESTRICT dy,
                                const float* HWY_RESTRICT x, int64_t lines, int64_t room, float* HWY_RESTRICT dx,
-                               RowSums& sums) {
+                               const float*, RowSums& sums) {
   for (int64_t h = 0, at = 0; h < lines; dy += b.g.line) {
     GradientOfLine<false>(b, dy, x + at, room - at, dx + at, sums);
     ++h, at += b.g.in.width;
@@ -179,7 +180,8 @@ void LoadBand(const RowBackward& b, int64_t r, const Band& band, int64_t k) {
 
 /// dx and dweight of the `count` bands of the group, the first of which is band `first`.
 template <int kStride>
-HWY_NOINLINE void StoreBands(RowBackward& row, const float* x, int64_t first, int64_t count, float* dx) {
+HWY_NOINLINE void StoreBands(RowBackward& row, const float* x, const float* stored_dy, int64_t first, int64_t count,
+                             float* dx) {
   // Copies of its own, which no store can alias, stay in registers.
   const RowBackward b = row;
   const DepthwiseGeometry& g = b.g;
@@ -188,7 +190,8 @@ HWY_NOINLINE void StoreBands(RowBackward& row, const float* x, int64_t first, in
     const Band band = g.band(first + k);
     const int64_t line = kStride * band.first, at = band.picture * g.in.area() + line * g.in.width;
     GradientOfBand(b, std::integral_constant<int, kStride>(), b.dy[k] + g.line, x + at,
-                   std::min(kStride * band.lines, g.in.height - line), g.in.pixels() - at, dx + at, sums);
+                   std::min(kStride * band.lines, g.in.height - line), g.in.pixels() - at, dx + at, stored_dy + at,
+                   sums);
   }
   row.sums = sums;
 }
@@ -210,7 +213,7 @@ void BackwardRow(RowBackward& b, int64_t r) {
   for (int64_t i = 0; i < g.bands(); i += g.group) {
     const int64_t count = std::min(g.group, g.bands() - i);
     for (int64_t k = 0; k < count; ++k) LoadBand(b, r, g.band(i + k), k);
-    g.stride == 1 ? StoreBands<1>(b, x, i, count, dx) : StoreBands<2>(b, x, i, count, dx);
+    g.stride == 1 ? StoreBands<1>(b, x, args.dy.dz[r], i, count, dx) : StoreBands<2>(b, x, args.dy.dz[r], i, count, dx);
 
     const Band last = g.band(i + count - 1);
     const int64_t done = (last.picture * g.out.height + last.first + last.lines) * g.line;

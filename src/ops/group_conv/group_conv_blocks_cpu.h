@@ -4,14 +4,15 @@
 
 #include <algorithm>
 
-#include "ops/caches.h"
 #include "ops/group_conv/group_conv.h"
 
 namespace riffle::cpu {
 
-/// Whether GroupConvForward goes by blocks.
+/// Whether GroupConvForward goes by blocks: it does for maps that no picture has. Measured with 64 pictures on two
+/// threads, the backward of stage 3's Gram matrices (maps of 1.5 M floats): 9.4 ms by rows, 7.4 by blocks.
 constexpr bool RunsByBlocks(const GroupConvShape& shape, bool moments) {
-  return moments || OutgrowsCaches(std::max(shape.in_channels, shape.out_channels) * shape.pixels);
+  constexpr int64_t kMostFloats = int64_t{1} << 20;
+  return moments || std::max(shape.in_channels, shape.out_channels) * shape.pixels > kMostFloats;
 }
 
 void GroupConvForwardByBlocks(const Execution&, const GroupConvShape&, const riffle::GroupConvForward<float>&);

@@ -231,6 +231,15 @@ void Flush(float* lanes, int64_t count, double* sums) {
   FillZero(lanes, count * kLanes);
 }
 
+/// What output lines [first, last) of picture n read of the gradient: lines of all channels, each far from the others.
+RowPrefetch GradientsAhead(const Geometry& g, const GradientSource<float>& dy, int64_t n, int64_t first, int64_t last) {
+  const int64_t begin = n * g.out.area() + first * g.out.width, count = (last - first) * g.out.width;
+  RowPrefetch ahead;
+  ahead.Add(dy.dz, g.outs, begin, count);
+  if (dy.pull_back) ahead.Add(dy.raw, g.outs, begin, count);
+  return ahead;
+}
+
 /// dweight of one picture into sums[outs][taps].
 void BackwardPicture(const Geometry& g, const riffle::StemConvBackward<float>& args, int64_t n, double* sums) {
   Scratch scratch;
@@ -260,11 +269,7 @@ void BackwardPicture(const Geometry& g, const riffle::StemConvBackward<float>& a
       }
     }
     const Band band{taps.data(), dy, last - first, band_lines * pitch, pitch};
-    RowPrefetch next;
-    const int64_t next_begin = n * g.out.area() + last * g.out.width;
-    const int64_t next_count = std::min(band_lines, g.out.height - last) * g.out.width;
-    next.Add(args.dy.dz, g.outs, next_begin, next_count);
-    if (args.dy.pull_back) next.Add(args.dy.raw, g.outs, next_begin, next_count);
+    RowPrefetch next = GradientsAhead(g, args.dy, n, last, std::min(last + band_lines, g.out.height));
     int64_t done = 0;
     for (int64_t o = 0; o < g.outs; o += kDotRows) {
       for (int64_t tap = 0; tap < g.taps; tap += 3) {
