@@ -128,6 +128,7 @@ inline void LoadActivated(const float* HWY_RESTRICT x, int64_t count, const Acti
                           float* HWY_RESTRICT to) {
   int64_t p = 0;
   for (; p + kLanes <= count; p += kLanes) {
+    hwy::Prefetch(x + p + kPrefetchFloats);
     hn::StoreU(in(hn::LoadU(D(), x + p)), D(), to + p);
   }
   if (p < count) hn::StoreU(KeepFirst(in(LoadFirst(x + p, count - p)), count - p), D(), to + p);

@@ -49,17 +49,11 @@ struct Lines {
   int64_t x_line;
   float* y;
   int64_t room;
-  const float* next;  // the picture as it is stored, a piece of inputs further on
 
   const float* input(int64_t h) const { return x + (h - x_line) * in.width; }
-  /// Stores outputs c … of line i, and asks for what is stored and read later.
-  template <int kStride>
   HWY_INLINE void Put(V v, int64_t i, int64_t c) const {
     const int64_t at = i * out.width + c;
     PrefetchToWrite(y + at + kPrefetchFloats);
-    for (int u = 0; u < kStride; ++u)
-      for (int vectors = 0; vectors < kStride; ++vectors)
-        hwy::Prefetch(next + (kStride * i + u) * in.width + kStride * c + vectors * kLanes);
     StoreFirst(v, y + at, std::min(kLanes, out.width - c), room - at);
   }
 };
@@ -77,11 +71,11 @@ HWY_NOINLINE void ConvolveStrip(const Kernel& row_kernel, const WindowStrip<1>& 
   for (int64_t h = std::max<int64_t>(lines.first - 1, 0); h < end; ++h) {
     const WindowColumns x = strip.template Load<kWhole>(lines.input(h));
     above = AddLine(kernel, 2, x, above);
-    if (h > lines.first) lines.Put<1>(above, h - 1, c);
+    if (h > lines.first) lines.Put(above, h - 1, c);
     above = AddLine(kernel, 1, x, here);
     here = AddLine(kernel, 0, x, kernel.bias);
   }
-  if (lines.last == lines.in.height) lines.Put<1>(above, lines.last - 1, c);
+  if (lines.last == lines.in.height) lines.Put(above, lines.last - 1, c);
 }
 
 /// Stride 2: windows i read input lines 2i − 1, 2i, 2i + 1; the last is also the first of windows i + 1.
@@ -100,7 +94,7 @@ HWY_NOINLINE void ConvolveStrip(const Kernel& row_kernel, const WindowStrip<2>& 
       here = AddLine(kernel, 2, x, here);
       next = AddLine(kernel, 0, x, kernel.bias);
     }
-    lines.Put<2>(here, i, c);
+    lines.Put(here, i, c);
   }
 }
 
@@ -144,8 +138,7 @@ void ConvolvePiece(const Pieces& p, const Kernel& kernel, const float* x, const 
                       from + (i - n) * p.in.area(),
                       x_line,
                       y + i * p.out.area(),
-                      (p.in.images - i) * p.out.area(),
-                      x + i * p.in.area() + kPieceFloats};
+                      (p.in.images - i) * p.out.area()};
     p.stride == 1 ? ConvolveLines<1>(kernel, lines) : ConvolveLines<2>(kernel, lines);
   }
 }

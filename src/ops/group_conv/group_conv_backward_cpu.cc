@@ -27,7 +27,8 @@ namespace riffle::cpu {
 namespace HWY_NAMESPACE {
 namespace {
 
-// dweight[m][k] += g[m][count]·x[k][count]ᵀ. The operand with fewer rows goes in the inner loop: it stays in L1.
+// dweight[m][k] += g[m][count]·x[k][count]ᵀ. The operand with fewer rows goes in the inner loop: it is read
+// again for each tile of the other's rows.
 HWY_NOINLINE void Dot(int64_t m, int64_t k, Rows<const float> g, Rows<const float> x, int64_t count,
                       Rows<float> dweight, RowPrefetch& next) {
   const auto tile = [&](int64_t row, int64_t column) HWY_ATTR {
@@ -35,18 +36,16 @@ HWY_NOINLINE void Dot(int64_t m, int64_t k, Rows<const float> g, Rows<const floa
                   Rows<float>{dweight[row] + column, dweight.stride});
   };
   // The first half of the rows went with the product.
-  int64_t done = m * k;
-  const auto step = [&](int64_t row, int64_t column) HWY_ATTR {
-    next.Advance(done, 2 * m * k);
-    tile(row, column);
-    done += kDotRows * kDotColumns;
-  };
   if (m < k) {
-    for (int64_t column = 0; column < k; column += kDotColumns)
-      for (int64_t row = 0; row < m; row += kDotRows) step(row, column);
+    for (int64_t column = 0; column < k; column += kDotColumns) {
+      next.Advance(k + column, 2 * k);
+      for (int64_t row = 0; row < m; row += kDotRows) tile(row, column);
+    }
   } else {
-    for (int64_t row = 0; row < m; row += kDotRows)
-      for (int64_t column = 0; column < k; column += kDotColumns) step(row, column);
+    for (int64_t row = 0; row < m; row += kDotRows) {
+      next.Advance(m + row, 2 * m);
+      for (int64_t column = 0; column < k; column += kDotColumns) tile(row, column);
+    }
   }
   next.Advance(1, 1);
 }
@@ -257,11 +256,10 @@ class BackwardChunk {
     x = x.From(first);
     if (sink.dz) {
       const Store store{product_, nullptr, {}, false, static_cast<int>(first)};
-      for (int64_t p = 0; p < count; p += kPanel)
-        for (int b = block; b < end; ++b) {
-          next.Advance(p * (end - block) + (b - block) * kPanel, 2 * count * (end - block));
-          ProductOfBlocks(blocks_, b, b + 1, m_, transposed_, dy, p, std::min(p + kPanel, count), store);
-        }
+      for (int64_t p = 0; p < count; p += kPanel) {
+        next.Advance(p, 2 * count);
+        ProductOfBlocks(blocks_, block, end, m_, transposed_, dy, p, std::min(p + kPanel, count), store);
+      }
       for (int64_t r = 0; r < rows; ++r) {
         const RowSink row_sink{.add = sink.add ? sink.add[channel + r] + begin : nullptr,
                                .relu_of = args_.relu ? x[r] : nullptr,

@@ -146,14 +146,11 @@ class ForwardChunk {
       const Store store{rows_, bias_, {}, false, keep_ ? 0 : first};
       RowPrefetch residual;
       if (args_.residual) residual.Add(args_.residual.From(g_ * m_ + first), last - first, begin, count);
-      for (int64_t p = 0; p < count; p += kPanel)
-        for (int of_slab = 0; of_slab < end - b; ++of_slab) {
-          const int64_t done = (end - b) * p + (of_slab + 1) * kPanel;
-          residual.Advance(done, (end - b) * count);
-          next.Advance(b * count + done, row_blocks_.count * count);
-          ProductOfBlocks(row_blocks_, b + of_slab, b + of_slab + 1, k_, packed_, x, p, std::min(p + kPanel, count),
-                          store);
-        }
+      for (int64_t p = 0; p < count; p += kPanel) {
+        residual.Advance(p + kPanel, count);
+        next.Advance(b * count + (end - b) * (p + kPanel), row_blocks_.count * count);
+        ProductOfBlocks(row_blocks_, b, end, k_, packed_, x, p, std::min(p + kPanel, count), store);
+      }
       for (int row = first; row < last; ++row) Finish(row, rows_[row - store.first], begin, count);
     }
     started_ = true;
