@@ -54,8 +54,8 @@ HWY_INLINE void AddLaneSums(V a, V b, V c, V d, float* HWY_RESTRICT to) {
 #endif
 
 // dots[r][c] += Σ_p g[r][p]·x[c][p] for R rows of g and C rows of x; kDotColumns values of each row of dots are
-// written. A function of its own, unrolled early, its operands held in registers: inlined
-// beside the tiles of other sizes, GCC keeps the sums in memory before and after the loop (a tenth of dweight's time).
+// written. A function of its own, unrolled early, its operands held in registers: inlined beside the tiles of other
+// sizes, GCC keeps the sums in memory before and after the loop (a tenth of dweight's time).
 template <int R, int C>
 HWY_NOINLINE void DotTile(Rows<const float> g, Rows<const float> x, int64_t count, Rows<float> dots) {
   V acc[R][kDotColumns];

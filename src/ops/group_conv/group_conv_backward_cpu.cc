@@ -12,7 +12,7 @@
 #include "backend/execution.h"
 #include "backend/scratch.h"
 #include "ops/cpu.h"
-#include "ops/group_conv/row_prefetch.h"
+#include "ops/row_prefetch.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "ops/group_conv/group_conv_backward_cpu.cc"
@@ -27,8 +27,8 @@ namespace riffle::cpu {
 namespace HWY_NAMESPACE {
 namespace {
 
-// dweight[m][k] += g[m][count]·x[k][count]ᵀ. The operand with fewer rows goes in the inner loop: it is read
-// again for each tile of the other's rows.
+// dweight[m][k] += g[m][count]·x[k][count]ᵀ. The operand with fewer rows goes in the inner loop: it is read again for
+// each tile of the other's rows.
 HWY_NOINLINE void Dot(int64_t m, int64_t k, Rows<const float> g, Rows<const float> x, int64_t count,
                       Rows<float> dweight, RowPrefetch& next) {
   const auto tile = [&](int64_t row, int64_t column) HWY_ATTR {
@@ -214,8 +214,7 @@ class BackwardChunk {
   /// What pixels [begin, begin + count) of dy are computed from: of its rows the share [first, last) of all `of`.
   void AddGradient(int64_t first, int64_t last, int64_t of, int64_t begin, int64_t count, RowPrefetch& prefetch) const {
     const int64_t row = m_ * first / of, rows = m_ * last / of - row;
-    prefetch.Add(args_.dy.dz.From(g_ * m_ + row), rows, begin, count);
-    if (args_.dy.pull_back) prefetch.Add(args_.dy.raw.From(g_ * m_ + row), rows, begin, count);
+    prefetch.Add(args_.dy, g_ * m_ + row, rows, begin, count);
   }
 
   /// Pixels [begin, begin + count); x: the group's rows of the block. Meanwhile the slabs' own rows are brought near,

@@ -7,7 +7,7 @@
 
 #include "backend/scratch.h"
 #include "ops/group_conv/group_conv.h"
-#include "ops/group_conv/row_prefetch.h"
+#include "ops/row_prefetch.h"
 
 #if defined(RIFFLE_GROUP_CONV_BLOCKS_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef RIFFLE_GROUP_CONV_BLOCKS_INL_H

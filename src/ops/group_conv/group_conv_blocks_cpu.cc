@@ -13,7 +13,7 @@
 #include "backend/execution.h"
 #include "backend/scratch.h"
 #include "ops/cpu.h"
-#include "ops/group_conv/row_prefetch.h"
+#include "ops/row_prefetch.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "ops/group_conv/group_conv_blocks_cpu.cc"

@@ -14,7 +14,7 @@
 #include "backend/execution.h"
 #include "backend/scratch.h"
 #include "ops/cpu.h"
-#include "ops/group_conv/row_prefetch.h"
+#include "ops/row_prefetch.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "ops/stem_conv/stem_conv_cpu.cc"
@@ -231,15 +231,6 @@ void Flush(float* lanes, int64_t count, double* sums) {
   FillZero(lanes, count * kLanes);
 }
 
-/// What output lines [first, last) of picture n read of the gradient: lines of all channels, each far from the others.
-RowPrefetch GradientsAhead(const Geometry& g, const GradientSource<float>& dy, int64_t n, int64_t first, int64_t last) {
-  const int64_t begin = n * g.out.area() + first * g.out.width, count = (last - first) * g.out.width;
-  RowPrefetch ahead;
-  ahead.Add(dy.dz, g.outs, begin, count);
-  if (dy.pull_back) ahead.Add(dy.raw, g.outs, begin, count);
-  return ahead;
-}
-
 /// dweight of one picture into sums[outs][taps].
 void BackwardPicture(const Geometry& g, const riffle::StemConvBackward<float>& args, int64_t n, double* sums) {
   Scratch scratch;
@@ -269,7 +260,9 @@ void BackwardPicture(const Geometry& g, const riffle::StemConvBackward<float>& a
       }
     }
     const Band band{taps.data(), dy, last - first, band_lines * pitch, pitch};
-    RowPrefetch next = GradientsAhead(g, args.dy, n, last, std::min(last + band_lines, g.out.height));
+    RowPrefetch next;  // the next band's lines, each channel's far from the others
+    next.Add(args.dy, 0, g.outs, n * g.out.area() + last * g.out.width,
+             std::min(band_lines, g.out.height - last) * g.out.width);
     int64_t done = 0;
     for (int64_t o = 0; o < g.outs; o += kDotRows) {
       for (int64_t tap = 0; tap < g.taps; tap += 3) {

@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "base/rows.h"
+#include "ops/common.h"
 
 namespace riffle::cpu {
 
@@ -18,6 +19,12 @@ class RowPrefetch {
     if (!rows || count <= 0 || pixels <= 0) return;
     ranges_[range_count_++] = {{rows.data + begin, rows.stride}, count, pixels};
     steps_ += count * ((pixels + kStep - 1) / kStep);
+  }
+
+  /// What `count` raw gradients from row `first` on are computed from.
+  void Add(const GradientSource<float>& source, int64_t first, int64_t count, int64_t begin, int64_t pixels) {
+    Add(source.dz.From(first), count, begin, pixels);
+    if (source.pull_back) Add(source.raw.From(first), count, begin, pixels);
   }
 
   /// Asks for lines until the share done / of is under way; all of them where `done` is more.
